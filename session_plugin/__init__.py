@@ -1,3 +1,86 @@
-"""One conversation per person, whichever chat platform they write from."""
+"""One conversation per person, whichever chat platform they write from.
+
+A bot's author makes a hub and adds a line for each platform:
+
+    hub = SessionHub("bot.db")
+    session_plugin_discord.install(bot, hub)
+    session_plugin_telegram.install(application, hub)
+
+From then on every message to the bot and from it is kept, in one session for each canonical user, and the author's own
+handlers read it: `await ctx.session.history()` on Discord, `await context.session.history()` on Telegram.
+
+Where to look:
+    SessionHub      what adapters and bots talk to: record, link, unlink, consolidate, decay
+    SessionView     what a handler holds: history, for_model, add, start_new
+    SessionStore    the same database by a blocking API: get_or_create, save_message, decay
+    hooks           what a plugin can be told and asked; implement with `hookimpl`
+    commands        /link, /unlink, /whoami and /new for adapters to offer
+    errors          all that is raised here, below SessionError
+"""
+
+from session_plugin.errors import (
+    AccountTaken,
+    DatabaseLocked,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    LinkRefused,
+    PluginError,
+    SessionError,
+    UnknownSession,
+)
+from session_plugin.hooks import hookimpl
+from session_plugin.hub import Recorded, SessionHub
+from session_plugin.leases import Lease
+from session_plugin.model import (
+    Account,
+    Attachment,
+    Chat,
+    DecayReport,
+    IdentityEvent,
+    LinkCode,
+    LinkPreview,
+    MessageEvent,
+    ModelContext,
+    Notice,
+    Session,
+    SessionIdentity,
+    SessionMessage,
+    Summary,
+    SummaryPart,
+)
+from session_plugin.store import SessionStore
+from session_plugin.view import SessionView
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Account",
+    "AccountTaken",
+    "Attachment",
+    "Chat",
+    "DatabaseLocked",
+    "DatabaseRefused",
+    "DatabaseUnavailable",
+    "DecayReport",
+    "IdentityEvent",
+    "Lease",
+    "LinkCode",
+    "LinkPreview",
+    "LinkRefused",
+    "MessageEvent",
+    "ModelContext",
+    "Notice",
+    "PluginError",
+    "Recorded",
+    "Session",
+    "SessionError",
+    "SessionHub",
+    "SessionIdentity",
+    "SessionMessage",
+    "SessionStore",
+    "SessionView",
+    "Summary",
+    "SummaryPart",
+    "UnknownSession",
+    "hookimpl",
+]

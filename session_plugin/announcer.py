@@ -1,0 +1,120 @@
+"""Tell the plugins what is committed: in a queue per chat, on the event loop that recorded, one thing after another.
+
+A start or an end is claimed in the database before it is told, so that it is told at most once, over restarts and
+processes. Knows plugins and operations; knows nothing of how messages come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from session_plugin.model import Chat, Session
+from session_plugin.plugins import Plugins
+from session_plugin.records.contexts import session_with_messages
+from session_plugin.records.outcomes import (
+    Announcement,
+    Consolidated,
+    IdentityChanged,
+    MessageEdited,
+    MessagesDeleted,
+    MessageStored,
+    SessionEnded,
+    SessionStarted,
+)
+from session_plugin.records.people import identity_of_user
+from session_plugin.records.sessions import claim, session_data
+
+Run = Callable[[Callable[..., Any], Any], Awaitable[Any]]
+"""Runs an operation and awaits its value."""
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class Announcer:
+    """One hub's announcements."""
+
+    def __init__(self, plugins: Plugins, *, read: Run, write: Run) -> None:
+        """Tell `plugins`; read and claim by the hub's own ways to the database."""
+        self._plugins = plugins
+        self._read = read
+        self._write = write
+        self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[Announcement]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def announce(self, chat: Chat | None, announcements: Iterable[Announcement]) -> None:
+        """Queue announcements of one chat, on the running event loop."""
+        wanted = [announcement for announcement in announcements if self._concerns_anybody(announcement)]
+        if not wanted:
+            return
+        loop = asyncio.get_running_loop()
+        queue = self._queues.get((loop, chat))
+        if queue is not None:
+            queue.extend(wanted)
+            return
+        self._queues[loop, chat] = queue = deque(wanted)
+        task = loop.create_task(self._work(loop, chat, queue))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait until all that is queued on the running event loop has been told."""
+        loop = asyncio.get_running_loop()
+        while tasks := [task for task in self._tasks if task.get_loop() is loop and task is not asyncio.current_task()]:
+            await asyncio.wait(tasks)
+
+    def _concerns_anybody(self, announcement: Announcement) -> bool:
+        if isinstance(announcement, SessionStarted | SessionEnded):
+            return True  # somebody must claim it, or it would be told at the next opening
+        return self._plugins.has(_HOOKS[type(announcement)])
+
+    async def _work(self, loop: asyncio.AbstractEventLoop, chat: Chat | None, queue: deque[Announcement]) -> None:
+        try:
+            while queue:
+                announcement = queue.popleft()
+                try:
+                    await self._tell(announcement)
+                except Exception:
+                    logger.exception("%s could not be announced", _HOOKS[type(announcement)])
+        finally:
+            del self._queues[loop, chat]
+
+    async def _tell(self, announcement: Announcement) -> None:
+        hook, tell = _HOOKS[type(announcement)], self._plugins.tell
+        if isinstance(announcement, IdentityChanged):
+            identity = await self._read(identity_of_user, announcement.event.user_id)
+            await tell(hook, event=announcement.event, identity=identity)
+            return
+        if isinstance(announcement, SessionStarted | SessionEnded) and not (
+            await self._write(claim, announcement) and self._plugins.has(hook)
+        ):
+            return
+        session: Session | None = await self._read(session_data, announcement.session_no)
+        if session is None:
+            return
+        match announcement:
+            case MessageStored(event) | MessageEdited(event):
+                await tell(hook, event=event, session=session)
+            case MessagesDeleted(chat, message_ids):
+                await tell(hook, chat=chat, message_ids=message_ids, session=session)
+            case SessionStarted():
+                await tell(hook, session=session, reason=session.start_reason)
+            case SessionEnded():
+                await tell(hook, session=session, reason=session.end_reason)
+            case Consolidated(session_no):
+                _, summary = await self._read(session_with_messages, session_no)
+                await tell(hook, session=session, summary=summary)
+
+
+_HOOKS: dict[type[Announcement], str] = {
+    MessageStored: "session_on_message",
+    MessageEdited: "session_on_edit",
+    MessagesDeleted: "session_on_delete",
+    SessionStarted: "session_on_start",
+    SessionEnded: "session_on_end",
+    IdentityChanged: "session_on_identity",
+    Consolidated: "session_on_consolidate",
+}

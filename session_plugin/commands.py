@@ -1,0 +1,166 @@
+"""/link, /unlink, /whoami and /new: a command in, a reply out. Knows the hub; knows no platform.
+
+An adapter recognises its platform's commands and hands them in by their names here. The commands and their replies are
+never stored, so an adapter records neither. All of them are for direct chats: a code that others can read is no proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from session_plugin.errors import LinkRefused
+from session_plugin.hub import SessionHub
+from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, SessionIdentity
+
+Command = Literal["link", "unlink", "whoami", "new"]
+COMMANDS: tuple[Command, ...] = get_args(Command)
+DESCRIPTIONS: Mapping[Command, str] = {
+    "link": "Link this account with yours on another platform",
+    "unlink": "Take this account out of your linked accounts",
+    "whoami": "Show what the bot knows you as",
+    "new": "Start a new conversation",
+}
+
+Spell = Callable[[Command], str]
+"""How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming and prefix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What to answer to a command, in the chat where it was given."""
+
+    text: str
+
+
+def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
+    """Give each offered command's name on a platform, as its author wants it: all under their own names by default.
+
+    Args:
+        names: Our name to the author's, `{"link": "connect"}`. What is left out keeps its name; an empty name turns a
+            command off, None turns all off.
+
+    Raises:
+        ValueError: a key is no command of ours.
+    """
+    if names is None:
+        return {}
+    unknown = set(names) - set(COMMANDS)
+    if unknown:
+        raise ValueError(f"no command is called {sorted(unknown)[0]!r}: there are {', '.join(COMMANDS)}")
+    named = {command: names.get(command, command) for command in COMMANDS}
+    return {command: name for command, name in named.items() if name}
+
+
+async def answer(hub: SessionHub, command: Command, argument: str, *, chat: Chat, account: Account, spell: Spell) -> Reply:
+    """Carry out a command and say what became of it.
+
+    Args:
+        hub: Whose users are concerned.
+        command: Which command, by its name here.
+        argument: What was typed behind it.
+        chat: Where; in a group nothing is done and nothing is told.
+        account: Who.
+        spell: How commands are typed here.
+    """
+    if chat.kind != "direct":
+        return Reply(text="That is for a direct message with me, please.")
+    argument = argument.strip()
+    if argument and (command != "link"):
+        return Reply(text=f"{spell(command)} takes nothing behind it.")
+    match command:
+        case "link":
+            return await _link(hub, argument, account, spell)
+        case "unlink":
+            return await _unlink(hub, account)
+        case "whoami":
+            return Reply(text=await _whoami(hub, account))
+        case "new":
+            await hub.session_of(chat, account).start_new()
+            return Reply(text="This is a new conversation. What was said before is kept apart.")
+
+
+async def _link(hub: SessionHub, argument: str, account: Account, spell: Spell) -> Reply:
+    pending = await hub.pending_link(account)
+    if argument.lower() == "confirm":
+        return await _confirm(hub, account, pending, spell)
+    if argument:
+        return await _redeem(hub, argument, account, spell)
+    if pending is not None:
+        await hub.show_pending_link(account)
+        return Reply(text=_question(pending.redeemer, pending.redeemer_name, spell))
+    code = await hub.request_link(account)
+    link = spell("link")
+    return Reply(
+        text=f"Your code is {code.code}. Within ten minutes, write to me from your other account, in a direct message:\n"
+        f"{link} {code.code}\n"
+        "Then come back here to confirm. Give the code to nobody: whoever types it asks to share your conversations."
+    )
+
+
+async def _redeem(hub: SessionHub, code: str, account: Account, spell: Spell) -> Reply:
+    try:
+        preview = await hub.redeem_link(account, code)
+    except LinkRefused as refusal:
+        return Reply(text=f"{refusal} Codes come from {spell('link')}, typed on the other account.")
+    asker = _named(preview.asker, preview.asker_name)
+    return Reply(
+        text=f"The code is from {asker}. If that is you, confirm it there: the link command, then the word confirm. "
+        "From then on both accounts share one conversation with me. Until then nothing is shared."
+    )
+
+
+async def _confirm(hub: SessionHub, account: Account, pending: LinkPreview | None, spell: Spell) -> Reply:
+    if pending is not None and not pending.is_shown:
+        await hub.show_pending_link(account)
+        return Reply(text=_question(pending.redeemer, pending.redeemer_name, spell))
+    try:
+        identity = await hub.confirm_link(account)
+    except LinkRefused as refusal:
+        return Reply(text=str(refusal))
+    return Reply(text=f"Linked. Your accounts: {_accounts(identity)}. {spell('unlink')} undoes it.")
+
+
+def _question(redeemer: Account, name: str, spell: Spell) -> str:
+    return (
+        f"{_named(redeemer, name)} typed your code. Is that you? Then write {spell('link')} confirm, and both accounts "
+        "share one conversation with me. If it is not, do nothing: the request lapses in ten minutes."
+    )
+
+
+async def _unlink(hub: SessionHub, account: Account) -> Reply:
+    try:
+        await hub.unlink(account)
+    except LinkRefused as refusal:
+        return Reply(text=str(refusal))
+    return Reply(text="Unlinked. This account has its own conversation again, and the others have theirs.")
+
+
+async def _whoami(hub: SessionHub, account: Account) -> str:
+    identity = await hub.identity_of(account)
+    if identity is None:
+        return f"You are {_named(account, '')}. I know nothing else of you yet."
+    name = f"{identity.display_name}, " if identity.display_name else ""
+    return f"You are {name}user {identity.user_id}. Your accounts: {_accounts(identity)}."
+
+
+def _accounts(identity: SessionIdentity) -> str:
+    return ", ".join(f"{a.channel} {a.channel_user_id}" for a in identity.accounts if a.channel != STORE_CHANNEL)
+
+
+def _named(account: Account, name: str) -> str:
+    shown = f"{name} ({account.channel} {account.channel_user_id})"
+    return shown if name else f"the {account.channel} account {account.channel_user_id}"
+
+
+def notice_text(notice: Notice, *, spell: Spell) -> str:
+    """Say a notice in words, for an adapter to send."""
+    other = _named(notice.account, notice.account_name)
+    match notice.kind:
+        case "link_redeemed":
+            return _question(notice.account, notice.account_name, spell)
+        case "linked":
+            return f"Linked with {other}: one conversation from now on. {spell('unlink')} undoes it."
+        case "unlinked":
+            return f"{other} is unlinked: that account has its own conversation again."

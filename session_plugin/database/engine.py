@@ -1,0 +1,91 @@
+"""What an engine offers to the rest of the house, and which engine serves a database.
+
+An operation is a plain function of a transaction and one argument. It is atomic by itself, whoever else shares the COMMIT,
+and it may be run again after a failure, so it has no other effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from session_plugin.errors import DatabaseRefused
+
+A = TypeVar("A")
+T = TypeVar("T")
+Value = str | bytes | float | int | None
+
+
+class Row(Protocol):
+    """One row; columns by name."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """Give one column's value."""
+
+
+class Tx(Protocol):
+    """One transaction. Blocking; used on the thread that runs the operation and not kept beyond it."""
+
+    def first(self, query: str, /, **values: Value) -> Row | None:
+        """Run the statement named `query` and give its first row, or None."""
+
+    def one(self, query: str, /, **values: Value) -> Row:
+        """Run the statement named `query`, which always has a row, and give it."""
+
+    def all(self, query: str, /, **values: Value) -> list[Row]:
+        """Run the statement named `query` and give all rows."""
+
+    def run(self, query: str, /, **values: Value) -> int:
+        """Run the statement named `query` and tell how many rows it changed."""
+
+
+class Engine(Protocol):
+    """A database that runs operations.
+
+    `url` names it in errors and logs, without a password.
+    """
+
+    url: str
+
+    def open(self) -> None:
+        """Check the database and bring its schema up to date, under a lock.
+
+        Raises:
+            DatabaseRefused: it is damaged, foreign, newer than this code or cannot be written; it is left as it is.
+        """
+
+    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
+        """Queue an operation; the future is done after its COMMIT.
+
+        A patient operation waits as long as it must while the database cannot be written; another one fails with
+        DatabaseUnavailable: at once where waiting does not help, after the busy timeout while others hold the lock.
+        """
+
+    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
+        """Run an operation that only reads, in a snapshot of what is committed, on a thread of its own."""
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Carry out what waits, answer everybody, close. What cannot be written within `timeout` seconds fails."""
+
+
+def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
+    """Choose the engine for `database` and open it.
+
+    Args:
+        database: A path, `":memory:"`, or a URL.
+        busy_timeout: Seconds to wait for a lock that another process holds.
+
+    Raises:
+        DatabaseRefused: no engine serves this URL, or the database may not be used.
+    """
+    from session_plugin.database.sqlite import SqliteEngine  # noqa: PLC0415 - an engine is loaded when it is chosen
+
+    if isinstance(database, str) and "://" in database:
+        scheme = urlsplit(database).scheme
+        raise DatabaseRefused(f"no engine serves {scheme}:// URLs; give the path of an SQLite file")
+    engine = SqliteEngine(database, busy_timeout=busy_timeout)
+    engine.open()
+    return engine

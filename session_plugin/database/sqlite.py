@@ -1,0 +1,175 @@
+"""The SQLite engine: one file, WAL, `synchronous=FULL`, so that what is acknowledged is on disk.
+
+Reads go over read-only connections of their own, in short snapshots. Nothing in a process that has the database open may
+open and close its file by other means: POSIX would drop SQLite's locks with it. So even looking at a stranger's file is
+done through SQLite.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from session_plugin.database.engine import Row, Tx, Value
+from session_plugin.database.queries import load_queries
+from session_plugin.database.sqlite_file import MEMORY, connect, prepare
+from session_plugin.database.writer import Writer
+from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+READERS = 2
+"""Threads that read. Python's SQLite lets one run while others wait for the disk; more do not read faster."""
+LONGEST_BLOCK_MS = 500
+"""How long one try to get the write lock may block; the writer tries again, and can be closed in between."""
+
+
+class SqliteEngine:
+    """Runs operations on one SQLite file, or on a database in memory, which reads and writes on one connection."""
+
+    def __init__(self, path: str | Path, *, busy_timeout: float) -> None:
+        """Remember the path; nothing is touched before `open`."""
+        self.url = str(path)
+        self._busy_timeout = busy_timeout
+        self._writer: Writer | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._of_thread = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def open(self) -> None:
+        """Check the file, create it if there is none, migrate it, start the threads."""
+        with _as_our_errors(self.url):
+            connection = prepare(self.url, busy_timeout=self._busy_timeout)
+        self._writer = Writer(_WriteConnection(connection, self.url), busy_timeout=self._busy_timeout)
+        if self.url != MEMORY:
+            self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="session_plugin-reader")
+
+    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
+        """Queue an operation for the writer."""
+        if self._writer is None:
+            raise DatabaseUnavailable(f"{self.url} is not open")
+        return self._writer.submit(operation, argument, is_patient=is_patient)
+
+    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
+        """Run a reading operation in a snapshot."""
+        if self._readers is None:
+            return self.write(operation, argument)
+        try:
+            return self._readers.submit(self._read, operation, argument)
+        except RuntimeError as error:  # the pool was shut down in the meantime
+            raise DatabaseUnavailable(f"{self.url} is not open") from error
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Finish what waits, checkpoint, close."""
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.shutdown(wait=True)
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+        if self._writer is not None:
+            self._writer.close(timeout)
+
+    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        with _as_our_errors(self.url):
+            connection = getattr(self._of_thread, "connection", None)
+            if connection is None:
+                connection = connect(self.url, busy_timeout=self._busy_timeout, is_read_only=True)
+                self._of_thread.connection = connection
+                self._opened.append(connection)
+            connection.execute("BEGIN")
+            try:
+                return operation(_SqliteTx(connection), argument)
+            finally:
+                connection.execute("ROLLBACK")
+
+
+class _SqliteTx:
+    """Named statements on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+        self._queries: Mapping[str, str] = load_queries("sqlite")
+
+    def first(self, query: str, /, **values: Value) -> Row | None:
+        row: Row | None = self._execute(self._queries[query], values).fetchone()
+        return row
+
+    def one(self, query: str, /, **values: Value) -> Row:
+        row = self.first(query, **values)
+        if row is None:
+            raise LookupError(f"the statement {query} gave no row")
+        return row
+
+    def all(self, query: str, /, **values: Value) -> list[Row]:
+        return self._execute(self._queries[query], values).fetchall()
+
+    def run(self, query: str, /, **values: Value) -> int:
+        return self._execute(self._queries[query], values).rowcount
+
+
+class _WriteConnection:
+    """The writer's connection."""
+
+    def __init__(self, connection: sqlite3.Connection, url: str) -> None:
+        self._connection = connection
+        self._connection.execute(f"PRAGMA busy_timeout = {LONGEST_BLOCK_MS}")
+        self._url = url
+        self.tx: Tx = _SqliteTx(connection)
+
+    def begin(self) -> None:
+        with _as_our_errors(self._url):
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        with _as_our_errors(self._url):
+            self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
+        with _as_our_errors(self._url):
+            self._connection.execute("SAVEPOINT operation")
+            try:
+                result = operation(self.tx, argument)
+            except Exception:
+                if self._connection.in_transaction:  # a full disk ends the whole transaction by itself
+                    self._connection.execute("ROLLBACK TO operation")
+                    self._connection.execute("RELEASE operation")
+                raise
+            self._connection.execute("RELEASE operation")
+            return result
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def _as_our_errors(url: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, by SQLite's result codes."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise DatabaseLocked(f"another process has held {url} for too long; stop it or raise busy_timeout") from error
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DatabaseRefused(
+                f"{url} is damaged or not an SQLite database ({error}); it was left as it is. "
+                "Restore a backup, or recover what can be read with sqlite3's .recover into a new file."
+            ) from error
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise DatabaseUnavailable(f"{url} cannot be written: {error}; is the disk full?") from error
+        if code == sqlite3.SQLITE_READONLY:
+            raise DatabaseRefused(f"{url} is read-only; give this process the right to write it and its folder") from error
+        if code == sqlite3.SQLITE_CANTOPEN:
+            raise DatabaseRefused(f"{url} cannot be opened: {error}; check its folder and its permissions") from error
+        raise SessionError(f"{url}: {error}") from error

@@ -1,0 +1,158 @@
+"""Look at an SQLite file before it is used, create it, migrate it. Whatever is not ours stays as it is.
+
+A file is ours if its application id says so; the id is written before anything else is, so a file in the making is known
+from the start, by every process.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+from session_plugin.database.queries import load_migrations, statements
+from session_plugin.errors import DatabaseRefused
+
+MEMORY = ":memory:"
+APPLICATION_ID = 0x53504C47  # "SPLG", in the header field that SQLite keeps for this; `file` shows it
+OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+LARGEST_CHECKED = 32 * 1024 * 1024
+"""Bytes up to which a file is checked whole at opening (about 50 ms); a larger one shows damage where it is read."""
+
+_creating = threading.Lock()  # between creating a file and opening it nobody else in this process may open it
+
+
+def connect(path: str, *, busy_timeout: float, is_read_only: bool = False) -> sqlite3.Connection:
+    """Open a connection as all of ours are set up; an existing file only, or memory."""
+    mode = "ro" if is_read_only else "rw"
+    target = "file::memory:" if path == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        target, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
+    """Create, check and migrate the database, and give the connection that writes it.
+
+    Raises:
+        DatabaseRefused: this SQLite is too old, or the file is not one that may be used.
+        sqlite3.Error: whatever else SQLite says.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise DatabaseRefused(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
+    if path == MEMORY:
+        connection = connect(path, busy_timeout=busy_timeout)
+    else:
+        with _creating:
+            _create(Path(path))
+            _inspect(path)
+            connection = connect(path, busy_timeout=busy_timeout)
+    try:
+        _set_up(connection, busy_timeout)
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless there is one."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        if path.is_file() and path.stat().st_size == 0:
+            path.chmod(0o600)
+    except OSError as error:
+        raise DatabaseRefused(f"{path} cannot be created: {error.strerror}; check the folder and its permissions") from error
+
+
+def _inspect(path: str) -> None:
+    """Refuse a database that is somebody else's, damaged or newer, without a trace in it or beside it."""
+    log = Path(f"{path}-wal")
+    had_log = log.exists()
+    connection = connect(path, busy_timeout=5.0, is_read_only=True)
+    try:
+        _refuse_unless_ours(connection, path)
+    except BaseException:
+        connection.close()
+        if log.exists() and not had_log:
+            # Reading a file in WAL mode leaves an empty log beside it; SQLite takes it away when a writer closes.
+            with suppress(sqlite3.Error), closing(connect(path, busy_timeout=5.0)) as writer:
+                writer.execute("SELECT 1 FROM sqlite_master").fetchone()
+        raise
+    connection.close()
+
+
+def _refuse_unless_ours(connection: sqlite3.Connection, path: str) -> None:
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if {"sessions", "session_messages"} <= tables:
+        raise DatabaseRefused(
+            f"{path} was written by the original SessionStore, whose tables this version does not continue; it was left "
+            "as it is. Give the new store another path. To import the old sessions, read the table session_messages with "
+            "sqlite3 and hand each row to get_or_create and save_message."
+        )
+    if application_id != APPLICATION_ID and (application_id != 0 or tables):
+        raise DatabaseRefused(f"{path} is another program's database; it was left as it is. Give another path.")
+    _refuse_newer(connection.execute("PRAGMA user_version").fetchone()[0], path)
+    if Path(path).stat().st_size <= LARGEST_CHECKED:
+        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if finding != "ok":
+            raise DatabaseRefused(
+                f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or recover what can be read "
+                "with sqlite3's .recover into a new file."
+            )
+
+
+def _refuse_newer(version: int, path: str) -> None:
+    known = len(load_migrations("sqlite"))
+    if version > known:
+        raise DatabaseRefused(
+            f"{path} has schema {version}, newer than this session_plugin knows ({known}); it was left as it is. "
+            "Install the version that wrote it, or a newer one."
+        )
+
+
+def _set_up(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    """Mark the file as ours and set it to WAL; both wait while another process does the same."""
+    deadline = time.monotonic() + busy_timeout
+    while True:
+        try:
+            if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # SQLite does not always ask its busy handler here.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            break
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the schema up to date, one transaction a migration; a process that comes second finds nothing to do."""
+    migrations = load_migrations("sqlite")
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            _refuse_newer(version, path)
+            if version == len(migrations):
+                break
+            for statement in statements(migrations[version], is_complete=sqlite3.complete_statement):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")

@@ -1,0 +1,87 @@
+"""The hook specifications: what a plugin may be told, and what it may be asked.
+
+Implement any of these with `@session_plugin.hookimpl`, as `def` or `async def`, taking those of the arguments that you want.
+Everything here is called outside any transaction. A plugin that raises is logged under its name and everything else goes
+on; an `async def` has 5 seconds, a `def` runs on the event loop and should take none.
+
+Events are told after the COMMIT, one after another for each chat. Questions go to the plugins in turn until one answers
+something other than None. The filter runs through all plugins before anything is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pluggy
+
+from session_plugin.model import (
+    Account,
+    Chat,
+    IdentityEvent,
+    MessageEvent,
+    Session,
+    SessionIdentity,
+    SessionMessage,
+    Summary,
+)
+
+PROJECT = "session_plugin"
+"""pluggy's project name, and the entry-point group in which packages offer plugins."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def session_on_message(event: MessageEvent, session: Session) -> None:
+    """A message that was not known before is stored. `event` is as the filters left it; duplicates are not told."""
+
+
+@hookspec
+def session_on_edit(event: MessageEvent, session: Session) -> None:
+    """A stored message has other words now."""
+
+
+@hookspec
+def session_on_delete(chat: Chat, message_ids: Sequence[str], session: Session) -> None:
+    """Messages of one chat are gone from the session."""
+
+
+@hookspec
+def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None:
+    """An account was seen for the first time, renamed, linked or unlinked; `identity` is its user from now on."""
+
+
+@hookspec
+def session_on_start(session: Session, reason: str) -> None:
+    """A session began: `first`, `idle` or `new` (how the one before it ended), or `unlinked`. At most once a session."""
+
+
+@hookspec
+def session_on_end(session: Session, reason: str) -> None:
+    """A session is over: `idle` or `new`. At most once a session; one that is joined into another has not ended."""
+
+
+@hookspec
+def session_on_consolidate(session: Session, summary: Summary) -> None:
+    """A summary stands in front of the session's recent messages now."""
+
+
+@hookspec(firstresult=True)
+def session_resolve_user(account: Account) -> str | None:
+    """Tell whose this account is when it is seen for the first time: a user id of your own, or None for a new user."""
+
+
+@hookspec(firstresult=True)
+def session_summarize(session: Session, messages: Sequence[SessionMessage], previous: str | None) -> str | None:
+    """Sum up `messages`, which follow what `previous` sums up already; None leaves it to the next plugin or the digest."""
+
+
+@hookspec
+def session_filter_message(event: MessageEvent) -> MessageEvent | None:
+    """Give the message as it is to be stored: change text, attachments or metadata (`dataclasses.replace`), or answer None
+    to keep nothing of it.
+
+    Called for messages, edits and the bot's own words, each plugin on what the one before it gave. If it raises or takes
+    too long the message is stored without content and marked as withheld. It must not read the session it filters for.
+    """

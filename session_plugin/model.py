@@ -1,0 +1,316 @@
+"""The words of session_plugin as types: who speaks, where, what was said, and in which session.
+
+Imports the standard library only. Knows no database, no hook, no platform.
+
+Every id is text and compared byte by byte: never a name, never trimmed, never cast. An empty id, or one with a NUL or a
+lone surrogate in it, is refused with ValueError where it enters, because neither database could give it back unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Role = Literal["user", "assistant", "system", "developer", "tool"]
+ChatKind = Literal["direct", "group"]
+StartReason = Literal["first", "idle", "new", "unlinked"]
+EndReason = Literal["idle", "new", "linked"]
+IdentityChange = Literal["seen", "renamed", "linked", "unlinked"]
+
+ROLES: frozenset[str] = frozenset(get_args(Role))
+STORE_CHANNEL = ""
+"""The channel of those users whom SessionStore's callers name themselves."""
+
+
+def check_id(what: str, value: str) -> None:
+    """Refuse an id that is not non-empty text without NUL and lone surrogates.
+
+    Raises:
+        TypeError: `value` is not text; platforms with numeric ids pass `str(id)`.
+        ValueError: it is empty, or has a NUL or a lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is text, not {type(value).__name__}: {value!r}")
+    if not value:
+        raise ValueError(f"{what} is empty: {value!r}")
+    check_storable(what, value)
+
+
+def check_storable(what: str, value: str) -> None:
+    """Refuse text that may be empty but has a NUL or a lone surrogate (ValueError)."""
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{what} has a NUL or a lone surrogate: {value!r}")
+
+
+def check_role(role: str) -> None:
+    """Refuse a role that no model knows (ValueError)."""
+    if role not in ROLES:
+        raise ValueError(f"unknown role {role!r}: one of {', '.join(sorted(ROLES))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody on a channel. Two accounts are the same if both texts are; names play no part.
+
+    Args:
+        channel: The platform: `"discord"`, `"telegram"`, `"slack:T012"`. Empty only for the users of SessionStore.
+        channel_user_id: The platform's own id of that somebody, as text.
+    """
+
+    channel: str
+    channel_user_id: str
+
+    def __post_init__(self) -> None:
+        """Check both ids."""
+        check_storable("channel", self.channel)
+        check_id("channel_user_id", self.channel_user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A room on a channel, as one bot account sees it; `thread_id` names a topic inside it.
+
+    What a platform calls a channel (Discord) is a chat here. `title` is for people and takes no part in comparisons.
+    """
+
+    channel: str
+    chat_id: str
+    kind: ChatKind = "direct"
+    bot_id: str = field(default="", kw_only=True)
+    thread_id: str = field(default="", kw_only=True)
+    title: str = field(default="", kw_only=True, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the ids and the kind."""
+        check_storable("channel", self.channel)
+        check_id("chat_id", self.chat_id)
+        check_storable("bot_id", self.bot_id)
+        check_storable("thread_id", self.thread_id)
+        if self.kind not in get_args(ChatKind):
+            raise ValueError(f"unknown kind of chat {self.kind!r}: direct or group")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """What came with a message besides its text: described, never downloaded.
+
+    Links expire on every platform, so `id` is the platform's lasting id of the file.
+    """
+
+    id: str
+    kind: str = "file"
+    filename: str = ""
+    content_type: str = ""
+    size: int | None = None
+    """Bytes; None where the platform does not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageEvent:
+    """One utterance as an adapter hands it in.
+
+    Args:
+        chat: Where it was said.
+        message_id: The platform's id, unique in the chat; None for what no platform delivered, which is then never
+            taken for a duplicate.
+        role: Who speaks, as a model would see it.
+        text: The words, any Unicode at all; empty when there are attachments only.
+        sent_at: Seconds since 1970 by the platform's clock. Shown to people; it decides no order.
+        author: The account that spoke. None for the bot itself, a webhook, another bot, an anonymous administrator, a
+            channel post: they are nobody's user.
+        author_name: The name to show beside the words.
+        answers: For the bot's own words: the account they answer. None where that is not known.
+        reply_to: `message_id` of the message that this one replies to.
+        edited_at: When it was last edited, by the platform's clock; None if never.
+    """
+
+    chat: Chat
+    message_id: str | None
+    role: Role
+    text: str
+    sent_at: float
+    author: Account | None = None
+    author_name: str = ""
+    answers: Account | None = None
+    reply_to: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    edited_at: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ids, the role and the time."""
+        check_role(self.role)
+        if self.message_id is not None:
+            check_id("message_id", self.message_id)
+        if self.reply_to is not None:
+            check_id("reply_to", self.reply_to)
+        if not isinstance(self.text, str):
+            raise TypeError(f"text is text, not {type(self.text).__name__}: {self.text!r}")
+        if not math.isfinite(self.sent_at):
+            raise ValueError(f"sent_at is not a time: {self.sent_at!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityEvent:
+    """What became known about who somebody is.
+
+    `user_id` is the account's user from now on; `previous_user_id` is the one before, where it changed, so that authors
+    can move what they keep by user id themselves.
+    """
+
+    change: IdentityChange
+    account: Account
+    user_id: str
+    previous_user_id: str | None = None
+    display_name: str = ""
+
+
+@dataclass(slots=True)
+class SessionIdentity:
+    """A canonical user: one id, the accounts that are this person.
+
+    `channel_ids` maps a channel to an account's id on it; where a person has two accounts on one channel it names the one
+    known longer, and `accounts` has both.
+    """
+
+    user_id: str
+    display_name: str = ""
+    channel_ids: dict[str, str] = field(default_factory=dict)
+    accounts: tuple[Account, ...] = field(default=(), kw_only=True)
+
+
+@dataclass(slots=True)
+class SessionMessage:
+    """One message as it is read back. `timestamp` is when it was sent, in seconds since 1970."""
+
+    role: str
+    content: str
+    channel: str = ""
+    timestamp: float = 0.0
+    metadata: dict[str, Any] = field(default_factory=dict)
+    message_id: str | None = field(default=None, kw_only=True)
+    chat: Chat | None = field(default=None, kw_only=True)
+    author_name: str = field(default="", kw_only=True)
+    person: Account | None = field(default=None, kw_only=True)
+    """Who said it; for the bot's words, whom they answer, where that is known."""
+    reply_to: str | None = field(default=None, kw_only=True)
+    attachments: tuple[Attachment, ...] = field(default=(), kw_only=True)
+    edited_at: float | None = field(default=None, kw_only=True)
+    is_withheld: bool = field(default=False, kw_only=True)
+    """A filter failed on it, so its content was not kept."""
+    seq: int = field(default=0, kw_only=True)
+    """Its place in the order of its session; comparable only within one session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryPart:
+    """A range of one chat's messages, both ends included, that a summary stands for."""
+
+    chat: Chat
+    from_seq: int
+    to_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What stands in front of a session's recent messages. The messages it stands for can still be read."""
+
+    text: str
+    made_at: float
+    made_by: str
+    parts: tuple[SummaryPart, ...] = ()
+
+
+@dataclass
+class Session:
+    """A stretch of conversation in one scope. At most one of a scope is live: the one with no `ended_at`.
+
+    `messages` holds what was asked for when the session was read, and nothing where only the session itself was.
+    """
+
+    session_id: str = ""
+    identity: SessionIdentity | None = None
+    messages: list[SessionMessage] = field(default_factory=list)
+    created_at: float = 0.0
+    last_activity: float = 0.0
+    metadata: dict[str, Any] = field(default_factory=dict)
+    bot: str = field(default="", kw_only=True)
+    chat: Chat | None = field(default=None, kw_only=True)
+    """The group (thread) whose session this is; None for a person's direct chats."""
+    start_reason: str = field(default="first", kw_only=True)
+    ended_at: float | None = field(default=None, kw_only=True)
+    end_reason: str | None = field(default=None, kw_only=True)
+    message_count: int = field(default=0, kw_only=True)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what is said next belongs here, unless it has been idle for too long."""
+        return self.ended_at is None
+
+    def add_message(self, role: str, content: str, *, channel: str = "") -> None:
+        """Append a message to this object only; SessionStore.save_message is what stores one."""
+        now = time.time()
+        self.messages.append(SessionMessage(role=role, content=content, channel=channel, timestamp=now))
+        self.last_activity = now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelContext:
+    """What to give a model: the newest messages, oldest first, and the summary of what came before them.
+
+    The summary was made from what people wrote, so it is quoted data: give it to a model as part of the conversation, never
+    as a system message.
+    """
+
+    summary: Summary | None
+    messages: tuple[SessionMessage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkCode:
+    """A one-time code to be typed on the other account.
+
+    `code` is shown once and kept nowhere; `expires_at` is in seconds since 1970.
+    """
+
+    code: str = field(repr=False)
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPreview:
+    """Two accounts about to become one person: who asked, and who typed the code."""
+
+    asker: Account
+    asker_name: str
+    redeemer: Account
+    redeemer_name: str
+    expires_at: float
+    is_shown: bool = False
+    """Whether the asker has been shown who the redeemer is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person must be told on their own platform, for an adapter to deliver.
+
+    `link_redeemed`: somebody typed the code that this person asked for; `linked` and `unlinked`: it is done. The other
+    account is `account`, by its name there.
+    """
+
+    kind: Literal["link_redeemed", "linked", "unlinked"]
+    account: Account
+    account_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecayReport:
+    """What was removed, or would be: counts by kind."""
+
+    messages: int = 0
+    sessions: int = 0
+    tombstones: int = 0
+    is_dry_run: bool = False

@@ -1,0 +1,205 @@
+"""Find plugins, check them against the specifications, call them: async or not, each isolated from the others.
+
+pluggy does not await, stops at the first exception and leaves later coroutines un-awaited. So it registers and orders
+here, and the implementations are called one by one, in its order. Knows hooks; knows no database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from session_plugin import hooks
+from session_plugin.errors import PluginError
+from session_plugin.model import MessageEvent
+
+ASYNC_SECONDS = 5.0
+"""How long an async hook may take before it is cancelled."""
+CANCEL_SECONDS = 0.5
+"""How long it then has to end before it is abandoned."""
+SLOW_SECONDS = 0.05
+"""A plain hook that blocks the event loop for longer is logged."""
+
+logger = logging.getLogger("session_plugin.plugins")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a plugin answered, and its name."""
+
+    plugin: str
+    value: Any
+
+
+class Plugins:
+    """The plugins of one hub."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._manager = pluggy.PluginManager(hooks.PROJECT)
+        self._manager.add_hookspecs(hooks)
+        self._abandoned: set[asyncio.Task[Any]] = set()
+
+    def register(self, plugin: object, name: str | None = None) -> str:
+        """Add a plugin; give the name it goes by.
+
+        Raises:
+            PluginError: it implements a hook that there is not, or with arguments that the hook does not have, or wraps
+                other plugins, or is registered already.
+        """
+        name = name or _name_of(plugin)
+        try:
+            registered = self._manager.register(plugin, name)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if self._manager.has_plugin(name) and self._manager.get_plugin(name) is plugin:
+                self._manager.unregister(plugin)
+            raise PluginError(f"plugin {name}: {error}") from error
+        fault = self._fault(plugin)
+        if fault is not None:
+            self._manager.unregister(plugin)
+            raise PluginError(f"plugin {name}: {fault}")
+        return registered or name
+
+    def _fault(self, plugin: object) -> str | None:
+        """Say what is wrong with a registered plugin that pluggy itself does not mind."""
+        for caller in self._manager.get_hookcallers(plugin) or ():
+            if not hasattr(hooks, caller.name):
+                known = [attribute for attribute in dir(hooks) if attribute.startswith("session_")]
+                close = difflib.get_close_matches(caller.name, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+                return f"there is no hook {caller.name}; {hint}"
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin and (implementation.wrapper or implementation.hookwrapper):
+                    return f"it wraps {caller.name}; wrappers are not supported"
+        return None
+
+    def load_entry_points(self) -> list[str]:
+        """Register what installed packages offer in the entry-point group; give a description of each.
+
+        Raises:
+            PluginError: one of them cannot be loaded; it names the distribution.
+        """
+        loaded = []
+        for entry in entry_points(group=hooks.PROJECT):
+            if self._manager.has_plugin(entry.name):
+                continue
+            source = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown distribution"
+            try:
+                plugin = entry.load()
+                self.register(plugin() if inspect.isclass(plugin) else plugin, entry.name)
+            except Exception as error:
+                raise PluginError(f"plugin {entry.name} of {source} cannot be loaded: {error}") from error
+            loaded.append(f"{entry.name} ({source})")
+        return loaded
+
+    def has(self, hook: str) -> bool:
+        """Tell whether any plugin implements a hook."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+
+    async def tell(self, hook: str, **arguments: Any) -> None:
+        """Call every implementation of an event, whatever the others do."""
+        for implementation in self._implementations(hook):
+            try:
+                await self._call(implementation, hook, arguments)
+            except Exception:
+                logger.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+
+    async def ask(self, hook: str, **arguments: Any) -> Answer | None:
+        """Ask in turn: the first answer that is not None.
+
+        Raises:
+            PluginError: a plugin failed before any had answered.
+        """
+        for implementation in self._implementations(hook):
+            name = implementation.plugin_name
+            try:
+                value = await self._call(implementation, hook, arguments)
+            except Exception as error:
+                logger.exception("plugin %s failed in %s", name, hook)
+                raise PluginError(f"plugin {name} failed in {hook}") from error
+            if value is not None:
+                return Answer(name, value)
+        return None
+
+    async def filter(self, event: MessageEvent) -> MessageEvent | None:
+        """Run a message through every filter; None if one of them keeps nothing of it.
+
+        Raises:
+            PluginError: a filter failed, so nobody knows what may be stored.
+        """
+        hook = "session_filter_message"
+        for implementation in self._implementations(hook):
+            try:
+                answer = await self._call(implementation, hook, {"event": event})
+                _check_filtered(event, answer)
+            except Exception as error:
+                logger.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+                raise PluginError(f"plugin {implementation.plugin_name} failed to filter a message") from error
+            if answer is None:
+                return None
+            event = answer
+        return event
+
+    def _implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
+        """Give the implementations in the order in which pluggy would call them."""
+        implementations: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
+        return reversed(implementations)
+
+    async def _call(self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
+        started = time.perf_counter()
+        result = implementation.function(*(arguments[name] for name in implementation.argnames))
+        took = time.perf_counter() - started
+        if took > SLOW_SECONDS:
+            logger.warning(
+                "plugin %s blocked the event loop for %.0f ms in %s; make it an async def",
+                implementation.plugin_name,
+                took * 1000,
+                hook,
+            )
+        return await self._within_limit(result) if inspect.isawaitable(result) else result
+
+    async def _within_limit(self, awaitable: Awaitable[Any]) -> Any:
+        """Await with a time limit: past it the task is cancelled, and left alone if it does not mind that."""
+        task = asyncio.ensure_future(awaitable)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=ASYNC_SECONDS)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if done:
+            return task.result()
+        task.cancel()
+        if not (await asyncio.wait({task}, timeout=CANCEL_SECONDS))[0]:
+            self._abandoned.add(task)  # the event loop keeps only weak references
+            task.add_done_callback(self._abandoned.discard)
+        raise TimeoutError(f"it took more than {ASYNC_SECONDS:g} s")
+
+
+def _check_filtered(before: MessageEvent, after: Any) -> None:
+    if after is None:
+        return
+    if not isinstance(after, MessageEvent):
+        raise TypeError(f"a filter gives a MessageEvent or None, not {type(after).__name__}")
+    if (before.chat, before.message_id, before.author, before.role) != (
+        after.chat,
+        after.message_id,
+        after.author,
+        after.role,
+    ):
+        raise ValueError("a filter may change text, attachments and metadata; chat, message_id, author and role stay")
+
+
+def _name_of(plugin: object) -> str:
+    if inspect.ismodule(plugin):
+        return plugin.__name__
+    kind = plugin if inspect.isclass(plugin) else type(plugin)
+    return f"{kind.__module__}.{kind.__qualname__}"

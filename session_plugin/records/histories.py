@@ -1,0 +1,113 @@
+"""Reading a conversation back: the newest messages of a session, or of all sessions of a scope, oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import Account, MessageEvent, SessionMessage
+from session_plugin.records.cells import attachments_from_json, from_json, to_text
+from session_plugin.records.sessions import Where, find_chat, find_scope, fresh_session, to_chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to read: the newest `limit` messages, before a certain one, earlier sessions too or not."""
+
+    where: Where
+    limit: int | None
+    before: MessageEvent | SessionMessage | None = None
+    include_previous: bool = False
+
+
+def read_history(tx: Tx, request: Request) -> list[SessionMessage]:
+    """Give the newest messages, oldest first, without summaries; what a summary stands for is still there."""
+    where = request.where
+    scope = find_scope(tx, where.moment.bot, where.chat, where.account)
+    if scope is None:
+        return []
+    if request.include_previous:
+        if scope.user_id is not None:
+            segments = tx.all("segments_of_user", bot=scope.bot, user_id=scope.user_id)
+        else:
+            segments = tx.all("segments_of_group", chat_no=scope.chat_no, thread_id=scope.thread_id)
+    else:
+        live = fresh_session(tx, where.moment, scope)
+        segments = [] if live is None else tx.all("segments_of_session", session_no=live["session_no"])
+    before = _seq_of(tx, where, request.before)
+    return newest(tx, segments, limit=request.limit, before=before)
+
+
+def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | None) -> int | None:
+    if isinstance(message, SessionMessage):
+        return message.seq or None
+    if message is None or message.message_id is None:
+        return None
+    chat = find_chat(tx, where.moment.bot, message.chat)
+    row = None
+    if chat is not None:
+        row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=message.message_id)
+    return None if row is None else int(row["seq"])
+
+
+def newest(
+    tx: Tx, segments: list[Row], *, limit: int | None, before: int | None = None, only_live: bool = False
+) -> list[SessionMessage]:
+    """Merge the tails of segments: the newest `limit` messages over all of them, oldest first; None for all.
+
+    Segments are visited from the most recent on, and only as long as one can still hold a message among the newest: so the
+    cost does not grow with what lies behind.
+    """
+    limit = -1 if limit is None else limit
+    rows: list[tuple[int, Row, Row]] = []
+    for segment in sorted(segments, key=_last_seq, reverse=True):
+        if 0 <= limit <= len(rows) and rows[limit - 1][0] > segment["last_seq"]:
+            break
+        tail = tx.all(
+            "segment_tail",
+            segment_no=segment["segment_no"],
+            before=before,
+            from_seq=segment["live_from"] if only_live else 0,
+            limit=limit,
+        )
+        rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)
+        if limit >= 0:
+            rows = rows[:limit]
+    return [to_message(row, segment) for _, row, segment in reversed(rows)]
+
+
+def _last_seq(segment: Row) -> int:
+    return int(segment["last_seq"])
+
+
+def _seq(entry: tuple[int, Row, Row]) -> int:
+    return entry[0]
+
+
+def to_message(row: Row, segment: Row) -> SessionMessage:
+    """Give a message's row, with the chat of its segment, as a message."""
+    person = None
+    if row["person_channel"]:
+        person = Account(row["person_channel"], row["channel_user_id"])
+    return SessionMessage(
+        role=row["role"],
+        content=to_text(row["content"]),
+        channel=segment["channel"] if row["channel"] is None else row["channel"],
+        timestamp=row["sent_at"],
+        metadata=from_json(row["metadata"]),
+        message_id=row["message_id"],
+        chat=to_chat(segment, segment["thread_id"]),
+        author_name=row["author_name"] or "",
+        person=person,
+        reply_to=row["reply_to"],
+        attachments=attachments_from_json(row["attachments"]),
+        edited_at=row["edited_at"],
+        is_withheld=bool(row["withheld"]),
+        seq=row["seq"],
+    )
+
+
+def between(tx: Tx, segment: Row, from_seq: int, to_seq: int) -> list[tuple[int, SessionMessage]]:
+    """Give the messages of a segment in a range, both ends included, each with its sequence number."""
+    rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=-1)
+    return [(row["seq"], to_message(row, segment)) for row in rows]

@@ -1,0 +1,222 @@
+"""Messages: recorded once, edited, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.records.cells import attachments_to_json, to_bytes, to_json, to_name
+from session_plugin.records.outcomes import (
+    Announcement,
+    Done,
+    MessageEdited,
+    MessagesDeleted,
+    MessageStored,
+    Moment,
+)
+from session_plugin.records.people import Person, see_account
+from session_plugin.records.sessions import find_chat, place, see_chat
+from session_plugin.records.summaries import withdraw_over
+from session_plugin.rules.scopes import scope_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """One message to record.
+
+    Args:
+        moment: When.
+        event: The message, as the filters left it.
+        user_id: Whose its author's account is if it is new and a plugin knows.
+        is_withheld: A filter failed: `event` has no content.
+    """
+
+    moment: Moment
+    event: MessageEvent
+    user_id: str | None = None
+    is_withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a message.
+
+    `unowned`: a direct message of which nobody knows whose chat it is; it is not kept, rather than given to somebody.
+    """
+
+    fate: Literal["stored", "duplicate", "deleted", "unowned"]
+    session_no: int | None = None
+    seq: int = 0
+    live_count: int = 0
+    """Unconsolidated messages of the session, this one among them."""
+
+
+def record(tx: Tx, recording: Recording) -> Done[Recorded]:
+    """Store a message in the live session of its scope, once; a duplicate or a deleted one changes nothing at all."""
+    moment, event = recording.moment, recording.event
+    chat = find_chat(tx, moment.bot, event.chat)
+    if chat is not None and event.message_id is not None:
+        known = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=event.message_id)
+        if known is not None:
+            return Done(Recorded(fate="duplicate", session_no=known["session_no"], seq=known["seq"]))
+        if tx.first("tombstone", chat_no=chat["chat_no"], message_id=event.message_id) is not None:
+            return Done(Recorded(fate="deleted"))
+    author, seen = _see(tx, moment, event.author, event.author_name, recording.user_id)
+    answered, seen_too = _see(tx, moment, event.answers, "", None)
+    chat = see_chat(tx, moment.bot, event.chat)
+    owner = _owner(tx, chat, author or answered)
+    scope = scope_of(
+        moment.bot,
+        kind=chat["kind"],
+        chat_no=chat["chat_no"],
+        thread_id=event.chat.thread_id,
+        peer_user_id=None if owner is None else owner.user_id,
+    )
+    if scope is None:
+        return Done(Recorded(fate="unowned"), seen + seen_too)
+    place_, begun = place(
+        tx,
+        moment,
+        scope,
+        chat_no=chat["chat_no"],
+        thread_id=event.chat.thread_id,
+        founder_no=None if owner is None else owner.account_no,
+    )
+    person = author or answered or owner
+    person_no = person.account_no if person is not None else _person_replied_to(tx, chat["chat_no"], event)
+    row = tx.one(
+        "add_message",
+        chat_no=chat["chat_no"],
+        segment_no=place_.segment_no,
+        message_id=event.message_id,
+        role=event.role,
+        person_no=person_no,
+        author_name=to_name(event.author_name) or None,
+        channel=None,
+        sent_at=event.sent_at,
+        received_at=moment.now,
+        content=to_bytes(event.text),
+        metadata=to_json(event.metadata),
+        attachments=attachments_to_json(event.attachments),
+        reply_to=event.reply_to,
+        edited_at=event.edited_at,
+        withheld=int(recording.is_withheld),
+    )
+    tx.run("count_message", segment_no=place_.segment_no, seq=row["seq"], at=moment.now)
+    live_count = _live_count(tx, place_.session_no)
+    announcements = seen + seen_too + begun + (MessageStored(event, place_.session_no),)
+    return Done(Recorded(fate="stored", session_no=place_.session_no, seq=row["seq"], live_count=live_count), announcements)
+
+
+def _see(
+    tx: Tx, moment: Moment, account: Account | None, name: str, user_id: str | None
+) -> tuple[Person | None, tuple[Announcement, ...]]:
+    if account is None:
+        return None, ()
+    return see_account(tx, moment, account, display_name=name, user_id=user_id)
+
+
+def _owner(tx: Tx, chat: Row, person: Person | None) -> Person | None:
+    """Give whose a direct chat is; the first person in it owns it for ever."""
+    if chat["kind"] != "direct":
+        return None
+    if chat["peer_no"] is None:
+        if person is not None:
+            tx.run("set_peer", chat_no=chat["chat_no"], account_no=person.account_no)
+        return person
+    if person is not None and person.account_no != chat["peer_no"]:
+        raise ValueError(f"the direct chat {chat['chat_id']!r} on {chat['channel']!r} belongs to another account")
+    peer = tx.one("account_by_no", account_no=chat["peer_no"])
+    return Person(peer["account_no"], peer["user_id"])
+
+
+def _person_replied_to(tx: Tx, chat_no: int, event: MessageEvent) -> int | None:
+    """Find whom the bot's own words answer, by the message that they reply to; never a guess."""
+    if event.role == "user" or event.reply_to is None:
+        return None
+    row = tx.first("message_by_key", chat_no=chat_no, message_id=event.reply_to)
+    return None if row is None else row["person_no"]
+
+
+def _live_count(tx: Tx, session_no: int) -> int:
+    row = tx.first("live_count", session_no=session_no)
+    return 0 if row is None else int(row["live_count"])
+
+
+def edit(tx: Tx, recording: Recording) -> Done[Recorded | None]:
+    """Change a stored message; one that was never seen is stored as it is now.
+
+    The value is None where nothing changed: the words are the same, or a later edit is known already.
+    """
+    moment, event = recording.moment, recording.event
+    chat = find_chat(tx, moment.bot, event.chat)
+    row = None
+    if chat is not None and event.message_id is not None:
+        row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=event.message_id)
+    if row is None:
+        stored = record(tx, recording)
+        return Done(stored.value if stored.value.fate == "stored" else None, stored.announcements)
+    edited_at = moment.now if event.edited_at is None else event.edited_at
+    content = to_bytes(event.text)
+    attachments = attachments_to_json(event.attachments)
+    is_same = row["content"] == content and row["attachments"] == attachments and not row["withheld"]
+    if is_same or (row["edited_at"] is not None and row["edited_at"] > edited_at):
+        return Done(None)
+    tx.run(
+        "edit_message",
+        seq=row["seq"],
+        content=content,
+        attachments=attachments,
+        metadata=to_json(event.metadata),
+        edited_at=edited_at,
+        withheld=int(recording.is_withheld),
+    )
+    tx.run("touch_segment", segment_no=row["segment_no"])
+    withdraw_over(tx, row["segment_no"], (row["seq"],))
+    session_no = row["session_no"]
+    return Done(Recorded(fate="stored", session_no=session_no, seq=row["seq"]), (MessageEdited(event, session_no),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """Messages of one chat to delete, seen or not."""
+
+    moment: Moment
+    chat: Chat
+    message_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """How many messages there were, and in which sessions."""
+
+    count: int
+    session_nos: tuple[int, ...]
+
+
+def delete(tx: Tx, deletion: Deletion) -> Done[Deleted]:
+    """Remove messages everywhere and remember that they are deleted."""
+    moment = deletion.moment
+    chat_no = see_chat(tx, moment.bot, deletion.chat)["chat_no"]
+    gone: dict[int, list[str]] = {}
+    for message_id in dict.fromkeys(deletion.message_ids):
+        tx.run("add_tombstone", chat_no=chat_no, message_id=message_id, at=moment.now)
+        row = tx.first("message_by_key", chat_no=chat_no, message_id=message_id)
+        if row is not None:
+            remove(tx, row["segment_no"], (row["seq"],))
+            gone.setdefault(row["session_no"], []).append(message_id)
+    announcements = tuple(
+        MessagesDeleted(deletion.chat, tuple(message_ids), session_no) for session_no, message_ids in gone.items()
+    )
+    return Done(Deleted(count=sum(map(len, gone.values())), session_nos=tuple(gone)), announcements)
+
+
+def remove(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:
+    """Take messages of one segment out of history, archive, summaries and counters."""
+    for seq in seqs:
+        tx.run("uncount_message", segment_no=segment_no, seq=seq)
+        tx.run("remove_message", seq=seq)
+        withdraw_over(tx, segment_no, (seq,))

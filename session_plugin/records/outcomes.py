@@ -1,0 +1,94 @@
+"""What an operation hands back besides its value: what there is to announce once it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from session_plugin.model import Chat, IdentityEvent, MessageEvent
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When and for which bot an operation runs.
+
+    Args:
+        bot: The author's name for the assistant.
+        now: Seconds since 1970, by the hub's clock.
+        max_age: Seconds of silence after which a session is over.
+        new_id: Makes an id that was never used before.
+    """
+
+    bot: str
+    now: float
+    max_age: float
+    new_id: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStored:
+    """A message that was not known before is in its session."""
+
+    event: MessageEvent
+    session_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """A stored message has other words now."""
+
+    event: MessageEvent
+    session_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesDeleted:
+    """Messages of one session are gone."""
+
+    chat: Chat
+    message_ids: tuple[str, ...]
+    session_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """A session began."""
+
+    session_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """A session is over; one that was joined into another is not announced."""
+
+    session_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChanged:
+    """Something became known about who somebody is."""
+
+    event: IdentityEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidated:
+    """A summary stands in front of a session's recent messages."""
+
+    session_no: int
+
+
+Announcement = (
+    MessageStored | MessageEdited | MessagesDeleted | SessionStarted | SessionEnded | IdentityChanged | Consolidated
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """An operation's value, and what to announce after the COMMIT."""
+
+    value: T
+    announcements: tuple[Announcement, ...] = ()

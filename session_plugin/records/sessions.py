@@ -1,0 +1,264 @@
+"""Sessions and their segments: the live one of a scope, how it begins and ends, how it reads as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import Account, Chat, Session, SessionIdentity
+from session_plugin.records.cells import from_json, to_name
+from session_plugin.records.outcomes import Announcement, Done, Moment, SessionEnded, SessionStarted
+from session_plugin.records.people import find_account, identity_of
+from session_plugin.rules.scopes import Scope, is_idle, scope_of
+
+
+def see_chat(tx: Tx, bot: str, chat: Chat) -> Row:
+    """Find a chat, or make it on first sight; note a new title."""
+    row = find_chat(tx, bot, chat)
+    if row is None:
+        title = to_name(chat.title)
+        row = tx.one("add_chat", **_chat_key(bot, chat), kind=chat.kind, title=title)
+    elif row["kind"] != chat.kind:
+        raise ValueError(f"chat {chat.chat_id!r} on {chat.channel!r} is a {row['kind']} chat, not a {chat.kind} one")
+    elif chat.title and row["title"] != chat.title and row["title"] != to_name(chat.title):
+        tx.run("retitle_chat", chat_no=row["chat_no"], title=to_name(chat.title))
+    return row
+
+
+def find_chat(tx: Tx, bot: str, chat: Chat) -> Row | None:
+    """Look a chat up by its key."""
+    return tx.first("chat_by_key", **_chat_key(bot, chat))
+
+
+def _chat_key(bot: str, chat: Chat) -> dict[str, str]:
+    return {"bot": bot, "channel": chat.channel, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
+
+
+def find_scope(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Scope | None:
+    """Give the scope that a reader in this chat has; None where nothing was ever said or nobody is known to own it."""
+    row = find_chat(tx, bot, chat)
+    if chat.kind == "direct":
+        owner = tx.first("account_by_no", account_no=row["peer_no"]) if row is not None and row["peer_no"] else None
+        if owner is None and account is not None:
+            owner = find_account(tx, account)
+        user_id = None if owner is None else owner["user_id"]
+        return scope_of(bot, kind="direct", chat_no=0, thread_id="", peer_user_id=user_id)
+    if row is None:
+        return None
+    return scope_of(bot, kind=row["kind"], chat_no=row["chat_no"], thread_id=chat.thread_id, peer_user_id=None)
+
+
+def live_session(tx: Tx, scope: Scope) -> Row | None:
+    """Give the live session of a scope, with its last activity over all segments; it may have been idle for too long."""
+    if scope.user_id is not None:
+        return tx.first("live_direct_session", bot=scope.bot, user_id=scope.user_id)
+    return tx.first("live_group_session", chat_no=scope.chat_no, thread_id=scope.thread_id)
+
+
+def fresh_session(tx: Tx, moment: Moment, scope: Scope) -> Row | None:
+    """Give the live session of a scope unless it has been idle for too long; changes nothing."""
+    row = live_session(tx, scope)
+    if row is None or is_idle(row["last_activity"], now=moment.now, max_age=moment.max_age):
+        return None
+    return row
+
+
+def age_out(tx: Tx, moment: Moment, scope: Scope) -> tuple[Row | None, tuple[Announcement, ...]]:
+    """End the live session of a scope if it has been idle for too long; give it if it goes on."""
+    row = live_session(tx, scope)
+    if row is None or not is_idle(row["last_activity"], now=moment.now, max_age=moment.max_age):
+        return row, ()
+    ended_at = row["last_activity"] + moment.max_age
+    return None, end_session(tx, row["session_no"], ended_at=ended_at, reason="idle")
+
+
+def end_session(tx: Tx, session_no: int, *, ended_at: float, reason: str) -> tuple[Announcement, ...]:
+    """End a live session."""
+    tx.run("end_session", session_no=session_no, ended_at=ended_at, end_reason=reason)
+    return (SessionEnded(session_no),)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message goes: a live session, and this chat's segment of it."""
+
+    session_no: int
+    session_id: str
+    segment_no: int
+
+
+def place(
+    tx: Tx, moment: Moment, scope: Scope, *, chat_no: int, thread_id: str, founder_no: int | None
+) -> tuple[Place, tuple[Announcement, ...]]:
+    """Find the segment that what is said now belongs to; start a session, a segment, or both where there is none."""
+    session, ended = age_out(tx, moment, scope)
+    started: tuple[Announcement, ...] = ()
+    if session is None:
+        session, started = start_session(tx, moment, scope, founder_no=founder_no)
+    segment = tx.first("segment_of", session_no=session["session_no"], chat_no=chat_no, thread_id=thread_id)
+    if segment is None:
+        segment = add_segment(
+            tx, session["session_no"], chat_no=chat_no, thread_id=thread_id, last_activity=session["last_activity"]
+        )
+    return Place(session["session_no"], session["session_id"], segment["segment_no"]), ended + started
+
+
+def start_session(tx: Tx, moment: Moment, scope: Scope, *, founder_no: int | None) -> tuple[Row, tuple[Announcement, ...]]:
+    """Start a session in a scope that has no live one; the reason is how the one before it ended."""
+    before = newest_session(tx, scope)
+    reason = "first" if before is None else before["end_reason"]
+    row = tx.one(
+        "add_session",
+        session_id=moment.new_id(),
+        bot=scope.bot,
+        user_id=scope.user_id,
+        chat_no=scope.chat_no,
+        thread_id=scope.thread_id,
+        founder_no=founder_no if scope.user_id is not None else None,
+        started_at=moment.now,
+        start_reason=reason,
+        ended_at=None,
+        end_reason=None,
+    )
+    return row, (SessionStarted(row["session_no"]),)
+
+
+def newest_session(tx: Tx, scope: Scope) -> Row | None:
+    """Give the newest session of a scope, live or not; one that is joined into another does not count."""
+    rows = earlier_sessions(tx, scope, limit=1)
+    return rows[0] if rows else None
+
+
+def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:
+    """Give the sessions of a scope, newest first, without those that are joined into another."""
+    if scope.user_id is not None:
+        return tx.all("direct_sessions", bot=scope.bot, user_id=scope.user_id, limit=limit)
+    return tx.all("group_sessions", chat_no=scope.chat_no, thread_id=scope.thread_id, limit=limit)
+
+
+def add_segment(
+    tx: Tx, session_no: int, *, chat_no: int, thread_id: str, last_activity: float, handle: str | None = None
+) -> Row:
+    """Add a chat's segment to a session, its home."""
+    row = tx.one(
+        "add_segment",
+        session_no=session_no,
+        chat_no=chat_no,
+        thread_id=thread_id,
+        last_activity=last_activity,
+        handle=handle,
+    )
+    return row
+
+
+def session_data(tx: Tx, session_no: int) -> Session | None:
+    """Give a session as data, with its identity and without messages; None if it is gone."""
+    row = tx.first("session_by_no", session_no=session_no)
+    if row is None:
+        return None
+    chat: Chat | None = None
+    identity: SessionIdentity | None = None
+    if row["user_id"] is not None:
+        identity = identity_of(tx, row["user_id"])
+    else:
+        home = tx.first("chat_by_no", chat_no=row["chat_no"])
+        chat = to_chat(home, row["thread_id"]) if home is not None else None
+    return Session(
+        session_id=row["session_id"],
+        identity=identity,
+        created_at=row["started_at"],
+        last_activity=row["last_activity"],
+        metadata=from_json(row["metadata"]),
+        bot=row["bot"],
+        chat=chat,
+        start_reason=row["start_reason"],
+        ended_at=row["ended_at"],
+        end_reason=row["end_reason"],
+        message_count=row["message_count"],
+    )
+
+
+def to_chat(row: Row, thread_id: str) -> Chat:
+    """Give a chat's row as a chat."""
+    return Chat(row["channel"], row["chat_id"], row["kind"], bot_id=row["bot_id"], thread_id=thread_id, title=row["title"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A reader or writer: in which chat, as which account, when."""
+
+    moment: Moment
+    chat: Chat
+    account: Account | None
+
+
+def live_session_no(tx: Tx, where: Where) -> int | None:
+    """Give the number of the session that a reader here is in; None if none is live."""
+    scope = find_scope(tx, where.moment.bot, where.chat, where.account)
+    row = None if scope is None else fresh_session(tx, where.moment, scope)
+    return None if row is None else int(row["session_no"])
+
+
+def read_live(tx: Tx, where: Where) -> Session | None:
+    """Give the live session of a reader, or None."""
+    session_no = live_session_no(tx, where)
+    return None if session_no is None else session_data(tx, session_no)
+
+
+def read_previous(tx: Tx, argument: tuple[Where, int]) -> list[Session]:
+    """Give the ended sessions of a reader's scope, newest first."""
+    where, limit = argument
+    scope = find_scope(tx, where.moment.bot, where.chat, where.account)
+    if scope is None:
+        return []
+    live = fresh_session(tx, where.moment, scope)
+    skipped = None if live is None else live["session_no"]
+    numbers = [row["session_no"] for row in earlier_sessions(tx, scope, limit=limit + 1)]
+    found = [session_data(tx, number) for number in numbers if number != skipped]
+    return [session for session in found if session is not None][:limit]
+
+
+def session_no_of(tx: Tx, session_id: str) -> int | None:
+    """Give the number of the session with this id; None if there is none."""
+    row = tx.first("session_by_id", session_id=session_id)
+    return None if row is None else int(row["session_no"])
+
+
+def untold(tx: Tx, limit: int) -> tuple[Announcement, ...]:
+    """Give starts and ends that no hook was told of."""
+    found: list[Announcement] = []
+    for row in tx.all("untold_sessions", limit=limit):
+        if not row["start_told"]:
+            found.append(SessionStarted(row["session_no"]))
+        if row["ended_at"] is not None and not row["end_told"]:
+            found.append(SessionEnded(row["session_no"]))
+    return tuple(found)
+
+
+def claim(tx: Tx, announcement: SessionStarted | SessionEnded) -> bool:
+    """Take it upon oneself to tell the hooks of a start or an end; False if somebody did before."""
+    statement = "claim_start" if isinstance(announcement, SessionStarted) else "claim_end"
+    return tx.run(statement, session_no=announcement.session_no) == 1
+
+
+def start_new(tx: Tx, where: Where) -> Done[Session | None]:
+    """End the live session of a scope, if any, and start the next; None where nobody is known to own one."""
+    moment = where.moment
+    scope = find_scope(tx, moment.bot, where.chat, where.account)
+    if scope is None:
+        return Done(None)
+    founder = None if where.account is None else find_account(tx, where.account)
+    session, announcements = age_out(tx, moment, scope)
+    if session is not None:
+        announcements += end_session(tx, session["session_no"], ended_at=moment.now, reason="new")
+    founder_no = None if founder is None else founder["account_no"]
+    begun, started = start_session(tx, moment, scope, founder_no=founder_no)
+    return Done(session_data(tx, begun["session_no"]), announcements + started)
+
+
+def reach(tx: Tx, argument: tuple[str, Account]) -> Chat | None:
+    """Give the direct chat in which an account was last active with this bot; None if there is none."""
+    bot, account = argument
+    row = find_account(tx, account)
+    chat = None if row is None else tx.first("direct_chat_of", account_no=row["account_no"], bot=bot)
+    return None if chat is None else to_chat(chat, "")

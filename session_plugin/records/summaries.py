@@ -1,0 +1,147 @@
+"""Summaries: planned in one transaction, written outside any, put in place in another if nothing changed meanwhile.
+
+A summary has one part for each segment of its session, from the segment's beginning up to where it was cut. A new one
+supersedes those before it; a withdrawn one (no content) waits to be made again from the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import SessionMessage, Summary, SummaryPart
+from session_plugin.records.cells import to_bytes, to_text
+from session_plugin.records.histories import between
+from session_plugin.records.outcomes import Consolidated, Done
+from session_plugin.records.sessions import to_chat
+from session_plugin.rules.consolidation import messages_to_consolidate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPart:
+    """One segment's range, and how often the segment had changed when it was read."""
+
+    segment_no: int
+    from_seq: int
+    to_seq: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a summary is to stand for.
+
+    `messages` are those that `previous`, the summary so far, does not cover.
+    """
+
+    session_no: int
+    messages: tuple[SessionMessage, ...]
+    previous: str | None
+    parts: tuple[PlannedPart, ...]
+    supersedes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """Which session to plan for; a `threshold` of None only makes again what was withdrawn."""
+
+    session_no: int
+    threshold: int | None
+
+
+def plan(tx: Tx, request: PlanRequest) -> Plan | None:
+    """Plan a session's next summary; None where nothing is to be done."""
+    segments = tx.all("segments_of_session", session_no=request.session_no)
+    current = tx.all("current_summaries", session_no=request.session_no)
+    is_stale = any(summary["content"] is None for summary in current)
+    live = sorted((row["seq"], row["segment_no"]) for row in tx.all("live_seqs", session_no=request.session_no))
+    count = 0 if request.threshold is None else messages_to_consolidate(len(live), threshold=request.threshold)
+    if count == 0 and not is_stale:
+        return None
+    parts, messages = [], []
+    for segment in segments:
+        segment_no, live_from = segment["segment_no"], segment["live_from"]
+        to_seq = max((seq for seq, of in live[:count] if of == segment_no), default=live_from - 1)
+        covered = between(tx, segment, 0 if is_stale else live_from, to_seq)
+        messages += covered
+        if to_seq > 0:
+            from_seq = _first_seq(tx, segment_no, default=to_seq)
+            parts.append(PlannedPart(segment_no=segment_no, from_seq=from_seq, to_seq=to_seq, changed=segment["changed"]))
+    return Plan(
+        session_no=request.session_no,
+        messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0])),
+        previous=None if is_stale or not current else "\n".join(to_text(row["content"]) for row in current),
+        parts=tuple(parts),
+        supersedes=tuple(row["summary_no"] for row in current),
+    )
+
+
+def _first_seq(tx: Tx, segment_no: int, *, default: int) -> int:
+    row = tx.first("first_seq", segment_no=segment_no)
+    return default if row is None or row["seq"] is None else min(int(row["seq"]), default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A planned summary's text, who made it, when."""
+
+    plan: Plan
+    text: str
+    made_by: str
+    made_at: float
+
+
+def put(tx: Tx, written: Written) -> Done[bool]:
+    """Put a summary in front of the messages it stands for, unless anything under it changed since it was planned."""
+    plan_ = written.plan
+    current = tx.all("current_summaries", session_no=plan_.session_no)
+    segments = {row["segment_no"]: row for row in tx.all("segments_of_session", session_no=plan_.session_no)}
+    is_unchanged = tuple(row["summary_no"] for row in current) == plan_.supersedes and all(
+        part.segment_no in segments and segments[part.segment_no]["changed"] == part.changed for part in plan_.parts
+    )
+    if not is_unchanged:
+        return Done(value=False)
+    row = tx.one(
+        "add_summary",
+        session_no=plan_.session_no,
+        content=to_bytes(written.text),
+        made_by=written.made_by,
+        made_at=written.made_at,
+    )
+    for number in plan_.supersedes:
+        tx.run("supersede_summary", summary_no=number, superseded_by=row["summary_no"])
+    for part in plan_.parts:
+        tx.run(
+            "add_summary_part",
+            summary_no=row["summary_no"],
+            segment_no=part.segment_no,
+            from_seq=part.from_seq,
+            to_seq=part.to_seq,
+        )
+        tx.run("set_watermark", segment_no=part.segment_no)
+        tx.run("recount_live", segment_no=part.segment_no)
+    return Done(True, (Consolidated(plan_.session_no),))
+
+
+def withdraw_over(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:
+    """Blank every summary, superseded ones too, that stands for one of these messages."""
+    for seq in seqs:
+        tx.run("withdraw_summaries", segment_no=segment_no, seq=seq)
+
+
+def current_summary(tx: Tx, session_no: int) -> Summary | None:
+    """Give what stands in front of a session's recent messages; after a link, both sides' summaries as one."""
+    rows = [row for row in tx.all("current_summaries", session_no=session_no) if row["content"] is not None]
+    if not rows:
+        return None
+    return Summary(
+        text="\n".join(to_text(row["content"]) for row in rows),
+        made_at=rows[-1]["made_at"],
+        made_by=rows[-1]["made_by"],
+        parts=tuple(_part(part) for row in rows for part in tx.all("parts_of_summary", summary_no=row["summary_no"])),
+    )
+
+
+def _part(row: Row) -> SummaryPart:
+    return SummaryPart(chat=to_chat(row, row["thread_id"]), from_seq=row["from_seq"], to_seq=row["to_seq"])

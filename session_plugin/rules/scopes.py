@@ -1,0 +1,37 @@
+"""Whose session something belongs to, and so who can read it.
+
+What is said in a direct chat belongs to that person, over all their direct chats with the bot, whatever the channel. What is
+said in a group belongs to that group, and there to its thread. Every path that reads or writes goes through `scope_of`,
+so nobody sees one from the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A person's direct chats (`user_id`), or one group's thread (`chat_no` and `thread_id`)."""
+
+    bot: str
+    user_id: str | None = None
+    chat_no: int | None = None
+    thread_id: str = ""
+
+
+def scope_of(bot: str, *, kind: str, chat_no: int, thread_id: str, peer_user_id: str | None) -> Scope | None:
+    """Decide the scope of a chat; None for a direct chat of whom it is not known whose it is."""
+    if kind == "group":
+        return Scope(bot, chat_no=chat_no, thread_id=thread_id)
+    if peer_user_id is None:
+        return None
+    return Scope(bot, user_id=peer_user_id)
+
+
+def is_idle(last_activity: float, *, now: float, max_age: float) -> bool:
+    """Tell whether a session has been silent for more than `max_age` seconds; exactly as long is not more.
+
+    A clock that was set back makes nothing old.
+    """
+    return now - last_activity > max_age

@@ -1,0 +1,545 @@
+-- Every statement of the house, named, with a line that says why. Parameters are :named; a backend that needs other words
+-- has a variant below the statement, under the same name with [backend] behind it.
+
+-- ---- people ----
+
+-- name: account_by_key
+-- Who is this account?
+SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels
+FROM accounts WHERE channel = :channel AND channel_user_id = :channel_user_id
+
+-- name: account_by_no
+-- Who owns this direct chat?
+SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels
+FROM accounts WHERE account_no = :account_no
+
+-- name: accounts_of_user
+-- All accounts of a person, longest known first.
+SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels
+FROM accounts WHERE user_id = :user_id ORDER BY account_no
+
+-- name: add_account
+-- First sight of an account.
+INSERT INTO accounts (channel, channel_user_id, user_id, home_user_id, display_name)
+VALUES (:channel, :channel_user_id, :user_id, :home_user_id, :display_name) RETURNING account_no
+
+-- name: rename_account
+-- The name shown on the platform changed.
+UPDATE accounts SET display_name = :display_name WHERE account_no = :account_no
+
+-- name: set_labels
+-- What SessionStore's callers call this user on other channels.
+UPDATE accounts SET labels = :labels WHERE account_no = :account_no
+
+-- name: user_by_id
+-- Is this somebody's id, and who goes by it now?
+SELECT user_id, created_at, merged_into FROM users WHERE user_id = :user_id
+
+-- name: add_user
+-- A user id that may be known already.
+INSERT INTO users (user_id, created_at) VALUES (:user_id, :created_at) ON CONFLICT DO NOTHING
+
+-- ---- chats and sessions ----
+
+-- name: chat_by_key
+-- Which chat is this?
+SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title
+FROM chats WHERE bot = :bot AND channel = :channel AND bot_id = :bot_id AND chat_id = :chat_id
+
+-- name: chat_by_no
+-- The chat of a group's session.
+SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title FROM chats WHERE chat_no = :chat_no
+
+-- name: add_chat
+-- First sight of a chat.
+INSERT INTO chats (bot, channel, bot_id, chat_id, kind, title)
+VALUES (:bot, :channel, :bot_id, :chat_id, :kind, :title)
+RETURNING chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title
+
+-- name: retitle_chat
+-- The chat has another title now.
+UPDATE chats SET title = :title WHERE chat_no = :chat_no
+
+-- name: set_peer
+-- The first person in a direct chat owns it.
+UPDATE chats SET peer_no = :account_no WHERE chat_no = :chat_no AND peer_no IS NULL
+
+-- name: direct_chat_of
+-- Where to reach an account: the direct chat in which it was last active.
+SELECT c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind, c.title
+FROM chats AS c LEFT JOIN segments AS g ON g.chat_no = c.chat_no
+WHERE c.peer_no = :account_no AND c.bot = :bot
+GROUP BY c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind, c.title
+ORDER BY MAX(g.last_activity) DESC LIMIT 1
+
+-- name: live_direct_session
+-- The session that a person is in.
+SELECT s.session_no, s.session_id,
+       COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
+         AS last_activity
+FROM sessions AS s WHERE s.bot = :bot AND s.user_id = :user_id AND s.ended_at IS NULL
+
+-- name: live_group_session
+-- The session that a group (thread) is in.
+SELECT s.session_no, s.session_id,
+       COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
+         AS last_activity
+FROM sessions AS s WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.ended_at IS NULL
+
+-- name: live_sessions_of_user
+-- A person's live sessions, one a bot.
+SELECT session_no, bot FROM sessions WHERE user_id = :user_id AND ended_at IS NULL
+
+-- name: direct_sessions
+-- A person's sessions, newest first; one that is joined into another shows there.
+SELECT session_no, ended_at, end_reason FROM sessions
+WHERE bot = :bot AND user_id = :user_id AND (end_reason IS NULL OR end_reason <> 'linked')
+ORDER BY session_no DESC LIMIT :limit
+
+-- name: group_sessions
+-- A group's (thread's) sessions, newest first.
+SELECT session_no, ended_at, end_reason FROM sessions
+WHERE chat_no = :chat_no AND thread_id = :thread_id ORDER BY session_no DESC LIMIT :limit
+
+-- name: session_by_no
+-- A session with what is counted over its segments.
+SELECT s.session_no, s.session_id, s.bot, s.user_id, s.chat_no, s.thread_id, s.founder_no, s.started_at, s.start_reason,
+       s.ended_at, s.end_reason, s.metadata,
+       COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
+         AS last_activity,
+       COALESCE((SELECT SUM(g.total_count) FROM segments AS g WHERE g.session_no = s.session_no), 0) AS message_count
+FROM sessions AS s WHERE s.session_no = :session_no
+
+-- name: session_by_id
+-- Which session has this id?
+SELECT session_no FROM sessions WHERE session_id = :session_id
+
+-- name: add_session
+-- A session begins.
+INSERT INTO sessions (session_id, bot, user_id, chat_no, thread_id, founder_no, started_at, start_reason, ended_at, end_reason)
+VALUES (:session_id, :bot, :user_id, :chat_no, :thread_id, :founder_no, :started_at, :start_reason, :ended_at, :end_reason)
+RETURNING session_no, session_id, started_at AS last_activity
+
+-- name: end_session
+-- A session is over.
+UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason WHERE session_no = :session_no AND ended_at IS NULL
+
+-- name: untold_sessions
+-- Starts and ends that no hook was told of.
+SELECT session_no, start_told, ended_at, end_told FROM sessions
+WHERE start_told = 0 OR (ended_at IS NOT NULL AND end_told = 0) ORDER BY session_no LIMIT :limit
+
+-- name: claim_start
+-- Whoever changes this row tells the hooks of the start.
+UPDATE sessions SET start_told = 1 WHERE session_no = :session_no AND start_told = 0
+
+-- name: claim_end
+-- Whoever changes this row tells the hooks of the end.
+UPDATE sessions SET end_told = 1 WHERE session_no = :session_no AND end_told = 0 AND ended_at IS NOT NULL
+
+-- ---- segments ----
+
+-- name: segment_of
+-- A chat's part of a session.
+SELECT segment_no FROM segments WHERE session_no = :session_no AND chat_no = :chat_no AND thread_id = :thread_id
+
+-- name: segment_by_no
+-- A segment's handle.
+SELECT segment_no, handle FROM segments WHERE segment_no = :segment_no
+
+-- name: add_segment
+-- A chat speaks in a session for the first time; that session is its home.
+INSERT INTO segments (chat_no, thread_id, session_no, home_session_no, last_activity, handle)
+VALUES (:chat_no, :thread_id, :session_no, :session_no, :last_activity, :handle) RETURNING segment_no
+
+-- name: set_handle
+-- SessionStore gave this part out under an id.
+UPDATE segments SET handle = :handle WHERE segment_no = :segment_no
+
+-- name: segments_of_session
+-- All parts of a session, with their chats.
+SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.home_session_no, g.live_from, g.changed, g.last_seq,
+       c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
+FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE g.session_no = :session_no ORDER BY g.segment_no
+
+-- name: segments_of_user
+-- All parts of all of a person's sessions, with their chats.
+SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.live_from, g.last_seq,
+       c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
+FROM sessions AS s JOIN segments AS g ON g.session_no = s.session_no JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE s.bot = :bot AND s.user_id = :user_id
+
+-- name: segments_of_group
+-- All parts of all sessions of a group's thread.
+SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.live_from, g.last_seq,
+       c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
+FROM sessions AS s JOIN segments AS g ON g.session_no = s.session_no JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id
+
+-- name: segment_by_handle
+-- The part that SessionStore knows by this id, and the session it is in now.
+SELECT g.segment_no, g.chat_no, g.session_no, s.user_id, s.ended_at, c.peer_no
+FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE g.handle = :handle AND s.bot = :bot
+
+-- name: segments_with_handle
+-- SessionStore's sessions, the most recently active first.
+SELECT handle, session_no, last_activity FROM (
+  SELECT g.handle, g.session_no, g.segment_no,
+         (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity
+  FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no
+  WHERE g.handle IS NOT NULL AND s.bot = :bot
+) AS parts
+WHERE last_activity >= COALESCE(:since, last_activity)
+ORDER BY last_activity DESC, segment_no DESC LIMIT :limit
+
+-- name: idle_parts
+-- SessionStore's parts of sessions in which nothing was said for too long.
+SELECT segment_no, session_no, last_activity FROM (
+  SELECT g.segment_no, g.session_no,
+         (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity
+  FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no
+  WHERE g.handle IS NOT NULL AND s.bot = :bot
+) AS parts
+WHERE :now - last_activity > :max_age ORDER BY segment_no LIMIT :limit
+
+-- name: count_message
+-- A message came into a segment.
+UPDATE segments SET live_count = live_count + 1, total_count = total_count + 1, last_seq = :seq,
+  last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END, oldest_at = COALESCE(oldest_at, :at)
+WHERE segment_no = :segment_no
+
+-- name: uncount_message
+-- A message goes out of a segment.
+UPDATE segments SET live_count = live_count - CASE WHEN :seq >= live_from THEN 1 ELSE 0 END,
+  total_count = total_count - 1, changed = changed + 1
+WHERE segment_no = :segment_no
+
+-- name: touch_segment
+-- A message in it changed.
+UPDATE segments SET changed = changed + 1 WHERE segment_no = :segment_no
+
+-- name: touch_activity
+-- Its user was here.
+UPDATE segments SET last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END
+WHERE segment_no = :segment_no
+
+-- name: live_count
+-- How many messages of a session no summary stands for.
+SELECT COALESCE(SUM(live_count), 0) AS live_count FROM segments WHERE session_no = :session_no
+
+-- name: drop_segment
+-- A part of a session goes.
+DELETE FROM segments WHERE segment_no = :segment_no
+
+-- ---- messages ----
+
+-- name: message_by_key
+-- Was this message stored before, and where?
+SELECT m.seq, m.segment_no, g.session_no, m.person_no, m.content, m.attachments, m.edited_at, m.withheld
+FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
+WHERE m.chat_no = :chat_no AND m.message_id = :message_id
+
+-- name: add_message
+-- Store a message.
+INSERT INTO messages (chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at, content,
+  metadata, attachments, reply_to, edited_at, withheld)
+VALUES (:chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :channel, :sent_at, :received_at, :content,
+  :metadata, :attachments, :reply_to, :edited_at, :withheld)
+RETURNING seq
+
+-- name: edit_message
+-- A message has other words now; its place in the order stays.
+UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata, edited_at = :edited_at,
+  withheld = :withheld
+WHERE seq = :seq
+
+-- name: remove_message
+-- A message goes.
+DELETE FROM messages WHERE seq = :seq
+
+-- name: drop_messages_of_segment
+-- All messages of a part go.
+DELETE FROM messages WHERE segment_no = :segment_no
+
+-- name: segment_tail
+-- The newest messages of a segment, newest first.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
+       m.edited_at, m.withheld, a.channel AS person_channel, a.channel_user_id
+FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.person_no
+WHERE m.segment_no = :segment_no AND m.seq >= :from_seq AND m.seq < COALESCE(:before, 9223372036854775807)
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: segment_head
+-- The oldest messages of a segment, oldest first.
+SELECT seq, received_at FROM messages WHERE segment_no = :segment_no ORDER BY seq LIMIT :limit
+
+-- name: live_seqs
+-- The messages of a session that no summary stands for.
+SELECT m.seq, m.segment_no FROM segments AS g JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
+WHERE g.session_no = :session_no
+
+-- name: first_seq
+-- Where a segment begins.
+SELECT MIN(seq) AS seq FROM messages WHERE segment_no = :segment_no
+
+-- name: tombstone
+-- Was this message deleted, seen or not?
+SELECT at FROM tombstones WHERE chat_no = :chat_no AND message_id = :message_id
+
+-- name: add_tombstone
+-- This message is deleted, whether or not it was ever seen.
+INSERT INTO tombstones (chat_no, message_id, at) VALUES (:chat_no, :message_id, :at) ON CONFLICT DO NOTHING
+
+-- ---- summaries ----
+
+-- name: current_summaries
+-- What stands in front of a session; two after a link, one for each side.
+SELECT summary_no, content, made_by, made_at FROM summaries
+WHERE session_no = :session_no AND superseded_by IS NULL ORDER BY summary_no
+
+-- name: summaries_of_session
+-- All summaries of a session, the newest first.
+SELECT summary_no FROM summaries WHERE session_no = :session_no ORDER BY summary_no DESC
+
+-- name: parts_of_summary
+-- What a summary stands for.
+SELECT p.segment_no, p.from_seq, p.to_seq, g.thread_id, c.channel, c.bot_id, c.chat_id, c.kind, c.title
+FROM summary_parts AS p JOIN segments AS g ON g.segment_no = p.segment_no JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE p.summary_no = :summary_no ORDER BY p.segment_no
+
+-- name: add_summary
+-- Put a summary in front.
+INSERT INTO summaries (session_no, content, made_by, made_at) VALUES (:session_no, :content, :made_by, :made_at)
+RETURNING summary_no
+
+-- name: add_summary_part
+-- One segment's range of it.
+INSERT INTO summary_parts (segment_no, summary_no, from_seq, to_seq) VALUES (:segment_no, :summary_no, :from_seq, :to_seq)
+
+-- name: supersede_summary
+-- A newer summary stands for all this one stood for.
+UPDATE summaries SET superseded_by = :superseded_by WHERE summary_no = :summary_no
+
+-- name: bring_back_superseded
+-- The newer summary goes, so those before it count again.
+UPDATE summaries SET superseded_by = NULL WHERE superseded_by = :superseded_by
+
+-- name: withdraw_summaries
+-- Something under these summaries changed: their text goes until it is made again.
+UPDATE summaries SET content = NULL
+WHERE content IS NOT NULL AND summary_no IN (
+  SELECT summary_no FROM summary_parts WHERE segment_no = :segment_no AND from_seq <= :seq AND to_seq >= :seq)
+
+-- name: withdraw_summaries_of_segment
+-- A whole part goes, and every text made with it.
+UPDATE summaries SET content = NULL
+WHERE content IS NOT NULL AND summary_no IN (SELECT summary_no FROM summary_parts WHERE segment_no = :segment_no)
+
+-- name: drop_parts_of_segment
+-- No summary stands for this part any more.
+DELETE FROM summary_parts WHERE segment_no = :segment_no
+
+-- name: move_summary
+-- A summary over one side goes with its segments.
+UPDATE summaries SET session_no = :session_no WHERE summary_no = :summary_no
+
+-- name: drop_summary
+-- A summary over both sides goes when they part.
+DELETE FROM summaries WHERE summary_no = :summary_no
+
+-- name: set_watermark
+-- Messages before this are archive: what the current summaries stand for.
+UPDATE segments SET changed = changed + 1, live_from = COALESCE((
+  SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p JOIN summaries AS s ON s.summary_no = p.summary_no
+  WHERE p.segment_no = :segment_no AND s.superseded_by IS NULL), 0)
+WHERE segment_no = :segment_no
+
+-- name: recount_live
+-- After the watermark moved.
+UPDATE segments SET live_count = (
+  SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from)
+WHERE segment_no = :segment_no
+
+-- ---- linking ----
+
+-- name: add_link_request
+-- A code was given out; only its hash is kept.
+INSERT INTO link_requests (asker_no, code_hash, expires_at) VALUES (:asker_no, :code_hash, :expires_at)
+
+-- name: drop_link_request
+-- A new code replaces the old one; a used request is done with.
+DELETE FROM link_requests WHERE asker_no = :asker_no
+
+-- name: link_request_by_code
+-- Who asked for this code?
+SELECT r.request_no, r.asker_no, r.expires_at, a.user_id AS asker_user_id
+FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no WHERE r.code_hash = :code_hash
+
+-- name: redeem_link_request
+-- The code was typed: it works no more, and its asker may say yes.
+UPDATE link_requests SET code_hash = NULL, redeemer_no = :redeemer_no, expires_at = :expires_at, shown = 0
+WHERE request_no = :request_no
+
+-- name: link_request_of
+-- The request of an account, with both names.
+SELECT r.request_no, r.asker_no, r.redeemer_no, r.shown, r.expires_at,
+       a.channel AS asker_channel, a.channel_user_id AS asker_id, a.display_name AS asker_name,
+       b.channel AS redeemer_channel, b.channel_user_id AS redeemer_id, b.display_name AS redeemer_name
+FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no
+LEFT JOIN accounts AS b ON b.account_no = r.redeemer_no WHERE r.asker_no = :asker_no
+
+-- name: show_link_request
+-- The asker has seen who the other is.
+UPDATE link_requests SET shown = 1 WHERE request_no = :request_no
+
+-- name: move_segments
+-- A session is joined into another.
+UPDATE segments SET session_no = :session_no, changed = changed + 1 WHERE session_no = :previous
+
+-- name: move_summaries
+-- So are its summaries.
+UPDATE summaries SET session_no = :session_no WHERE session_no = :previous
+
+-- name: join_session
+-- This session goes on inside another; that is no end to announce.
+UPDATE sessions SET ended_at = :ended_at, end_reason = 'linked', joined_into = :joined_into, end_told = 1
+WHERE session_no = :session_no
+
+-- name: rejoin_sessions
+-- What was joined into a session follows it into another.
+UPDATE sessions SET joined_into = :joined_into WHERE joined_into = :previous
+
+-- name: rejoin_session
+-- A joined session's segments are in another one now.
+UPDATE sessions SET joined_into = :joined_into WHERE session_no = :session_no
+
+-- name: revive_session
+-- A joined session goes on by itself, or is over as the joint one is.
+UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason, joined_into = NULL,
+  end_told = CASE WHEN CAST(:ended_at AS REAL) IS NULL THEN 0 ELSE 1 END
+WHERE session_no = :session_no
+
+-- name: give_sessions
+-- All of a person's sessions go to whom they are linked with.
+UPDATE sessions SET user_id = :user_id WHERE user_id = :previous
+
+-- name: give_founded_sessions
+-- A session belongs to the user of the account in whose chat it began.
+UPDATE sessions SET user_id = :user_id WHERE founder_no = :founder_no AND user_id <> :user_id
+
+-- name: give_accounts
+-- All accounts of one user become another's.
+UPDATE accounts SET user_id = :user_id WHERE user_id = :previous
+
+-- name: give_accounts_at_home
+-- The accounts that have this id as home go back to it.
+UPDATE accounts SET user_id = :user_id WHERE home_user_id = :user_id
+
+-- name: give_accounts_not_at_home
+-- Those who stay when the owner of their common id leaves.
+UPDATE accounts SET user_id = :user_id WHERE user_id = :previous AND home_user_id <> :previous
+
+-- name: rehome_account
+-- An account whose home is shared gets an id of its own.
+UPDATE accounts SET user_id = :user_id, home_user_id = :home_user_id WHERE account_no = :account_no
+
+-- name: merge_users
+-- This id, and all that go by it, go by another from now on.
+UPDATE users SET merged_into = :merged_into WHERE user_id = :user_id OR merged_into = :user_id
+
+-- name: merge_users_elsewhere
+-- The ids that went by one that leaves go by another.
+UPDATE users SET merged_into = :merged_into WHERE merged_into = :previous AND user_id <> :merged_into
+
+-- name: separate_user
+-- This id stands for itself again.
+UPDATE users SET merged_into = NULL WHERE user_id = :user_id
+
+-- name: sessions_of_account
+-- The sessions that have something of an account in them.
+SELECT session_no FROM sessions WHERE founder_no = :account_no
+UNION
+SELECT g.session_no FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no WHERE c.peer_no = :account_no
+
+-- name: homes_in_session
+-- Where the parts of a session may go back to.
+SELECT DISTINCT h.session_no, h.founder_no, h.joined_into
+FROM segments AS g JOIN sessions AS h ON h.session_no = g.home_session_no WHERE g.session_no = :session_no
+
+-- name: move_segment
+-- A part goes back.
+UPDATE segments SET session_no = :session_no, changed = changed + 1 WHERE segment_no = :segment_no
+
+-- name: rehome_segment
+-- Its home does not come along, so it has another one now.
+UPDATE segments SET home_session_no = :home_session_no WHERE segment_no = :segment_no
+
+-- name: add_audit
+-- Who became whom, when, by whose word.
+INSERT INTO audit (at, action, actor_no, user_id, other_user_id) VALUES (:at, :action, :actor_no, :user_id, :other_user_id)
+
+-- ---- decay ----
+
+-- name: count_old
+-- What a decay would remove.
+SELECT
+  (SELECT COUNT(*) FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
+   WHERE c.bot = :bot AND m.received_at < :before) AS messages,
+  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.started_at < :before AND NOT EXISTS (
+     SELECT 1 FROM segments AS g WHERE g.last_activity >= :before
+       AND (g.session_no = s.session_no OR g.home_session_no = s.session_no))) AS sessions,
+  (SELECT COUNT(*) FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no
+   WHERE c.bot = :bot AND t.at < :before) AS tombstones
+
+-- name: segments_with_old
+-- Parts whose oldest message is too old.
+SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE g.oldest_at < :before AND c.bot = :bot ORDER BY g.oldest_at LIMIT :limit
+
+-- name: set_oldest
+-- After messages went.
+UPDATE segments SET oldest_at = (
+  SELECT m.received_at FROM messages AS m WHERE m.segment_no = :segment_no ORDER BY m.seq LIMIT 1)
+WHERE segment_no = :segment_no
+
+-- name: empty_old_sessions
+-- Sessions of which nothing is left, and to which nothing can go back.
+SELECT s.session_no FROM sessions AS s
+WHERE s.bot = :bot AND s.started_at < :before
+  AND NOT EXISTS (SELECT 1 FROM segments AS g
+                  WHERE g.session_no = s.session_no AND (g.total_count > 0 OR g.last_activity >= :before))
+  AND NOT EXISTS (SELECT 1 FROM segments AS h WHERE h.home_session_no = s.session_no AND h.session_no <> s.session_no)
+ORDER BY s.session_no LIMIT :limit
+
+-- name: references_to_session
+-- Is anything left of a session, or can anything go back to it?
+SELECT COUNT(*) AS count FROM segments WHERE session_no = :session_no OR home_session_no = :session_no
+
+-- name: unlink_joined
+-- What was joined into a session that goes has nowhere to be now.
+UPDATE sessions SET joined_into = NULL WHERE joined_into = :session_no
+
+-- name: forget_superseded
+-- No summary is superseded by one that goes.
+UPDATE summaries SET superseded_by = NULL
+WHERE superseded_by IN (SELECT summary_no FROM summaries WHERE session_no = :session_no)
+
+-- name: drop_summaries_of_session
+-- They stand for nothing.
+DELETE FROM summaries WHERE session_no = :session_no
+
+-- name: drop_segments_of_session
+-- They are empty.
+DELETE FROM segments WHERE session_no = :session_no
+
+-- name: drop_session
+-- It is empty and over.
+DELETE FROM sessions WHERE session_no = :session_no
+
+-- name: drop_old_tombstones
+-- Deletions that no platform will contradict any more.
+DELETE FROM tombstones WHERE (chat_no, message_id) IN (
+  SELECT t.chat_no, t.message_id FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no
+  WHERE c.bot = :bot AND t.at < :before LIMIT :limit)

@@ -1,0 +1,237 @@
+"""SessionStore: the original blocking API, on the operations and the writer that the hub uses.
+
+Usable from any thread, and from several processes on one file. Knows operations; knows no hooks and no event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import platformdirs
+
+from session_plugin.database.engine import Engine, Tx, open_engine
+from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable
+from session_plugin.records import handles, summaries
+from session_plugin.records.outcomes import Moment
+from session_plugin.rules import consolidation
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+SUMMARY_HEADING = "Session history summary:"
+
+logger = logging.getLogger("session_plugin.store")
+
+
+class SessionStore:
+    """Sessions of users whom the caller names, kept in a database.
+
+    A user here is a user of the hub too: `get_or_create` with a hub's user id gives that person's session over all channels.
+
+    Args:
+        db_path: A path, `":memory:"`, or a URL; without one, `sessions.db` in the user's data directory.
+        max_age_hours: Hours of silence after which `get_or_create` starts a new session; exactly as many do not.
+        consolidation_threshold: Messages beyond which the oldest half gives way to a summary.
+
+    Raises:
+        DatabaseRefused: the database may not be used; it is left as it is.
+        ValueError: a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        db_path: str | Path | None = None,
+        *,
+        max_age_hours: float = 24.0,
+        consolidation_threshold: int = 100,
+    ) -> None:
+        """Open the database."""
+        path = platformdirs.user_data_path("session_plugin") / "sessions.db" if db_path is None else db_path
+        self._set_up("", max_age_hours, consolidation_threshold, time.time)
+        engine = open_engine(path)
+        self._engine: Callable[[], Engine] = lambda: engine
+        self._is_own = True
+
+    @classmethod
+    def _on(
+        cls,
+        engine: Callable[[], Engine],
+        *,
+        bot: str,
+        max_age_hours: float,
+        consolidation_threshold: int,
+        clock: Callable[[], float],
+    ) -> Self:
+        """Make a store on a hub's engine, which closing the store leaves open."""
+        store = cls.__new__(cls)
+        store._set_up(bot, max_age_hours, consolidation_threshold, clock)
+        store._engine = engine
+        store._is_own = False
+        return store
+
+    def _set_up(self, bot: str, max_age_hours: float, threshold: int, clock: Callable[[], float]) -> None:
+        if not math.isfinite(max_age_hours) or max_age_hours < 0:
+            raise ValueError(f"max_age_hours is a number of hours, 0 or more, not {max_age_hours!r}")
+        if threshold < 2:
+            raise ValueError(f"consolidation_threshold is 2 or more, not {threshold!r}")
+        self._bot = bot
+        self._max_age_hours = max_age_hours
+        self._threshold = threshold
+        self._clock = clock
+        self._has_warned = False
+
+    def get_or_create(
+        self, user_id: str, *, channel: str = "", channel_user_id: str = "", display_name: str = ""
+    ) -> Session:
+        """Give the user's live session, with its summary and unconsolidated messages, or a new one.
+
+        Args:
+            user_id: Who; also the id under which the hub knows this person.
+            channel: With `channel_user_id`: what the user is called there, entered in `identity.channel_ids`, and the
+                session counts as active now. A label only; it never decides who somebody is. One without the other is ignored.
+            channel_user_id: See `channel`.
+            display_name: The name to show; one that is stored already wins.
+
+        Raises:
+            ValueError: an id is empty, or has a NUL or a lone surrogate.
+        """
+        check_id("user_id", user_id)
+        for what, label in (("channel", channel), ("channel_user_id", channel_user_id)):
+            check_storable(what, label)
+        asked = handles.Asked(
+            moment=self._moment(),
+            user_id=user_id,
+            channel=channel,
+            channel_user_id=channel_user_id,
+            display_name=display_name,
+        )
+        opened = self._write(handles.open_session, asked).value
+        session, summary = opened.session, opened.summary
+        if summary is not None:
+            text = f"{SUMMARY_HEADING}\n{summary.text}"
+            session.messages.insert(0, SessionMessage(role="system", content=text, timestamp=summary.made_at))
+        return session
+
+    def save_message(
+        self,
+        session_id: str,
+        role: str,
+        content: str,
+        *,
+        channel: str = "",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Store a message, then consolidate if there are more than the threshold.
+
+        A session that is over takes the message and stays over.
+
+        Raises:
+            UnknownSession: no session has this id.
+            ValueError: the role is unknown.
+        """
+        check_role(role)
+        saved = handles.Saved(
+            moment=self._moment(),
+            handle=session_id,
+            role=role,
+            content=content,
+            channel=channel,
+            metadata=metadata,
+        )
+        appended = self._write(handles.append, saved).value
+        if appended.live_count > self._threshold:
+            self._consolidate(appended.session_no)
+
+    def consolidate(self, session_id: str) -> None:
+        """Let the oldest half of the messages give way to a summary, unless there are `threshold // 2` or fewer.
+
+        The messages are not deleted; the hub still reads them. An unknown session has no effect.
+        """
+        session_no = self._read(handles.session_no_of_handle, (self._bot, session_id))
+        if session_no is not None:
+            self._consolidate(session_no)
+
+    def _consolidate(self, session_no: int) -> None:
+        plan = self._read(summaries.plan, summaries.PlanRequest(session_no=session_no, threshold=self._threshold))
+        if plan is not None:
+            text = consolidation.digest(plan.messages, plan.previous)
+            written = summaries.Written(plan=plan, text=text, made_by=consolidation.DIGEST_NAME, made_at=self._clock())
+            self._write(summaries.put, written)
+
+    def decay(self, max_age_hours: float | None = None) -> int:
+        """Remove sessions in which nothing was said for more than `max_age_hours`; tell how many.
+
+        Args:
+            max_age_hours: None for the store's own; 0 for all in which anything was said before now.
+        """
+        hours = self._max_age_hours if max_age_hours is None else max_age_hours
+        expiry = handles.Expiry(moment=self._moment(), max_age=hours * 3600.0)
+        total = 0
+        while (removed := self._write(handles.remove_parts, expiry).value) > 0:
+            total += removed
+        return total
+
+    def link_channel(self, session_id: str, channel: str, channel_user_id: str) -> None:
+        """Say that an account which nobody owns is the user of this session. It is the operator's word, and audited.
+
+        An unknown session has no effect.
+
+        Raises:
+            AccountTaken: the account belongs to another user.
+            ValueError: an id is empty, or has a NUL or a lone surrogate.
+        """
+        check_id("channel", channel)
+        claim = handles.Claim(moment=self._moment(), handle=session_id, account=Account(channel, channel_user_id))
+        self._write(handles.claim_account, claim)
+
+    def list_sessions(self, *, active_only: bool = True, limit: int = 50) -> list[Session]:
+        """List sessions, the most recently active first, without messages.
+
+        Args:
+            active_only: Leave out those in which nothing was said for more than `max_age_hours`.
+            limit: How many at most.
+        """
+        moment = self._moment()
+        since = moment.now - moment.max_age if active_only else None
+        return self._read(handles.list_sessions, handles.Listing(moment=moment, since=since, limit=limit))
+
+    def close(self) -> None:
+        """Close the database; closing twice does nothing."""
+        if self._is_own:
+            self._engine().close()
+
+    def __enter__(self) -> Self:
+        """Use the store as a context manager."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _moment(self) -> Moment:
+        return Moment(
+            bot=self._bot,
+            now=self._clock(),
+            max_age=self._max_age_hours * 3600.0,
+            new_id=lambda: uuid.uuid4().hex,
+        )
+
+    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        self._warn_on_a_loop()
+        return self._engine().read(operation, argument).result()
+
+    def _write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        self._warn_on_a_loop()
+        return self._engine().write(operation, argument).result()
+
+    def _warn_on_a_loop(self) -> None:
+        if not self._has_warned and asyncio._get_running_loop() is not None:
+            self._has_warned = True
+            logger.warning("SessionStore blocks the event loop it is called on; use SessionHub there, or a thread")

@@ -1,0 +1,143 @@
+"""SessionView: what a handler holds while it answers.
+
+A scope and a hub. Nothing is read before something is awaited, and the live session is looked up at each call, so that a
+link or a new session in the middle of a handler is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from session_plugin.database.engine import Tx
+from session_plugin.model import (
+    Account,
+    Chat,
+    MessageEvent,
+    ModelContext,
+    Role,
+    Session,
+    SessionIdentity,
+    SessionMessage,
+)
+from session_plugin.records import contexts, histories, people, sessions
+from session_plugin.records.outcomes import Moment
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Stored(Protocol):
+    """What became of a message, as far as a view wants to know."""
+
+    @property
+    def message(self) -> SessionMessage | None:
+        """The message as it is stored."""
+
+
+class Hub(Protocol):
+    """What a view needs of its hub."""
+
+    def moment(self) -> Moment:
+        """Give what operations need to know of now."""
+
+    async def record(self, event: MessageEvent) -> Stored:
+        """Store a message."""
+
+    async def read(self, chat: Chat, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a reading operation after all that was handed in for the chat is stored."""
+
+    async def start_new(self, where: sessions.Where) -> Session | None:
+        """End the live session and start the next."""
+
+
+class SessionView:
+    """The session as somebody in one chat sees it: their own over all channels in a direct chat, the group's in a group.
+
+    Attributes:
+        chat: Where the reader is.
+        account: Who the reader is; None for nobody's user.
+        event: The message that is being answered, where there is one.
+        is_duplicate: That message had been handed in before: a reconnect, a restart, a second process.
+    """
+
+    def __init__(self, hub: Hub, chat: Chat, account: Account | None, event: MessageEvent | None = None) -> None:
+        """Made by SessionHub.session_of and by adapters."""
+        self._hub = hub
+        self.chat = chat
+        self.account = account
+        self.event = event
+        self.is_duplicate = False
+
+    async def info(self) -> Session | None:
+        """Give the live session without its messages; None before anybody has said anything in it."""
+        return await self._hub.read(self.chat, sessions.read_live, self._where())
+
+    async def identity(self) -> SessionIdentity | None:
+        """Give the canonical user of this view's account, with all linked accounts; None for nobody known."""
+        if self.account is None:
+            return None
+        return await self._hub.read(self.chat, people.identity_of_account, self.account)
+
+    async def history(
+        self,
+        *,
+        limit: int | None = 20,
+        before: MessageEvent | SessionMessage | None = None,
+        include_previous: bool = False,
+    ) -> list[SessionMessage]:
+        """Give the newest messages of the live session, oldest first, without summaries.
+
+        Args:
+            limit: How many at most; None for all.
+            before: Only what came before this message: `before=session.event` leaves out the one being answered.
+            include_previous: Go on into the sessions before this one.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+            ValueError: the limit is negative.
+        """
+        if limit is not None and limit < 0:
+            raise ValueError(f"limit is a number of messages, not {limit!r}")
+        request = histories.Request(where=self._where(), limit=limit, before=before, include_previous=include_previous)
+        return await self._hub.read(self.chat, histories.read_history, request)
+
+    async def for_model(self, *, max_messages: int | None = None) -> ModelContext:
+        """Give what a model should see: the summary so far, and the newest messages that it does not stand for.
+
+        Args:
+            max_messages: How many messages at most, the newest; None for all that no summary stands for.
+        """
+        if max_messages is not None and max_messages < 0:
+            raise ValueError(f"max_messages is a number of messages, not {max_messages!r}")
+        summary, messages = await self._hub.read(self.chat, contexts.read_context, (self._where(), max_messages))
+        return ModelContext(summary=summary, messages=tuple(messages))
+
+    async def add(self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None) -> SessionMessage | None:
+        """Add a message that no platform delivers: a system or developer prompt, a tool's result, an answer sent elsewhere.
+
+        It passes the filters like any other. None if it is not stored: a filter keeps nothing of it, or the database cannot
+        be written now.
+        """
+        event = MessageEvent(
+            chat=self.chat,
+            message_id=None,
+            role=role,
+            text=content,
+            sent_at=self._hub.moment().now,
+            author=self.account if role == "user" else None,
+            answers=None if role == "user" else self.account,
+            metadata=metadata or {},
+        )
+        return (await self._hub.record(event)).message
+
+    async def start_new(self) -> Session | None:
+        """End the live session, for all linked accounts, and start an empty one; None where nobody is known to own one."""
+        return await self._hub.start_new(self._where())
+
+    async def previous(self, *, limit: int = 10) -> list[Session]:
+        """Give the sessions that are over, newest first, without their messages."""
+        return await self._hub.read(self.chat, sessions.read_previous, (self._where(), limit))
+
+    def _where(self) -> sessions.Where:
+        return sessions.Where(moment=self._hub.moment(), chat=self.chat, account=self.account)
