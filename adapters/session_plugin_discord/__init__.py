@@ -1,1 +1,29 @@
-"""The Discord adapter."""
+"""session_plugin for discord.py: one line, and your bot remembers, together with your other platforms.
+
+    class MyBot(commands.Bot):
+        async def setup_hook(self):
+            await self.load_extension("session_plugin_discord")   # or, anywhere: session_plugin_discord.install(bot, hub)
+
+    @bot.command()
+    async def recap(ctx: SessionContext):
+        for message in await ctx.session.history(limit=5):        # also what was said elsewhere
+            ...
+
+    @bot.event
+    async def on_message(message):
+        session = await session_plugin_discord.session(message)   # the message itself is already in it
+
+Where to look:
+    install          attach a hub to a bot: messages in, the bot's own messages out, the in-chat commands
+    setup, teardown  the same as an extension; the hub is `bot.session_hub`, or made from SESSION_DATABASE
+    session          the session of a message, an interaction or a command's context
+    SessionContext   the type of `ctx` in your commands, with `.session`
+    to_event         a Discord message as a MessageEvent
+    CHANNEL          the name of this platform in accounts and chats (what Discord calls a channel is a chat here)
+"""
+
+from session_plugin_discord.adapter import SessionCog, install, session, setup, teardown
+from session_plugin_discord.context import SessionContext
+from session_plugin_discord.translate import CHANNEL, to_event
+
+__all__ = ["CHANNEL", "SessionCog", "SessionContext", "install", "session", "setup", "teardown", "to_event"]

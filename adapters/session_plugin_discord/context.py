@@ -1,0 +1,19 @@
+"""The type of `ctx` in a command, with the session that it answers in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discord.ext import commands
+
+from session_plugin import SessionView
+
+
+class SessionContext(commands.Context[Any]):
+    """A commands.Context with `.session`, for annotations; the adapter sets it on whatever context class you use.
+
+    A context of your own derives from this one.
+    """
+
+    session: SessionView
+    """The session of the chat that is being answered."""

@@ -1,0 +1,125 @@
+"""Discord's objects as our words: pure functions, object in, MessageEvent out. Knows nothing of hubs and bots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import discord
+
+from session_plugin import Account, Attachment, Chat, MessageEvent
+
+CHANNEL = "discord"
+
+
+def to_event(message: discord.Message, *, bot_id: int) -> MessageEvent | None:
+    """Translate a message; None for one in which nobody says anything to anybody.
+
+    Left out are system messages (joins, pins, boosts), messages that are blank because the bot may not see them, and
+    ephemeral ones: only one person sees those, and Discord delivers them as if they were direct messages.
+
+    Args:
+        message: As discord.py gives it.
+        bot_id: The bot's own user id: its messages are the assistant's. Answers to interactions carry a webhook id too, so
+            this is asked first.
+    """
+    is_own = message.author.id == bot_id
+    text = _text(message)
+    attachments = _attachments(message)
+    if message.flags.ephemeral or message.is_system() or not (text or attachments):
+        return None
+    return MessageEvent(
+        chat=to_chat(message.channel, message.guild, bot_id=bot_id),
+        message_id=str(message.id),
+        role="assistant" if is_own else "user",
+        text=text,
+        sent_at=message.created_at.timestamp(),
+        author=None if is_own or message.webhook_id is not None else to_account(message.author),
+        author_name=shown_name(message.author),
+        answers=_answered(message) if is_own else None,
+        reply_to=_reply_to(message),
+        attachments=attachments,
+        metadata=_metadata(message),
+        edited_at=message.edited_at.timestamp() if message.edited_at is not None else None,
+    )
+
+
+def to_account(user: discord.abc.User) -> Account | None:
+    """Give a person's account; None for a bot, which is nobody's user."""
+    return None if user.bot else Account(CHANNEL, str(user.id))
+
+
+def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
+    """Give the chat of a channel or thread: always its own id; a thread's parent is another chat."""
+    if guild is None:
+        return Chat(CHANNEL, str(channel.id), "direct", bot_id=str(bot_id))
+    name = getattr(channel, "name", None)  # a channel that is not cached has none
+    return Chat(CHANNEL, str(channel.id), "group", bot_id=str(bot_id), title=f"{guild.name} #{name}" if name else "")
+
+
+def raw_chat(channel_id: int, guild_id: int | None, *, bot_id: int) -> Chat:
+    """Give the chat that a raw event names."""
+    return Chat(CHANNEL, str(channel_id), "direct" if guild_id is None else "group", bot_id=str(bot_id))
+
+
+def shown_name(user: discord.abc.User) -> str:
+    """Give a person's name over all of Discord; a nickname in one guild is another name for the same account."""
+    return getattr(user, "global_name", None) or user.name
+
+
+def _text(message: discord.Message) -> str:
+    if not message.content and message.message_snapshots:  # a forward carries its words in a snapshot
+        return message.message_snapshots[0].content
+    return message.content
+
+
+def _answered(message: discord.Message) -> Account | None:
+    """Tell whom the bot's message answers, as far as the message itself says.
+
+    In order: the person of the interaction, the owner of the direct chat, the author of the message replied to.
+    """
+    interaction = message.interaction_metadata
+    if interaction is not None:
+        return to_account(interaction.user)
+    if isinstance(message.channel, discord.DMChannel) and message.channel.recipient is not None:
+        return to_account(message.channel.recipient)
+    replied = message.reference.resolved if message.reference is not None else None
+    if isinstance(replied, discord.Message) and replied.webhook_id is None:
+        return to_account(replied.author)
+    return None
+
+
+def _reply_to(message: discord.Message) -> str | None:
+    reference = message.reference
+    if message.type is not discord.MessageType.reply or reference is None or reference.message_id is None:
+        return None
+    return str(reference.message_id)
+
+
+def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
+    """Describe files, stickers and embeds; a file's link expires, so it is not kept."""
+    files = [
+        Attachment(
+            id=str(file.id),
+            kind=(file.content_type or "file").partition("/")[0],
+            filename=file.filename,
+            content_type=file.content_type or "",
+            size=file.size,
+        )
+        for file in message.attachments
+    ]
+    stickers = [Attachment(id=str(item.id), kind="sticker", filename=item.name) for item in message.stickers]
+    embeds = [Attachment(id="", kind="embed", filename=embed.title or "") for embed in message.embeds]
+    # Embeds of a message with text are previews of its links, which come and go.
+    return (*files, *stickers, *(embeds if not message.content else ()))
+
+
+def _metadata(message: discord.Message) -> dict[str, Any]:
+    """Keep what changes how the words are to be read, and where a thread hangs."""
+    metadata: dict[str, Any] = {}
+    if message.guild is not None:
+        metadata["guild_id"] = str(message.guild.id)
+    if isinstance(message.channel, discord.Thread):
+        metadata["parent_id"] = str(message.channel.parent_id)
+    if message.message_snapshots:  # not the sender's own words
+        metadata["forwarded"] = True
+    return metadata

@@ -1,0 +1,163 @@
+"""Attach a hub to an Application: a handler before all others, a recorder around its sending, the in-chat commands.
+
+Nothing of the author's is replaced: handlers, rate limiter, `post_init`, context class and life cycle stay theirs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from telegram import Message, Update
+from telegram.ext import (
+    Application,
+    ApplicationHandlerStop,
+    CallbackContext,
+    CommandHandler,
+    ExtBot,
+    TypeHandler,
+)
+
+from session_plugin import Chat, Lease, Notice, SessionHub, SessionView
+from session_plugin.commands import Command, answer, check_names, notice_text
+from session_plugin_telegram.outgoing import Answering, SessionRecorder, answering, unrecorded
+from session_plugin_telegram.translate import CHANNEL, as_chat, to_account, to_chat, to_event
+
+FIRST_GROUP = -1000
+"""The handler group that hands messages to the hub: before an author's, unless theirs is lower still."""
+COMMAND_GROUP = -999
+
+logger = logging.getLogger("session_plugin.telegram")
+
+AnyApplication = Application[Any, Any, Any, Any, Any, Any]
+AnyContext = CallbackContext[Any, Any, Any, Any]
+
+
+def install(
+    application: AnyApplication,
+    hub: SessionHub,
+    *,
+    commands: Mapping[str, str] | None = {},
+) -> None:
+    """Attach a hub to an application, once it is built and before it is initialized.
+
+    From then on `context.session` is set in every handler. The hub opens when the application is initialized and is released
+    when it is shut down, in whatever way it is run.
+
+    Args:
+        application: Built by ApplicationBuilder; its bot is an ExtBot, as it is unless you gave another one.
+        hub: The same for all platforms.
+        commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}` turns one off, None all.
+
+    Raises:
+        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen.
+        ValueError: a command is unknown, or this application has a hub already.
+    """
+    bot = application.bot
+    if not isinstance(bot, ExtBot):
+        raise TypeError(f"install needs an Application with an ExtBot, not {type(bot).__name__}; build it with .token(...)")
+    has_a_hub = isinstance(bot.rate_limiter, SessionRecorder)
+    if has_a_hub:
+        raise ValueError("this application has a hub already")
+    _Adapter(application, bot, hub, check_names(commands))
+
+
+class _Adapter:
+    """One application's attachment."""
+
+    def __init__(self, application: AnyApplication, bot: ExtBot[Any], hub: SessionHub, names: dict[Command, str]) -> None:
+        self._bot = bot
+        self._bot_id = bot.token.partition(":")[0]
+        self._hub = hub
+        self._names = names
+        self._lease: Lease | None = None
+        recorder = SessionRecorder(bot, hub, bot.rate_limiter, opened=self._open, closed=self._close)
+        bot._rate_limiter = recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
+        self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
+        application.add_handler(TypeHandler(Update, self._first, block=True), group=FIRST_GROUP)
+        for handler in self._handlers.values():
+            application.add_handler(handler, group=COMMAND_GROUP)
+
+    async def _open(self) -> None:
+        if self._lease is None:
+            self._lease = self._hub.attach(CHANNEL, self._bot_id, self._deliver)
+            try:
+                await self._lease.open()
+            except BaseException:
+                await self._close()
+                raise
+
+    async def _close(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.release()
+
+    async def _first(self, update: Update, context: AnyContext) -> None:
+        """Hand an update's message to the hub before any handler of the author's runs."""
+        answering.set(None)
+        context.session = None  # type: ignore[attr-defined]
+        try:
+            view = self._view(update)
+            context.session = view  # type: ignore[attr-defined]
+            message = update.message or update.edited_message or update.channel_post or update.edited_channel_post
+            if message is not None and not self._is_command(update):
+                recorded = await self._record(message, is_edit=update.message is None and update.channel_post is None)
+                if recorded is not None and view is not None:
+                    context.session = recorded  # type: ignore[attr-defined]
+        except Exception:
+            logger.exception("an update could not be recorded; it is handled all the same")
+
+    def _view(self, update: Update) -> SessionView | None:
+        """Give the session of whoever is being answered; None where nobody can own one."""
+        if update.effective_chat is None or update.channel_post or update.edited_channel_post:
+            return None
+        message = update.effective_message
+        is_anonymous = isinstance(message, Message) and message.sender_chat is not None and update.callback_query is None
+        account = None if is_anonymous else to_account(update.effective_user)
+        if isinstance(message, Message):
+            chat = to_chat(message, bot_id=self._bot_id)
+        else:
+            chat = as_chat(update.effective_chat, bot_id=self._bot_id)
+        answering.set(Answering(chat, account))
+        return self._hub.session_of(chat, account)
+
+    async def _record(self, message: Message, *, is_edit: bool) -> SessionView | None:
+        event = to_event(message, bot_id=self._bot_id)
+        if event is None:
+            return None
+        if is_edit:
+            await self._hub.edit(event)
+            return self._hub.session_of(event.chat, event.author, event=event)
+        return (await self._hub.record(event)).session
+
+    def _is_command(self, update: Update) -> bool:
+        return any(handler.check_update(update) for handler in self._handlers.values())
+
+    def _run(self, command: Command) -> Any:
+        """Make the handler of one command; it ends the update, so that the author's catch-all does not answer too."""
+
+        async def run(update: Update, context: AnyContext) -> None:
+            message = update.message
+            view = context.session  # type: ignore[attr-defined]
+            if message is not None and view is not None:
+                argument = (message.text or "").partition(" ")[2]
+                reply = await answer(self._hub, command, argument, chat=view.chat, account=view.account, spell=self._spell)
+                token = unrecorded.set(True)
+                try:
+                    await message.reply_text(reply.text)
+                finally:
+                    unrecorded.reset(token)
+            raise ApplicationHandlerStop
+
+        return run
+
+    def _spell(self, command: Command) -> str:
+        return f"/{self._names.get(command) or command}"
+
+    async def _deliver(self, chat: Chat, notice: Notice) -> None:
+        token = unrecorded.set(True)
+        try:
+            await self._bot.send_message(int(chat.chat_id), notice_text(notice, spell=self._spell))
+        finally:
+            unrecorded.reset(token)

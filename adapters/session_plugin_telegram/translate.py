@@ -1,0 +1,142 @@
+"""Telegram's objects as our words: pure functions, object in, MessageEvent out. Knows nothing of hubs and handlers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telegram import (
+    Animation,
+    Audio,
+    ChatFullInfo,
+    Document,
+    Message,
+    MessageOriginUser,
+    PhotoSize,
+    Sticker,
+    Video,
+    VideoNote,
+    Voice,
+)
+from telegram import Chat as TelegramChat
+from telegram import User as TelegramUser
+
+from session_plugin import Account, Attachment, Chat, MessageEvent
+
+CHANNEL = "telegram"
+
+_FILES = (Animation, Audio, Document, Sticker, Video, VideoNote, Voice)
+
+
+def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
+    """Translate a message; None for one in which nobody says anything (a join, a pinned message, a new title).
+
+    Args:
+        message: As python-telegram-bot gives it, in an update or as the result of sending.
+        bot_id: The bot's own user id, as text: its messages are the assistant's.
+
+    Who speaks is decided by `sender_chat` first: an anonymous administrator, a channel and a linked channel's automatic
+    forward come with a made-up `from_user`, and are nobody's user.
+    """
+    text = message.text or message.caption or ""
+    attachments = _attachments(message)
+    if not text and not attachments:
+        return None
+    sender = message.from_user
+    is_own = message.sender_chat is None and sender is not None and str(sender.id) == bot_id
+    return MessageEvent(
+        chat=to_chat(message, bot_id=bot_id),
+        message_id=str(message.message_id),
+        role="assistant" if is_own else "user",
+        text=text,
+        sent_at=message.date.timestamp(),
+        author=None if is_own or message.sender_chat is not None else to_account(sender),
+        author_name=_author_name(message),
+        answers=_answered(message, bot_id) if is_own else None,
+        reply_to=_reply_to(message),
+        attachments=attachments,
+        metadata=_metadata(message),
+        edited_at=message.edit_date.timestamp() if message.edit_date is not None else None,
+    )
+
+
+def to_account(user: TelegramUser | None) -> Account | None:
+    """Give a person's account; None for a bot, which is nobody's user."""
+    return None if user is None or user.is_bot else Account(CHANNEL, str(user.id))
+
+
+def to_chat(message: Message, *, bot_id: str) -> Chat:
+    """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it marks a reply."""
+    thread = message.message_thread_id if message.is_topic_message else None
+    return as_chat(message.chat, bot_id=bot_id, thread_id=thread)
+
+
+def as_chat(chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | None = None) -> Chat:
+    """Give a chat; a private one is direct, everything else a group."""
+    return Chat(
+        CHANNEL,
+        str(chat.id),
+        "direct" if chat.type == TelegramChat.PRIVATE else "group",
+        bot_id=bot_id,
+        thread_id="" if thread_id is None else str(thread_id),
+        title=chat.title or chat.full_name or "",
+    )
+
+
+def _author_name(message: Message) -> str:
+    if message.sender_chat is not None:
+        name = message.sender_chat.title or message.sender_chat.full_name or ""
+        return f"{name} ({message.author_signature})" if message.author_signature else name
+    return "" if message.from_user is None else message.from_user.full_name
+
+
+def _answered(message: Message, bot_id: str) -> Account | None:
+    """Tell whom the bot's message answers, as far as the message itself says: the owner of a private chat."""
+    if message.chat.type == TelegramChat.PRIVATE:
+        return Account(CHANNEL, str(message.chat.id))
+    replied = message.reply_to_message
+    if replied is None or replied.sender_chat is not None:
+        return None
+    return to_account(replied.from_user)
+
+
+def _reply_to(message: Message) -> str | None:
+    replied = message.reply_to_message
+    if replied is None or replied.chat.id != message.chat.id or replied.forum_topic_created is not None:
+        return None  # in a topic, everything formally replies to the message that opened it
+    return str(replied.message_id)
+
+
+def _attachments(message: Message) -> tuple[Attachment, ...]:
+    found = message.effective_attachment
+    if found is None:
+        return ()
+    if isinstance(found, tuple | list):  # one photo in several sizes, the largest last
+        found = found[-1]
+    if isinstance(found, PhotoSize):
+        return (Attachment(id=found.file_id, kind="photo", size=found.file_size),)
+    if isinstance(found, _FILES):
+        return (
+            Attachment(
+                id=found.file_id,
+                kind=type(found).__name__.lower(),
+                filename=getattr(found, "file_name", None) or "",
+                content_type=getattr(found, "mime_type", None) or "",
+                size=found.file_size,
+            ),
+        )
+    return (Attachment(id="", kind=type(found).__name__.lower()),)
+
+
+def _metadata(message: Message) -> dict[str, Any]:
+    """Keep what changes how the words are to be read."""
+    metadata: dict[str, Any] = {}
+    if message.forward_origin is not None:  # not the sender's own words
+        origin = message.forward_origin
+        metadata["forwarded_from"] = origin.sender_user.full_name if isinstance(origin, MessageOriginUser) else origin.type
+    if message.via_bot is not None:
+        metadata["via_bot"] = message.via_bot.full_name
+    if message.media_group_id is not None:
+        metadata["media_group_id"] = message.media_group_id
+    if message.quote is not None:
+        metadata["quote"] = message.quote.text
+    return metadata
