@@ -1,0 +1,53 @@
+"""Keep card numbers out of the database: a filter that runs before anything is stored, and a check that it did.
+
+Register it with `SessionHub(..., plugins=[Redact()])`, or ship it as a package with the entry point
+
+    [project.entry-points.session_plugin]
+    redact = "redact_plugin:Redact"
+"""
+
+import asyncio
+import re
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl
+
+DIGITS = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
+
+
+def is_card_number(digits: str) -> bool:
+    """Check the last digit as card issuers do (ISO/IEC 7812, the Luhn algorithm), so that order numbers stay."""
+    numbers = [int(digit) for digit in reversed(digits)]
+    doubled = [number * 2 - 9 if number > 4 else number * 2 for number in numbers[1::2]]
+    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
+
+
+class Redact:
+    """Replaces card numbers in what people and the bot say, edits included."""
+
+    @hookimpl
+    def session_filter_message(self, event: MessageEvent) -> MessageEvent:
+        return replace(event, text=DIGITS.sub(self._replace, event.text))
+
+    def _replace(self, found: re.Match[str]) -> str:
+        digits = re.sub(r"\D", "", found[0])
+        return "[card number]" if is_card_number(digits) else found[0]
+
+
+def build(database: str | Path) -> SessionHub:
+    return SessionHub(database, plugins=[Redact()])
+
+
+async def main() -> None:
+    ann, chat = Account("discord", "1001"), Chat("discord", "77")
+    async with build(Path(tempfile.mkdtemp()) / "redact.db") as hub:
+        text = "Pay order 1234567890123 with 4111 1111 1111 1111, please."
+        await hub.record(MessageEvent(chat=chat, message_id="1", role="user", text=text, sent_at=time.time(), author=ann))
+        print((await hub.session_of(chat, ann).history())[0].content)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
