@@ -22,6 +22,13 @@ Where to look:
     CHANNEL          the name of this platform in accounts and chats (what Discord calls a channel is a chat here)
 """
 
+try:
+    import discord as _discord  # noqa: F401 - only to say what is missing
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "session_plugin_discord needs discord.py: pip install 'session-plugin[discord]'", name="discord"
+    ) from error
+
 from session_plugin_discord.adapter import SessionCog, install, session, setup, teardown
 from session_plugin_discord.context import SessionContext
 from session_plugin_discord.translate import CHANNEL, to_event

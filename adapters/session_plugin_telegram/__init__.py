@@ -14,6 +14,13 @@ Where to look:
     CHANNEL          the name of this platform in accounts and chats
 """
 
+try:
+    import telegram as _telegram  # noqa: F401 - only to say what is missing
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "session_plugin_telegram needs python-telegram-bot: pip install 'session-plugin[telegram]'", name="telegram"
+    ) from error
+
 from session_plugin_telegram.adapter import install
 from session_plugin_telegram.context import SessionContext
 from session_plugin_telegram.translate import CHANNEL, to_event

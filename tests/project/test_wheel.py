@@ -1,0 +1,82 @@
+"""The wheel: what is in it, and what it needs, in environments with nothing else."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"session_plugin", "session_plugin_discord", "session_plugin_telegram"}
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environ, check=False)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("wheel")
+    built = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, ROOT)
+    assert built.returncode == 0, built.stderr[-2000:]
+    (found,) = target.glob("*.whl")
+    return found
+
+
+def environment(folder: Path, wheel: Path, extra: str = "") -> Path:
+    venv.create(folder, with_pip=True, symlinks=True)
+    python = folder / "bin" / "python"
+    installed = run(python, "-m", "pip", "install", "--quiet", f"{wheel}{extra}")
+    assert installed.returncode == 0, installed.stderr[-2000:]
+    return python
+
+
+def test_the_wheel_holds_the_three_packages_and_nothing_beside_them(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == PACKAGES
+    for package in PACKAGES:
+        assert f"{package}/py.typed" in names
+    assert "session_plugin/sql/queries.sql" in names
+    assert "session_plugin/sql/sqlite/0001_conversations.sql" in names
+    assert {"adapters", "tests", "examples", "benchmarks"}.isdisjoint(part for name in names for part in name.split("/"))
+
+
+def test_the_core_alone_brings_no_bot_library_and_keeps_a_conversation(wheel: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "core", wheel)
+    listed = run(python, "-m", "pip", "list", "--format=freeze").stdout
+    assert {line.partition("==")[0].lower() for line in listed.split()} - {"pip", "setuptools"} == {
+        "session-plugin",
+        "pluggy",
+        "platformdirs",
+    }
+    script = (
+        "from session_plugin import SessionStore\n"
+        "with SessionStore('kept.db') as store:\n"
+        "    session = store.get_or_create('ann')\n"
+        "    store.save_message(session.session_id, 'user', 'hello')\n"
+        "    print([m.content for m in store.get_or_create('ann').messages])\n"
+    )
+    ran = subprocess.run([python, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == ("['hello']", "")
+
+
+@pytest.mark.parametrize(("extra", "library"), [("discord", "discord.py"), ("telegram", "python-telegram-bot")])
+def test_an_adapter_without_its_library_says_how_to_install_it(
+    wheel: Path, tmp_path: Path, extra: str, library: str
+) -> None:
+    python = environment(tmp_path / "core", wheel)
+    ran = run(python, "-c", f"import session_plugin_{extra}")
+    assert f"session_plugin_{extra} needs {library}: pip install 'session-plugin[{extra}]'" in ran.stderr
+
+
+@pytest.mark.parametrize("extra", ["discord", "telegram"])
+def test_an_extra_brings_its_adapter_and_not_the_other_library(wheel: Path, tmp_path: Path, extra: str) -> None:
+    python = environment(tmp_path / extra, wheel, f"[{extra}]")
+    (other,) = {"discord", "telegram"} - {extra}
+    assert run(python, "-c", f"import session_plugin_{extra} as adapter; adapter.install").returncode == 0
+    assert run(python, "-c", f"import {other}").returncode == 1
