@@ -53,7 +53,9 @@ def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
     return {command: name for command, name in named.items() if name}
 
 
-async def answer(hub: SessionHub, command: Command, argument: str, *, chat: Chat, account: Account, spell: Spell) -> Reply:
+async def answer(
+    hub: SessionHub, command: Command, argument: str, *, chat: Chat, account: Account | None, spell: Spell
+) -> Reply:
     """Carry out a command and say what became of it.
 
     Args:
@@ -64,7 +66,7 @@ async def answer(hub: SessionHub, command: Command, argument: str, *, chat: Chat
         account: Who.
         spell: How commands are typed here.
     """
-    if chat.kind != "direct":
+    if chat.kind != "direct" or account is None:
         return Reply(text="That is for a direct message with me, please.")
     argument = argument.strip()
     if argument and (command != "link"):

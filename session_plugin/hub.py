@@ -21,9 +21,9 @@ from typing import Any, Self, TypeVar
 from session_plugin.announcer import Announcer
 from session_plugin.consolidator import Consolidator
 from session_plugin.database.engine import Engine, Tx
-from session_plugin.database.shared import SharedEngine
+from session_plugin.database.opening import SharedEngine
 from session_plugin.errors import PluginError, SessionError, UnknownSession
-from session_plugin.intake import Intake
+from session_plugin.intake import Filtered, Intake
 from session_plugin.leases import Deliver, Lease, Leases
 from session_plugin.model import (
     STORE_CHANNEL,
@@ -42,8 +42,8 @@ from session_plugin.model import (
     check_storable,
 )
 from session_plugin.plugins import Plugins
+from session_plugin.records import bulk, linking, messages, people, sessions
 from session_plugin.records import decay as decaying
-from session_plugin.records import linking, messages, people, sessions
 from session_plugin.records.outcomes import Done, Moment
 from session_plugin.records.unlinking import unlink
 from session_plugin.rules.linking import code_hash, new_code
@@ -54,6 +54,8 @@ A = TypeVar("A")
 T = TypeVar("T")
 UNTOLD_AT_OPENING = 1000
 """Starts and ends announced at opening that an earlier process did not come to announce."""
+NOTICE_SECONDS = 2.0
+"""How long a command waits for a notice about the same link that is being delivered."""
 HOURS, DAYS = 3600.0, 86400.0
 
 logger = logging.getLogger("session_plugin.hub")
@@ -128,6 +130,7 @@ class SessionHub:
         self._consolidator = Consolidator(self._plugins, read=self._read, write=self._announced, clock=clock)
         self._leases = Leases()
         self._own_leases: list[Lease] = []
+        self._asking: dict[Account, asyncio.Task[Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         for plugin in plugins:
             self.register(plugin)
@@ -183,7 +186,11 @@ class SessionHub:
         await asyncio.to_thread(self._engine.close)
 
     async def settle(self) -> None:
-        """Wait until hooks were told of all that is committed, and consolidations under way are done."""
+        """Wait until what was handed in is stored, hooks were told of it, and consolidations under way are done.
+
+        What the database cannot take within `store_patience` is not waited for.
+        """
+        await self._intake.finish()
         while tasks := [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]:
             await asyncio.wait(tasks)
         await self._announcer.finish()
@@ -192,7 +199,8 @@ class SessionHub:
         if self._engine.is_open:
             return self._engine.future().result()
         engine = await asyncio.wrap_future(self._engine.future())
-        self._announcer.announce(None, await asyncio.wrap_future(engine.read(sessions.untold, UNTOLD_AT_OPENING)))
+        untold = await asyncio.wrap_future(engine.read(sessions.untold, (self.bot, UNTOLD_AT_OPENING)))
+        self._announcer.announce(None, untold)
         return engine
 
     async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
@@ -201,11 +209,15 @@ class SessionHub:
     async def _write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         return await asyncio.wrap_future((await self._open()).write(operation, argument))
 
-    async def _announced(self, operation: Callable[[Tx, A], Done[T]], argument: A) -> T:
-        """Run an operation that is about people, not about one chat, and announce what it changed."""
-        done = await self._write(operation, argument)
-        self._announcer.announce(None, done.announcements)
-        return done.value
+    async def _announced(self, operation: Callable[[Tx, A], Done[T]], argument: A, *, chat: Chat | None = None) -> T:
+        """Run an operation and announce what it changed, even if whoever asked for it is cancelled meanwhile."""
+
+        async def carry_out() -> T:
+            done = await self._write(operation, argument)
+            self._announcer.announce(chat, done.announcements)
+            return done.value
+
+        return await asyncio.shield(self._in_background(carry_out()))
 
     def moment(self) -> Moment:
         """Give what operations need to know of now and of this hub."""
@@ -228,24 +240,17 @@ class SessionHub:
             kept = await self._intake.filter(event)
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
-            recording = messages.Recording(
-                moment=self.moment(),
-                event=kept.event,
-                user_id=await self._whose(event.author),
-                is_withheld=kept.is_withheld,
-            )
-            passage = await self._intake.submit(event.chat, messages.record, recording)
+            passage = await self._intake.submit(event.chat, bulk.RECORD, await self._recording(kept))
         outcome = await self._intake.outcome(passage)
         if outcome is None:
             return Recorded(session=view, message=None, is_new=True, is_stored=False)
         view.is_duplicate = outcome.fate == "duplicate"
-        is_stored = outcome.fate in ("stored", "duplicate")
         self._when_due(outcome)
         return Recorded(
             session=view,
-            message=_as_message(kept.event, outcome.seq, is_withheld=kept.is_withheld) if is_stored else None,
+            message=_as_message(kept, outcome) if outcome.fate == "stored" else outcome.known,
             is_new=outcome.fate != "duplicate",
-            is_stored=is_stored,
+            is_stored=outcome.fate in ("stored", "duplicate"),
         )
 
     async def edit(self, event: MessageEvent) -> bool:
@@ -256,12 +261,12 @@ class SessionHub:
         async with self._intake.lane(event.chat):
             kept = await self._intake.filter(event)
             if kept is not None:
-                recording = messages.Recording(moment=self.moment(), event=kept.event, is_withheld=kept.is_withheld)
-                passage = await self._intake.submit(event.chat, messages.edit, recording)
+                passage = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))
         if kept is None:
             return event.message_id is not None and await self.delete(event.chat, (event.message_id,)) > 0
         outcome = await self._intake.outcome(passage)
         if outcome is not None and outcome.session_no is not None:
+            self._when_due(outcome)
             self._renew_summaries((outcome.session_no,))
         return outcome is not None
 
@@ -269,8 +274,16 @@ class SessionHub:
         """Remove messages from history, archive and summaries; one that comes later is not stored either.
 
         Tells how many there were.
+
+        Raises:
+            TypeError: an id is not text, or a text was given instead of several.
+            ValueError: an id is empty, or has a NUL or a lone surrogate.
         """
+        if isinstance(message_ids, str):
+            raise TypeError(f"message_ids are several ids, not one text: {message_ids!r}")
         deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=tuple(message_ids))
+        for message_id in deletion.message_ids:
+            check_id("message_id", message_id)
         async with self._intake.lane(chat):
             passage = await self._intake.submit(chat, messages.delete, deletion)
         outcome = await self._intake.outcome(passage)
@@ -295,9 +308,16 @@ class SessionHub:
     async def start_new(self, where: sessions.Where) -> Session | None:
         """End the session that is live there, if any, and start the next; None where nobody is known to own one."""
         await self._intake.settled(where.chat)
-        done = await self._write(sessions.start_new, where)
-        self._announcer.announce(where.chat, done.announcements)
-        return done.value
+        return await self._announced(sessions.start_new, where, chat=where.chat)
+
+    async def _recording(self, kept: Filtered) -> messages.Recording:
+        return messages.Recording(
+            moment=self.moment(),
+            event=kept.event,
+            user_id=await self._whose(kept.event.author),
+            answered_user_id=await self._whose(kept.event.answers),
+            is_withheld=kept.is_withheld,
+        )
 
     async def _whose(self, account: Account | None) -> str | None:
         """Ask the plugins whose a new account is, if any of them might know."""
@@ -334,7 +354,8 @@ class SessionHub:
         hashed = code_hash(code)
         if hashed is None:
             raise SessionError("a code was made that no one can type")
-        asked = linking.CodeRequest(moment=self.moment(), account=account, code_hash=hashed)
+        user_id = await self._whose(account)
+        asked = linking.CodeRequest(moment=self.moment(), account=account, code_hash=hashed, user_id=user_id)
         return LinkCode(code=code, expires_at=await self._announced(linking.request, asked))
 
     async def redeem_link(self, account: Account, code: str) -> LinkPreview:
@@ -343,14 +364,20 @@ class SessionHub:
         Raises:
             LinkRefused: whatever is wrong with the code; which it is, is not told.
         """
-        typed = linking.Redemption(moment=self.moment(), account=account, code_hash=code_hash(code))
+        user_id = await self._whose(account)
+        typed = linking.Redemption(moment=self.moment(), account=account, code_hash=code_hash(code), user_id=user_id)
         preview = await self._announced(linking.redeem, typed)
         notice = Notice(kind="link_redeemed", account=preview.redeemer, account_name=preview.redeemer_name)
-        self._in_background(self._ask_for_confirmation(preview.asker, notice))
+        asking = self._in_background(_logged(self._ask_for_confirmation(preview.asker, notice)))
+        self._asking[preview.asker] = asking
+        asking.add_done_callback(lambda _: self._asking.pop(preview.asker, None))
         return preview
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
         """Give the link that waits for this account's confirmation, if any."""
+        asking = self._asking.get(account)
+        if asking is not None and asking.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait({asking}, timeout=NOTICE_SECONDS)  # who is being told need not be told again
         return await self._read(linking.pending, (self.moment(), account))
 
     async def show_pending_link(self, account: Account) -> None:
@@ -364,7 +391,7 @@ class SessionHub:
             LinkRefused: nobody typed this account's code, or too long ago.
         """
         linked = await self._announced(linking.confirm, (self.moment(), account))
-        self._tell_others(linked, Notice(kind="linked", account=account, account_name=linked.identity.display_name))
+        self._tell_others(linked, Notice(kind="linked", account=account, account_name=linked.name))
         return linked.identity
 
     async def unlink(self, account: Account) -> SessionIdentity:
@@ -374,12 +401,12 @@ class SessionHub:
             LinkRefused: the account is not linked with any other.
         """
         linked = await self._announced(unlink, (self.moment(), account))
-        self._tell_others(linked, Notice(kind="unlinked", account=account, account_name=linked.identity.display_name))
+        self._tell_others(linked, Notice(kind="unlinked", account=account, account_name=linked.name))
         return linked.identity
 
     def _tell_others(self, linked: linking.Linked, notice: Notice) -> None:
         for other in linked.others:
-            self._in_background(self._deliver(other, notice))
+            self._in_background(_logged(self._deliver(other, notice)))
 
     async def _ask_for_confirmation(self, asker: Account, notice: Notice) -> None:
         if await self._deliver(asker, notice):
@@ -409,18 +436,19 @@ class SessionHub:
     def _when_due(self, outcome: messages.Recorded) -> None:
         """Consolidate a session that has grown over the threshold, after its message is acknowledged."""
         if outcome.session_no is not None and outcome.live_count > self._threshold:
-            self._in_background(self._consolidator.consolidate(outcome.session_no, threshold=self._threshold))
+            self._in_background(_logged(self._consolidator.consolidate(outcome.session_no, threshold=self._threshold)))
 
     def _renew_summaries(self, session_nos: Iterable[int]) -> None:
         """Make summaries again whose messages have changed."""
         for session_no in session_nos:
-            self._in_background(self._consolidator.consolidate(session_no, threshold=None))
+            self._in_background(_logged(self._consolidator.consolidate(session_no, threshold=None)))
 
     async def decay(self, *, dry_run: bool = False) -> DecayReport:
         """Remove what was received more than `retention_days` ago, in pieces that never hold the writer long."""
         if self._retention_days is None:
             return DecayReport(is_dry_run=dry_run)
-        cutoff = decaying.Cutoff(bot=self.bot, before=self._clock() - self._retention_days * DAYS)
+        moment = self.moment()
+        cutoff = decaying.Cutoff(bot=self.bot, before=moment.now - self._retention_days * DAYS, moment=moment)
         if dry_run:
             return await self._read(decaying.count_old, cutoff)
         total = DecayReport()
@@ -438,8 +466,8 @@ class SessionHub:
             clock=self._clock,
         )
 
-    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(_logged(work))
+    def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -452,7 +480,8 @@ async def _logged(work: Coroutine[Any, Any, Any]) -> Any:
         logger.warning("work in the background was given up: %s", error)
 
 
-def _as_message(event: MessageEvent, seq: int, *, is_withheld: bool) -> SessionMessage:
+def _as_message(kept: Filtered, outcome: messages.Recorded) -> SessionMessage:
+    event = kept.event
     return SessionMessage(
         role=event.role,
         content=event.text,
@@ -462,12 +491,12 @@ def _as_message(event: MessageEvent, seq: int, *, is_withheld: bool) -> SessionM
         message_id=event.message_id,
         chat=event.chat,
         author_name=event.author_name,
-        person=event.author or event.answers,
+        person=outcome.person,
         reply_to=event.reply_to,
         attachments=event.attachments,
         edited_at=event.edited_at,
-        is_withheld=is_withheld,
-        seq=seq,
+        is_withheld=kept.is_withheld,
+        seq=outcome.seq,
     )
 
 

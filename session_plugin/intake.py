@@ -67,6 +67,7 @@ class Intake:
         self._guard = threading.Lock()
         self._waiting: dict[Chat, set[Future[Any]]] = {}
         self._late: deque[Future[Any]] = deque()
+        self._underway: set[asyncio.Future[Any]] = set()
         self._is_behind = False
         self.dropped = 0
 
@@ -90,6 +91,8 @@ class Intake:
         future = (await self._engine()).write(operation, argument, is_patient=True)
         loop = asyncio.get_running_loop()
         passage = Passage(future, loop.create_future())
+        self._underway.add(passage.arrived)
+        passage.arrived.add_done_callback(self._underway.discard)
         with self._guard:
             self._waiting.setdefault(chat, set()).add(future)
 
@@ -162,6 +165,19 @@ class Intake:
                     with self._guard:
                         futures = list(self._waiting.get(chat, ()))
                 if futures:
-                    await asyncio.wait([asyncio.wrap_future(future) for future in futures])
+                    await asyncio.wait([_without_error(future) for future in futures])
         except TimeoutError as error:
             raise DatabaseUnavailable("messages of this chat still wait for the database; read again later") from error
+
+    async def finish(self) -> None:
+        """Wait, within the patience, until all that was handed in on the running event loop is stored."""
+        loop = asyncio.get_running_loop()
+        if underway := [arrived for arrived in self._underway if arrived.get_loop() is loop]:
+            await asyncio.wait(underway, timeout=self._patience)
+
+
+def _without_error(future: Future[Any]) -> asyncio.Future[Any]:
+    """Give a future to wait for on the running event loop; what went wrong is for whoever handed the message in."""
+    wrapped = asyncio.wrap_future(future)
+    wrapped.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return wrapped

@@ -39,11 +39,12 @@ class Leases:
         """Tell a person something, by the adapter that serves the chat; False where none of this process can."""
         with self._guard:
             held = list(self._held)
-        lease = next((one for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id)), None)
-        if lease is None or lease.deliver is None:
+        serving = (one.deliver for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id))
+        deliver = next((one for one in serving if one is not None), None)
+        if deliver is None:
             return False
         try:
-            await lease.deliver(chat, notice)
+            await deliver(chat, notice)
         except Exception as error:
             logger.warning("a notice could not be delivered on %s: %s", chat.channel, type(error).__name__)
             return False

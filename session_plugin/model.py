@@ -41,7 +41,7 @@ def check_id(what: str, value: str) -> None:
 
 def check_storable(what: str, value: str) -> None:
     """Refuse text that may be empty but has a NUL or a lone surrogate (ValueError)."""
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if "\0" in value or (not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value)):
         raise ValueError(f"{what} has a NUL or a lone surrogate: {value!r}")
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import difflib
 import inspect
+import json
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -20,7 +22,7 @@ import pluggy
 
 from session_plugin import hooks
 from session_plugin.errors import PluginError
-from session_plugin.model import MessageEvent
+from session_plugin.model import Attachment, MessageEvent
 
 ASYNC_SECONDS = 5.0
 """How long an async hook may take before it is cancelled."""
@@ -47,7 +49,7 @@ class Plugins:
         """Start with none."""
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
-        self._abandoned: set[asyncio.Task[Any]] = set()
+        self._abandoned: set[asyncio.Future[Any]] = set()
 
     def register(self, plugin: object, name: str | None = None) -> str:
         """Add a plugin; give the name it goes by.
@@ -59,8 +61,10 @@ class Plugins:
         name = name or _name_of(plugin)
         try:
             registered = self._manager.register(plugin, name)
-        except (pluggy.PluginValidationError, ValueError) as error:
-            if self._manager.has_plugin(name) and self._manager.get_plugin(name) is plugin:
+        except ValueError as error:  # this name, or this plugin, is taken: who has it keeps it
+            raise PluginError(f"plugin {name}: {error}") from error
+        except pluggy.PluginValidationError as error:
+            if self._manager.is_registered(plugin):  # pluggy before 1.7 leaves it half registered
                 self._manager.unregister(plugin)
             raise PluginError(f"plugin {name}: {error}") from error
         fault = self._fault(plugin)
@@ -72,14 +76,18 @@ class Plugins:
     def _fault(self, plugin: object) -> str | None:
         """Say what is wrong with a registered plugin that pluggy itself does not mind."""
         for caller in self._manager.get_hookcallers(plugin) or ():
-            if not hasattr(hooks, caller.name):
+            if not caller.has_spec():
                 known = [attribute for attribute in dir(hooks) if attribute.startswith("session_")]
                 close = difflib.get_close_matches(caller.name, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 return f"there is no hook {caller.name}; {hint}"
             for implementation in caller.get_hookimpls():
-                if implementation.plugin is plugin and (implementation.wrapper or implementation.hookwrapper):
+                if implementation.plugin is not plugin:
+                    continue
+                if implementation.wrapper or implementation.hookwrapper:
                     return f"it wraps {caller.name}; wrappers are not supported"
+                if inspect.isclass(plugin) and "self" in inspect.signature(implementation.function).parameters:
+                    return "it is a class; register an instance of it"
         return None
 
     def load_entry_points(self) -> list[str]:
@@ -89,8 +97,9 @@ class Plugins:
             PluginError: one of them cannot be loaded; it names the distribution.
         """
         loaded = []
+        registered_before = {name for name, _ in self._manager.list_name_plugin()}
         for entry in entry_points(group=hooks.PROJECT):
-            if self._manager.has_plugin(entry.name):
+            if entry.name in registered_before:
                 continue
             source = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown distribution"
             try:
@@ -110,24 +119,28 @@ class Plugins:
         for implementation in self._implementations(hook):
             try:
                 await self._call(implementation, hook, arguments)
-            except Exception:
-                logger.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+            except Exception as error:
+                _log_failure(implementation, hook, error)
 
     async def ask(self, hook: str, **arguments: Any) -> Answer | None:
-        """Ask in turn: the first answer that is not None.
+        """Ask in turn, whatever the others do: the first answer that is not None.
 
         Raises:
-            PluginError: a plugin failed before any had answered.
+            PluginError: nobody answered, and a plugin that might have failed.
         """
+        failure: PluginError | None = None
         for implementation in self._implementations(hook):
             name = implementation.plugin_name
             try:
                 value = await self._call(implementation, hook, arguments)
             except Exception as error:
-                logger.exception("plugin %s failed in %s", name, hook)
-                raise PluginError(f"plugin {name} failed in {hook}") from error
+                _log_failure(implementation, hook, error)
+                failure = PluginError(f"plugin {name} failed in {hook}")
+                continue
             if value is not None:
                 return Answer(name, value)
+        if failure is not None:
+            raise failure
         return None
 
     async def filter(self, event: MessageEvent) -> MessageEvent | None:
@@ -142,7 +155,7 @@ class Plugins:
                 answer = await self._call(implementation, hook, {"event": event})
                 _check_filtered(event, answer)
             except Exception as error:
-                logger.exception("plugin %s failed in %s", implementation.plugin_name, hook)
+                _log_failure(implementation, hook, error)
                 raise PluginError(f"plugin {implementation.plugin_name} failed to filter a message") from error
             if answer is None:
                 return None
@@ -156,7 +169,10 @@ class Plugins:
 
     async def _call(self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
         started = time.perf_counter()
-        result = implementation.function(*(arguments[name] for name in implementation.argnames))
+        try:
+            result = implementation.function(*(arguments[name] for name in implementation.argnames))
+        except asyncio.CancelledError as error:  # the plugin's own: nobody cancelled us
+            raise RuntimeError("it raised CancelledError") from error
         took = time.perf_counter() - started
         if took > SLOW_SECONDS:
             logger.warning(
@@ -175,13 +191,21 @@ class Plugins:
         except asyncio.CancelledError:
             task.cancel()
             raise
+        if task.cancelled():
+            raise RuntimeError("it was cancelled")
         if done:
             return task.result()
         task.cancel()
-        if not (await asyncio.wait({task}, timeout=CANCEL_SECONDS))[0]:
-            self._abandoned.add(task)  # the event loop keeps only weak references
-            task.add_done_callback(self._abandoned.discard)
+        self._abandoned.add(task)  # the event loop keeps only weak references
+        task.add_done_callback(self._bury)
+        await asyncio.wait({task}, timeout=CANCEL_SECONDS)
         raise TimeoutError(f"it took more than {ASYNC_SECONDS:g} s")
+
+    def _bury(self, task: asyncio.Future[Any]) -> None:
+        """Let go of a task that took too long; what it raises in the end is of no interest."""
+        self._abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()
 
 
 def _check_filtered(before: MessageEvent, after: Any) -> None:
@@ -189,13 +213,20 @@ def _check_filtered(before: MessageEvent, after: Any) -> None:
         return
     if not isinstance(after, MessageEvent):
         raise TypeError(f"a filter gives a MessageEvent or None, not {type(after).__name__}")
-    if (before.chat, before.message_id, before.author, before.role) != (
-        after.chat,
-        after.message_id,
-        after.author,
-        after.role,
-    ):
-        raise ValueError("a filter may change text, attachments and metadata; chat, message_id, author and role stay")
+    if replace(after, text=before.text, attachments=before.attachments, metadata=before.metadata) != before:
+        raise ValueError("a filter may change text, attachments and metadata; all else stays")
+    if not all(isinstance(attachment, Attachment) for attachment in after.attachments):
+        raise TypeError("a filter gives attachments as a tuple of Attachment")
+    if after.metadata is not before.metadata:
+        json.dumps(dict(after.metadata))  # raises what storing it would raise
+
+
+def _log_failure(implementation: pluggy.HookImpl, hook: str, error: Exception) -> None:
+    """Log which plugin failed where; what its exception says may quote a message, so that is for DEBUG alone."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" at {place[0].filename}:{place[0].lineno}" if place else ""
+    logger.error("plugin %s failed in %s: %s%s", implementation.plugin_name, hook, type(error).__name__, where)
+    logger.debug("plugin %s failed in %s", implementation.plugin_name, hook, exc_info=error)
 
 
 def _name_of(plugin: object) -> str:

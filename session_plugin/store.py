@@ -16,7 +16,9 @@ from typing import Any, Self, TypeVar
 
 import platformdirs
 
-from session_plugin.database.engine import Engine, Tx, open_engine
+from session_plugin.database.engine import Engine, Tx
+from session_plugin.database.opening import open_engine
+from session_plugin.errors import SessionError
 from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable
 from session_plugin.records import handles, summaries
 from session_plugin.records.outcomes import Moment
@@ -77,8 +79,7 @@ class SessionStore:
         return store
 
     def _set_up(self, bot: str, max_age_hours: float, threshold: int, clock: Callable[[], float]) -> None:
-        if not math.isfinite(max_age_hours) or max_age_hours < 0:
-            raise ValueError(f"max_age_hours is a number of hours, 0 or more, not {max_age_hours!r}")
+        _check_hours(max_age_hours)
         if threshold < 2:
             raise ValueError(f"consolidation_threshold is 2 or more, not {threshold!r}")
         self._bot = bot
@@ -95,7 +96,8 @@ class SessionStore:
         Args:
             user_id: Who; also the id under which the hub knows this person.
             channel: With `channel_user_id`: what the user is called there, entered in `identity.channel_ids`, and the
-                session counts as active now. A label only; it never decides who somebody is. One without the other is ignored.
+                session counts as active now. A label only; it never decides who somebody is. One without the other is
+                ignored.
             channel_user_id: See `channel`.
             display_name: The name to show; one that is stored already wins.
 
@@ -130,13 +132,15 @@ class SessionStore:
     ) -> None:
         """Store a message, then consolidate if there are more than the threshold.
 
-        A session that is over takes the message and stays over.
+        A session that is over takes the message and stays over. A consolidation that fails is logged, and the next message
+        tries it again: the message itself is stored.
 
         Raises:
             UnknownSession: no session has this id.
-            ValueError: the role is unknown.
+            ValueError: the role is unknown, or the channel has a NUL or a lone surrogate.
         """
         check_role(role)
+        check_storable("channel", channel)
         saved = handles.Saved(
             moment=self._moment(),
             handle=session_id,
@@ -147,7 +151,10 @@ class SessionStore:
         )
         appended = self._write(handles.append, saved).value
         if appended.live_count > self._threshold:
-            self._consolidate(appended.session_no)
+            try:
+                self._consolidate(appended.session_no)
+            except SessionError as error:
+                logger.warning("a session could not be consolidated, and is tried again: %s", error)
 
     def consolidate(self, session_id: str) -> None:
         """Let the oldest half of the messages give way to a summary, unless there are `threshold // 2` or fewer.
@@ -169,9 +176,13 @@ class SessionStore:
         """Remove sessions in which nothing was said for more than `max_age_hours`; tell how many.
 
         Args:
-            max_age_hours: None for the store's own; 0 for all in which anything was said before now.
+            max_age_hours: None for the store's own; 0 for all in which nothing was said just now.
+
+        Raises:
+            ValueError: the age makes no sense.
         """
         hours = self._max_age_hours if max_age_hours is None else max_age_hours
+        _check_hours(hours)
         expiry = handles.Expiry(moment=self._moment(), max_age=hours * 3600.0)
         total = 0
         while (removed := self._write(handles.remove_parts, expiry).value) > 0:
@@ -199,8 +210,8 @@ class SessionStore:
             limit: How many at most.
         """
         moment = self._moment()
-        since = moment.now - moment.max_age if active_only else None
-        return self._read(handles.list_sessions, handles.Listing(moment=moment, since=since, limit=limit))
+        max_age = moment.max_age if active_only else None
+        return self._read(handles.list_sessions, handles.Listing(moment=moment, max_age=max_age, limit=limit))
 
     def close(self) -> None:
         """Close the database; closing twice does nothing."""
@@ -235,3 +246,8 @@ class SessionStore:
         if not self._has_warned and asyncio._get_running_loop() is not None:
             self._has_warned = True
             logger.warning("SessionStore blocks the event loop it is called on; use SessionHub there, or a thread")
+
+
+def _check_hours(hours: float) -> None:
+    if not math.isfinite(hours) or hours < 0:
+        raise ValueError(f"max_age_hours is a number of hours, 0 or more, not {hours!r}")

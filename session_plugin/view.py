@@ -136,7 +136,13 @@ class SessionView:
         return await self._hub.start_new(self._where())
 
     async def previous(self, *, limit: int = 10) -> list[Session]:
-        """Give the sessions that are over, newest first, without their messages."""
+        """Give the sessions that are over, newest first, without their messages.
+
+        Raises:
+            ValueError: the limit is negative.
+        """
+        if limit < 0:
+            raise ValueError(f"limit is a number of sessions, not {limit!r}")
         return await self._hub.read(self.chat, sessions.read_previous, (self._where(), limit))
 
     def _where(self) -> sessions.Where:

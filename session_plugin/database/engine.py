@@ -1,4 +1,4 @@
-"""What an engine offers to the rest of the house, and which engine serves a database.
+"""What an engine offers to the rest of the house.
 
 An operation is a plain function of a transaction and one argument. It is atomic by itself, whoever else shares the COMMIT,
 and it may be run again after a failure, so it has no other effects.
@@ -6,13 +6,10 @@ and it may be run again after a failure, so it has no other effects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
-
-from session_plugin.errors import DatabaseRefused
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -40,6 +37,24 @@ class Tx(Protocol):
 
     def run(self, query: str, /, **values: Value) -> int:
         """Run the statement named `query` and tell how many rows it changed."""
+
+    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        """Run the statement named `query` once for each row of values."""
+
+
+@dataclass(frozen=True)
+class InBulk(Generic[A, T]):
+    """An operation that can be had for many arguments at once: the same results, in their order, as one by one.
+
+    The writer uses `many` where several wait, and `one` for each of them if that fails.
+    """
+
+    one: Callable[[Tx, A], T]
+    many: Callable[[Tx, Sequence[A]], list[T]]
+
+    def __call__(self, tx: Tx, argument: A, /) -> T:
+        """Run it for one argument."""
+        return self.one(tx, argument)
 
 
 class Engine(Protocol):
@@ -69,23 +84,3 @@ class Engine(Protocol):
 
     def close(self, timeout: float = 10.0) -> None:
         """Carry out what waits, answer everybody, close. What cannot be written within `timeout` seconds fails."""
-
-
-def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
-    """Choose the engine for `database` and open it.
-
-    Args:
-        database: A path, `":memory:"`, or a URL.
-        busy_timeout: Seconds to wait for a lock that another process holds.
-
-    Raises:
-        DatabaseRefused: no engine serves this URL, or the database may not be used.
-    """
-    from session_plugin.database.sqlite import SqliteEngine  # noqa: PLC0415 - an engine is loaded when it is chosen
-
-    if isinstance(database, str) and "://" in database:
-        scheme = urlsplit(database).scheme
-        raise DatabaseRefused(f"no engine serves {scheme}:// URLs; give the path of an SQLite file")
-    engine = SqliteEngine(database, busy_timeout=busy_timeout)
-    engine.open()
-    return engine

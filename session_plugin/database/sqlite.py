@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.database.queries import load_queries
-from session_plugin.database.sqlite_file import MEMORY, connect, prepare
+from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare
 from session_plugin.database.writer import Writer
 from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
 
@@ -33,9 +32,9 @@ LONGEST_BLOCK_MS = 500
 class SqliteEngine:
     """Runs operations on one SQLite file, or on a database in memory, which reads and writes on one connection."""
 
-    def __init__(self, path: str | Path, *, busy_timeout: float) -> None:
-        """Remember the path; nothing is touched before `open`."""
-        self.url = str(path)
+    def __init__(self, path: str, *, busy_timeout: float) -> None:
+        """Remember the path, an absolute one; nothing is touched before `open`."""
+        self.url = path
         self._busy_timeout = busy_timeout
         self._writer: Writer | None = None
         self._readers: ThreadPoolExecutor | None = None
@@ -52,16 +51,18 @@ class SqliteEngine:
 
     def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
         """Queue an operation for the writer."""
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             raise DatabaseUnavailable(f"{self.url} is not open")
-        return self._writer.submit(operation, argument, is_patient=is_patient)
+        return writer.submit(operation, argument, is_patient=is_patient)
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
         """Run a reading operation in a snapshot."""
-        if self._readers is None:
+        readers = self._readers
+        if readers is None:
             return self.write(operation, argument)
         try:
-            return self._readers.submit(self._read, operation, argument)
+            return readers.submit(self._read, operation, argument)
         except RuntimeError as error:  # the pool was shut down in the meantime
             raise DatabaseUnavailable(f"{self.url} is not open") from error
 
@@ -73,14 +74,15 @@ class SqliteEngine:
             for connection in self._opened:
                 connection.close()
             self._opened.clear()
-        if self._writer is not None:
-            self._writer.close(timeout)
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close(timeout)
 
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         with _as_our_errors(self.url):
             connection = getattr(self._of_thread, "connection", None)
             if connection is None:
-                connection = connect(self.url, busy_timeout=self._busy_timeout, is_read_only=True)
+                connection = connect(self.url, busy_timeout=self._busy_timeout, access=READ_ONLY)
                 self._of_thread.connection = connection
                 self._opened.append(connection)
             connection.execute("BEGIN")
@@ -95,6 +97,7 @@ class _SqliteTx:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
+        self._execute_many = connection.executemany
         self._queries: Mapping[str, str] = load_queries("sqlite")
 
     def first(self, query: str, /, **values: Value) -> Row | None:
@@ -112,6 +115,9 @@ class _SqliteTx:
 
     def run(self, query: str, /, **values: Value) -> int:
         return self._execute(self._queries[query], values).rowcount
+
+    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        self._execute_many(self._queries[query], rows)
 
 
 class _WriteConnection:
@@ -133,7 +139,8 @@ class _WriteConnection:
 
     def rollback(self) -> None:
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # what made it necessary has ended the transaction, too
+                self._connection.execute("ROLLBACK")
 
     def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
         with _as_our_errors(self._url):

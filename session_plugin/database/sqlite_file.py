@@ -1,7 +1,7 @@
 """Look at an SQLite file before it is used, create it, migrate it. Whatever is not ours stays as it is.
 
-A file is ours if its application id says so; the id is written before anything else is, so a file in the making is known
-from the start, by every process.
+A file is ours if its application id says so, and may become ours if it is empty; the id is written before anything else is,
+so a file in the making is known from the start, by every process.
 """
 
 from __future__ import annotations
@@ -16,25 +16,33 @@ from pathlib import Path
 from session_plugin.database.queries import load_migrations, statements
 from session_plugin.errors import DatabaseRefused
 
-MEMORY = ":memory:"
 APPLICATION_ID = 0x53504C47  # "SPLG", in the header field that SQLite keeps for this; `file` shows it
 OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 LARGEST_CHECKED = 32 * 1024 * 1024
 """Bytes up to which a file is checked whole at opening (about 50 ms); a larger one shows damage where it is read."""
 
-_creating = threading.Lock()  # between creating a file and opening it nobody else in this process may open it
+MEMORY = ":memory:"
+READ_WRITE, READ_ONLY = "mode=rw", "mode=ro"
+UNTOUCHED = "mode=ro&immutable=1"  # no locks, no journals: what the file itself says, and nothing is made beside it
+
+_preparing = threading.Lock()  # one at a time in a process: looking at a file that another thread creates drops its locks
 
 
-def connect(path: str, *, busy_timeout: float, is_read_only: bool = False) -> sqlite3.Connection:
+def connect(path: str, *, busy_timeout: float, access: str = READ_WRITE) -> sqlite3.Connection:
     """Open a connection as all of ours are set up; an existing file only, or memory."""
-    mode = "ro" if is_read_only else "rw"
-    target = "file::memory:" if path == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
+    target = "file::memory:" if path == MEMORY else f"{Path(path).as_uri()}?{access}"
     connection = sqlite3.connect(
         target, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.row_factory = sqlite3.Row
+    connection.text_factory = _to_text
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _to_text(raw: bytes) -> str:
+    """Decode a text cell; one that is not UTF-8, which somebody wrote by hand, costs that cell and not its row."""
+    return raw.decode("utf-8", "replace")
 
 
 def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
@@ -46,20 +54,18 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise DatabaseRefused(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
-    if path == MEMORY:
-        connection = connect(path, busy_timeout=busy_timeout)
-    else:
-        with _creating:
+    with _preparing:
+        if path != MEMORY:
             _create(Path(path))
             _inspect(path)
-            connection = connect(path, busy_timeout=busy_timeout)
-    try:
-        _set_up(connection, busy_timeout)
-        _migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        connection = connect(path, busy_timeout=busy_timeout)
+        try:
+            _set_up(connection, busy_timeout)
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def _create(path: Path) -> None:
@@ -67,22 +73,30 @@ def _create(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        if path.is_file() and path.stat().st_size == 0:
+    except FileExistsError as error:
+        if not path.is_file():
+            raise DatabaseRefused(f"{path} cannot be opened: it is not a file; give another path") from error
+        if path.stat().st_size == 0:
             path.chmod(0o600)
-    except OSError as error:
-        raise DatabaseRefused(f"{path} cannot be created: {error.strerror}; check the folder and its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DatabaseRefused(f"{path} cannot be created: {reason}; check the folder and its permissions") from error
 
 
 def _inspect(path: str) -> None:
     """Refuse a database that is somebody else's, damaged or newer, without a trace in it or beside it."""
+    if not _is_ours(path):
+        return
     log = Path(f"{path}-wal")
     had_log = log.exists()
-    connection = connect(path, busy_timeout=5.0, is_read_only=True)
+    connection = connect(path, busy_timeout=5.0, access=READ_ONLY)
     try:
-        _refuse_unless_ours(connection, path)
-    except BaseException:
+        _version(connection, path)
+        _refuse_damaged(connection, path)
+    except BaseException as error:
         connection.close()
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return  # whoever created it was killed half-way; the connection that writes rolls that back
         if log.exists() and not had_log:
             # Reading a file in WAL mode leaves an empty log beside it; SQLite takes it away when a writer closes.
             with suppress(sqlite3.Error), closing(connect(path, busy_timeout=5.0)) as writer:
@@ -91,25 +105,38 @@ def _inspect(path: str) -> None:
     connection.close()
 
 
-def _refuse_unless_ours(connection: sqlite3.Connection, path: str) -> None:
-    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def _is_ours(path: str) -> bool:
+    """Tell whether a file is ours already; False for an empty one, which may become ours.
+
+    A log in WAL mode that nobody keeps an index of is not read, because reading would make one.
+    """
+    is_in_use = Path(f"{path}-shm").exists()
+    with closing(connect(path, busy_timeout=5.0, access=READ_ONLY if is_in_use else UNTOUCHED)) as connection:
+        connection.execute("BEGIN")  # one look: another process may be creating it
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        if application_id == APPLICATION_ID:
+            return True
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            return False
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if {"sessions", "session_messages"} <= tables:
         raise DatabaseRefused(
             f"{path} was written by the original SessionStore, whose tables this version does not continue; it was left "
             "as it is. Give the new store another path. To import the old sessions, read the table session_messages with "
             "sqlite3 and hand each row to get_or_create and save_message."
         )
-    if application_id != APPLICATION_ID and (application_id != 0 or tables):
-        raise DatabaseRefused(f"{path} is another program's database; it was left as it is. Give another path.")
-    _refuse_newer(connection.execute("PRAGMA user_version").fetchone()[0], path)
-    if Path(path).stat().st_size <= LARGEST_CHECKED:
-        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if finding != "ok":
-            raise DatabaseRefused(
-                f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or recover what can be read "
-                "with sqlite3's .recover into a new file."
-            )
+    raise DatabaseRefused(f"{path} is another program's database; it was left as it is. Give another path.")
+
+
+def _refuse_damaged(connection: sqlite3.Connection, path: str) -> None:
+    if Path(path).stat().st_size > LARGEST_CHECKED:
+        return
+    finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if finding != "ok":
+        raise DatabaseRefused(
+            f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or recover what can be read "
+            "with sqlite3's .recover into a new file."
+        )
 
 
 def _refuse_newer(version: int, path: str) -> None:
@@ -140,13 +167,15 @@ def _set_up(connection: sqlite3.Connection, busy_timeout: float) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the schema up to date, one transaction a migration; a process that comes second finds nothing to do."""
+    """Bring the schema up to date, one transaction a migration; a process that comes second finds nothing to do.
+
+    A schema that is up to date takes no lock, so opening does not wait for whoever holds it.
+    """
     migrations = load_migrations("sqlite")
-    while True:
+    while _version(connection, path) < len(migrations):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            _refuse_newer(version, path)
+            version = _version(connection, path)
             if version == len(migrations):
                 break
             for statement in statements(migrations[version], is_complete=sqlite3.complete_statement):
@@ -156,3 +185,9 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    _refuse_newer(version, path)
+    return version

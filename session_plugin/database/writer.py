@@ -12,10 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
-from session_plugin.database.engine import Tx
+from session_plugin.database.engine import InBulk, Tx
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
 
 A = TypeVar("A")
@@ -129,17 +132,28 @@ class Writer:
     def _run(self, group: list[_Task]) -> None:
         self._connection.begin()
         started = [task for task in group if task.start()]
+        for operation, run in groupby(started, key=attrgetter("operation")):
+            self._attempt(operation, list(run))
+        self._connection.commit()
         for task in started:
+            task.tell()
+
+    def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[_Task]) -> None:
+        """Run tasks of one operation: at once if it can, one by one if it cannot or if that fails."""
+        if isinstance(operation, InBulk) and len(tasks) > 1:
+            with suppress(Exception):  # one of them is at fault; one by one it is that one's error
+                results = self._connection.attempt(operation.many, [task.argument for task in tasks])
+                for task, result in zip(tasks, results, strict=True):
+                    task.result, task.error = result, None
+                return
+        for task in tasks:
             task.error = None
             try:
-                task.result = self._connection.attempt(task.operation, task.argument)
+                task.result = self._connection.attempt(operation, task.argument)
             except DatabaseUnavailable:
                 raise
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
-        self._connection.commit()
-        for task in started:
-            task.tell()
 
     def _wait_or_fail(self, group: list[_Task], error: SessionError) -> None:
         """Put back what can wait, in its old order, and fail what cannot."""

@@ -1,5 +1,8 @@
 """How values lie in columns: text as bytes, so that any text comes back as it went in; metadata as JSON.
 
+JSON that has surrogates in it is kept as bytes too: no text column takes them as they are, and escaped ones that stand side
+by side would be read as one character.
+
 A cell that cannot be read costs that cell, never the row or the listing.
 """
 
@@ -21,10 +24,10 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def to_text(content: bytes | str) -> str:
+def to_text(content: object) -> str:
     """Decode what `to_bytes` encoded."""
-    if isinstance(content, str):  # somebody wrote the row by hand
-        return content
+    if not isinstance(content, bytes):  # somebody wrote the row by hand
+        return str(content)
     try:
         return content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -36,22 +39,22 @@ def to_name(text: str) -> str:
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
-def to_json(values: Mapping[str, Any]) -> str | None:
+def to_json(values: Mapping[str, Any]) -> bytes | None:
     """Encode metadata; None for none.
 
     Raises:
         TypeError: it holds something that JSON has no word for.
     """
-    return json.dumps(dict(values)) if values else None
+    return _dump(dict(values)) if values else None
 
 
-def from_json(cell: str | None) -> dict[str, Any]:
+def from_json(cell: object) -> dict[str, Any]:
     """Decode metadata; a cell that is no JSON object reads as empty."""
     if not cell:
         return {}
     try:
-        values = json.loads(cell)
-    except ValueError:
+        values = json.loads(to_text(cell))
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         logger.warning("a metadata cell is not a JSON object and reads as empty")
@@ -59,18 +62,22 @@ def from_json(cell: str | None) -> dict[str, Any]:
     return values
 
 
-def attachments_to_json(attachments: Iterable[Attachment]) -> str | None:
+def attachments_to_json(attachments: Iterable[Attachment]) -> bytes | None:
     """Encode descriptions of attachments; None for none."""
     described = [asdict(attachment) for attachment in attachments]
-    return json.dumps(described) if described else None
+    return _dump(described) if described else None
 
 
-def attachments_from_json(cell: str | None) -> tuple[Attachment, ...]:
+def attachments_from_json(cell: object) -> tuple[Attachment, ...]:
     """Decode descriptions of attachments; a broken cell reads as none."""
     if not cell:
         return ()
     try:
-        return tuple(Attachment(**described) for described in json.loads(cell))
-    except (ValueError, TypeError):
+        return tuple(Attachment(**described) for described in json.loads(to_text(cell)))
+    except (ValueError, TypeError, RecursionError):
         logger.warning("an attachments cell cannot be read and counts as none")
         return ()
+
+
+def _dump(values: Any) -> bytes:
+    return to_bytes(json.dumps(values, ensure_ascii=False))

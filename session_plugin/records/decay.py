@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from session_plugin.database.engine import Tx
 from session_plugin.model import DecayReport
 from session_plugin.records.messages import remove
+from session_plugin.records.outcomes import Moment
 
 PIECE = 200
 """Rows removed in one transaction: a few milliseconds."""
@@ -14,15 +15,25 @@ PIECE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutoff:
-    """What to remove: all that was received before `before`, of one bot."""
+    """What to remove: all that was received before `before`, of one bot.
+
+    `moment` tells which sessions are live and stay, though nothing is left of them; without one none counts as live.
+    """
 
     bot: str
     before: float
+    moment: Moment | None = None
+
+    @property
+    def of_sessions(self) -> dict[str, str | float | None]:
+        """What the statements about sessions need."""
+        now, max_age = (None, None) if self.moment is None else (self.moment.now, self.moment.max_age)
+        return {"bot": self.bot, "before": self.before, "now": now, "max_age": max_age}
 
 
 def count_old(tx: Tx, cutoff: Cutoff) -> DecayReport:
     """Count what would go. A session counts if nothing would remain of it."""
-    row = tx.one("count_old", bot=cutoff.bot, before=cutoff.before)
+    row = tx.one("count_old", **cutoff.of_sessions)
     return DecayReport(messages=row["messages"], sessions=row["sessions"], tombstones=row["tombstones"], is_dry_run=True)
 
 
@@ -44,7 +55,7 @@ def remove_piece(tx: Tx, cutoff: Cutoff) -> DecayReport:
         messages += len(old)
         if messages >= PIECE:
             return DecayReport(messages=messages)
-    for row in tx.all("empty_old_sessions", bot=cutoff.bot, before=cutoff.before, limit=PIECE):
+    for row in tx.all("empty_old_sessions", **cutoff.of_sessions, limit=PIECE):
         drop_session(tx, row["session_no"])
         sessions += 1
     tombstones = tx.run("drop_old_tombstones", bot=cutoff.bot, before=cutoff.before, limit=PIECE)

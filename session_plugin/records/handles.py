@@ -4,7 +4,6 @@ accounts are linked and unlinked, so that saving through an old one never writes
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +76,7 @@ def _label(tx: Tx, account_no: int, channel: str, channel_user_id: str) -> None:
     labels = {} if row is None else from_json(row["labels"])
     if labels.get(channel) != channel_user_id:
         labels[channel] = channel_user_id
-        tx.run("set_labels", account_no=account_no, labels=json.dumps(labels))
+        tx.run("set_labels", account_no=account_no, labels=to_json(labels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,16 +191,17 @@ def claim_account(tx: Tx, claim: Claim) -> Done[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Which sessions to list: those active since `since`, or all."""
+    """Which sessions to list: those idle for `max_age` seconds at most, or, with None, all."""
 
     moment: Moment
-    since: float | None
+    max_age: float | None
     limit: int
 
 
 def list_sessions(tx: Tx, listing: Listing) -> list[Session]:
     """List the sessions that have a handle, the most recently active first, without messages."""
-    rows = tx.all("segments_with_handle", bot=listing.moment.bot, since=listing.since, limit=listing.limit)
+    moment = listing.moment
+    rows = tx.all("segments_with_handle", bot=moment.bot, now=moment.now, max_age=listing.max_age, limit=listing.limit)
     found = []
     for row in rows:
         session = session_data(tx, row["session_no"])

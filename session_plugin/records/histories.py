@@ -58,6 +58,8 @@ def newest(
     Segments are visited from the most recent on, and only as long as one can still hold a message among the newest: so the
     cost does not grow with what lies behind.
     """
+    if limit == 0:
+        return []
     limit = -1 if limit is None else limit
     rows: list[tuple[int, Row, Row]] = []
     for segment in sorted(segments, key=_last_seq, reverse=True):

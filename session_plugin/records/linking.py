@@ -24,11 +24,18 @@ class CodeRequest:
     moment: Moment
     account: Account
     code_hash: bytes
+    user_id: str | None = None
+    """Whose the account is if it is new and a plugin knows."""
 
 
 def request(tx: Tx, asked: CodeRequest) -> Done[float]:
-    """Keep a code's hash for the asking account, instead of any it had; give when it expires."""
-    person, announcements = see_account(tx, asked.moment, asked.account)
+    """Keep a code's hash for the asking account, instead of any it had; give when it expires.
+
+    Raises:
+        LinkRefused: the account is SessionStore's own name for a user, where nobody can type or confirm anything.
+    """
+    _refuse_store_account(asked.account)
+    person, announcements = see_account(tx, asked.moment, asked.account, user_id=asked.user_id)
     expires_at = asked.moment.now + CODE_SECONDS
     tx.run("drop_link_request", asker_no=person.account_no)
     tx.run("add_link_request", asker_no=person.account_no, code_hash=asked.code_hash, expires_at=expires_at)
@@ -42,15 +49,19 @@ class Redemption:
     moment: Moment
     account: Account
     code_hash: bytes | None
+    user_id: str | None = None
+    """Whose the account is if it is new and a plugin knows."""
 
 
 def redeem(tx: Tx, typed: Redemption) -> Done[LinkPreview]:
     """Use up a code: the asker may confirm from now on, for as long as a code lives.
 
     Raises:
-        LinkRefused: it never existed, is used, has expired, or is this very person's own; which one is not told.
+        LinkRefused: it never existed, is used, has expired, or is this very person's own; which one is not told. Or the
+            account is SessionStore's own name for a user.
     """
-    person, announcements = see_account(tx, typed.moment, typed.account)
+    _refuse_store_account(typed.account)
+    person, announcements = see_account(tx, typed.moment, typed.account, user_id=typed.user_id)
     row = None if typed.code_hash is None else tx.first("link_request_by_code", code_hash=typed.code_hash)
     if row is None or row["expires_at"] < typed.moment.now or row["asker_user_id"] == person.user_id:
         raise LinkRefused
@@ -58,6 +69,11 @@ def redeem(tx: Tx, typed: Redemption) -> Done[LinkPreview]:
     tx.run("redeem_link_request", request_no=row["request_no"], redeemer_no=person.account_no, expires_at=expires_at)
     preview = tx.one("link_request_of", asker_no=row["asker_no"])
     return Done(_preview(preview), announcements)
+
+
+def _refuse_store_account(account: Account) -> None:
+    if account.channel == STORE_CHANNEL:
+        raise LinkRefused("This account cannot be linked by a code; SessionStore.link_channel claims accounts for it.")
 
 
 def pending(tx: Tx, argument: tuple[Moment, Account]) -> LinkPreview | None:
@@ -96,9 +112,10 @@ def _preview(row: Row) -> LinkPreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """Who somebody is after linking or unlinking, and the other accounts concerned."""
+    """Who somebody is after linking or unlinking, the name of the account that did it, the other accounts concerned."""
 
     identity: SessionIdentity
+    name: str
     others: tuple[Account, ...]
 
 
@@ -119,7 +136,8 @@ def confirm(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
     )
     announcements = _join(tx, moment, asker, redeemer)
     found = tx.one("account_by_key", channel=asker.channel, channel_user_id=asker.channel_user_id)
-    return Done(Linked(identity=identity_of(tx, found["user_id"]), others=(redeemer,)), announcements)
+    linked = Linked(identity=identity_of(tx, found["user_id"]), name=found["display_name"], others=(redeemer,))
+    return Done(linked, announcements)
 
 
 def _join(tx: Tx, moment: Moment, one: Account, other: Account) -> tuple[Announcement, ...]:

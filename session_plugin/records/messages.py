@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from session_plugin.database.engine import Row, Tx
-from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.database.engine import Row, Tx, Value
+from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import attachments_to_json, to_bytes, to_json, to_name
+from session_plugin.records.histories import between
 from session_plugin.records.outcomes import (
     Announcement,
     Done,
@@ -17,7 +18,7 @@ from session_plugin.records.outcomes import (
     MessageStored,
     Moment,
 )
-from session_plugin.records.people import Person, see_account
+from session_plugin.records.people import Person, person_of, see_account
 from session_plugin.records.sessions import find_chat, place, see_chat
 from session_plugin.records.summaries import withdraw_over
 from session_plugin.rules.scopes import scope_of
@@ -31,12 +32,14 @@ class Recording:
         moment: When.
         event: The message, as the filters left it.
         user_id: Whose its author's account is if it is new and a plugin knows.
+        answered_user_id: The same of the account that it answers.
         is_withheld: A filter failed: `event` has no content.
     """
 
     moment: Moment
     event: MessageEvent
     user_id: str | None = None
+    answered_user_id: str | None = None
     is_withheld: bool = False
 
 
@@ -52,6 +55,10 @@ class Recorded:
     seq: int = 0
     live_count: int = 0
     """Unconsolidated messages of the session, this one among them."""
+    person: Account | None = None
+    """Who said it; for the bot's words, whom they answer, where that is known."""
+    known: SessionMessage | None = None
+    """A duplicate as it was stored, and perhaps edited since."""
 
 
 def record(tx: Tx, recording: Recording) -> Done[Recorded]:
@@ -61,11 +68,11 @@ def record(tx: Tx, recording: Recording) -> Done[Recorded]:
     if chat is not None and event.message_id is not None:
         known = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=event.message_id)
         if known is not None:
-            return Done(Recorded(fate="duplicate", session_no=known["session_no"], seq=known["seq"]))
+            return Done(_duplicate(tx, known))
         if tx.first("tombstone", chat_no=chat["chat_no"], message_id=event.message_id) is not None:
             return Done(Recorded(fate="deleted"))
     author, seen = _see(tx, moment, event.author, event.author_name, recording.user_id)
-    answered, seen_too = _see(tx, moment, event.answers, "", None)
+    answered, seen_too = _see(tx, moment, event.answers, "", recording.answered_user_id)
     chat = see_chat(tx, moment.bot, event.chat)
     owner = _owner(tx, chat, author or answered)
     scope = scope_of(
@@ -85,30 +92,56 @@ def record(tx: Tx, recording: Recording) -> Done[Recorded]:
         thread_id=event.chat.thread_id,
         founder_no=None if owner is None else owner.account_no,
     )
-    person = author or answered or owner
-    person_no = person.account_no if person is not None else _person_replied_to(tx, chat["chat_no"], event)
-    row = tx.one(
-        "add_message",
+    person = author or answered
+    if person is None and event.role != "user":
+        person = owner or _person_replied_to(tx, chat["chat_no"], event)
+    values = message_values(
+        recording,
         chat_no=chat["chat_no"],
         segment_no=place_.segment_no,
-        message_id=event.message_id,
-        role=event.role,
-        person_no=person_no,
-        author_name=to_name(event.author_name) or None,
-        channel=None,
-        sent_at=event.sent_at,
-        received_at=moment.now,
-        content=to_bytes(event.text),
-        metadata=to_json(event.metadata),
-        attachments=attachments_to_json(event.attachments),
-        reply_to=event.reply_to,
-        edited_at=event.edited_at,
-        withheld=int(recording.is_withheld),
+        person_no=None if person is None else person.account_no,
     )
+    row = tx.one("add_message", **values)
     tx.run("count_message", segment_no=place_.segment_no, seq=row["seq"], at=moment.now)
     live_count = _live_count(tx, place_.session_no)
     announcements = seen + seen_too + begun + (MessageStored(event, place_.session_no),)
-    return Done(Recorded(fate="stored", session_no=place_.session_no, seq=row["seq"], live_count=live_count), announcements)
+    stored = Recorded(
+        fate="stored",
+        session_no=place_.session_no,
+        seq=row["seq"],
+        live_count=live_count,
+        person=None if person is None else person.account,
+    )
+    return Done(stored, announcements)
+
+
+def message_values(recording: Recording, *, chat_no: int, segment_no: int, person_no: int | None) -> dict[str, Value]:
+    """Give a message's columns, but for its sequence number."""
+    event = recording.event
+    return {
+        "chat_no": chat_no,
+        "segment_no": segment_no,
+        "message_id": event.message_id,
+        "role": event.role,
+        "person_no": person_no,
+        "author_name": to_name(event.author_name) or None,
+        "channel": None,
+        "sent_at": event.sent_at,
+        "received_at": recording.moment.now,
+        "content": to_bytes(event.text),
+        "metadata": to_json(event.metadata),
+        "attachments": attachments_to_json(event.attachments),
+        "reply_to": event.reply_to,
+        "edited_at": event.edited_at,
+        "withheld": int(recording.is_withheld),
+    }
+
+
+def _duplicate(tx: Tx, known: Row) -> Recorded:
+    segments = tx.all("segments_of_session", session_no=known["session_no"])
+    (segment,) = (row for row in segments if row["segment_no"] == known["segment_no"])
+    ((seq, message),) = between(tx, segment, known["seq"], known["seq"])
+    return Recorded(fate="duplicate", session_no=known["session_no"], seq=seq, known=message)
 
 
 def _see(
@@ -129,16 +162,15 @@ def _owner(tx: Tx, chat: Row, person: Person | None) -> Person | None:
         return person
     if person is not None and person.account_no != chat["peer_no"]:
         raise ValueError(f"the direct chat {chat['chat_id']!r} on {chat['channel']!r} belongs to another account")
-    peer = tx.one("account_by_no", account_no=chat["peer_no"])
-    return Person(peer["account_no"], peer["user_id"])
+    return person_of(tx, chat["peer_no"])
 
 
-def _person_replied_to(tx: Tx, chat_no: int, event: MessageEvent) -> int | None:
+def _person_replied_to(tx: Tx, chat_no: int, event: MessageEvent) -> Person | None:
     """Find whom the bot's own words answer, by the message that they reply to; never a guess."""
-    if event.role == "user" or event.reply_to is None:
-        return None
-    row = tx.first("message_by_key", chat_no=chat_no, message_id=event.reply_to)
-    return None if row is None else row["person_no"]
+    row = None
+    if event.reply_to is not None:
+        row = tx.first("message_by_key", chat_no=chat_no, message_id=event.reply_to)
+    return None if row is None or row["person_no"] is None else person_of(tx, row["person_no"])
 
 
 def _live_count(tx: Tx, session_no: int) -> int:
@@ -162,7 +194,7 @@ def edit(tx: Tx, recording: Recording) -> Done[Recorded | None]:
     edited_at = moment.now if event.edited_at is None else event.edited_at
     content = to_bytes(event.text)
     attachments = attachments_to_json(event.attachments)
-    is_same = row["content"] == content and row["attachments"] == attachments and not row["withheld"]
+    is_same = (row["content"], row["attachments"], row["withheld"]) == (content, attachments, int(recording.is_withheld))
     if is_same or (row["edited_at"] is not None and row["edited_at"] > edited_at):
         return Done(None)
     tx.run(

@@ -16,6 +16,7 @@ class Person:
 
     account_no: int
     user_id: str
+    account: Account
 
 
 def find_account(tx: Tx, account: Account) -> Row | None:
@@ -39,13 +40,14 @@ def see_account(
         moment: When.
         account: Who.
         display_name: The name shown now; empty tells nothing.
-        user_id: Whose the account is if it is new; None makes a new user.
+        user_id: Whose the account is if it is new; None makes a new user. What SessionStore's callers name a user is
+            that user's id.
     """
     name = to_name(display_name)
     row = find_account(tx, account)
     if row is None:
         return _make_account(tx, moment, account, name=name, user_id=user_id)
-    person = Person(row["account_no"], row["user_id"])
+    person = Person(row["account_no"], row["user_id"], account)
     if not name or name == row["display_name"]:
         return person, ()
     tx.run("rename_account", account_no=person.account_no, display_name=name)
@@ -56,7 +58,7 @@ def see_account(
 def _make_account(
     tx: Tx, moment: Moment, account: Account, *, name: str, user_id: str | None
 ) -> tuple[Person, tuple[Announcement, ...]]:
-    home = user_id or moment.new_id()
+    home = account.channel_user_id if account.channel == STORE_CHANNEL else user_id or moment.new_id()
     tx.run("add_user", user_id=home, created_at=moment.now)
     current = current_user_id(tx, home)
     row = tx.one(
@@ -68,7 +70,7 @@ def _make_account(
         display_name=name,
     )
     event = IdentityEvent(change="seen", account=account, user_id=current, display_name=name)
-    return Person(row["account_no"], current), (IdentityChanged(event),)
+    return Person(row["account_no"], current, account), (IdentityChanged(event),)
 
 
 def to_account(row: Row) -> Account:
@@ -79,6 +81,12 @@ def to_account(row: Row) -> Account:
 def platform_accounts(tx: Tx, user_id: str) -> list[Row]:
     """Give a user's accounts on platforms, longest known first; SessionStore's own name for the user is none."""
     return [row for row in tx.all("accounts_of_user", user_id=user_id) if row["channel"] != STORE_CHANNEL]
+
+
+def person_of(tx: Tx, account_no: int) -> Person:
+    """Give an account by its number."""
+    row = tx.one("account_by_no", account_no=account_no)
+    return Person(row["account_no"], row["user_id"], to_account(row))
 
 
 def identity_of(tx: Tx, user_id: str) -> SessionIdentity:

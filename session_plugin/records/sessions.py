@@ -36,16 +36,25 @@ def _chat_key(bot: str, chat: Chat) -> dict[str, str]:
 
 def find_scope(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Scope | None:
     """Give the scope that a reader in this chat has; None where nothing was ever said or nobody is known to own it."""
-    row = find_chat(tx, bot, chat)
     if chat.kind == "direct":
-        owner = tx.first("account_by_no", account_no=row["peer_no"]) if row is not None and row["peer_no"] else None
-        if owner is None and account is not None:
-            owner = find_account(tx, account)
+        owner = _find_owner(tx, bot, chat, account)
         user_id = None if owner is None else owner["user_id"]
         return scope_of(bot, kind="direct", chat_no=0, thread_id="", peer_user_id=user_id)
+    row = find_chat(tx, bot, chat)
     if row is None:
         return None
     return scope_of(bot, kind=row["kind"], chat_no=row["chat_no"], thread_id=chat.thread_id, peer_user_id=None)
+
+
+def _find_owner(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Row | None:
+    """Give the account whose direct chat this is; to a reader who is somebody else it is nobody's."""
+    row = find_chat(tx, bot, chat)
+    reader = None if account is None else find_account(tx, account)
+    if row is None or row["peer_no"] is None:
+        return reader
+    owner = tx.one("account_by_no", account_no=row["peer_no"])
+    is_theirs = account is None or (reader is not None and reader["user_id"] == owner["user_id"])
+    return owner if is_theirs else None
 
 
 def live_session(tx: Tx, scope: Scope) -> Row | None:
@@ -215,7 +224,14 @@ def read_previous(tx: Tx, argument: tuple[Where, int]) -> list[Session]:
     skipped = None if live is None else live["session_no"]
     numbers = [row["session_no"] for row in earlier_sessions(tx, scope, limit=limit + 1)]
     found = [session_data(tx, number) for number in numbers if number != skipped]
-    return [session for session in found if session is not None][:limit]
+    return [_as_ended(session, where.moment) for session in found if session is not None][:limit]
+
+
+def _as_ended(session: Session, moment: Moment) -> Session:
+    """Give a session that nobody has ended yet, though it has been idle for too long, as it will be recorded."""
+    if session.ended_at is None:
+        session.ended_at, session.end_reason = session.last_activity + moment.max_age, "idle"
+    return session
 
 
 def session_no_of(tx: Tx, session_id: str) -> int | None:
@@ -224,10 +240,11 @@ def session_no_of(tx: Tx, session_id: str) -> int | None:
     return None if row is None else int(row["session_no"])
 
 
-def untold(tx: Tx, limit: int) -> tuple[Announcement, ...]:
-    """Give starts and ends that no hook was told of."""
+def untold(tx: Tx, argument: tuple[str, int]) -> tuple[Announcement, ...]:
+    """Give starts and ends of one bot's sessions that no hook was told of."""
+    bot, limit = argument
     found: list[Announcement] = []
-    for row in tx.all("untold_sessions", limit=limit):
+    for row in tx.all("untold_sessions", bot=bot, limit=limit):
         if not row["start_told"]:
             found.append(SessionStarted(row["session_no"]))
         if row["ended_at"] is not None and not row["end_told"]:
@@ -247,7 +264,7 @@ def start_new(tx: Tx, where: Where) -> Done[Session | None]:
     scope = find_scope(tx, moment.bot, where.chat, where.account)
     if scope is None:
         return Done(None)
-    founder = None if where.account is None else find_account(tx, where.account)
+    founder = _find_owner(tx, moment.bot, where.chat, where.account) if scope.user_id is not None else None
     session, announcements = age_out(tx, moment, scope)
     if session is not None:
         announcements += end_session(tx, session["session_no"], ended_at=moment.now, reason="new")

@@ -68,6 +68,8 @@ def plan(tx: Tx, request: PlanRequest) -> Plan | None:
         if to_seq > 0:
             from_seq = _first_seq(tx, segment_no, default=to_seq)
             parts.append(PlannedPart(segment_no=segment_no, from_seq=from_seq, to_seq=to_seq, changed=segment["changed"]))
+    if not messages:
+        return None
     return Plan(
         session_no=request.session_no,
         messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0])),

@@ -9,7 +9,7 @@ from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import LinkRefused
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent
 from session_plugin.records.linking import Linked
-from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment, SessionStarted
+from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of, platform_accounts, to_account
 from session_plugin.records.sessions import age_out
 from session_plugin.rules.linking import Home, Part, Return, oldest, part
@@ -20,12 +20,13 @@ def unlink(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
     """Take one account out of a person.
 
     Raises:
-        LinkRefused: the account is not linked with any other.
+        LinkRefused: the account is not linked with any other, or is SessionStore's own name for a user, which goes
+            where its id goes.
     """
     moment, account = argument
     row = find_account(tx, account)
     others = [] if row is None else [a for a in platform_accounts(tx, row["user_id"]) if to_account(a) != account]
-    if row is None or not others:
+    if row is None or not others or account.channel == STORE_CHANNEL:
         raise LinkRefused("This account is not linked with another one.")
     before = row["user_id"]
     _, ended = age_out(tx, moment, Scope(moment.bot, user_id=before))
@@ -51,7 +52,11 @@ def unlink(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
         if a["channel"] != STORE_CHANNEL and (user_ids[a["account_no"]] != before or a["account_no"] == row["account_no"])
     ]
     events = tuple(IdentityChanged(_unlinked(a, user_ids[a["account_no"]], before)) for a in changed)
-    linked = Linked(identity=identity_of(tx, user_ids[row["account_no"]]), others=tuple(to_account(a) for a in others))
+    linked = Linked(
+        identity=identity_of(tx, user_ids[row["account_no"]]),
+        name=row["display_name"],
+        others=tuple(to_account(a) for a in others),
+    )
     return Done(linked, ended + begun + events)
 
 
@@ -60,7 +65,7 @@ def _unlinked(row: Row, user_id: str, before: str) -> IdentityEvent:
         change="unlinked",
         account=to_account(row),
         user_id=user_id,
-        previous_user_id=before,
+        previous_user_id=before if before != user_id else None,
         display_name=row["display_name"],
     )
 
@@ -154,7 +159,8 @@ def _open_target(
         ended_at=session["ended_at"],
         end_reason=session["end_reason"],
     )
-    return int(row["session_no"]), (SessionStarted(row["session_no"]),)
+    begun: tuple[Announcement, ...] = (SessionStarted(row["session_no"]),)
+    return int(row["session_no"]), begun if session["ended_at"] is None else (*begun, SessionEnded(row["session_no"]))
 
 
 def _divide_summaries(tx: Tx, session_no: int, target: int, moved: frozenset[int]) -> None:

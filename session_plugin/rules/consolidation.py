@@ -32,7 +32,7 @@ def digest(messages: Sequence[SessionMessage], previous: str | None, *, budget: 
 
 
 def _line(message: SessionMessage, width: int) -> str:
-    who = f"{message.role} {message.author_name}" if message.author_name else message.role
+    who = " ".join((message.role, *message.author_name.split()))  # a name, too, stays on its line
     text = " ".join(message.content.split())
     if not text:
         text = "(" + ", ".join(a.filename or a.kind for a in message.attachments) + ")" if message.attachments else "(empty)"

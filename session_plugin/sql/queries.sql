@@ -1,11 +1,12 @@
 -- Every statement of the house, named, with a line that says why. Parameters are :named; a backend that needs other words
--- has a variant below the statement, under the same name with [backend] behind it.
+-- has a variant below the statement, under the same name with [backend] behind it. JSON is read as bytes: a cell that is no
+-- valid text must not fail the row.
 
 -- ---- people ----
 
 -- name: account_by_key
 -- Who is this account?
-SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels
+SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name
 FROM accounts WHERE channel = :channel AND channel_user_id = :channel_user_id
 
 -- name: account_by_no
@@ -125,9 +126,9 @@ RETURNING session_no, session_id, started_at AS last_activity
 UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason WHERE session_no = :session_no AND ended_at IS NULL
 
 -- name: untold_sessions
--- Starts and ends that no hook was told of.
+-- Starts and ends that no hook was told of; another bot's are for its own hub to tell.
 SELECT session_no, start_told, ended_at, end_told FROM sessions
-WHERE start_told = 0 OR (ended_at IS NOT NULL AND end_told = 0) ORDER BY session_no LIMIT :limit
+WHERE bot = :bot AND (start_told = 0 OR (ended_at IS NOT NULL AND end_told = 0)) ORDER BY session_no LIMIT :limit
 
 -- name: claim_start
 -- Whoever changes this row tells the hooks of the start.
@@ -191,7 +192,7 @@ SELECT handle, session_no, last_activity FROM (
   FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no
   WHERE g.handle IS NOT NULL AND s.bot = :bot
 ) AS parts
-WHERE last_activity >= COALESCE(:since, last_activity)
+WHERE CAST(:max_age AS REAL) IS NULL OR :now - last_activity <= :max_age
 ORDER BY last_activity DESC, segment_no DESC LIMIT :limit
 
 -- name: idle_parts
@@ -214,6 +215,12 @@ WHERE segment_no = :segment_no
 -- A message goes out of a segment.
 UPDATE segments SET live_count = live_count - CASE WHEN :seq >= live_from THEN 1 ELSE 0 END,
   total_count = total_count - 1, changed = changed + 1
+WHERE segment_no = :segment_no
+
+-- name: count_messages
+-- Several messages came into a segment.
+UPDATE segments SET live_count = live_count + :count, total_count = total_count + :count, last_seq = :seq,
+  last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END, oldest_at = COALESCE(oldest_at, :first_at)
 WHERE segment_no = :segment_no
 
 -- name: touch_segment
@@ -249,6 +256,60 @@ VALUES (:chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :ch
   :metadata, :attachments, :reply_to, :edited_at, :withheld)
 RETURNING seq
 
+-- name: ordinary_places
+-- Where messages go of which chat, person, live session and segment are known, and which are neither stored nor deleted.
+SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
+       (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
+       (SELECT SUM(o.live_count) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
+FROM (SELECT json_extract(value, '$.position') AS position, json_extract(value, '$.bot') AS bot,
+             json_extract(value, '$.channel') AS channel, json_extract(value, '$.bot_id') AS bot_id,
+             json_extract(value, '$.chat_id') AS chat_id, json_extract(value, '$.thread_id') AS thread_id,
+             json_extract(value, '$.message_id') AS message_id, json_extract(value, '$.person_channel') AS person_channel,
+             json_extract(value, '$.person_id') AS person_id
+      FROM json_each(:asked)) AS asked
+CROSS JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
+LEFT JOIN sessions AS d
+  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.ended_at IS NULL
+LEFT JOIN sessions AS s
+  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.ended_at IS NULL
+JOIN segments AS g
+  ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
+WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
+  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
+
+-- name: ordinary_places [postgresql]
+SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
+       (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
+       (SELECT SUM(o.live_count)::bigint FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
+FROM json_to_recordset(CAST(:asked AS json)) AS asked (position bigint, bot text, channel text, bot_id text, chat_id text,
+       thread_id text, message_id text, person_channel text, person_id text)
+JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
+LEFT JOIN sessions AS d
+  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.ended_at IS NULL
+LEFT JOIN sessions AS s
+  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.ended_at IS NULL
+JOIN segments AS g
+  ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
+WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
+  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
+
+-- name: next_seqs
+-- Sequence numbers for several messages; the writer holds the lock, so nobody else takes them.
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
+SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + n AS seq FROM numbers ORDER BY n
+
+-- name: next_seqs [postgresql]
+SELECT nextval(pg_get_serial_sequence('messages', 'seq')) AS seq FROM generate_series(1, :count)
+
+-- name: add_message_at
+-- Store a message under a sequence number that was drawn before.
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at,
+  content, metadata, attachments, reply_to, edited_at, withheld)
+VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :channel, :sent_at, :received_at,
+  :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
+
 -- name: edit_message
 -- A message has other words now; its place in the order stays.
 UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata, edited_at = :edited_at,
@@ -265,8 +326,9 @@ DELETE FROM messages WHERE segment_no = :segment_no
 
 -- name: segment_tail
 -- The newest messages of a segment, newest first.
-SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-       m.edited_at, m.withheld, a.channel AS person_channel, a.channel_user_id
+SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
+       m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
+       a.channel AS person_channel, a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.person_no
 WHERE m.segment_no = :segment_no AND m.seq >= :from_seq AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
@@ -418,7 +480,7 @@ UPDATE sessions SET joined_into = :joined_into WHERE session_no = :session_no
 -- name: revive_session
 -- A joined session goes on by itself, or is over as the joint one is.
 UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason, joined_into = NULL,
-  end_told = CASE WHEN CAST(:ended_at AS REAL) IS NULL THEN 0 ELSE 1 END
+  end_told = CASE WHEN CAST(:ended_at AS DOUBLE PRECISION) IS NULL THEN 0 ELSE 1 END
 WHERE session_no = :session_no
 
 -- name: give_sessions
@@ -483,20 +545,33 @@ INSERT INTO audit (at, action, actor_no, user_id, other_user_id) VALUES (:at, :a
 -- ---- decay ----
 
 -- name: count_old
--- What a decay would remove.
+-- What a decay would remove. A session that something can go back to stays as long as the session that this is in.
+WITH silent AS (
+  SELECT s.session_no, s.started_at, s.ended_at, COALESCE(
+    (SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at) AS last_activity
+  FROM sessions AS s WHERE s.bot = :bot),
+gone AS (
+  SELECT session_no FROM silent WHERE started_at < :before AND last_activity < :before
+    AND (CAST(:max_age AS REAL) IS NULL OR ended_at IS NOT NULL OR :now - last_activity > :max_age))
 SELECT
-  (SELECT COUNT(*) FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
-   WHERE c.bot = :bot AND m.received_at < :before) AS messages,
-  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.started_at < :before AND NOT EXISTS (
-     SELECT 1 FROM segments AS g WHERE g.last_activity >= :before
-       AND (g.session_no = s.session_no OR g.home_session_no = s.session_no))) AS sessions,
+  (SELECT COUNT(*) FROM (
+     SELECT g.segment_no, (SELECT y.seq FROM messages AS y WHERE y.segment_no = g.segment_no AND y.received_at >= :before
+                           ORDER BY y.seq LIMIT 1) AS young_seq
+     FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+     WHERE c.bot = :bot AND g.oldest_at < :before) AS w
+   JOIN messages AS m ON m.segment_no = w.segment_no AND m.seq < COALESCE(w.young_seq, 9223372036854775807)) AS messages,
+  (SELECT COUNT(*) FROM gone WHERE NOT EXISTS (
+     SELECT 1 FROM segments AS h
+     WHERE h.home_session_no = gone.session_no AND h.session_no NOT IN (SELECT session_no FROM gone))) AS sessions,
   (SELECT COUNT(*) FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no
    WHERE c.bot = :bot AND t.at < :before) AS tombstones
 
 -- name: segments_with_old
--- Parts whose oldest message is too old.
+-- Parts that begin with a message that is too old; `oldest_at` may be that of one deleted since.
 SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE g.oldest_at < :before AND c.bot = :bot ORDER BY g.oldest_at LIMIT :limit
+WHERE g.oldest_at < :before AND c.bot = :bot
+  AND (SELECT m.received_at FROM messages AS m WHERE m.segment_no = g.segment_no ORDER BY m.seq LIMIT 1) < :before
+ORDER BY g.oldest_at LIMIT :limit
 
 -- name: set_oldest
 -- After messages went.
@@ -505,12 +580,14 @@ UPDATE segments SET oldest_at = (
 WHERE segment_no = :segment_no
 
 -- name: empty_old_sessions
--- Sessions of which nothing is left, and to which nothing can go back.
+-- Sessions of which nothing is left, to which nothing can go back, and which are over, by age at least.
 SELECT s.session_no FROM sessions AS s
 WHERE s.bot = :bot AND s.started_at < :before
   AND NOT EXISTS (SELECT 1 FROM segments AS g
                   WHERE g.session_no = s.session_no AND (g.total_count > 0 OR g.last_activity >= :before))
   AND NOT EXISTS (SELECT 1 FROM segments AS h WHERE h.home_session_no = s.session_no AND h.session_no <> s.session_no)
+  AND (CAST(:max_age AS REAL) IS NULL OR s.ended_at IS NOT NULL OR :now - COALESCE(
+    (SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at) > :max_age)
 ORDER BY s.session_no LIMIT :limit
 
 -- name: references_to_session

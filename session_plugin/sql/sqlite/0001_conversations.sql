@@ -17,7 +17,7 @@ CREATE TABLE accounts (
   user_id         TEXT NOT NULL REFERENCES users,
   home_user_id    TEXT NOT NULL REFERENCES users,  -- the id it goes back to when it is unlinked
   display_name    TEXT NOT NULL DEFAULT '',
-  labels          TEXT NOT NULL DEFAULT '{}',      -- SessionStore: what its callers called this user elsewhere
+  labels          BLOB,                            -- SessionStore: what its callers called this user elsewhere
   UNIQUE (channel, channel_user_id)
 );
 CREATE INDEX accounts_of_user ON accounts (user_id);
@@ -52,7 +52,7 @@ CREATE TABLE sessions (
   joined_into  INTEGER REFERENCES sessions,        -- while linked: the session that its segments went to
   start_told   INTEGER NOT NULL DEFAULT 0,
   end_told     INTEGER NOT NULL DEFAULT 0,
-  metadata     TEXT NOT NULL DEFAULT '{}',
+  metadata     BLOB,                               -- JSON, as bytes like all that people and bots may fill
   CHECK ((user_id IS NULL) <> (chat_no IS NULL)),
   CHECK ((user_id IS NULL) = (founder_no IS NULL)),
   CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
@@ -99,8 +99,8 @@ CREATE TABLE messages (
   sent_at     REAL NOT NULL,
   received_at REAL NOT NULL,
   content     BLOB NOT NULL,                       -- UTF-8 with surrogatepass
-  metadata    TEXT,
-  attachments TEXT,
+  metadata    BLOB,
+  attachments BLOB,
   reply_to    TEXT,
   edited_at   REAL,
   withheld    INTEGER NOT NULL DEFAULT 0           -- a filter failed, so the content was not kept

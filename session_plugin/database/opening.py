@@ -1,4 +1,4 @@
-"""One engine for everybody in a hub: opened once, when it is first needed, from whatever thread or event loop."""
+"""Which engine serves a database, and one engine for everybody in a hub: opened once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
-from session_plugin.database.engine import Engine, open_engine
+from session_plugin.database.engine import Engine
+from session_plugin.database.sqlite_file import MEMORY
+from session_plugin.errors import DatabaseRefused
 
 
 class SharedEngine:
     """An engine that opens when it is first asked for, and opens again when it is asked for after closing."""
 
     def __init__(self, database: str | Path) -> None:
-        """Remember where; nothing is touched yet."""
-        self._database = database
+        """Remember where, whatever the working directory will be; nothing is touched yet."""
+        self._database = located(database)
         self._guard = threading.Lock()
         self._opening: Future[Engine] | None = None
 
@@ -34,6 +36,7 @@ class SharedEngine:
             if opening is not None and not (opening.done() and opening.exception() is not None):
                 return opening
             self._opening = opening = Future()
+            opening.set_running_or_notify_cancel()  # one who no longer waits must not cancel it for the others
         threading.Thread(target=self._open_into, args=(opening,), name="session_plugin-opening", daemon=True).start()
         return opening
 
@@ -49,3 +52,29 @@ class SharedEngine:
             opening.set_result(open_engine(self._database))
         except BaseException as error:
             opening.set_exception(error)
+
+
+def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
+    """Choose the engine for `database` and open it.
+
+    Args:
+        database: A path, `":memory:"`, or a URL.
+        busy_timeout: Seconds to wait for a lock that another process holds.
+
+    Raises:
+        DatabaseRefused: no engine serves this URL, or the database may not be used.
+    """
+    from session_plugin.database.sqlite import SqliteEngine  # noqa: PLC0415 - an engine is loaded when it is chosen
+
+    where = located(database)
+    if "://" in where:
+        raise DatabaseRefused(f"no engine serves {where.partition('://')[0]}:// URLs; give the path of an SQLite file")
+    engine = SqliteEngine(where, busy_timeout=busy_timeout)
+    engine.open()
+    return engine
+
+
+def located(database: str | Path) -> str:
+    """Give `database` as it is to be found from any working directory: a path absolute, anything else as it is."""
+    where = str(database)
+    return where if where == MEMORY or "://" in where else str(Path(where).absolute())

@@ -1,0 +1,144 @@
+"""Many messages at once: where each goes in one statement, all of them stored in another.
+
+Most messages are ordinary: a known chat, a known person under the known name, a live session that is not idle, a segment in
+it. Those are stored together. Whatever is not ordinary takes the way of a single message, in its place in the order, and so
+does all that comes after it from the same chat or account, because it may have changed what was looked up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from session_plugin.database.engine import InBulk, Row, Tx, Value
+from session_plugin.model import Account, MessageEvent
+from session_plugin.records.cells import to_name
+from session_plugin.records.messages import Recorded, Recording, message_values, record
+from session_plugin.records.outcomes import Done, MessageStored
+from session_plugin.rules.scopes import is_idle
+
+
+def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Recorded]]:
+    """Store messages as `record` would one by one, in their order."""
+    places = {row["position"]: row for row in tx.all("ordinary_places", asked=_asked(recordings))}
+    outcomes: dict[int, Done[Recorded]] = {}
+    batch = _Batch(tx)
+    changed: set[Hashable] = set()
+    for position, recording in enumerate(recordings):
+        row = places.get(position)
+        keys = _keys(recording.event)
+        if row is not None and changed.isdisjoint(keys) and _is_ordinary(recording, row) and batch.has_no(recording.event):
+            batch.add(position, recording, row)
+        else:
+            outcomes.update(batch.store())
+            outcomes[position] = record(tx, recording)
+            changed.update(keys)
+    outcomes.update(batch.store())
+    return [outcomes[position] for position in range(len(recordings))]
+
+
+def _person(event: MessageEvent) -> Account | None:
+    return event.author or event.answers
+
+
+def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
+    return (event.chat.channel, event.chat.bot_id, event.chat.chat_id), event.author, event.answers
+
+
+def _asked(recordings: Sequence[Recording]) -> str:
+    """Give what is asked of the database, as one JSON parameter."""
+    return json.dumps(
+        [
+            {
+                "position": position,
+                "bot": recording.moment.bot,
+                "channel": recording.event.chat.channel,
+                "bot_id": recording.event.chat.bot_id,
+                "chat_id": recording.event.chat.chat_id,
+                "thread_id": recording.event.chat.thread_id,
+                "message_id": recording.event.message_id,
+                "person_channel": person.channel,
+                "person_id": person.channel_user_id,
+            }
+            for position, recording in enumerate(recordings)
+            if (person := _person(recording.event)) is not None
+        ],
+        ensure_ascii=False,
+    )
+
+
+def _is_ordinary(recording: Recording, row: Row) -> bool:
+    event, moment = recording.event, recording.moment
+    name = to_name(event.author_name) if event.author is not None else ""
+    title = to_name(event.chat.title)
+    return (
+        row["kind"] == event.chat.kind
+        and (event.chat.kind == "group" or row["peer_no"] == row["account_no"])
+        and not (event.author is not None and event.answers is not None)
+        and (not name or name == row["display_name"])
+        and (not title or title == row["title"])
+        and not is_idle(row["last_activity"], now=moment.now, max_age=moment.max_age)
+    )
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Ordinary messages to be stored together."""
+
+    tx: Tx
+    waiting: list[tuple[int, Recording, Row]] = field(default_factory=list)
+    seen: set[tuple[Hashable, ...]] = field(default_factory=set)
+    stored_in: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+    def has_no(self, event: MessageEvent) -> bool:
+        """Tell whether a message is not in the batch already; the second of two equal ones is a duplicate."""
+        return event.message_id is None or (event.chat, event.message_id) not in self.seen
+
+    def add(self, position: int, recording: Recording, row: Row) -> None:
+        self.waiting.append((position, recording, row))
+        self.seen.add((recording.event.chat, recording.event.message_id))
+
+    def store(self) -> dict[int, Done[Recorded]]:
+        """Store what waits, and give what became of each."""
+        if not self.waiting:
+            return {}
+        waiting, self.waiting = self.waiting, []
+        seqs = [row["seq"] for row in self.tx.all("next_seqs", count=len(waiting))]
+        messages: list[dict[str, Value]] = []
+        segments: dict[int, dict[str, Value]] = {}
+        outcomes: dict[int, Done[Recorded]] = {}
+        for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
+            now = recording.moment.now
+            messages.append(
+                message_values(
+                    recording,
+                    chat_no=row["chat_no"],
+                    segment_no=row["segment_no"],
+                    person_no=row["account_no"],
+                )
+                | {"seq": seq}
+            )
+            counted = segments.setdefault(
+                row["segment_no"], {"segment_no": row["segment_no"], "count": 0, "seq": 0, "at": now, "first_at": now}
+            )
+            counted.update(count=counted["count"] + 1, seq=seq, at=max(counted["at"], now))  # type: ignore[operator,type-var]
+            self.stored_in[row["session_no"]] += 1
+            outcomes[position] = Done(
+                Recorded(
+                    fate="stored",
+                    session_no=row["session_no"],
+                    seq=seq,
+                    live_count=row["live_count"] + self.stored_in[row["session_no"]],
+                    person=_person(recording.event),
+                ),
+                (MessageStored(recording.event, row["session_no"]),),
+            )
+        self.tx.run_many("add_message_at", messages)
+        self.tx.run_many("count_messages", list(segments.values()))
+        return outcomes
+
+
+RECORD = InBulk(record, record_many)
+"""`record`, and what the writer does when several messages wait."""

@@ -1,0 +1,144 @@
+"""Fixtures for hub tests: people and what they say, hubs over a real file, plugins that write down what they are told."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl
+
+
+class Talk:
+    """Makes accounts, chats and events; every message gets an id that no other has."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def account(self, name: str, *, channel: str = "discord") -> Account:
+        return Account(channel, f"{name}-on-{channel}")
+
+    def direct(self, account: Account, **details: Any) -> Chat:
+        return Chat(account.channel, f"direct-of-{account.channel_user_id}", **details)
+
+    def group(self, name: str = "lobby", *, channel: str = "discord", **details: Any) -> Chat:
+        return Chat(channel, name, "group", **details)
+
+    def said(self, where: Account | Chat, text: str, **details: Any) -> MessageEvent:
+        """A message of an account in its direct chat; in a chat, of `author`, or of nobody's user."""
+        chat = self.direct(where) if isinstance(where, Account) else where
+        if isinstance(where, Account):
+            details.setdefault("author", where)
+        details.setdefault("message_id", f"m{next(self._numbers)}")
+        return MessageEvent(chat=chat, text=text, **{"role": "user", "sent_at": 1.0, **details})
+
+    def answered(self, where: Account | Chat, text: str, **details: Any) -> MessageEvent:
+        """Words of the bot: to an account in its direct chat, or in a chat, to whom `details` say."""
+        if isinstance(where, Account):
+            details.setdefault("answers", where)
+        return self.said(where, text, **{"role": "assistant", "author": None, **details})
+
+
+class Diary:
+    """A plugin that writes down every event it is told of, and can be read by the name of the hook."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, dict[str, Any]]] = []
+
+    def of(self, hook: str) -> list[dict[str, Any]]:
+        return [arguments for name, arguments in self.entries if name == f"session_on_{hook}"]
+
+    def names(self) -> list[str]:
+        return [name.removeprefix("session_on_") for name, _ in self.entries]
+
+    @hookimpl
+    def session_on_message(self, event, session):
+        self.entries.append(("session_on_message", {"event": event, "session": session}))
+
+    @hookimpl
+    async def session_on_edit(self, event, session):
+        self.entries.append(("session_on_edit", {"event": event, "session": session}))
+
+    @hookimpl
+    def session_on_delete(self, chat, message_ids, session):
+        told = {"chat": chat, "message_ids": message_ids, "session": session}
+        self.entries.append(("session_on_delete", told))
+
+    @hookimpl
+    async def session_on_identity(self, event, identity):
+        self.entries.append(("session_on_identity", {"event": event, "identity": identity}))
+
+    @hookimpl
+    def session_on_start(self, session, reason):
+        self.entries.append(("session_on_start", {"session": session, "reason": reason}))
+
+    @hookimpl
+    async def session_on_end(self, session, reason):
+        self.entries.append(("session_on_end", {"session": session, "reason": reason}))
+
+    @hookimpl
+    def session_on_consolidate(self, session, summary):
+        self.entries.append(("session_on_consolidate", {"session": session, "summary": summary}))
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def diary() -> Diary:
+    return Diary()
+
+
+@pytest.fixture
+def new_diary() -> type[Diary]:
+    return Diary
+
+
+@pytest.fixture
+async def new_hub(database: Path, clock: Callable[[], float]) -> AsyncIterator[Callable[..., SessionHub]]:
+    """Make hubs on the test's database and clock; they are closed when the test is over."""
+    made: list[SessionHub] = []
+
+    def make(*plugins: object, path: str | Path = database, **settings: Any) -> SessionHub:
+        hub = SessionHub(path, **{"plugins": plugins, "load_entry_points": False, "clock": clock, **settings})
+        made.append(hub)
+        return hub
+
+    yield make
+    for hub in made:
+        await hub.close()
+
+
+@pytest.fixture
+def hub(new_hub: Callable[..., SessionHub]) -> SessionHub:
+    return new_hub()
+
+
+@pytest.fixture
+def link() -> Callable[..., Any]:
+    """Link two accounts as people do: a code on the first, typed on the second, a yes on the first."""
+
+    async def linked(hub: SessionHub, asker: Account, redeemer: Account) -> Any:
+        code = await hub.request_link(asker)
+        await hub.redeem_link(redeemer, code.code)
+        return await hub.confirm_link(asker)
+
+    return linked
+
+
+@pytest.fixture
+def texts() -> Callable[..., Any]:
+    """Read all that is in the session that somebody sees in a chat."""
+
+    async def read(hub: SessionHub, where: Account | Chat, **request: Any) -> list[str]:
+        account = where if isinstance(where, Account) else None
+        chat = Talk().direct(where) if isinstance(where, Account) else where
+        history = await hub.session_of(chat, account).history(**{"limit": None, **request})
+        return [message.content for message in history]
+
+    return read

@@ -1,0 +1,193 @@
+"""/link, /unlink, /whoami and /new: what is answered, and that nothing is done where others can read."""
+
+import logging
+import re
+
+import pytest
+
+from session_plugin import Notice, commands
+
+
+def spell(name):
+    return f"/{name}"
+
+
+@pytest.fixture
+def say(hub, talk):
+    async def answered(account, command, argument="", *, chat=None):
+        where = talk.direct(account) if chat is None else chat
+        return (await commands.answer(hub, command, argument, chat=where, account=account, spell=spell)).text
+
+    return answered
+
+
+@pytest.fixture
+async def ann(hub, talk):
+    account = talk.account("ann")
+    await hub.record(talk.said(account, "of ann", author_name="Ann D"))
+    return account
+
+
+@pytest.fixture
+async def too(hub, talk):
+    account = talk.account("ann", channel="telegram")
+    await hub.record(talk.said(account, "of ann too", author_name="Ann T"))
+    return account
+
+
+def code_in(text):
+    return re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", text)[0]
+
+
+async def test_a_code_a_question_and_a_yes_link_two_accounts(say, ann, too, texts, hub):
+    code = code_in(await say(ann, "link"))
+    assert "Ann D (discord ann-on-discord)" in await say(too, "link", code)
+    question = await say(ann, "link", "confirm")
+    assert "Ann T (telegram ann-on-telegram)" in question
+    assert await texts(hub, ann) == ["of ann"]
+    linked = await say(ann, "link", "CONFIRM ")
+    assert "discord ann-on-discord" in linked
+    assert "telegram ann-on-telegram" in linked
+    assert sorted(await texts(hub, ann)) == ["of ann", "of ann too"]
+
+
+async def test_asking_again_shows_who_typed_the_code(say, ann, too):
+    await say(too, "link", code_in(await say(ann, "link")))
+    assert "Ann T (telegram ann-on-telegram)" in await say(ann, "link")
+    assert "Linked" in await say(ann, "link", "confirm")
+
+
+async def test_a_yes_to_somebody_not_yet_shown_shows_them_first(say, ann, too, talk, hub):
+    await say(too, "link", code_in(await say(ann, "link")))
+    await say(ann, "link", "confirm")
+    bob = talk.account("bob")
+    await hub.redeem_link(bob, (await hub.request_link(ann)).code)
+    assert "bob-on-discord" in await say(ann, "link", "confirm")
+    assert (await hub.identity_of(ann)).accounts == (ann,)
+
+
+async def test_a_delivered_notice_counts_as_shown(say, hub, ann, too):
+    delivered = []
+
+    async def deliver(chat, notice):
+        delivered.append(commands.notice_text(notice, spell=spell))
+
+    hub.attach("discord", "", deliver)
+    await say(too, "link", code_in(await say(ann, "link")))
+    await hub.settle()
+    assert "Ann T (telegram ann-on-telegram)" in delivered[0]
+    assert "Linked" in await say(ann, "link", "confirm")
+
+
+async def test_a_yes_when_nobody_typed_a_code_is_refused_politely(say, ann):
+    assert "nothing to confirm" in await say(ann, "link", "confirm")
+
+
+async def test_every_wrong_code_gets_the_same_answer(say, ann, too, clock):
+    used = code_in(await say(ann, "link"))
+    await say(too, "link", used)
+    own = code_in(await say(too, "link"))
+    answers = {await say(too, "link", typed) for typed in (used, own, "ABCD-2345", "nonsense", "a b c", "💥", "x" * 5000)}
+    clock.advance(hours=1)
+    answers.add(await say(ann, "link", own))
+    assert len(answers) == 1
+
+
+async def test_unlinking_gives_each_its_own_again(say, hub, ann, too, link, texts):
+    await link(hub, ann, too)
+    assert "Unlinked" in await say(too, "unlink")
+    assert (await texts(hub, ann), await texts(hub, too)) == (["of ann"], ["of ann too"])
+    assert "not linked" in await say(too, "unlink")
+
+
+async def test_whoami_tells_the_id_and_all_accounts(say, hub, ann, too, link, talk):
+    identity = await link(hub, ann, too)
+    text = await say(too, "whoami")
+    assert all(word in text for word in (identity.user_id, "Ann T", "discord ann-on-discord", "telegram ann-on-telegram"))
+    assert "bob-on-discord" in await say(talk.account("bob"), "whoami")
+
+
+async def test_new_starts_a_new_conversation(say, hub, ann, texts):
+    await say(ann, "new")
+    assert await texts(hub, ann) == []
+    assert await texts(hub, ann, include_previous=True) == ["of ann"]
+
+
+async def test_new_for_a_stranger_is_answered_too(say, talk):
+    assert "new conversation" in await say(talk.account("bob"), "new")
+
+
+@pytest.mark.parametrize("command", ["unlink", "whoami", "new"])
+async def test_a_command_that_takes_nothing_does_nothing_with_something(say, hub, ann, too, link, command, texts):
+    await link(hub, ann, too)
+    assert f"/{command} takes nothing" in await say(ann, command, "please")
+    assert len(await texts(hub, ann)) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("link", ""), ("link", "CODE"), ("link", "confirm"), ("unlink", ""), ("whoami", ""), ("new", "")],
+)
+async def test_in_a_group_nothing_is_done_and_nothing_told(say, hub, ann, too, talk, texts, command, argument):
+    lobby = talk.group()
+    await hub.record(talk.said(lobby, "in public", author=ann))
+    code = await hub.request_link(too)
+    if argument == "confirm":
+        await hub.redeem_link(too, (await hub.request_link(ann)).code)
+    text = await say(ann, command, code.code if argument == "CODE" else argument, chat=lobby)
+    assert (await hub.identity_of(ann)).user_id not in text
+    assert not re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", text)
+    assert (await hub.identity_of(ann)).accounts == (ann,)
+    assert await texts(hub, lobby) == ["in public"]
+    if argument == "CODE":
+        assert await hub.pending_link(too) is None
+
+
+async def test_commands_and_answers_are_not_stored(say, hub, ann, texts):
+    for command in commands.COMMANDS[:3]:
+        await say(ann, command)
+    assert await texts(hub, ann, include_previous=True) == ["of ann"]
+
+
+async def test_commands_are_spelt_as_the_author_spells_them(hub, ann, talk):
+    reply = await commands.answer(hub, "link", "", chat=talk.direct(ann), account=ann, spell=lambda name: f"!my-{name}")
+    assert "!my-link" in reply.text
+    assert "/link" not in reply.text
+
+
+async def test_no_code_and_no_text_reach_the_log(say, hub, ann, too, caplog, talk):
+    caplog.set_level(logging.INFO)
+    code = code_in(await say(ann, "link"))
+    await say(too, "link", "WRNG-2345")
+    await say(too, "link", code)
+    for _ in range(2):
+        await say(ann, "link", "confirm")
+    await hub.record(talk.said(ann, "a secret that I tell"))
+    await say(ann, "unlink")
+    await hub.close()
+    for word in (code, code.replace("-", ""), "WRNG", "a secret that I tell", "of ann"):
+        assert word not in caplog.text
+
+
+def test_each_command_has_its_own_name_by_default():
+    assert commands.check_names({}) == {name: name for name in ("link", "unlink", "whoami", "new")}
+
+
+def test_commands_are_renamed_and_turned_off():
+    assert commands.check_names({"link": "connect", "new": ""}) == {
+        "link": "connect",
+        "unlink": "unlink",
+        "whoami": "whoami",
+    }
+    assert commands.check_names(None) == {}
+
+
+def test_a_name_for_no_command_of_ours_is_refused():
+    with pytest.raises(ValueError, match=r"'lnk'.*link, unlink, whoami, new"):
+        commands.check_names({"lnk": "connect"})
+
+
+@pytest.mark.parametrize("kind", ["link_redeemed", "linked", "unlinked"])
+def test_every_notice_says_who(talk, kind):
+    text = commands.notice_text(Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell)
+    assert "Ann (discord ann-on-discord)" in text

@@ -1,0 +1,281 @@
+"""Files that may not be used are refused with an error that names them and the way out, and stay as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_plugin import DatabaseRefused, SessionHub, SessionStore
+
+PAGE = 4096
+
+
+def run(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def make_ours(path: Path, *, messages: int = 50) -> None:
+    with SessionStore(path) as store:
+        session_id = store.get_or_create("ann").session_id
+        for number in range(messages):
+            store.save_message(session_id, "user", f"{number} " * 200)
+
+
+def text_file(path: Path) -> None:
+    path.write_text("Dear diary,\n" * 1000)
+
+
+def short_text_file(path: Path) -> None:
+    path.write_text("Hi")
+
+
+def zeros(path: Path) -> None:
+    path.write_bytes(bytes(8192))
+
+
+def foreign(path: Path) -> None:
+    run(path, "CREATE TABLE notes (text)", "INSERT INTO notes VALUES ('mine')")
+
+
+def foreign_in_wal_mode(path: Path) -> None:
+    run(path, "PRAGMA journal_mode = WAL", "CREATE TABLE notes (text)")
+
+
+def foreign_with_an_application_id(path: Path) -> None:
+    run(path, "PRAGMA application_id = 42")
+
+
+def foreign_with_a_version_and_no_table_yet(path: Path) -> None:
+    run(path, "PRAGMA user_version = 1")
+
+
+def foreign_with_a_view_only(path: Path) -> None:
+    run(path, "CREATE VIEW one AS SELECT 1")
+
+
+def foreign_whose_program_was_killed(path: Path) -> None:
+    """The log has what the file has not."""
+    foreign_in_wal_mode(path.with_name("source.db"))
+    with closing(sqlite3.connect(path.with_name("source.db"), isolation_level=None)) as connection:
+        connection.execute("INSERT INTO notes VALUES ('in the log only')")
+        for suffix in ("", "-wal"):
+            shutil.copy(path.with_name(f"source.db{suffix}"), path.with_name(f"{path.name}{suffix}"))
+    path.with_name("source.db").unlink()
+
+
+def foreign_killed_in_a_transaction(path: Path) -> None:
+    """Its rollback journal waits for its own program."""
+    source = path.with_name("source.db")
+    foreign(source)
+    with closing(sqlite3.connect(source, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE notes SET text = 'other'")
+        shutil.copy(f"{source}-journal", f"{path}-journal")
+        connection.execute("COMMIT")
+    shutil.copy(source, path)
+    source.unlink()
+
+
+def the_originals(path: Path) -> None:
+    run(path, "CREATE TABLE sessions (session_id TEXT)", "CREATE TABLE session_messages (content TEXT)")
+
+
+def the_originals_in_wal_mode(path: Path) -> None:
+    run(path, "PRAGMA journal_mode = WAL")
+    the_originals(path)
+
+
+def newer(path: Path) -> None:
+    make_ours(path)
+    run(path, "PRAGMA user_version = 99")
+
+
+def cut_to(size: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        make_ours(path)
+        with path.open("r+b") as file:
+            file.truncate(size)
+
+    make.__name__ = f"cut_to_{size}"
+    return make
+
+
+def with_a_garbage_page(number: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        make_ours(path)
+        with path.open("r+b") as file:
+            file.seek(number * PAGE)
+            file.write(b"\xa5" * PAGE)
+
+    make.__name__ = f"with_garbage_in_page_{number}"
+    return make
+
+
+MAKERS = {
+    text_file: "not an SQLite database",
+    short_text_file: "not an SQLite database",
+    zeros: "not an SQLite database",
+    foreign: "another program's",
+    foreign_in_wal_mode: "another program's",
+    foreign_with_an_application_id: "another program's",
+    foreign_with_a_version_and_no_table_yet: "another program's",
+    foreign_with_a_view_only: "another program's",
+    foreign_whose_program_was_killed: "another program's",
+    foreign_killed_in_a_transaction: "another program's",
+    the_originals: "the original SessionStore.*import",
+    the_originals_in_wal_mode: "the original SessionStore.*import",
+    newer: "newer than this session_plugin knows.*Install",
+    cut_to(100): "damaged.*Restore a backup",
+    cut_to(PAGE): "damaged.*Restore a backup",
+    cut_to(10 * PAGE + 7): "damaged.*Restore a backup",
+    with_a_garbage_page(0): "damaged.*Restore a backup",
+    with_a_garbage_page(1): "damaged.*Restore a backup",
+    with_a_garbage_page(3): "damaged.*Restore a backup",
+}
+
+
+@pytest.fixture(params=MAKERS.items(), ids=[maker.__name__ for maker in MAKERS])
+def refused(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    maker, words = request.param
+    path = tmp_path / "folder" / "bot.db"
+    path.parent.mkdir()
+    maker(path)
+    return path, words
+
+
+def everything_in(folder: Path) -> dict[str, Any]:
+    return {entry.name: (entry.read_bytes(), entry.stat().st_mode) for entry in folder.iterdir()}
+
+
+def test_a_file_that_may_not_be_used_is_refused_by_name_with_the_way_out(refused: tuple[Path, str]) -> None:
+    path, words = refused
+    with pytest.raises(DatabaseRefused, match=f"(?s){words}") as caught:
+        SessionStore(path)
+    assert str(path) in str(caught.value)
+    assert "left as it is" in str(caught.value)
+
+
+def test_a_refused_file_is_untouched_and_nothing_is_beside_it(refused: tuple[Path, str]) -> None:
+    path, _ = refused
+    before = everything_in(path.parent)
+    for _ in range(2):
+        with pytest.raises(DatabaseRefused):
+            SessionStore(path)
+    assert everything_in(path.parent) == before
+
+
+async def test_a_hub_refuses_what_a_store_refuses(refused: tuple[Path, str]) -> None:
+    path, words = refused
+    with pytest.raises(DatabaseRefused, match=f"(?s){words}"):
+        async with SessionHub(path, load_entry_points=False):
+            pass
+
+
+async def test_a_refused_file_can_be_used_once_it_is_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    text_file(path)
+    hub = SessionHub(path, load_entry_points=False)
+    with pytest.raises(DatabaseRefused):
+        await hub.identity_of("ann")
+    path.unlink()
+    assert await hub.identity_of("ann") is None
+    await hub.close()
+
+
+def test_another_programs_log_in_use_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    foreign_in_wal_mode(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO notes VALUES ('in the log only')")
+        with pytest.raises(DatabaseRefused, match="another program's"):
+            SessionStore(path)
+        connection.execute("INSERT INTO notes VALUES ('more')")
+        assert connection.execute("SELECT COUNT(*) FROM notes").fetchone()[0] == 2
+        assert connection.execute("PRAGMA application_id").fetchone()[0] == 0
+
+
+def test_the_original_is_recognised_while_its_program_runs(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE sessions (session_id TEXT)")
+        connection.execute("CREATE TABLE session_messages (content TEXT)")
+        with pytest.raises(DatabaseRefused, match="the original SessionStore"):
+            SessionStore(path)
+
+
+def test_a_damaged_file_keeps_the_log_of_a_killed_process(tmp_path: Path) -> None:
+    """What is in the log may be all that a recovery finds."""
+    source, path = tmp_path / "source.db", tmp_path / "folder" / "bot.db"
+    path.parent.mkdir()
+    with SessionStore(source) as store:
+        session_id = store.get_or_create("ann").session_id
+        run(source, "PRAGMA wal_checkpoint(TRUNCATE)")
+        store.save_message(session_id, "user", "in the log only")
+        for suffix in ("", "-wal", "-shm"):
+            shutil.copy(f"{source}{suffix}", f"{path}{suffix}")
+    with path.open("r+b") as file:
+        file.seek(2 * PAGE)
+        file.write(b"\xa5" * PAGE * 20)
+    before = (path.read_bytes(), Path(f"{path}-wal").read_bytes())
+    with pytest.raises(DatabaseRefused, match="damaged"):
+        SessionStore(path)
+    assert (path.read_bytes(), Path(f"{path}-wal").read_bytes()) == before
+
+
+# Places
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseRefused, match="cannot be opened") as caught:
+        SessionStore(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DatabaseRefused, match=r"cannot be (opened|created)") as caught:
+        SessionStore(tmp_path / "file" / "bot.db")
+    assert "bot.db" in str(caught.value)
+    with pytest.raises(DatabaseRefused, match=r"cannot be (opened|created)"):
+        SessionStore(tmp_path / "file" / "deeper" / "bot.db")
+
+
+def test_a_link_to_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bot.db").symlink_to(tmp_path / "gone" / "bot.db")
+    with pytest.raises(DatabaseRefused, match="cannot be opened"):
+        SessionStore(tmp_path / "bot.db")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "bot.db")
+    with pytest.raises(DatabaseRefused, match="not a file"):
+        SessionStore(tmp_path / "bot.db")
+
+
+def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseRefused, match="cannot be created"):
+        SessionStore(f"{tmp_path}/bot\0.db")
+
+
+@pytest.mark.parametrize("url", ["redis://localhost/1", "mysql://bot:hunter2@db/bot", "sqlite://[", "://"])
+def test_a_url_that_no_engine_serves_is_refused_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatabaseRefused, match="give the path of an SQLite file") as caught:
+        SessionStore(url)
+    assert url.partition("://")[0] in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

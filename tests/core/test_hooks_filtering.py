@@ -1,0 +1,210 @@
+"""Filters see every word before it is stored, and what they do not pass is nowhere."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from session_plugin import Account, Attachment, hookimpl, plugins
+
+SECRET = "4111-1111-1111-1111"
+
+
+def filtering(change):
+    class Filter:
+        @hookimpl
+        async def session_filter_message(self, event):
+            return await change(event) if asyncio.iscoroutinefunction(change) else change(event)
+
+    return Filter()
+
+
+def redact(event):
+    return replace(event, text=event.text.replace(SECRET, "[card]"))
+
+
+def raising(event):
+    raise ValueError(event.text)
+
+
+async def hanging(event):
+    await asyncio.Event().wait()
+
+
+async def cancelled(event):
+    raise asyncio.CancelledError
+
+
+def not_an_event(event):
+    return event.text
+
+
+def for_another_chat(event):
+    return replace(event, chat=replace(event.chat, chat_id="elsewhere"))
+
+
+def of_another_author(event):
+    return replace(event, author=Account("discord", "somebody-else"))
+
+
+def answering_another(event):
+    return replace(event, answers=Account("discord", "somebody-else"))
+
+
+def with_unstorable_metadata(event):
+    return replace(event, metadata={"card": object()})
+
+
+def with_strange_attachments(event):
+    return replace(event, attachments=(SECRET,))
+
+
+def content_of(folder):
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+async def test_a_filter_changes_what_is_stored_and_told(new_hub, diary, talk, texts, database):
+    hub, ann = new_hub(filtering(redact), diary), talk.account("ann")
+    recorded = await hub.record(talk.said(ann, f"my card is {SECRET}"))
+    await hub.settle()
+    assert await texts(hub, ann) == ["my card is [card]"]
+    assert recorded.message.content == "my card is [card]"
+    assert diary.of("message")[0]["event"].text == "my card is [card]"
+    assert SECRET.encode() not in content_of(database.parent)
+
+
+async def test_the_bots_own_words_edits_and_additions_pass_the_filter(new_hub, talk, texts):
+    hub, ann = new_hub(filtering(redact)), talk.account("ann")
+    event = talk.said(ann, "hi")
+    view = (await hub.record(event)).session
+    await hub.record(talk.answered(ann, f"answer {SECRET}"))
+    await view.add("tool", f"tool {SECRET}")
+    await hub.edit(replace(event, text=f"edit {SECRET}", edited_at=2.0))
+    assert await texts(hub, ann) == ["edit [card]", "answer [card]", "tool [card]"]
+
+
+async def test_filters_run_each_on_what_the_one_before_gave(new_hub, talk, texts):
+    hub, ann = new_hub(), talk.account("ann")
+    for word in ("c", "b", "a"):  # the last registered comes first
+        hub.register(filtering(lambda event, word=word: replace(event, text=event.text + word)), word)
+    await hub.record(talk.said(ann, ""))
+    assert await texts(hub, ann) == ["abc"]
+
+
+async def test_a_filter_that_gives_none_keeps_nothing(new_hub, diary, talk, texts, database):
+    hub, ann = new_hub(filtering(lambda event: None), diary), talk.account("ann")
+    recorded = await hub.record(talk.said(ann, SECRET))
+    assert (recorded.is_stored, recorded.message) == (False, None)
+    assert await texts(hub, ann) == []
+    await hub.settle()
+    assert diary.entries == []
+    assert SECRET.encode() not in content_of(database.parent)
+
+
+async def test_an_edit_of_which_nothing_is_kept_takes_the_message_away(new_hub, talk, texts):
+    hub, ann = new_hub(filtering(lambda event: None if SECRET in event.text else event)), talk.account("ann")
+    event = talk.said(ann, "hi")
+    await hub.record(event)
+    assert await hub.edit(replace(event, text=SECRET, edited_at=2.0))
+    assert await texts(hub, ann) == []
+
+
+FAILURES = [
+    raising,
+    hanging,
+    cancelled,
+    not_an_event,
+    for_another_chat,
+    of_another_author,
+    answering_another,
+    with_unstorable_metadata,
+    with_strange_attachments,
+]
+
+
+@pytest.mark.parametrize("fail", FAILURES, ids=lambda fail: fail.__name__)
+async def test_when_a_filter_fails_the_message_is_kept_without_content(new_hub, talk, database, monkeypatch, caplog, fail):
+    monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.05)
+    hub, ann = new_hub(filtering(fail)), talk.account("ann")
+    details = {"metadata": {"card": SECRET}, "attachments": (Attachment(id=SECRET, filename=SECRET),)}
+    recorded = await hub.record(talk.said(ann, SECRET, **details))
+    (message,) = await recorded.session.history()
+    assert recorded.message == message
+    assert (message.content, message.metadata, message.attachments, message.is_withheld) == ("", {}, (), True)
+    assert message.person == ann
+    await hub.settle()
+    assert SECRET.encode() not in content_of(database.parent)
+    assert SECRET not in caplog.text
+
+
+async def test_after_a_failure_no_other_filter_is_asked(new_hub, talk):
+    asked = []
+    hub = new_hub()
+    hub.register(filtering(lambda event: asked.append(event) or event), "second")
+    hub.register(filtering(raising), "first")
+    await hub.record(talk.said(talk.account("ann"), SECRET))
+    assert asked == []
+
+
+async def test_an_edit_whose_filter_fails_takes_the_words_away(new_hub, diary, talk, database):
+    hub, ann = new_hub(diary), talk.account("ann")
+    event = talk.said(ann, "harmless")
+    await hub.record(event)
+    hub.register(filtering(raising))
+    for edited_at in (2.0, 3.0):
+        await hub.edit(replace(event, text=SECRET, edited_at=edited_at))
+    (message,) = await hub.session_of(event.chat, ann).history()
+    assert (message.content, message.is_withheld) == ("", True)
+    await hub.settle()
+    assert len(diary.of("edit")) == 1
+
+
+async def test_a_withheld_message_has_its_words_again_once_an_edit_passes(new_hub, talk):
+    failing = [True]
+    hub = new_hub(filtering(lambda event: raising(event) if failing[0] else event))
+    event = talk.said(talk.account("ann"), "")
+    await hub.record(event)
+    failing.clear()
+    failing.append(False)
+    assert await hub.edit(replace(event, edited_at=2.0))
+    (message,) = await hub.session_of(event.chat, event.author).history()
+    assert not message.is_withheld
+
+
+async def test_a_slow_filter_keeps_the_order_of_a_chat(new_hub, talk, texts):
+    async def uneven(event):
+        for _ in range(10 - int(event.text)):
+            await asyncio.sleep(0.001)
+        return event
+
+    hub, ann = new_hub(filtering(uneven)), talk.account("ann")
+    await asyncio.gather(*(hub.record(talk.said(ann, str(number))) for number in range(10)))
+    assert await texts(hub, ann) == [str(number) for number in range(10)]
+
+
+async def test_a_slow_filter_of_one_chat_does_not_hold_up_another(new_hub, talk):
+    release = asyncio.Event()
+
+    async def waiting(event):
+        if event.text == "slow":
+            await release.wait()
+        return event
+
+    hub = new_hub(filtering(waiting))
+    slow = asyncio.create_task(hub.record(talk.said(talk.account("ann"), "slow")))
+    await asyncio.sleep(0)
+    assert (await hub.record(talk.said(talk.account("bob"), "quick"))).is_stored
+    release.set()
+    assert (await slow).is_stored
+
+
+async def test_reading_waits_for_a_message_that_is_being_filtered(new_hub, talk, texts):
+    async def later(event):
+        await asyncio.sleep(0.02)
+        return event
+
+    hub, ann = new_hub(filtering(later)), talk.account("ann")
+    recording = asyncio.create_task(hub.record(talk.said(ann, "hi")))
+    await asyncio.sleep(0)
+    assert await texts(hub, ann) == ["hi"]
+    await recording

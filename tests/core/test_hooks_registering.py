@@ -1,0 +1,173 @@
+"""Which plugins are taken, and what is said of one that is not."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from session_plugin import PluginError, SessionHub, hookimpl
+
+
+def named(hook, function, **options):
+    return type("Broken", (), {hook: hookimpl(**options)(function)})()
+
+
+def test_an_unknown_hook_is_refused_with_the_one_that_was_meant(new_hub):
+    with pytest.raises(PluginError, match=r"Broken.*session_on_mesage.*did you mean session_on_message"):
+        new_hub(named("session_on_mesage", lambda self, event: None))
+
+
+def test_an_unknown_hook_like_none_of_ours_is_refused_with_all_of_them(new_hub):
+    with pytest.raises(PluginError, match=r"there are .*session_filter_message"):
+        new_hub(named("xyzzy", lambda self: None))
+
+
+@pytest.mark.parametrize("name", ["PROJECT", "pluggy", "Account"])
+def test_what_the_module_of_the_hooks_holds_besides_is_no_hook(new_hub, name):
+    with pytest.raises(PluginError, match=f"no hook {name}"):
+        new_hub(named(name, lambda self: None))
+
+
+def test_an_argument_that_the_hook_does_not_have_is_refused(new_hub):
+    with pytest.raises(PluginError, match=r"Broken.*session_on_message"):
+        new_hub(named("session_on_message", lambda self, text: None))
+
+
+@pytest.mark.parametrize("options", [{"wrapper": True}, {"hookwrapper": True}])
+def test_a_wrapper_is_refused(new_hub, options):
+    def around(self, event):
+        return (yield)
+
+    with pytest.raises(PluginError, match=r"Broken.*session_on_message.*wrappers are not supported"):
+        new_hub(named("session_on_message", around, **options))
+
+
+def test_a_class_is_refused_where_an_instance_is_meant(new_hub, new_diary):
+    with pytest.raises(PluginError, match=r"Diary.*register an instance"):
+        new_hub(new_diary)
+
+
+async def test_a_refused_plugin_is_never_called(hub, talk):
+    called = []
+
+    class HalfRight:
+        @hookimpl
+        def session_on_message(self, event):
+            called.append(event)
+
+        @hookimpl
+        def session_on_mesage(self, event):
+            called.append(event)
+
+    with pytest.raises(PluginError):
+        hub.register(HalfRight())
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    await hub.settle()
+    assert called == []
+
+
+async def test_a_plugin_registered_twice_is_refused_and_goes_on_being_told_once(new_hub, diary, talk):
+    hub = new_hub(diary)
+    for name in (None, "by another name"):
+        with pytest.raises(PluginError, match="already registered"):
+            hub.register(diary, name)
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    await hub.settle()
+    assert diary.names().count("message") == 1
+
+
+def test_the_name_that_a_plugin_goes_by_is_given_back(hub, diary, new_diary):
+    assert hub.register(diary).endswith("Diary")
+    assert hub.register(new_diary(), "second") == "second"
+
+
+# Entry points
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution with one module and one entry point, as pip leaves it behind."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    modules = []
+
+    def installed(distribution, source, *, entry="redact", target=None):
+        module = distribution.replace("-", "_")
+        modules.append(module)
+        (site / f"{module}.py").write_text(source)
+        info = site / f"{module}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[session_plugin]\n{entry} = {target or module + ':Plugin'}\n")
+        return Path(site)
+
+    yield installed
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+GOOD = """
+from dataclasses import replace
+from session_plugin import hookimpl
+
+class Plugin:
+    @hookimpl
+    def session_filter_message(self, event):
+        return replace(event, text=event.text + WORD)
+"""
+
+
+async def test_an_installed_plugin_is_loaded_and_logged_with_its_distribution(install, new_hub, talk, texts, caplog):
+    caplog.set_level(logging.INFO)
+    install("chat-redact", GOOD.replace("WORD", "' (seen)'"))
+    hub, ann = new_hub(load_entry_points=True), talk.account("ann")
+    await hub.record(talk.said(ann, "hi"))
+    assert await texts(hub, ann) == ["hi (seen)"]
+    assert "redact (chat-redact 1.2)" in caplog.text
+
+
+async def test_a_module_is_a_plugin_too(install, new_hub, talk, texts):
+    source = "from session_plugin import hookimpl\n@hookimpl\ndef session_filter_message(event):\n    return None\n"
+    install("chat-silence", source, target="chat_silence")
+    hub, ann = new_hub(load_entry_points=True), talk.account("ann")
+    await hub.record(talk.said(ann, "hi"))
+    assert await texts(hub, ann) == []
+
+
+def test_installed_plugins_can_be_left_out(install, database):
+    install("chat-broken", "raise RuntimeError")
+    SessionHub(database, load_entry_points=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("raise RuntimeError('no licence')", None),
+        ("import a_library_that_is_not_installed", None),
+        ("x = 1", "chat_broken:Missing"),
+        ("class Plugin:\n    def __init__(self): raise OSError", None),
+        ("from session_plugin import hookimpl\nclass Plugin:\n    @hookimpl\n    def session_on_mesage(self): ...", None),
+    ],
+)
+def test_a_broken_installed_plugin_is_an_error_that_names_its_distribution(install, new_hub, source, target):
+    install("chat-broken", source, target=target)
+    with pytest.raises(PluginError, match=r"redact of chat-broken 1\.2 cannot be loaded"):
+        new_hub(load_entry_points=True)
+
+
+def test_two_distributions_that_offer_one_name_are_an_error_that_names_one(install, new_hub):
+    install("chat-redact", GOOD.replace("WORD", "''"))
+    install("chat-censor", GOOD.replace("WORD", "''"))
+    with pytest.raises(PluginError, match=r"redact of chat-(censor|redact) 1\.2 cannot be loaded"):
+        new_hub(load_entry_points=True)
+
+
+async def test_an_installed_plugin_serves_every_hub(install, new_hub, talk, texts):
+    install("chat-redact", GOOD.replace("WORD", "' (seen)'"))
+    ann = talk.account("ann")
+    for bot in ("helper", "scribe"):
+        hub = new_hub(load_entry_points=True, bot=bot)
+        await hub.record(talk.said(ann, bot))
+        assert await texts(hub, ann) == [f"{bot} (seen)"]

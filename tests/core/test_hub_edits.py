@@ -1,0 +1,181 @@
+"""Edits change a message where it stands; deletions remove it, whichever comes first."""
+
+import asyncio
+import dataclasses
+
+import pytest
+
+
+@pytest.fixture
+def edited():
+    """Give a message its words from a moment on."""
+    return lambda event, text, at: dataclasses.replace(event, text=text, edited_at=at)
+
+
+async def test_an_edit_changes_the_words_and_keeps_the_place(hub, talk, texts, edited):
+    ann = talk.account("ann")
+    events = [talk.said(ann, text) for text in ("one", "two", "three")]
+    for event in events:
+        await hub.record(event)
+    assert await hub.edit(edited(events[1], "2", 5.0))
+    assert await texts(hub, ann) == ["one", "2", "three"]
+
+
+async def test_an_edit_is_told_once(new_hub, diary, talk, edited):
+    hub = new_hub(diary)
+    event = talk.said(talk.account("ann"), "helo")
+    await hub.record(event)
+    await hub.edit(edited(event, "hello", 5.0))
+    await hub.edit(edited(event, "hello", 5.0))
+    await hub.settle()
+    assert [entry["event"].text for entry in diary.of("edit")] == ["hello"]
+
+
+async def test_an_edit_to_the_same_words_is_no_event(new_hub, diary, talk, edited):
+    hub = new_hub(diary)
+    event = talk.said(talk.account("ann"), "hello")
+    await hub.record(event)
+    assert not await hub.edit(edited(event, "hello", 5.0))
+    await hub.settle()
+    assert diary.of("edit") == []
+
+
+async def test_an_older_edit_after_a_newer_one_is_ignored(hub, talk, texts, edited):
+    event = talk.said(talk.account("ann"), "one")
+    await hub.record(event)
+    await hub.edit(edited(event, "three", 30.0))
+    assert not await hub.edit(edited(event, "two", 20.0))
+    assert await texts(hub, event.author) == ["three"]
+
+
+async def test_an_edit_of_a_message_never_seen_stores_it(new_hub, diary, talk, texts, edited):
+    hub = new_hub(diary)
+    event = talk.said(talk.account("ann"), "one")
+    assert await hub.edit(edited(event, "two", 20.0))
+    await hub.settle()
+    assert await texts(hub, event.author) == ["two"]
+    assert (len(diary.of("message")), len(diary.of("edit"))) == (1, 0)
+
+
+async def test_a_message_that_comes_after_its_edit_does_not_undo_it(hub, talk, texts, edited):
+    event = talk.said(talk.account("ann"), "one")
+    await hub.edit(edited(event, "two", 20.0))
+    assert not (await hub.record(event)).is_new
+    assert not await hub.edit(edited(event, "one and a half", 10.0))
+    assert await texts(hub, event.author) == ["two"]
+
+
+async def test_an_edit_reaches_a_session_that_is_over(hub, talk, texts, clock, edited):
+    event = talk.said(talk.account("ann"), "one")
+    await hub.record(event)
+    clock.advance(hours=25)
+    assert await hub.edit(edited(event, "two", 20.0))
+    assert await texts(hub, event.author) == []
+    assert await texts(hub, event.author, include_previous=True) == ["two"]
+
+
+async def test_an_edit_under_a_summary_renews_it(new_hub, talk, edited):
+    hub, ann = new_hub(consolidation_threshold=4), talk.account("ann")
+    events = [talk.said(ann, f"fact-{number}") for number in range(5)]
+    for event in events:
+        recorded = await hub.record(event)
+    await hub.settle()
+    assert "fact-0" in (await recorded.session.for_model()).summary.text
+    await hub.edit(edited(events[0], "secret-gone", 5.0))
+    await hub.settle()
+    summary = (await recorded.session.for_model()).summary.text
+    assert "fact-0" not in summary
+    assert "secret-gone" in summary
+
+
+async def test_a_deleted_message_is_gone(new_hub, diary, talk, texts):
+    hub, ann = new_hub(diary), talk.account("ann")
+    event = talk.said(ann, "forget this")
+    await hub.record(event)
+    await hub.record(talk.said(ann, "keep this"))
+    assert await hub.delete(event.chat, [event.message_id]) == 1
+    await hub.settle()
+    assert await texts(hub, ann) == ["keep this"]
+    assert [entry["message_ids"] for entry in diary.of("delete")] == [(event.message_id,)]
+
+
+async def test_a_deletion_that_comes_first_still_wins(new_hub, diary, talk, texts):
+    hub = new_hub(diary)
+    event = talk.said(talk.account("ann"), "forget this")
+    assert await hub.delete(event.chat, [event.message_id]) == 0
+    recorded = await hub.record(event)
+    await hub.settle()
+    assert (recorded.is_stored, recorded.message) == (False, None)
+    assert await texts(hub, event.author) == []
+    assert diary.entries == []
+
+
+async def test_an_edit_of_a_deleted_message_brings_nothing_back(hub, talk, texts, edited):
+    event = talk.said(talk.account("ann"), "forget this")
+    await hub.record(event)
+    await hub.delete(event.chat, [event.message_id])
+    assert not await hub.edit(edited(event, "or do not", 9.0))
+    assert await texts(hub, event.author) == []
+
+
+async def test_deleting_twice_counts_once(hub, talk):
+    event = talk.said(talk.account("ann"), "forget this")
+    await hub.record(event)
+    counts = await asyncio.gather(*(hub.delete(event.chat, [event.message_id] * 2) for _ in range(3)))
+    assert sum(counts) == 1
+
+
+async def test_deleting_in_one_chat_leaves_the_same_id_in_another(hub, talk, texts):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "mine", message_id="1"))
+    await hub.delete(talk.direct(ann), ["1"])
+    assert await texts(hub, bob) == ["mine"]
+
+
+async def test_a_deleted_message_is_in_no_summary(new_hub, talk):
+    hub, ann = new_hub(consolidation_threshold=4), talk.account("ann")
+    for number in range(5):
+        recorded = await hub.record(talk.said(ann, f"fact-{number}", message_id=str(number)))
+    await hub.settle()
+    await hub.delete(talk.direct(ann), ["0"])
+    await hub.settle()
+    summary = (await recorded.session.for_model()).summary
+    assert "fact-0" not in summary.text
+    assert "fact-1" in summary.text
+
+
+async def test_when_all_that_a_summary_stood_for_is_deleted_there_is_no_summary(new_hub, talk):
+    hub, ann = new_hub(consolidation_threshold=4), talk.account("ann")
+    for number in range(5):
+        recorded = await hub.record(talk.said(ann, f"fact-{number}", message_id=str(number)))
+    await hub.settle()
+    await hub.delete(talk.direct(ann), ["0", "1"])
+    await hub.settle()
+    context = await recorded.session.for_model()
+    assert context.summary is None
+    assert [message.content for message in context.messages] == ["fact-2", "fact-3", "fact-4"]
+
+
+async def test_a_deletion_keeps_the_session_as_young_as_it_was(hub, talk, clock):
+    ann = talk.account("ann")
+    await hub.record(talk.said(ann, "one"))
+    clock.advance(hours=20)
+    recorded = await hub.record(talk.said(ann, "two"))
+    await hub.delete(talk.direct(ann), [recorded.message.message_id])
+    clock.advance(hours=20)
+    assert (await recorded.session.info()).is_live
+
+
+@pytest.mark.parametrize("message_id", ["", "a\0b", "\udc00"])
+async def test_an_id_that_no_platform_gives_cannot_be_deleted(hub, talk, message_id):
+    with pytest.raises(ValueError, match="message_id"):
+        await hub.delete(talk.group(), [message_id])
+
+
+async def test_one_text_is_not_taken_for_the_ids_of_its_letters(hub, talk, texts):
+    ann = talk.account("ann")
+    await hub.record(talk.said(ann, "stays", message_id="1"))
+    with pytest.raises(TypeError, match="message_ids"):
+        await hub.delete(talk.direct(ann), "123")
+    assert await texts(hub, ann) == ["stays"]

@@ -1,0 +1,189 @@
+"""When a hub opens and closes, on which event loops, and what it then tells of what was left untold."""
+
+import asyncio
+import threading
+
+import pytest
+
+from session_plugin import DatabaseRefused, SessionHub
+
+
+def writers():
+    return sum(thread.name == "session_plugin-writer" for thread in threading.enumerate())
+
+
+async def test_making_a_hub_touches_nothing(new_hub, database):
+    new_hub()
+    assert not database.exists()
+
+
+async def test_a_hub_opens_when_it_is_first_used(hub, talk, database):
+    await hub.record(talk.said(talk.account("ann"), "hello"))
+    assert database.exists()
+
+
+async def test_a_hub_closes_when_its_last_lease_ends(hub):
+    first, second = hub.attach("discord", "1"), hub.attach("telegram", "2")
+    await first.open()
+    await second.open()
+    await first.release()
+    assert writers() == 1
+    await second.release()
+    assert writers() == 0
+
+
+async def test_releasing_a_lease_twice_counts_once(hub):
+    first, second = hub.attach("discord", "1"), hub.attach("telegram", "2")
+    await first.open()
+    await first.release()
+    await first.release()
+    assert writers() == 1
+    await second.release()
+
+
+async def test_a_block_is_a_lease(hub):
+    lease = hub.attach("discord", "1")
+    async with hub, hub:
+        await lease.release()
+        assert writers() == 1
+    assert writers() == 0
+
+
+async def test_a_hub_that_was_closed_opens_again(hub, talk, texts):
+    ann = talk.account("ann")
+    for number in range(3):
+        async with hub:
+            await hub.record(talk.said(ann, str(number)))
+    assert await texts(hub, ann) == ["0", "1", "2"]
+
+
+async def test_closing_twice_or_unopened_does_nothing(hub):
+    await hub.close()
+    async with hub:
+        pass
+    await hub.close()
+    assert writers() == 0
+
+
+async def test_a_block_that_cannot_open_leaves_no_lease(new_hub, tmp_path):
+    (tmp_path / "not.db").write_bytes(b"no database at all " * 100)
+    hub = new_hub(path=tmp_path / "not.db")
+    with pytest.raises(DatabaseRefused, match=r"not\.db"):
+        async with hub:
+            pass
+    lease = hub.attach("discord", "1")
+    with pytest.raises(DatabaseRefused):
+        await lease.open()
+    await lease.release()
+    assert writers() == 0
+
+
+async def test_closing_waits_for_hooks_and_does_not_open_again(new_hub, diary, talk, hold, database):
+    hub, ann = new_hub(diary), talk.account("ann")
+    await hub.record(talk.said(ann, "first"))
+    await hub.settle()
+    with hold(database, seconds=0.3):
+        recording = [asyncio.create_task(hub.record(talk.said(ann, str(number)))) for number in range(50)]
+        await asyncio.sleep(0)
+        await hub.close()
+    assert all(one.is_stored for one in await asyncio.gather(*recording))
+    assert len(diary.of("message")) == 51
+    await asyncio.sleep(0.05)
+    assert writers() == 0
+
+
+def test_a_hub_is_used_on_two_event_loops_in_turn(database, clock, diary, talk):
+    hub = SessionHub(database, plugins=[diary], clock=clock, load_entry_points=False)
+    ann = talk.account("ann")
+
+    async def say(text):
+        recorded = await hub.record(talk.said(ann, text))
+        await hub.settle()
+        return [message.content for message in await recorded.session.history()]
+
+    assert asyncio.run(say("on the first")) == ["on the first"]
+    assert asyncio.run(say("on the second")) == ["on the first", "on the second"]
+    assert diary.names().count("message") == 2
+    asyncio.run(hub.close())
+    assert writers() == 0
+
+
+def test_a_loop_that_ends_with_a_message_under_way_leaves_the_hub_usable(database, clock, talk):
+    hub, ann = SessionHub(database, clock=clock, load_entry_points=False), talk.account("ann")
+
+    async def hand_in_and_leave():
+        asyncio.create_task(hub.record(talk.said(ann, "left behind")))  # noqa: RUF006 - it is left on purpose
+        await asyncio.sleep(0)
+
+    async def read():
+        async with hub:
+            await hub.record(talk.said(ann, "later"))
+            return [message.content for message in await hub.session_of(talk.direct(ann), ann).history()]
+
+    asyncio.run(hand_in_and_leave())
+    assert asyncio.run(read())[-1] == "later"
+
+
+async def test_two_hubs_on_one_file_tell_each_start_and_end_once(new_hub, new_diary, talk, clock):
+    diaries = [new_diary(), new_diary()]
+    hubs = [new_hub(diary) for diary in diaries]
+    accounts = [talk.account(f"user-{number}") for number in range(10)]
+    for _ in range(2):
+        await asyncio.gather(*(hub.record(talk.said(account, "hello")) for account in accounts for hub in hubs))
+        clock.advance(hours=25)
+    for hub in hubs:
+        await hub.settle()
+    told = [(name, entry["session"].session_id) for diary in diaries for name, entry in diary.entries if "reason" in entry]
+    assert len(told) == len(set(told)) == 30
+
+
+async def test_what_was_left_untold_is_told_at_the_next_opening(new_hub, diary, talk, clock):
+    silent = new_hub()
+    store = silent.store()
+    await asyncio.to_thread(store.get_or_create, "ann")
+    clock.advance(hours=25)
+    await asyncio.to_thread(store.get_or_create, "ann")
+    await silent.close()
+    hub = new_hub(diary)
+    async with hub:
+        await hub.settle()
+    told = [(name, entry["reason"]) for name, entry in diary.entries]
+    assert told == [("session_on_start", "first"), ("session_on_end", "idle"), ("session_on_start", "idle")]
+
+
+async def test_what_was_told_is_not_told_at_the_next_opening(new_hub, new_diary, talk, link, clock):
+    first, second = new_diary(), new_diary()
+    ann, bob = talk.account("ann"), talk.account("bob", channel="telegram")
+    hub = new_hub(first)
+    async with hub:
+        await hub.record(talk.said(ann, "one"))
+        await hub.record(talk.said(bob, "two"))
+        await link(hub, ann, bob)
+        await hub.record(talk.said(bob, "three"))
+        await hub.session_of(talk.direct(ann), ann).start_new()
+        await hub.record(talk.said(bob, "four"))
+        clock.advance(hours=25)
+        await hub.record(talk.said(ann, "five"))
+        await hub.unlink(bob)
+        await hub.settle()
+    hub = new_hub(second)
+    async with hub:
+        await hub.settle()
+    assert second.names() == []
+
+
+async def test_a_hub_without_plugins_claims_what_it_would_have_told(new_hub, diary, talk):
+    async with new_hub() as hub:
+        await hub.record(talk.said(talk.account("ann"), "hello"))
+        await hub.settle()
+    async with new_hub(diary) as hub:
+        await hub.settle()
+    assert diary.names() == []
+
+
+async def test_a_database_in_memory_serves_a_hub_and_its_store(new_hub, talk):
+    hub, ann = new_hub(path=":memory:"), talk.account("ann")
+    await hub.record(talk.said(ann, "hello"))
+    user_id = (await hub.identity_of(ann)).user_id
+    session = await asyncio.to_thread(hub.store().get_or_create, user_id)
+    assert [message.content for message in session.messages] == ["hello"]

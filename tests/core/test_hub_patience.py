@@ -1,0 +1,212 @@
+"""While another process holds the database the bot goes on, and nothing is lost or out of order."""
+
+import asyncio
+import gc
+import logging
+import time
+
+import pytest
+
+from session_plugin import DatabaseUnavailable
+from session_plugin import intake as intake_module
+
+
+@pytest.fixture
+def patient_hub(new_hub):
+    return new_hub(store_patience=0.1)
+
+
+async def test_the_bot_goes_on_after_the_patience(patient_hub, talk, hold, database):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    with hold(database):
+        started = time.perf_counter()
+        recorded = await patient_hub.record(talk.said(ann, "during"))
+        took = time.perf_counter() - started
+    assert (recorded.is_stored, recorded.message) == (False, None)
+    assert 0.1 <= took < 1.0
+
+
+async def test_reading_says_that_it_cannot_while_messages_wait(patient_hub, talk, hold, database):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    with hold(database):
+        recorded = await patient_hub.record(talk.said(ann, "during"))
+        for read in (recorded.session.history, recorded.session.for_model, recorded.session.info, recorded.session.previous):
+            with pytest.raises(DatabaseUnavailable):
+                await read()
+
+
+async def test_a_chat_in_which_nothing_waits_can_be_read_all_the_same(patient_hub, talk, texts, hold, database):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    await patient_hub.record(talk.said(bob, "of bob"))
+    with hold(database):
+        await patient_hub.record(talk.said(ann, "waits"))
+        assert await texts(patient_hub, bob) == ["of bob"]
+
+
+async def test_what_waited_is_stored_in_order_when_the_lock_goes(patient_hub, diary, talk, texts, hold, database):
+    patient_hub.register(diary)
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "0"))
+    with hold(database):
+        await asyncio.gather(*(patient_hub.record(talk.said(ann, str(number))) for number in range(1, 20)))
+        await asyncio.gather(*(patient_hub.record(talk.said(ann, str(number))) for number in range(20, 30)))
+    while len(diary.of("message")) < 30:
+        await patient_hub.settle()
+    assert await texts(patient_hub, ann) == [str(number) for number in range(30)]
+    assert [told["event"].text for told in diary.of("message")] == [str(number) for number in range(30)]
+
+
+async def test_edits_and_deletions_wait_in_the_same_line(patient_hub, talk, texts, hold, database):
+    ann = talk.account("ann")
+    first, second = talk.said(ann, "one"), talk.said(ann, "two")
+    await patient_hub.record(first)
+    with hold(database):
+        await patient_hub.record(second)
+        assert not await patient_hub.edit(talk.said(ann, "1", message_id=first.message_id, edited_at=2.0))
+        assert await patient_hub.delete(second.chat, [second.message_id]) == 0
+    await asyncio.sleep(0)
+    while True:
+        try:
+            assert await texts(patient_hub, ann) == ["1"]
+        except DatabaseUnavailable:
+            continue
+        break
+
+
+async def test_one_warning_is_logged_for_one_outage(patient_hub, talk, hold, database, caplog):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    with hold(database):
+        for number in range(4):
+            await patient_hub.record(talk.said(ann, str(number)))
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+
+
+async def test_a_message_that_waits_twice_is_stored_once(patient_hub, talk, texts, hold, database):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    event = talk.said(ann, "again and again")
+    with hold(database):
+        for _ in range(3):
+            await patient_hub.record(event)
+    await patient_hub.close()
+    assert await texts(patient_hub, ann) == ["before", "again and again"]
+
+
+async def test_only_so_many_messages_wait(patient_hub, talk, texts, hold, database, monkeypatch, caplog):
+    monkeypatch.setattr(intake_module, "MOST_LATE", 5)
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    with hold(database):
+        for number in range(8):
+            await patient_hub.record(talk.said(ann, str(number)))
+    await patient_hub.close()
+    assert await texts(patient_hub, ann) == ["before", "3", "4", "5", "6", "7"]
+    assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
+        "more than 5 messages wait for the database: the oldest are dropped"
+    ]
+
+
+async def test_closing_stores_what_waits(patient_hub, talk, texts, hold, database):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    with hold(database, seconds=0.6):
+        await patient_hub.record(talk.said(ann, "during"))
+        await patient_hub.close()
+    assert await texts(patient_hub, ann) == ["before", "during"]
+
+
+async def test_the_loop_goes_on_turning_while_a_message_waits(patient_hub, talk, hold, database):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    turns = 0
+    with hold(database):
+        recording = asyncio.create_task(patient_hub.record(talk.said(ann, "during")))
+        while not recording.done():
+            await asyncio.sleep(0.005)
+            turns += 1
+    assert turns >= 5
+
+
+async def test_a_hub_that_opens_while_the_database_is_held_goes_on_after_the_patience(new_hub, talk, hold, database):
+    ann = talk.account("ann")
+    first = new_hub()
+    await first.record(talk.said(ann, "before"))
+    await first.close()
+    second = new_hub(store_patience=0.1)
+    with hold(database):
+        recorded = await asyncio.wait_for(second.record(talk.said(ann, "during")), 3)
+    assert not recorded.is_stored
+
+
+# Callers that do not wait
+
+
+async def test_a_message_whose_caller_is_cancelled_is_stored(patient_hub, talk, texts, hold, database):
+    ann = talk.account("ann")
+    await patient_hub.record(talk.said(ann, "before"))
+    with hold(database):
+        recording = asyncio.create_task(patient_hub.record(talk.said(ann, "during")))
+        await asyncio.sleep(0.02)
+        recording.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await recording
+    await patient_hub.close()
+    assert await texts(patient_hub, ann) == ["before", "during"]
+
+
+async def test_a_refused_message_whose_caller_is_cancelled_raises_nowhere(hub, talk, caplog):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    await hub.record(talk.said(ann, "hello"))
+    refused = asyncio.create_task(hub.record(talk.said(talk.direct(ann), "I am bob", author=bob)))
+    await asyncio.sleep(0)
+    refused.cancel()
+    await hub.close()
+    assert refused.cancelled()
+    del refused
+    gc.collect()
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def test_a_caller_cancelled_while_the_hub_opens_leaves_it_usable(hub, talk, texts):
+    ann = talk.account("ann")
+    recording = asyncio.create_task(hub.record(talk.said(ann, "given up")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    recording.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await recording
+    assert (await hub.record(talk.said(ann, "hello"))).is_stored
+    assert "hello" in await texts(hub, ann)
+
+
+async def test_a_link_whose_caller_is_cancelled_is_told_all_the_same(new_hub, diary, talk, clock, hold, database):
+    hub, ann, bob = new_hub(diary), talk.account("ann"), talk.account("bob")
+    code = await hub.request_link(ann)
+    clock.advance(seconds=1)
+    await hub.redeem_link(bob, code.code)
+    await hub.settle()
+    with hold(database):
+        confirming = asyncio.create_task(hub.confirm_link(ann))
+        await asyncio.sleep(0.02)
+        confirming.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await confirming
+    await hub.settle()
+    assert (await hub.identity_of(ann)).accounts == (ann, bob)
+    assert [told["event"].account for told in diary.of("identity") if told["event"].change == "linked"] == [bob]
+
+
+async def test_reading_does_not_complain_of_a_message_that_was_refused(hub, talk, texts, caplog):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    await hub.record(talk.said(ann, "hello"))
+    refused = asyncio.create_task(hub.record(talk.said(talk.direct(ann), "I am bob", author=bob)))
+    await asyncio.sleep(0)
+    assert await texts(hub, ann) == ["hello"]
+    with pytest.raises(ValueError, match="another account"):
+        await refused
+    await hub.close()
+    assert [record for record in caplog.records if record.name == "asyncio"] == []

@@ -1,0 +1,290 @@
+"""Proof from both sides: a code on the first account, typed on the second, a yes on the first."""
+
+import asyncio
+import hashlib
+import re
+
+import pytest
+
+from session_plugin import Account, LinkCode, LinkRefused
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+@pytest.fixture
+def ann_too(talk):
+    return talk.account("ann", channel="telegram")
+
+
+async def refusal(hub, account, code):
+    with pytest.raises(LinkRefused) as caught:
+        await hub.redeem_link(account, code)
+    return str(caught.value)
+
+
+async def test_a_code_is_eight_characters_that_nobody_confuses(hub, talk):
+    codes = [(await hub.request_link(talk.account(str(number)))).code for number in range(50)]
+    assert all(re.fullmatch(r"[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}", code) for code in codes)
+    assert len(set(codes)) == 50
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code[:2]} {code[2:]}\n", lambda code: f"-{code}-"],
+)
+async def test_case_dashes_and_spaces_in_a_code_do_not_matter(hub, ann, ann_too, typed):
+    code = await hub.request_link(ann)
+    assert (await hub.redeem_link(ann_too, typed(code.code))).asker == ann
+
+
+async def test_a_code_works_for_exactly_ten_minutes(hub, ann, ann_too, clock):
+    code = await hub.request_link(ann)
+    assert code.expires_at == clock() + 600
+    clock.advance(seconds=600)
+    assert (await hub.redeem_link(ann_too, code.code)).asker == ann
+
+
+async def test_a_code_is_refused_after_ten_minutes(hub, ann, ann_too, clock):
+    code = await hub.request_link(ann)
+    clock.advance(seconds=600.1)
+    await refusal(hub, ann_too, code.code)
+
+
+async def test_a_code_works_once(hub, ann, ann_too, talk):
+    code = await hub.request_link(ann)
+    await hub.redeem_link(ann_too, code.code)
+    await refusal(hub, talk.account("bob"), code.code)
+    await refusal(hub, ann_too, code.code)
+
+
+async def test_a_code_typed_by_many_at_once_works_for_one(hub, ann, talk):
+    code = await hub.request_link(ann)
+    typed = (hub.redeem_link(talk.account(str(number)), code.code) for number in range(10))
+    results = await asyncio.gather(*typed, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["LinkPreview"] + ["LinkRefused"] * 9
+
+
+async def test_a_new_code_replaces_the_old_one(hub, ann, ann_too):
+    old, new = await hub.request_link(ann), await hub.request_link(ann)
+    await refusal(hub, ann_too, old.code)
+    assert await hub.redeem_link(ann_too, new.code)
+
+
+async def test_ones_own_code_is_refused_on_every_account_of_ones_own(hub, ann, ann_too, link):
+    await refusal(hub, ann, (await hub.request_link(ann)).code)
+    await link(hub, ann, ann_too)
+    await refusal(hub, ann_too, (await hub.request_link(ann)).code)
+
+
+async def test_all_refusals_read_alike(hub, ann, ann_too, talk, clock):
+    bob = talk.account("bob")
+    used = await hub.request_link(ann)
+    await hub.redeem_link(ann_too, used.code)
+    own = await hub.request_link(bob)
+    words = {
+        await refusal(hub, bob, code) for code in (used.code, own.code, "ABCD-2345", "", "O0I1", "💥" * 8, "a\0b\ud800")
+    }
+    expired = await hub.request_link(ann)
+    clock.advance(hours=1)
+    words.add(await refusal(hub, bob, expired.code))
+    assert len(words) == 1
+
+
+async def test_a_refused_code_makes_nobody_known(new_hub, diary, talk):
+    hub, bob = new_hub(diary), talk.account("bob")
+    await refusal(hub, bob, "ABCD-2345")
+    await hub.settle()
+    assert await hub.identity_of(bob) is None
+    assert diary.entries == []
+
+
+async def test_only_a_hash_of_a_code_is_in_the_database(hub, ann, database):
+    code = (await hub.request_link(ann)).code
+    await hub.settle()
+    files = b"".join(path.read_bytes() for path in database.parent.iterdir())
+    assert b"ann-on-discord" in files
+    bare = code.replace("-", "")
+    for shown in (code, bare, code.lower(), bare.lower()):
+        assert shown.encode() not in files
+        assert hashlib.sha256(shown.encode()).digest() not in files
+
+
+def test_a_code_does_not_show_in_the_object_that_carries_it():
+    assert "ABCD" not in repr(LinkCode(code="ABCD-2345", expires_at=1.0))
+
+
+async def test_nothing_is_shared_before_the_yes(hub, ann, ann_too, talk, texts):
+    await hub.record(talk.said(ann, "of ann"))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    assert await texts(hub, ann_too, include_previous=True) == []
+    assert (await hub.identity_of(ann)).user_id != (await hub.identity_of(ann_too)).user_id
+
+
+async def test_each_is_shown_who_the_other_is(hub, ann, ann_too, talk):
+    await hub.record(talk.said(ann, "hi", author_name="Ann D"))
+    await hub.record(talk.said(ann_too, "hi", author_name="Ann T"))
+    preview = await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    assert preview == await hub.pending_link(ann)
+    shown = (preview.asker, preview.asker_name, preview.redeemer, preview.redeemer_name, preview.is_shown)
+    assert shown == (ann, "Ann D", ann_too, "Ann T", False)
+    await hub.show_pending_link(ann)
+    assert (await hub.pending_link(ann)).is_shown
+
+
+async def test_only_the_asker_can_say_yes(hub, ann, ann_too, talk):
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    for other in (ann_too, talk.account("bob")):
+        with pytest.raises(LinkRefused):
+            await hub.confirm_link(other)
+
+
+async def test_a_yes_without_a_typed_code_is_refused(hub, ann):
+    with pytest.raises(LinkRefused):
+        await hub.confirm_link(ann)
+    await hub.request_link(ann)
+    with pytest.raises(LinkRefused):
+        await hub.confirm_link(ann)
+
+
+async def test_a_yes_comes_too_late_ten_minutes_after_the_code_was_typed(hub, ann, ann_too, clock):
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    clock.advance(seconds=601)
+    assert await hub.pending_link(ann) is None
+    with pytest.raises(LinkRefused):
+        await hub.confirm_link(ann)
+
+
+async def test_confirming_twice_links_once(new_hub, diary, ann, ann_too, link):
+    hub = new_hub(diary)
+    await link(hub, ann, ann_too)
+    with pytest.raises(LinkRefused):
+        await hub.confirm_link(ann)
+    await hub.settle()
+    assert [told["event"].change for told in diary.of("identity")].count("linked") == 1
+
+
+async def test_confirming_many_times_at_once_links_once(hub, ann, ann_too):
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    results = await asyncio.gather(*(hub.confirm_link(ann) for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(result, LinkRefused) for result in results) == 4
+
+
+async def test_two_requests_that_cross_make_one_person(hub, ann, ann_too, talk, texts):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, f"on {account.channel}"))
+    of_ann, of_ann_too = await hub.request_link(ann), await hub.request_link(ann_too)
+    await hub.redeem_link(ann_too, of_ann.code)
+    await hub.redeem_link(ann, of_ann_too.code)
+    one, other = await asyncio.gather(hub.confirm_link(ann), hub.confirm_link(ann_too))
+    assert one == other
+    assert await texts(hub, ann) == ["on discord", "on telegram"]
+
+
+async def test_a_request_that_waits_survives_a_restart(new_hub, ann, ann_too):
+    hub = new_hub()
+    code = await hub.request_link(ann)
+    await hub.close()
+    await hub.redeem_link(ann_too, code.code)
+    await hub.close()
+    assert (await hub.confirm_link(ann)).accounts == (ann, ann_too)
+
+
+async def test_a_store_account_is_linked_by_its_operator_and_by_no_code(hub, ann):
+    store_account = Account("", "ann")
+    await asyncio.to_thread(hub.store().get_or_create, "ann")
+    with pytest.raises(LinkRefused):
+        await hub.request_link(store_account)
+    code = await hub.request_link(ann)
+    with pytest.raises(LinkRefused):
+        await hub.redeem_link(store_account, code.code)
+    assert (await hub.pending_link(ann)) is None
+
+
+async def test_a_stranger_is_linked_with_nobody(hub, ann):
+    with pytest.raises(LinkRefused):
+        await hub.unlink(ann)
+    await hub.request_link(ann)
+    with pytest.raises(LinkRefused):
+        await hub.unlink(ann)
+
+
+# Notices
+
+
+@pytest.fixture
+def delivered(hub):
+    """Notices as two adapters deliver them: (channel, chat, notice)."""
+    given = []
+    for channel in ("discord", "telegram"):
+
+        async def deliver(chat, notice, channel=channel):
+            given.append((channel, chat, notice))
+
+        hub.attach(channel, "", deliver)
+    return given
+
+
+async def test_the_asker_is_told_who_typed_the_code(hub, delivered, ann, ann_too, talk):
+    await hub.record(talk.said(ann, "hi", author_name="Ann D"))
+    await hub.record(talk.said(ann_too, "hi", author_name="Ann T"))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.settle()
+    ((channel, chat, notice),) = delivered
+    assert (channel, chat) == ("discord", talk.direct(ann))
+    assert (notice.kind, notice.account, notice.account_name) == ("link_redeemed", ann_too, "Ann T")
+    assert (await hub.pending_link(ann)).is_shown
+
+
+async def test_the_other_is_told_of_the_link_and_of_its_end_by_the_name_there(
+    hub, delivered, ann, ann_too, talk, clock, link
+):
+    await hub.record(talk.said(ann_too, "hi", author_name="Ann T"))
+    clock.advance(seconds=1)
+    await hub.record(talk.said(ann, "hi", author_name="Ann D"))
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann)
+    await hub.settle()
+    told = [(channel, n.kind, n.account, n.account_name) for channel, _, n in delivered if n.kind != "link_redeemed"]
+    assert told == [("telegram", "linked", ann, "Ann D"), ("telegram", "unlinked", ann, "Ann D")]
+
+
+async def test_a_notice_that_cannot_be_delivered_is_not_taken_for_shown(hub, ann, ann_too, talk, caplog):
+    async def fail(chat, notice):
+        raise ConnectionError(f"cannot reach {chat}")
+
+    hub.attach("discord", "", fail)
+    await hub.record(talk.said(ann, "hi"))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.settle()
+    assert not (await hub.pending_link(ann)).is_shown
+    assert "ConnectionError" in caplog.text
+
+
+async def test_a_lease_that_delivers_nothing_does_not_stand_in_the_way_of_one_that_does(hub, ann, ann_too, talk):
+    told = []
+
+    async def deliver(chat, notice):
+        told.append(notice.kind)
+
+    hub.attach("discord", "")
+    hub.attach("discord", "", deliver)
+    await hub.record(talk.said(ann, "hi"))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.settle()
+    assert told == ["link_redeemed"]
+
+
+async def test_nobody_is_told_by_another_bots_account(hub, ann, ann_too, talk):
+    told = []
+
+    async def deliver(chat, notice):
+        told.append(notice.kind)
+
+    hub.attach("discord", "another-bot", deliver)
+    await hub.record(talk.said(ann, "hi"))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.settle()
+    assert told == []

@@ -1,0 +1,339 @@
+"""People link, part, write, edit, delete and start anew in any order; what each contributed is always what it said.
+
+The operations run as they are, on a real file. Beside them stands a model: who is linked with whom as sets of accounts, what
+was said as a list. After each step the database is held against it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from session_plugin.database.opening import open_engine
+from session_plugin.errors import LinkRefused
+from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.records import handles, linking, messages, people, sessions, summaries
+from session_plugin.records.histories import Request, read_history
+from session_plugin.records.outcomes import Moment
+from session_plugin.records.unlinking import unlink
+from session_plugin.rules.consolidation import digest
+
+ACCOUNTS = tuple(Account(channel, name) for channel in ("discord", "telegram") for name in ("1", "2"))
+STORE_USERS = ("customer-1", "customer-2")
+BOTS = ("", "scribe")
+GROUPS = tuple(Chat("discord", name, "group") for name in ("lobby", "den"))
+MAX_AGE = 24 * 3600.0
+
+ALWAYS_EMPTY = {
+    "a part stands in a session of the user who owns its chat": """
+        SELECT g.segment_no FROM segments g JOIN sessions s USING (session_no) JOIN chats c ON c.chat_no = g.chat_no
+        JOIN accounts a ON a.account_no = c.peer_no WHERE s.user_id IS NOT a.user_id""",
+    "a session is of the user in whose chat it began": """
+        SELECT session_no FROM sessions s JOIN accounts a ON a.account_no = s.founder_no WHERE s.user_id IS NOT a.user_id""",
+    "a group's part stands in a session of that group's thread": """
+        SELECT g.segment_no FROM segments g JOIN sessions s USING (session_no) JOIN chats c ON c.chat_no = g.chat_no
+        WHERE c.kind = 'group' AND (s.chat_no IS NOT g.chat_no OR s.thread_id <> g.thread_id)""",
+    "a scope has at most one live session": """
+        SELECT 1 FROM sessions WHERE ended_at IS NULL GROUP BY bot, user_id, chat_no, thread_id HAVING COUNT(*) > 1""",
+    "counters are what counting gives": """
+        SELECT segment_no FROM segments g WHERE
+          total_count <> (SELECT COUNT(*) FROM messages m WHERE m.segment_no = g.segment_no) OR
+          live_count <> (SELECT COUNT(*) FROM messages m WHERE m.segment_no = g.segment_no AND m.seq >= g.live_from)""",
+    "what is archive is what the current summaries stand for": """
+        SELECT segment_no FROM segments g WHERE live_from <> COALESCE((
+          SELECT MAX(to_seq) + 1 FROM summary_parts p JOIN summaries s USING (summary_no)
+          WHERE p.segment_no = g.segment_no AND s.superseded_by IS NULL), 0)""",
+    "a summary stands for parts of its own session": """
+        SELECT p.summary_no FROM summary_parts p JOIN summaries s USING (summary_no) JOIN segments g USING (segment_no)
+        WHERE s.session_no <> g.session_no""",
+    "a joined session has nothing left in it": """
+        SELECT s.session_no FROM sessions s JOIN segments g USING (session_no) WHERE s.end_reason = 'linked'""",
+    "an id in use stands for itself": """
+        SELECT a.user_id FROM accounts a JOIN users u USING (user_id) WHERE u.merged_into IS NOT NULL""",
+    "a message is in a part of its chat": """
+        SELECT m.seq FROM messages m JOIN segments g USING (segment_no) WHERE m.chat_no <> g.chat_no""",
+}
+
+
+@dataclass
+class Said:
+    """One message as the model knows it: whose chat, which bot."""
+
+    owner: Account | Chat
+    bot: str
+    event: MessageEvent
+    edited: int = 0
+
+
+class Linking(RuleBasedStateMachine):
+    """The operations, and the model beside them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.engine = open_engine(self.folder / "sessions.db")
+        self.raw = sqlite3.connect(self.folder / "sessions.db")
+        self.now, self.numbers = 1_000_000.0, count(1)
+        self.said: list[Said] = []
+        self.homes: dict[Account, str] = {}  # also of the store's own accounts, each at home at its id
+        self.people: list[set[Account]] = []
+        self.born: dict[str, float] = {}
+        self.handles: list[tuple[Account, str, str]] = []
+        self.pending: tuple[Account, Account, float] | None = None
+        self.segments: dict[int, int] = {}
+
+    def teardown(self) -> None:
+        assert self.raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert self.raw.execute("PRAGMA foreign_key_check").fetchall() == []
+        self.raw.close()
+        self.engine.close()
+        shutil.rmtree(self.folder)
+
+    # What can happen
+
+    @rule(account=st.sampled_from(ACCOUNTS), bot=st.sampled_from(BOTS), is_answer=st.booleans())
+    def write(self, account: Account, bot: str, is_answer: bool) -> None:
+        role, who = ("assistant", {"answers": account}) if is_answer else ("user", {"author": account})
+        self.record(account, bot, self.event(direct(account), role=role, **who))
+        self.see(account)
+
+    @rule(group=st.sampled_from(GROUPS), account=st.sampled_from((*ACCOUNTS, None)), bot=st.sampled_from(BOTS))
+    def write_in_group(self, group: Chat, account: Account | None, bot: str) -> None:
+        self.record(group, bot, self.event(group, role="user", author=account))
+        if account is not None:
+            self.see(account)
+
+    @rule(user_id=st.sampled_from((*STORE_USERS, *ACCOUNTS)), bot=st.sampled_from(BOTS))
+    def open_by_store(self, user_id: str | Account, bot: str) -> None:
+        """The store's user is one that it names itself, or the hub's user by the id that the account came with."""
+        if isinstance(user_id, Account):
+            if user_id not in self.homes:
+                return
+            user_id = self.homes[user_id]
+        asked = handles.Asked(moment=self.moment(bot), user_id=user_id, channel="", channel_user_id="", display_name="")
+        session = self.write_now(handles.open_session, asked).value.session
+        self.see(Account("", user_id))
+        self.handles.append((Account("", user_id), bot, session.session_id))
+
+    @precondition(lambda self: self.handles)
+    @rule(data=st.data())
+    def write_by_store(self, data: st.DataObject) -> None:
+        """Through any handle ever given out, so also into sessions that are over."""
+        owner, bot, handle = data.draw(st.sampled_from(self.handles))
+        text = f"text {next(self.numbers)}"
+        saved = handles.Saved(
+            moment=self.moment(bot), handle=handle, role="user", content=text, channel="web", metadata=None
+        )
+        self.write_now(handles.append, saved)
+        event = MessageEvent(chat=Chat("", owner.channel_user_id), message_id=None, role="user", text=text, sent_at=0.0)
+        self.said.append(Said(owner, bot, event))
+
+    @precondition(lambda self: self.handles)
+    @rule(data=st.data(), account=st.sampled_from(ACCOUNTS))
+    def claim(self, data: st.DataObject, account: Account) -> None:
+        """The operator says that an account nobody has seen is a store's user."""
+        owner, bot, handle = data.draw(st.sampled_from(self.handles))
+        if account in self.homes:
+            return
+        self.write_now(handles.claim_account, handles.Claim(moment=self.moment(bot), handle=handle, account=account))
+        self.homes[account] = self.homes[owner]
+        self.person(owner).add(account)
+
+    @precondition(lambda self: any(one.event.message_id for one in self.said))
+    @rule(data=st.data(), is_late=st.booleans())
+    def edit(self, data: st.DataObject, is_late: bool) -> None:
+        one = data.draw(st.sampled_from([one for one in self.said if one.event.message_id]))
+        edited = 1 if is_late else one.edited + 2
+        event = self.event(one.event.chat, message_id=one.event.message_id, role=one.event.role, edited_at=float(edited))
+        self.write_now(messages.edit, messages.Recording(moment=self.moment(one.bot), event=event))
+        if edited >= one.edited:
+            one.event, one.edited = event, edited
+
+    @precondition(lambda self: any(one.event.message_id for one in self.said))
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        one = data.draw(st.sampled_from([one for one in self.said if one.event.message_id]))
+        ids = (one.event.message_id,)
+        deletion = messages.Deletion(moment=self.moment(one.bot), chat=one.event.chat, message_ids=ids)
+        self.write_now(messages.delete, deletion)
+        self.said.remove(one)
+        again = self.write_now(messages.record, messages.Recording(moment=self.moment(one.bot), event=one.event))
+        assert again.value.fate == "deleted"
+
+    @rule(where=st.sampled_from(ACCOUNTS + GROUPS), bot=st.sampled_from(BOTS))
+    def start_new(self, where: Account | Chat, bot: str) -> None:
+        self.write_now(sessions.start_new, self.where(where, bot))
+
+    @rule(hours=st.sampled_from((0.05, 1.0, 13.0, 25.0)))
+    def wait(self, hours: float) -> None:
+        self.now += hours * 3600.0
+
+    @rule(where=st.sampled_from(ACCOUNTS + GROUPS), bot=st.sampled_from(BOTS), is_renewal=st.booleans())
+    def consolidate(self, where: Account | Chat, bot: str, is_renewal: bool) -> None:
+        session_no = self.engine.read(sessions.live_session_no, self.where(where, bot)).result()
+        if session_no is None:
+            return
+        request = summaries.PlanRequest(session_no=session_no, threshold=None if is_renewal else 2)
+        plan = self.engine.read(summaries.plan, request).result()
+        if plan is not None:
+            text = digest(plan.messages, plan.previous)
+            assert self.write_now(
+                summaries.put, summaries.Written(plan=plan, text=text, made_by="d", made_at=self.now)
+            ).value
+
+    @rule(one=st.sampled_from(ACCOUNTS), other=st.sampled_from(ACCOUNTS), waits=st.booleans())
+    def link(self, one: Account, other: Account, waits: bool) -> None:
+        hashed = b"code %d" % next(self.numbers)
+        self.write_now(linking.request, linking.CodeRequest(moment=self.moment(), account=one, code_hash=hashed))
+        self.see(one)
+        if self.pending is not None and self.pending[0] == one:
+            self.pending = None
+        typed = linking.Redemption(moment=self.moment(), account=other, code_hash=hashed)
+        if other in self.person(one):
+            with pytest.raises(LinkRefused):
+                self.write_now(linking.redeem, typed)
+            return
+        self.write_now(linking.redeem, typed)
+        self.see(other)
+        self.pending = (one, other, self.now)
+        if not waits:
+            self.confirm()
+
+    @precondition(lambda self: self.pending is not None)
+    @rule()
+    def confirm(self) -> None:
+        assert self.pending is not None
+        one, other, since = self.pending
+        self.pending = None
+        if self.now - since > 600:
+            with pytest.raises(LinkRefused):
+                self.write_now(linking.confirm, (self.moment(), one))
+            return
+        self.write_now(linking.confirm, (self.moment(), one))
+        first, second = self.person(one), self.person(other)
+        if first is not second:
+            self.people.remove(second)
+            first |= second
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def unlink(self, account: Account) -> None:
+        person = self.person(account) if account in self.homes else {account}
+        others = {other for other in person if other.channel and other != account}
+        if not others:
+            with pytest.raises(LinkRefused):
+                self.write_now(unlink, (self.moment(), account))
+            return
+        self.write_now(unlink, (self.moment(), account))
+        leaving = {account}
+        if any(self.homes[other] == self.homes[account] for other in others):
+            self.homes[account] = self.identity(account).user_id
+            self.born[self.homes[account]] = self.now
+        else:
+            leaving |= person & {Account("", self.homes[account])}
+        person -= leaving
+        self.people.append(leaving)
+
+    # What always holds
+
+    @invariant()
+    def everybody_sees_exactly_what_their_accounts_were_part_of(self) -> None:
+        for person in self.people:
+            for account in person:
+                for bot in BOTS:
+                    assert self.history(account, bot) == [one.event.text for one in self.said_with(person, bot)]
+
+    @invariant()
+    def each_group_sees_exactly_what_was_said_in_it(self) -> None:
+        for group in GROUPS:
+            for bot in BOTS:
+                assert self.history(group, bot) == [one.event.text for one in self.said_with({group}, bot)]
+
+    @invariant()
+    def every_id_ever_given_out_finds_its_person(self) -> None:
+        for person in self.people:
+            accounts = {account for account in person if account.channel}
+            ids = {self.homes[account] for account in person}
+            current = min(ids, key=lambda user_id: (self.born[user_id], user_id))
+            for user_id in ids:
+                identity = self.engine.read(people.identity_of_user, user_id).result()
+                assert (identity.user_id, set(identity.accounts)) == (current, accounts)
+
+    @invariant()
+    def the_tables_agree(self) -> None:
+        for promise, query in ALWAYS_EMPTY.items():
+            assert self.raw.execute(query).fetchall() == [], promise
+        for seq, segment_no in self.raw.execute("SELECT seq, segment_no FROM messages"):
+            assert self.segments.setdefault(seq, segment_no) == segment_no, "no message changes its part"
+
+    # By what means
+
+    def moment(self, bot: str = "") -> Moment:
+        return Moment(bot=bot, now=self.now, max_age=MAX_AGE, new_id=lambda: f"id-{next(self.numbers):06}")
+
+    def where(self, where: Account | Chat, bot: str) -> sessions.Where:
+        is_account = isinstance(where, Account)
+        chat = direct(where) if is_account else where
+        return sessions.Where(moment=self.moment(bot), chat=chat, account=where if is_account else None)
+
+    def write_now(self, operation, argument):
+        return self.engine.write(operation, argument).result()
+
+    def event(self, chat: Chat, **details) -> MessageEvent:
+        number = next(self.numbers)
+        return MessageEvent(
+            **{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", "sent_at": 0.0, **details}
+        )
+
+    def record(self, owner: Account | Chat, bot: str, event: MessageEvent) -> None:
+        done = self.write_now(messages.record, messages.Recording(moment=self.moment(bot), event=event))
+        assert done.value.fate == "stored"
+        self.said.append(Said(owner, bot, event))
+
+    def see(self, account: Account) -> None:
+        if account in self.homes:
+            return
+        found = self.identity(account).user_id
+        if not account.channel:
+            at_home = [person for person in self.people if any(self.homes[a] == account.channel_user_id for a in person)]
+            self.homes[account] = account.channel_user_id
+            self.born.setdefault(account.channel_user_id, self.now)
+            (at_home[0] if at_home else self.alone()).add(account)
+        else:
+            self.homes[account] = found
+            self.born[found] = self.now
+            self.alone().add(account)
+
+    def alone(self) -> set[Account]:
+        self.people.append(set())
+        return self.people[-1]
+
+    def person(self, account: Account) -> set[Account]:
+        (person,) = (person for person in self.people if account in person)
+        return person
+
+    def identity(self, account: Account):
+        return self.engine.read(people.identity_of_account, account).result()
+
+    def said_with(self, owners: set, bot: str) -> list[Said]:
+        return [one for one in self.said if one.owner in owners and one.bot == bot]
+
+    def history(self, where: Account | Chat, bot: str) -> list[str]:
+        request = Request(where=self.where(where, bot), limit=None, include_previous=True)
+        return [message.content for message in self.engine.read(read_history, request).result()]
+
+
+def direct(account: Account) -> Chat:
+    return Chat(account.channel, account.channel_user_id if not account.channel else f"direct-{account.channel_user_id}")
+
+
+TestLinking = Linking.TestCase
+TestLinking.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, database=None)

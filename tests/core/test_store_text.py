@@ -1,0 +1,189 @@
+"""Whatever text comes in comes out again; a cell that cannot be read costs that cell."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_plugin import SessionStore
+
+TEXTS = {
+    "nothing": "",
+    "spaces": "  \t\n ",
+    "NUL": "before\0after\0",
+    "a lone high surrogate": "x\ud83dy",
+    "a lone low surrogate": "\ude00",
+    "surrogates side by side": "\ud83d\ude00",
+    "surrogates the wrong way round": "\ude00\ud83d",
+    "right to left": "\u202eabc\u202c \u05e9\u05dc\u05d5\u05dd \u200f",
+    "emoji": "👩‍👩‍👧‍👦 🇩🇪 👍🏽",
+    "combining": "e\u0301 \u00e9",
+    "controls": "".join(map(chr, range(32))) + "\x7f\x85\u2028\u2029\ufeff",
+    "not a character": "\ufffe\uffff\U0010ffff",
+    "SQL": "'; DROP TABLE messages; -- :seq ?1 \"",
+    "long": "long \U0001f600 " * 14_285 + "words",
+}
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[SessionStore]:
+    with SessionStore(database) as store:
+        yield store
+
+
+@pytest.fixture(params=TEXTS.values(), ids=TEXTS.keys())
+def text(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_content_comes_back_as_it_went_in(store: SessionStore, text: str) -> None:
+    store.save_message(store.get_or_create("ann").session_id, "user", text)
+    assert store.get_or_create("ann").messages[0].content == text
+
+
+def test_metadata_comes_back_as_it_went_in(store: SessionStore, text: str) -> None:
+    metadata = {"text": text, text: ["in a list", text], "nested": {"deep": [1, 2.5, None, True, text]}}
+    store.save_message(store.get_or_create("ann").session_id, "user", "hi", metadata=metadata)
+    assert store.get_or_create("ann").messages[0].metadata == metadata
+
+
+def test_content_of_100_000_random_characters_comes_back_as_it_went_in(store: SessionStore) -> None:
+    rng = random.Random(7)
+    text = "".join(chr(rng.randrange(0x110000)) for _ in range(100_000))
+    store.save_message(store.get_or_create("ann").session_id, "user", text)
+    assert store.get_or_create("ann").messages[0].content == text
+
+
+def test_a_display_name_keeps_all_that_every_database_takes(store: SessionStore) -> None:
+    session = store.get_or_create("ann", display_name="A\0n\ud83dn 👍")
+    assert session.identity is not None
+    assert session.identity.display_name == "A\ufffdn\ufffdn 👍"
+
+
+@pytest.mark.parametrize("bad", ["", "a\0b", "\ud83d", "ok\udfff"])
+def test_a_bad_user_id_is_refused_with_the_id(store: SessionStore, bad: str) -> None:
+    with pytest.raises(ValueError, match="user_id") as caught:
+        store.get_or_create(bad)
+    assert repr(bad) in str(caught.value)
+    assert store.list_sessions() == []
+
+
+@pytest.mark.parametrize("bad", ["", "a\0b", "\ud83d"])
+@pytest.mark.parametrize("what", ["channel", "channel_user_id"])
+def test_a_bad_account_is_refused_with_the_id(store: SessionStore, what: str, bad: str) -> None:
+    session = store.get_or_create("ann")
+    account = {"channel": "telegram", "channel_user_id": "7"} | {what: bad}
+    with pytest.raises(ValueError, match=what) as caught:
+        store.link_channel(session.session_id, **account)
+    assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["a\0b", "\ud83d"])
+@pytest.mark.parametrize("what", ["channel", "channel_user_id"])
+def test_a_bad_label_is_refused_with_the_label(store: SessionStore, what: str, bad: str) -> None:
+    labels = {"channel": "telegram", "channel_user_id": "7"} | {what: bad}
+    with pytest.raises(ValueError, match=what) as caught:
+        store.get_or_create("ann", **labels)
+    assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["a\0b", "\ud83d"])
+def test_a_bad_channel_of_a_message_is_refused_rather_than_changed(store: SessionStore, bad: str) -> None:
+    session = store.get_or_create("ann")
+    with pytest.raises(ValueError, match="channel") as caught:
+        store.save_message(session.session_id, "user", "hi", channel=bad)
+    assert repr(bad) in str(caught.value)
+
+
+def test_a_session_id_with_a_lone_surrogate_is_refused(store: SessionStore) -> None:
+    with pytest.raises(ValueError, match="surrogate"):
+        store.save_message("\ud83d", "user", "hi")
+
+
+def test_an_id_that_is_no_text_is_refused(store: SessionStore) -> None:
+    with pytest.raises(TypeError, match="user_id is text, not int: 7"):
+        store.get_or_create(7)  # type: ignore[arg-type]
+
+
+def test_metadata_that_json_has_no_word_for_is_refused_and_stores_nothing(store: SessionStore) -> None:
+    session = store.get_or_create("ann")
+    with pytest.raises(TypeError, match="JSON"):
+        store.save_message(session.session_id, "user", "hi", metadata={"what": object()})
+    assert store.get_or_create("ann").messages == []
+
+
+# Broken cells
+
+MESSAGE_CELL = "UPDATE messages SET metadata = {} WHERE content = CAST('1' AS BLOB)"
+BROKEN = {
+    "not JSON": "'{'",
+    "not an object": "'[1]'",
+    "too deep": "'{\"a\":' || replace(hex(zeroblob(50000)), '0', '[')",
+    "bytes": "x'ff00fe'",
+    "not UTF-8": "CAST(x'7b22ff22' AS TEXT)",
+    "a number": "7",
+    "empty": "''",
+}
+
+
+def break_cells(database: Path, statement: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        assert connection.execute(statement).rowcount == 1
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_metadata_cell_costs_that_cell(database: Path, broken: str) -> None:
+    with SessionStore(database) as store:
+        session_id = store.get_or_create("ann").session_id
+        for number in range(3):
+            store.save_message(session_id, "user", str(number), metadata={"number": number})
+    break_cells(database, MESSAGE_CELL.format(broken))
+    with SessionStore(database) as store:
+        messages = store.get_or_create("ann").messages
+    assert [(m.content, m.metadata) for m in messages] == [("0", {"number": 0}), ("1", {}), ("2", {"number": 2})]
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "UPDATE sessions SET metadata = {} WHERE user_id = 'ann'",
+        "UPDATE accounts SET labels = {} WHERE channel_user_id = 'ann'",
+    ],
+)
+def test_a_broken_cell_breaks_no_listing(database: Path, cell: str, broken: str) -> None:
+    with SessionStore(database) as store:
+        for user_id in ("ann", "bob"):
+            store.get_or_create(user_id, channel="telegram", channel_user_id=user_id)
+    break_cells(database, cell.format(broken))
+    with SessionStore(database) as store:
+        assert {s.identity.user_id for s in store.list_sessions() if s.identity} == {"ann", "bob"}
+        assert store.get_or_create("ann", channel="telegram", channel_user_id="ann").messages == []
+
+
+def test_content_that_is_no_utf8_costs_only_its_broken_bytes(database: Path) -> None:
+    with SessionStore(database) as store:
+        session_id = store.get_or_create("ann").session_id
+        store.save_message(session_id, "user", "whole")
+        store.save_message(session_id, "user", "broken")
+    break_cells(database, "UPDATE messages SET content = x'62ff6b' WHERE content = CAST('broken' AS BLOB)")
+    with SessionStore(database) as store:
+        assert [m.content for m in store.get_or_create("ann").messages] == ["whole", "b\ufffdk"]
+
+
+def test_people_can_read_the_messages_with_an_sqlite_shell(database: Path, clock: Any) -> None:
+    with SessionStore(database) as store:
+        session_id = store.get_or_create("ann").session_id
+        store.save_message(session_id, "user", "naïve 👍", channel="cli")
+        store.save_message(session_id, "assistant", "\ud83d")
+    with closing(sqlite3.connect(database)) as connection:
+        connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
+        rows = connection.execute("SELECT role, content, user_id FROM readable_messages ORDER BY seq").fetchall()
+    assert rows[0] == ("user", "naïve 👍", "ann")
+    assert rows[1][0] == "assistant"
