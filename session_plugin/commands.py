@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from session_plugin.errors import LinkRefused
+from session_plugin.errors import DatabaseUnavailable, LinkRefused
 from session_plugin.hub import SessionHub
-from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, SessionIdentity
+from session_plugin.model import STORE_CHANNEL, Account, Chat, Notice, SessionIdentity
 
 Command = Literal["link", "unlink", "whoami", "new"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -42,7 +42,7 @@ def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
             command off, None turns all off.
 
     Raises:
-        ValueError: a key is no command of ours.
+        ValueError: a key is no command of ours, or two commands have one name.
     """
     if names is None:
         return {}
@@ -50,93 +50,97 @@ def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
     if unknown:
         raise ValueError(f"no command is called {sorted(unknown)[0]!r}: there are {', '.join(COMMANDS)}")
     named = {command: names.get(command, command) for command in COMMANDS}
-    return {command: name for command, name in named.items() if name}
+    offered = {command: name for command, name in named.items() if name}
+    if len(set(offered.values())) < len(offered):
+        raise ValueError(f"two commands have one name: {', '.join(offered.values())}")
+    return offered
 
 
-async def answer(
-    hub: SessionHub, command: Command, argument: str, *, chat: Chat, account: Account | None, spell: Spell
-) -> Reply:
-    """Carry out a command and say what became of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who gives a command, and where.
+
+    Args:
+        chat: Where; in a group nothing is done and nothing is told.
+        account: Who; None for nobody's user.
+        name: The name to show to others.
+        spell: How commands are typed here.
+    """
+
+    chat: Chat
+    account: Account | None
+    name: str
+    spell: Spell
+
+
+async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked) -> Reply:
+    """Carry out a command and say what became of it, whatever that is.
 
     Args:
         hub: Whose users are concerned.
         command: Which command, by its name here.
         argument: What was typed behind it.
-        chat: Where; in a group nothing is done and nothing is told.
-        account: Who.
-        spell: How commands are typed here.
+        asked: By whom, and where.
     """
-    if chat.kind != "direct" or account is None:
+    account = asked.account
+    if asked.chat.kind != "direct" or account is None:
         return Reply(text="That is for a direct message with me, please.")
     argument = argument.strip()
-    if argument and (command != "link"):
-        return Reply(text=f"{spell(command)} takes nothing behind it.")
+    if argument and command != "link":
+        return Reply(text=f"{asked.spell(command)} takes nothing behind it.")
+    try:
+        return Reply(text=await _carry_out(hub, command, argument, account, asked))
+    except LinkRefused as refusal:
+        return Reply(text=str(refusal))
+    except DatabaseUnavailable:
+        return Reply(text="I cannot get at my memory just now, so nothing was done. Please try again in a moment.")
+
+
+async def _carry_out(hub: SessionHub, command: Command, argument: str, account: Account, asked: Asked) -> str:
     match command:
         case "link":
-            return await _link(hub, argument, account, spell)
+            return await _link(hub, argument, account, asked)
         case "unlink":
-            return await _unlink(hub, account)
+            await hub.unlink(account)
+            return "Unlinked. This account has its own conversation again, and the others have theirs."
         case "whoami":
-            return Reply(text=await _whoami(hub, account))
+            return await _whoami(hub, account)
         case "new":
-            await hub.session_of(chat, account).start_new()
-            return Reply(text="This is a new conversation. What was said before is kept apart.")
+            await hub.session_of(asked.chat, account).start_new()
+            return "This is a new conversation. What was said before is kept apart."
 
 
-async def _link(hub: SessionHub, argument: str, account: Account, spell: Spell) -> Reply:
+async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
+    spell = asked.spell
     pending = await hub.pending_link(account)
     if argument.lower() == "confirm":
-        return await _confirm(hub, account, pending, spell)
+        if pending is not None and not pending.is_shown:
+            await hub.show_pending_link(account)
+            return _question(pending.redeemer, pending.redeemer_name, spell)
+        identity = await hub.confirm_link(account)
+        return f"Linked. Your accounts: {_accounts(identity)}. {spell('unlink')} undoes it."
     if argument:
-        return await _redeem(hub, argument, account, spell)
+        return await _redeem(hub, argument, account, asked)
     if pending is not None:
         await hub.show_pending_link(account)
-        return Reply(text=_question(pending.redeemer, pending.redeemer_name, spell))
-    code = await hub.request_link(account)
-    link = spell("link")
-    return Reply(
-        text=f"Your code is {code.code}. Within ten minutes, write to me from your other account, in a direct message:\n"
-        f"{link} {code.code}\n"
+        return _question(pending.redeemer, pending.redeemer_name, spell)
+    code = await hub.request_link(account, chat=asked.chat, display_name=asked.name)
+    return (
+        f"Your code is {code.code}. Within ten minutes, write to me from your other account, in a direct message:\n"
+        f"{spell('link')} {code.code}\n"
         "Then come back here to confirm. Give the code to nobody: whoever types it asks to share your conversations."
     )
 
 
-async def _redeem(hub: SessionHub, code: str, account: Account, spell: Spell) -> Reply:
+async def _redeem(hub: SessionHub, code: str, account: Account, asked: Asked) -> str:
     try:
-        preview = await hub.redeem_link(account, code)
+        preview = await hub.redeem_link(account, code, chat=asked.chat, display_name=asked.name)
     except LinkRefused as refusal:
-        return Reply(text=f"{refusal} Codes come from {spell('link')}, typed on the other account.")
-    asker = _named(preview.asker, preview.asker_name)
-    return Reply(
-        text=f"The code is from {asker}. If that is you, confirm it there: the link command, then the word confirm. "
-        "From then on both accounts share one conversation with me. Until then nothing is shared."
-    )
-
-
-async def _confirm(hub: SessionHub, account: Account, pending: LinkPreview | None, spell: Spell) -> Reply:
-    if pending is not None and not pending.is_shown:
-        await hub.show_pending_link(account)
-        return Reply(text=_question(pending.redeemer, pending.redeemer_name, spell))
-    try:
-        identity = await hub.confirm_link(account)
-    except LinkRefused as refusal:
-        return Reply(text=str(refusal))
-    return Reply(text=f"Linked. Your accounts: {_accounts(identity)}. {spell('unlink')} undoes it.")
-
-
-def _question(redeemer: Account, name: str, spell: Spell) -> str:
+        return f"{refusal} Codes come from {asked.spell('link')}, typed on the other account."
     return (
-        f"{_named(redeemer, name)} typed your code. Is that you? Then write {spell('link')} confirm, and both accounts "
-        "share one conversation with me. If it is not, do nothing: the request lapses in ten minutes."
+        f"The code is from {_named(preview.asker, preview.asker_name)}. If that is you, confirm it there: the link command, "
+        "then the word confirm. From then on both accounts share one conversation with me. Until then nothing is shared."
     )
-
-
-async def _unlink(hub: SessionHub, account: Account) -> Reply:
-    try:
-        await hub.unlink(account)
-    except LinkRefused as refusal:
-        return Reply(text=str(refusal))
-    return Reply(text="Unlinked. This account has its own conversation again, and the others have theirs.")
 
 
 async def _whoami(hub: SessionHub, account: Account) -> str:
@@ -145,6 +149,13 @@ async def _whoami(hub: SessionHub, account: Account) -> str:
         return f"You are {_named(account, '')}. I know nothing else of you yet."
     name = f"{identity.display_name}, " if identity.display_name else ""
     return f"You are {name}user {identity.user_id}. Your accounts: {_accounts(identity)}."
+
+
+def _question(redeemer: Account, name: str, spell: Spell) -> str:
+    return (
+        f"{_named(redeemer, name)} typed your code. Is that you? Then write {spell('link')} confirm, and both accounts "
+        "share one conversation with me. If it is not, do nothing: the request lapses in ten minutes."
+    )
 
 
 def _accounts(identity: SessionIdentity) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import secrets
 import time
 import uuid
@@ -33,7 +32,6 @@ from session_plugin.model import (
     LinkCode,
     LinkPreview,
     MessageEvent,
-    Notice,
     Session,
     SessionIdentity,
     SessionMessage,
@@ -41,12 +39,14 @@ from session_plugin.model import (
     check_id,
     check_storable,
 )
+from session_plugin.notices import Notices
 from session_plugin.plugins import Plugins
 from session_plugin.records import bulk, linking, messages, people, sessions
 from session_plugin.records import decay as decaying
 from session_plugin.records.outcomes import Done, Moment
 from session_plugin.records.unlinking import unlink
 from session_plugin.rules.linking import code_hash, new_code
+from session_plugin.rules.settings import DAY, HOUR, check_number
 from session_plugin.store import SessionStore
 from session_plugin.view import SessionView
 
@@ -54,9 +54,6 @@ A = TypeVar("A")
 T = TypeVar("T")
 UNTOLD_AT_OPENING = 1000
 """Starts and ends announced at opening that an earlier process did not come to announce."""
-NOTICE_SECONDS = 2.0
-"""How long a command waits for a notice about the same link that is being delivered."""
-HOURS, DAYS = 3600.0, 86400.0
 
 logger = logging.getLogger("session_plugin.hub")
 
@@ -113,11 +110,11 @@ class SessionHub:
     ) -> None:
         """Check the settings and register the plugins; the database is not touched yet."""
         check_storable("bot", bot)
-        _check_setting("max_age_hours", max_age_hours, at_least=0)
-        _check_setting("consolidation_threshold", consolidation_threshold, at_least=2)
-        _check_setting("store_patience", store_patience, at_least=0)
+        check_number("max_age_hours", max_age_hours)
+        check_number("consolidation_threshold", consolidation_threshold, at_least=2)
+        check_number("store_patience", store_patience)
         if retention_days is not None:
-            _check_setting("retention_days", retention_days, at_least=0)
+            check_number("retention_days", retention_days)
         self.bot = bot
         self._max_age_hours = max_age_hours
         self._retention_days = retention_days
@@ -130,7 +127,7 @@ class SessionHub:
         self._consolidator = Consolidator(self._plugins, read=self._read, write=self._announced, clock=clock)
         self._leases = Leases()
         self._own_leases: list[Lease] = []
-        self._asking: dict[Account, asyncio.Task[Any]] = {}
+        self._notices = Notices(self._leases, reach=self._reach, shown=self.show_pending_link, start=self._in_background)
         self._tasks: set[asyncio.Task[Any]] = set()
         for plugin in plugins:
             self.register(plugin)
@@ -217,11 +214,11 @@ class SessionHub:
             self._announcer.announce(chat, done.announcements)
             return done.value
 
-        return await asyncio.shield(self._in_background(carry_out()))
+        return await asyncio.shield(self._kept(carry_out()))
 
     def moment(self) -> Moment:
         """Give what operations need to know of now and of this hub."""
-        return Moment(bot=self.bot, now=self._clock(), max_age=self._max_age_hours * HOURS, new_id=_new_id)
+        return Moment(bot=self.bot, now=self._clock(), max_age=self._max_age_hours * HOUR, new_id=_new_id)
 
     # Messages
 
@@ -248,7 +245,9 @@ class SessionHub:
         self._when_due(outcome)
         return Recorded(
             session=view,
-            message=_as_message(kept, outcome) if outcome.fate == "stored" else outcome.known,
+            message=messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
+            if outcome.fate == "stored"
+            else outcome.known,
             is_new=outcome.fate != "duplicate",
             is_stored=outcome.fate in ("stored", "duplicate"),
         )
@@ -345,39 +344,52 @@ class SessionHub:
             return await self._read(people.identity_of_account, who)
         return await self._read(people.identity_of_user, who)
 
-    async def request_link(self, account: Account) -> LinkCode:
+    async def request_link(self, account: Account, *, chat: Chat | None = None, display_name: str = "") -> LinkCode:
         """Make a one-time code, to be typed on the account that is to be linked with this one within ten minutes.
 
         An account has one code at a time; only a hash of it is stored.
+
+        Args:
+            account: Who asks.
+            chat: The direct chat in which they ask, where they can be told who typed the code; None for one known already.
+            display_name: The name that the other side is shown; empty leaves the one that is known.
         """
         code = new_code(secrets.choice)
         hashed = code_hash(code)
         if hashed is None:
             raise SessionError("a code was made that no one can type")
         user_id = await self._whose(account)
-        asked = linking.CodeRequest(moment=self.moment(), account=account, code_hash=hashed, user_id=user_id)
+        asked = linking.CodeRequest(
+            moment=self.moment(), account=account, code_hash=hashed, chat=chat, display_name=display_name, user_id=user_id
+        )
         return LinkCode(code=code, expires_at=await self._announced(linking.request, asked))
 
-    async def redeem_link(self, account: Account, code: str) -> LinkPreview:
+    async def redeem_link(
+        self, account: Account, code: str, *, chat: Chat | None = None, display_name: str = ""
+    ) -> LinkPreview:
         """Use up a code on the other account. Nothing is linked, and nothing shared, before its asker confirms.
+
+        `chat` and `display_name` are as in `request_link`, of the account that types the code.
 
         Raises:
             LinkRefused: whatever is wrong with the code; which it is, is not told.
         """
         user_id = await self._whose(account)
-        typed = linking.Redemption(moment=self.moment(), account=account, code_hash=code_hash(code), user_id=user_id)
+        typed = linking.Redemption(
+            moment=self.moment(),
+            account=account,
+            code_hash=code_hash(code),
+            chat=chat,
+            display_name=display_name,
+            user_id=user_id,
+        )
         preview = await self._announced(linking.redeem, typed)
-        notice = Notice(kind="link_redeemed", account=preview.redeemer, account_name=preview.redeemer_name)
-        asking = self._in_background(_logged(self._ask_for_confirmation(preview.asker, notice)))
-        self._asking[preview.asker] = asking
-        asking.add_done_callback(lambda _: self._asking.pop(preview.asker, None))
+        self._notices.ask_for_confirmation(preview)
         return preview
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
         """Give the link that waits for this account's confirmation, if any."""
-        asking = self._asking.get(account)
-        if asking is not None and asking.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({asking}, timeout=NOTICE_SECONDS)  # who is being told need not be told again
+        await self._notices.delivered(account)
         return await self._read(linking.pending, (self.moment(), account))
 
     async def show_pending_link(self, account: Account) -> None:
@@ -391,7 +403,7 @@ class SessionHub:
             LinkRefused: nobody typed this account's code, or too long ago.
         """
         linked = await self._announced(linking.confirm, (self.moment(), account))
-        self._tell_others(linked, Notice(kind="linked", account=account, account_name=linked.name))
+        self._notices.tell_others("linked", account, linked)
         return linked.identity
 
     async def unlink(self, account: Account) -> SessionIdentity:
@@ -401,21 +413,11 @@ class SessionHub:
             LinkRefused: the account is not linked with any other.
         """
         linked = await self._announced(unlink, (self.moment(), account))
-        self._tell_others(linked, Notice(kind="unlinked", account=account, account_name=linked.name))
+        self._notices.tell_others("unlinked", account, linked)
         return linked.identity
 
-    def _tell_others(self, linked: linking.Linked, notice: Notice) -> None:
-        for other in linked.others:
-            self._in_background(_logged(self._deliver(other, notice)))
-
-    async def _ask_for_confirmation(self, asker: Account, notice: Notice) -> None:
-        if await self._deliver(asker, notice):
-            await self.show_pending_link(asker)
-
-    async def _deliver(self, account: Account, notice: Notice) -> bool:
-        """Tell a person something where they were last; False where no adapter of this process can."""
-        chat = await self._read(sessions.reach, (self.bot, account))
-        return chat is not None and await self._leases.deliver(chat, notice)
+    async def _reach(self, account: Account) -> Chat | None:
+        return await self._read(sessions.reach, (self.bot, account))
 
     # Memory over time
 
@@ -436,19 +438,19 @@ class SessionHub:
     def _when_due(self, outcome: messages.Recorded) -> None:
         """Consolidate a session that has grown over the threshold, after its message is acknowledged."""
         if outcome.session_no is not None and outcome.live_count > self._threshold:
-            self._in_background(_logged(self._consolidator.consolidate(outcome.session_no, threshold=self._threshold)))
+            self._in_background(self._consolidator.consolidate(outcome.session_no, threshold=self._threshold))
 
     def _renew_summaries(self, session_nos: Iterable[int]) -> None:
         """Make summaries again whose messages have changed."""
         for session_no in session_nos:
-            self._in_background(_logged(self._consolidator.consolidate(session_no, threshold=None)))
+            self._in_background(self._consolidator.consolidate(session_no, threshold=None))
 
     async def decay(self, *, dry_run: bool = False) -> DecayReport:
         """Remove what was received more than `retention_days` ago, in pieces that never hold the writer long."""
         if self._retention_days is None:
             return DecayReport(is_dry_run=dry_run)
         moment = self.moment()
-        cutoff = decaying.Cutoff(bot=self.bot, before=moment.now - self._retention_days * DAYS, moment=moment)
+        cutoff = decaying.Cutoff(bot=self.bot, before=moment.now - self._retention_days * DAY, moment=moment)
         if dry_run:
             return await self._read(decaying.count_old, cutoff)
         total = DecayReport()
@@ -466,44 +468,23 @@ class SessionHub:
             clock=self._clock,
         )
 
-    def _in_background(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Do something that nobody waits for; where the database gives out, that is logged."""
+
+        async def attempt() -> None:
+            try:
+                await work
+            except SessionError as error:
+                logger.warning("work in the background was given up: %s", error)
+
+        return self._kept(attempt())
+
+    def _kept(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks.add(task)  # the event loop keeps only weak references
         task.add_done_callback(self._tasks.discard)
         return task
 
 
-async def _logged(work: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await work
-    except SessionError as error:
-        logger.warning("work in the background was given up: %s", error)
-
-
-def _as_message(kept: Filtered, outcome: messages.Recorded) -> SessionMessage:
-    event = kept.event
-    return SessionMessage(
-        role=event.role,
-        content=event.text,
-        channel=event.chat.channel,
-        timestamp=event.sent_at,
-        metadata=dict(event.metadata),
-        message_id=event.message_id,
-        chat=event.chat,
-        author_name=event.author_name,
-        person=outcome.person,
-        reply_to=event.reply_to,
-        attachments=event.attachments,
-        edited_at=event.edited_at,
-        is_withheld=kept.is_withheld,
-        seq=outcome.seq,
-    )
-
-
 def _new_id() -> str:
     return uuid.uuid4().hex
-
-
-def _check_setting(name: str, value: float, *, at_least: float) -> None:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < at_least:
-        raise ValueError(f"{name} is a number, {at_least:g} or more, not {value!r}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 import uuid
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from session_plugin.model import Account, Session, SessionMessage, check_id, che
 from session_plugin.records import handles, summaries
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules import consolidation
+from session_plugin.rules.settings import HOUR, check_number
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -79,9 +79,8 @@ class SessionStore:
         return store
 
     def _set_up(self, bot: str, max_age_hours: float, threshold: int, clock: Callable[[], float]) -> None:
-        _check_hours(max_age_hours)
-        if threshold < 2:
-            raise ValueError(f"consolidation_threshold is 2 or more, not {threshold!r}")
+        check_number("max_age_hours", max_age_hours)
+        check_number("consolidation_threshold", threshold, at_least=2)
         self._bot = bot
         self._max_age_hours = max_age_hours
         self._threshold = threshold
@@ -182,8 +181,8 @@ class SessionStore:
             ValueError: the age makes no sense.
         """
         hours = self._max_age_hours if max_age_hours is None else max_age_hours
-        _check_hours(hours)
-        expiry = handles.Expiry(moment=self._moment(), max_age=hours * 3600.0)
+        check_number("max_age_hours", hours)
+        expiry = handles.Expiry(moment=self._moment(), max_age=hours * HOUR)
         total = 0
         while (removed := self._write(handles.remove_parts, expiry).value) > 0:
             total += removed
@@ -230,7 +229,7 @@ class SessionStore:
         return Moment(
             bot=self._bot,
             now=self._clock(),
-            max_age=self._max_age_hours * 3600.0,
+            max_age=self._max_age_hours * HOUR,
             new_id=lambda: uuid.uuid4().hex,
         )
 
@@ -246,8 +245,3 @@ class SessionStore:
         if not self._has_warned and asyncio._get_running_loop() is not None:
             self._has_warned = True
             logger.warning("SessionStore blocks the event loop it is called on; use SessionHub there, or a thread")
-
-
-def _check_hours(hours: float) -> None:
-    if not math.isfinite(hours) or hours < 0:
-        raise ValueError(f"max_age_hours is a number of hours, 0 or more, not {hours!r}")

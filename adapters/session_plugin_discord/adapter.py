@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import weakref
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,9 +19,9 @@ import discord
 from discord.ext import commands
 
 from session_plugin import Account, Chat, Lease, MessageEvent, Notice, SessionError, SessionHub, SessionView
-from session_plugin.commands import DESCRIPTIONS, Command, Spell, answer, check_names, notice_text
+from session_plugin.commands import DESCRIPTIONS, Asked, Command, Spell, answer, check_names, notice_text
 from session_plugin_discord.outgoing import Answering, Outgoing, answering
-from session_plugin_discord.translate import CHANNEL, raw_chat, to_account, to_chat, to_event
+from session_plugin_discord.translate import CHANNEL, raw_chat, shown_name, to_account, to_chat, to_event
 
 REMEMBERED = 2000
 """Messages whose sessions are kept at hand for their handlers; an older one's is made anew."""
@@ -116,12 +117,13 @@ class SessionCog(commands.Cog, name="Sessions"):
         self.bot = bot
         self.hub = hub
         self._names = check_names(commands)
-        self._outgoing = Outgoing(bot)
+        self._outgoing = Outgoing(bot, sent=self._sent)
         self._lease: Lease | None = None
         self._taps: list[asyncio.Future[Any]] = []
         self._arrivals: OrderedDict[int, asyncio.Task[SessionView]] = OrderedDict()
-        self._peers: OrderedDict[int, discord.abc.User] = OrderedDict()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._direct: OrderedDict[int, discord.Message] = OrderedDict()
+        self._own: OrderedDict[int, asyncio.Task[None]] = OrderedDict()
+        self._doors: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
         offered = [own for own in self.__cog_commands__ if own.name in self._names]
         for own in offered:
             own.name = self._names[own.name]  # type: ignore[index]  # its names are our commands
@@ -155,15 +157,17 @@ class SessionCog(commands.Cog, name="Sessions"):
 
     async def cog_unload(self) -> None:
         """Detach, store what is on its way, release the hub."""
+        await asyncio.sleep(0)  # a tap that has not begun could not be taken down
         for tap in self._taps:
             tap.cancel()
         self._taps.clear()
-        self._outgoing.unwatch()
-        under_way = [*self._arrivals.values(), *self._tasks]
+        await self._outgoing.unwatch()
+        under_way = [*self._arrivals.values(), *self._own.values()]
         if under_way:
             await asyncio.wait(under_way)
-        if self._lease is not None:
-            await self._lease.release()
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await lease.release()
 
     @commands.Cog.listener()
     async def on_connect(self) -> None:
@@ -191,14 +195,13 @@ class SessionCog(commands.Cog, name="Sessions"):
 
     def _hand_in(self, message: discord.Message) -> None:
         """Start a message's way into the hub, and note for its handlers that they answer it."""
-        event = to_event(message, bot_id=self._bot_id)
         if message.author.id == self._bot_id:
-            if event is not None and not self._outgoing.is_unrecorded(message):
-                self._in_background(self._record_own(message, event))
+            self._hand_in_own(message)
             return
+        event = to_event(message, bot_id=self._bot_id)
         if isinstance(message.channel, discord.DMChannel):
-            self._peers[message.channel.id] = message.author
-            _bound(self._peers)
+            self._direct[message.channel.id] = message
+            _bound(self._direct)
         arrival = asyncio.get_running_loop().create_task(self._arrive(message, event))
         self._arrivals[message.id] = arrival
         _bound(self._arrivals)
@@ -209,17 +212,50 @@ class SessionCog(commands.Cog, name="Sessions"):
         """Record what a person said, unless it is a command of ours; give the session for its handlers."""
         view = self._view(message, message.author)
         try:
-            if event is not None and not await self._is_own_command(message):
+            door = self._doors.setdefault(message.channel.id, asyncio.Lock())
+            async with door:  # one after another, however long the author's prefix takes: they stay in order
+                is_kept = event is not None and not await self._is_own_command(message)
+            if event is not None and is_kept:
                 view = (await self.hub.record(event)).session
         except Exception:
             logger.exception("a message could not be recorded; it is handled all the same")
         return view
 
     async def _is_own_command(self, message: discord.Message) -> bool:
-        if not any(name in message.content for name in self._names.values()):
+        if message.author.bot:
+            return False  # nor does discord.py carry out what a bot says
+        content = message.content.casefold()
+        if not any(name.casefold() in content for name in self._names.values()):
             return False  # most messages: asking for the prefix may cost the author a query
         context = await self.bot.get_context(message)
         return context.command is not None and context.command.cog is self
+
+    def _hand_in_own(self, message: discord.Message) -> asyncio.Task[None] | None:
+        """Start the way into the hub of what the bot said, once for both times that Discord tells of it."""
+        if message.id in self._own:
+            return self._own[message.id]
+        event = to_event(message, bot_id=self._bot_id)
+        if event is None or self._outgoing.is_unrecorded(message):
+            return None
+        recording = asyncio.get_running_loop().create_task(self._record_own(message, event))
+        self._own[message.id] = recording
+        _bound(self._own)
+        return recording
+
+    async def _sent(self, data: Any) -> None:
+        """Record what was sent from Discord's answer: the event of it may be late, or, at the end, never come."""
+        try:
+            channel_id = int(data["channel_id"])
+            heard = self._direct.get(channel_id)
+            channel: Any = self.bot.get_channel(channel_id) if heard is None else heard.channel
+            if channel is None or self._lease is None:
+                return  # only the event tells whether it was said in a guild, and after the end nothing is recorded
+            recording = self._hand_in_own(discord.Message(state=self.bot._connection, channel=channel, data=data))
+        except Exception:
+            logger.exception("a message of the bot's could not be recorded")
+            return
+        if recording is not None:
+            await asyncio.wait({recording})
 
     async def _record_own(self, message: discord.Message, event: MessageEvent) -> None:
         """Record what the bot said, as an answer to a person where that is known."""
@@ -238,7 +274,8 @@ class SessionCog(commands.Cog, name="Sessions"):
 
     async def _recipient(self, channel_id: int) -> Account | None:
         """Find whose direct chat it is: a direct message of the bot's own names nobody."""
-        user = self._peers.get(channel_id)
+        heard = self._direct.get(channel_id)
+        user = None if heard is None else heard.author
         if user is None:
             channel: Any = self.bot.get_channel(channel_id)
             if getattr(channel, "recipient", None) is None:
@@ -324,9 +361,10 @@ class SessionCog(commands.Cog, name="Sessions"):
 
     async def _answer(self, ctx: commands.Context[Any], command: Command, argument: str) -> None:
         view = await self.session(ctx)
-        reply = await answer(
-            self.hub, command, argument, chat=view.chat, account=view.account, spell=self._speller(ctx.prefix or "")
+        asked = Asked(
+            chat=view.chat, account=view.account, name=shown_name(ctx.author), spell=self._speller(ctx.prefix or "")
         )
+        reply = await answer(self.hub, command, argument, asked)
         await ctx.send(reply.text, nonce=self._outgoing.unrecorded_nonce())
 
     def _speller(self, prefix: str) -> Spell:
@@ -343,11 +381,6 @@ class SessionCog(commands.Cog, name="Sessions"):
         if self.bot.user is None:
             raise SessionError("the bot has not logged in yet")
         return self.bot.user.id
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _reset(_: str) -> bool:

@@ -1,7 +1,8 @@
 """What the bot sends: whom it answers, and that it leaves only when what it answers is stored.
 
-Discord tells a bot of its own messages, so they are recorded as they come back. A message in a guild names nobody whom it
-answers; that is noted here, by the nonce under which it is sent, from the handler that sends it.
+Discord tells a bot of its own messages twice, in no promised order: in the answer to sending one, and by an event, which is
+all that there is of those sent in other ways. A message in a guild names nobody whom it answers; that is noted here, by the
+nonce under which it is sent, from the handler that sends it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import json
 import secrets
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,8 @@ from session_plugin import Account
 
 REMEMBERED = 1000
 """Nonces kept until their messages come back, which takes moments."""
+PATIENCE_AT_THE_END = 2.0
+"""Seconds that a bot which is closing waits for what it is sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +42,12 @@ answering: ContextVar[Answering | None] = ContextVar("session_plugin_discord_ans
 class Outgoing:
     """One bot's sending."""
 
-    def __init__(self, bot: discord.Client) -> None:
-        """Watch nothing yet."""
+    def __init__(self, bot: discord.Client, *, sent: Callable[[Any], Awaitable[None]]) -> None:
+        """Watch nothing yet; `sent` is awaited with what Discord answers to each message, before its sender goes on."""
         self._http: Any = bot.http
         self._send: Any = None
+        self._sent = sent
+        self._under_way: set[asyncio.Future[None]] = set()
         self._answered: OrderedDict[str, Account | None] = OrderedDict()
         self._unrecorded: OrderedDict[str, None] = OrderedDict()
 
@@ -50,10 +56,12 @@ class Outgoing:
         self._send = self._http.send_message
         self._http.send_message = self._send_message
 
-    def unwatch(self) -> None:
-        """Put things back, unless somebody else stands there now."""
+    async def unwatch(self) -> None:
+        """Put things back, unless somebody else stands there now, and wait a while for what is being sent."""
         if self._http.__dict__.get("send_message") == self._send_message:
             del self._http.send_message
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=PATIENCE_AT_THE_END)
 
     def unrecorded_nonce(self) -> str:
         """Make a nonce for a message that is not to be recorded: an answer to one of our commands."""
@@ -76,7 +84,15 @@ class Outgoing:
             nonce = _nonce(params)
             if nonce is not None and current.channel_id == int(channel_id):
                 _remember(self._answered, nonce, current.account)
-        return await self._send(channel_id, params=params)
+        under_way = asyncio.get_running_loop().create_future()
+        self._under_way.add(under_way)
+        try:
+            data = await self._send(channel_id, params=params)
+            await self._sent(data)
+        finally:
+            self._under_way.discard(under_way)
+            under_way.set_result(None)
+        return data
 
 
 def _nonce(params: Any) -> str | None:

@@ -49,11 +49,15 @@ def to_account(user: discord.abc.User) -> Account | None:
 
 
 def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
-    """Give the chat of a channel or thread: always its own id; a thread's parent is another chat."""
-    if guild is None:
+    """Give the chat of a channel or thread: always its own id; a thread's parent is another chat.
+
+    That there is no guild makes nothing direct: a guild that is not cached is missing too.
+    """
+    if isinstance(channel, discord.DMChannel):
         return Chat(CHANNEL, str(channel.id), "direct", bot_id=str(bot_id))
     name = getattr(channel, "name", None)  # a channel that is not cached has none
-    return Chat(CHANNEL, str(channel.id), "group", bot_id=str(bot_id), title=f"{guild.name} #{name}" if name else "")
+    title = f"{guild.name} #{name}" if guild is not None and name else ""
+    return Chat(CHANNEL, str(channel.id), "group", bot_id=str(bot_id), title=title)
 
 
 def raw_chat(channel_id: int, guild_id: int | None, *, bot_id: int) -> Chat:
@@ -96,7 +100,7 @@ def _reply_to(message: discord.Message) -> str | None:
 
 
 def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
-    """Describe files, stickers and embeds; a file's link expires, so it is not kept."""
+    """Describe files, stickers, polls and embeds; a file's link expires, so it is not kept."""
     files = [
         Attachment(
             id=str(file.id),
@@ -105,19 +109,21 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
             content_type=file.content_type or "",
             size=file.size,
         )
-        for file in message.attachments
+        for file in (*message.attachments, *(file for one in message.message_snapshots for file in one.attachments))
     ]
     stickers = [Attachment(id=str(item.id), kind="sticker", filename=item.name) for item in message.stickers]
     embeds = [Attachment(id="", kind="embed", filename=embed.title or "") for embed in message.embeds]
+    polls = [] if message.poll is None else [Attachment(id="", kind="poll", filename=message.poll.question)]
     # Embeds of a message with text are previews of its links, which come and go.
-    return (*files, *stickers, *(embeds if not message.content else ()))
+    return (*files, *stickers, *polls, *(embeds if not message.content else ()))
 
 
 def _metadata(message: discord.Message) -> dict[str, Any]:
     """Keep what changes how the words are to be read, and where a thread hangs."""
     metadata: dict[str, Any] = {}
-    if message.guild is not None:
-        metadata["guild_id"] = str(message.guild.id)
+    guild_id = getattr(message.channel, "guild_id", None) if message.guild is None else message.guild.id
+    if guild_id is not None:
+        metadata["guild_id"] = str(guild_id)
     if isinstance(message.channel, discord.Thread):
         metadata["parent_id"] = str(message.channel.parent_id)
     if message.message_snapshots:  # not the sender's own words

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any
 
 from telegram import Message, Update
@@ -20,13 +21,22 @@ from telegram.ext import (
 )
 
 from session_plugin import Chat, Lease, Notice, SessionHub, SessionView
-from session_plugin.commands import Command, answer, check_names, notice_text
+from session_plugin.commands import Asked, Command, answer, check_names, notice_text
 from session_plugin_telegram.outgoing import Answering, SessionRecorder, answering, unrecorded
 from session_plugin_telegram.translate import CHANNEL, as_chat, to_account, to_chat, to_event
 
 FIRST_GROUP = -1000
 """The handler group that hands messages to the hub: before an author's, unless theirs is lower still."""
 COMMAND_GROUP = -999
+ELSEWHERE = (
+    "channel_post",
+    "edited_channel_post",
+    "business_message",
+    "edited_business_message",
+    "deleted_business_messages",
+    "guest_message",
+)
+"""Updates about places where nobody talks with the bot itself; what is said in the name of a business is not its chat."""
 
 logger = logging.getLogger("session_plugin.telegram")
 
@@ -78,6 +88,8 @@ class _Adapter:
         application.add_handler(TypeHandler(Update, self._first, block=True), group=FIRST_GROUP)
         for handler in self._handlers.values():
             application.add_handler(handler, group=COMMAND_GROUP)
+        if application._job_queue is not None:  # its public name warns where there is none
+            _answer_nobody(application._job_queue.scheduler)
 
     async def _open(self) -> None:
         if self._lease is None:
@@ -110,10 +122,13 @@ class _Adapter:
 
     def _view(self, update: Update) -> SessionView | None:
         """Give the session of whoever is being answered; None where nobody can own one."""
-        if update.effective_chat is None or update.channel_post or update.edited_channel_post:
+        if update.effective_chat is None or any(getattr(update, kind, None) for kind in ELSEWHERE):
             return None
-        message = update.effective_message
-        is_anonymous = isinstance(message, Message) and message.sender_chat is not None and update.callback_query is None
+        query = update.callback_query  # not `effective_message`: that one warns of a message too old to be shown
+        message = update.message or update.edited_message or (None if query is None else query.message)
+        if isinstance(message, Message) and message.business_connection_id is not None:
+            return None
+        is_anonymous = isinstance(message, Message) and message.sender_chat is not None and query is None
         account = None if is_anonymous else to_account(update.effective_user)
         if isinstance(message, Message):
             chat = to_chat(message, bot_id=self._bot_id)
@@ -141,16 +156,23 @@ class _Adapter:
             message = update.message
             view = context.session  # type: ignore[attr-defined]
             if message is not None and view is not None:
-                argument = (message.text or "").partition(" ")[2]
-                reply = await answer(self._hub, command, argument, chat=view.chat, account=view.account, spell=self._spell)
-                token = unrecorded.set(True)
                 try:
-                    await message.reply_text(reply.text)
-                finally:
-                    unrecorded.reset(token)
+                    await self._answer(message, command, " ".join(context.args or ()), view)
+                except Exception as error:  # for the author's error handlers, and not for their catch-all
+                    await context.application.process_error(update, error)
             raise ApplicationHandlerStop
 
         return run
+
+    async def _answer(self, message: Message, command: Command, argument: str, view: SessionView) -> None:
+        name = "" if message.from_user is None else message.from_user.full_name
+        asked = Asked(chat=view.chat, account=view.account, name=name, spell=self._spell)
+        reply = await answer(self._hub, command, argument, asked)
+        token = unrecorded.set(True)
+        try:
+            await message.reply_text(reply.text)
+        finally:
+            unrecorded.reset(token)
 
     def _spell(self, command: Command) -> str:
         return f"/{self._names.get(command) or command}"
@@ -161,3 +183,15 @@ class _Adapter:
             await self._bot.send_message(int(chat.chat_id), notice_text(notice, spell=self._spell))
         finally:
             unrecorded.reset(token)
+
+
+def _answer_nobody(scheduler: Any) -> None:
+    """Let jobs answer nobody: a timer goes off in the context of whichever handler last made the scheduler set it."""
+    wake = scheduler.wakeup
+
+    def wakeup() -> None:
+        context = copy_context()
+        context.run(answering.set, None)
+        context.run(wake)
+
+    scheduler.wakeup = wakeup

@@ -30,6 +30,9 @@ _FILES = (Animation, Audio, Document, Sticker, Video, VideoNote, Voice)
 def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     """Translate a message; None for one in which nobody says anything (a join, a pinned message, a new title).
 
+    None also for what is said in a business account's chats: the bot stands in for somebody there, and the chat has the
+    id of its other side's own chat with the bot.
+
     Args:
         message: As python-telegram-bot gives it, in an update or as the result of sending.
         bot_id: The bot's own user id, as text: its messages are the assistant's.
@@ -39,7 +42,7 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     """
     text = message.text or message.caption or ""
     attachments = _attachments(message)
-    if not text and not attachments:
+    if message.business_connection_id is not None or not (text or attachments):
         return None
     sender = message.from_user
     is_own = message.sender_chat is None and sender is not None and str(sender.id) == bot_id
@@ -65,8 +68,14 @@ def to_account(user: TelegramUser | None) -> Account | None:
 
 
 def to_chat(message: Message, *, bot_id: str) -> Chat:
-    """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it marks a reply."""
+    """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it marks a reply.
+
+    A channel's direct messages are one chat, with a topic for each person who writes to it.
+    """
     thread = message.message_thread_id if message.is_topic_message else None
+    direct_messages = getattr(message, "direct_messages_topic", None)  # python-telegram-bot knows it from 22.4 on
+    if direct_messages is not None:
+        thread = direct_messages.topic_id
     return as_chat(message.chat, bot_id=bot_id, thread_id=thread)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import LinkRefused
-from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, LinkPreview, SessionIdentity
+from session_plugin.model import STORE_CHANNEL, Account, Chat, IdentityEvent, LinkPreview, SessionIdentity
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment
-from session_plugin.records.people import find_account, identity_of, see_account, to_account
-from session_plugin.records.sessions import age_out
+from session_plugin.records.people import Person, find_account, identity_of, see_account, to_account
+from session_plugin.records.sessions import age_out, see_chat
 from session_plugin.rules.linking import CODE_SECONDS, oldest
 from session_plugin.rules.scopes import Scope
 
@@ -24,6 +24,9 @@ class CodeRequest:
     moment: Moment
     account: Account
     code_hash: bytes
+    chat: Chat | None = None
+    """The direct chat in which it asks, so that it can be reached there."""
+    display_name: str = ""
     user_id: str | None = None
     """Whose the account is if it is new and a plugin knows."""
 
@@ -35,7 +38,10 @@ def request(tx: Tx, asked: CodeRequest) -> Done[float]:
         LinkRefused: the account is SessionStore's own name for a user, where nobody can type or confirm anything.
     """
     _refuse_store_account(asked.account)
-    person, announcements = see_account(tx, asked.moment, asked.account, user_id=asked.user_id)
+    person, announcements = see_account(
+        tx, asked.moment, asked.account, display_name=asked.display_name, user_id=asked.user_id
+    )
+    _note_chat(tx, asked.moment, asked.chat, person)
     expires_at = asked.moment.now + CODE_SECONDS
     tx.run("drop_link_request", asker_no=person.account_no)
     tx.run("add_link_request", asker_no=person.account_no, code_hash=asked.code_hash, expires_at=expires_at)
@@ -49,6 +55,9 @@ class Redemption:
     moment: Moment
     account: Account
     code_hash: bytes | None
+    chat: Chat | None = None
+    """The direct chat in which it types, so that it can be reached there."""
+    display_name: str = ""
     user_id: str | None = None
     """Whose the account is if it is new and a plugin knows."""
 
@@ -61,14 +70,23 @@ def redeem(tx: Tx, typed: Redemption) -> Done[LinkPreview]:
             account is SessionStore's own name for a user.
     """
     _refuse_store_account(typed.account)
-    person, announcements = see_account(tx, typed.moment, typed.account, user_id=typed.user_id)
+    person, announcements = see_account(
+        tx, typed.moment, typed.account, display_name=typed.display_name, user_id=typed.user_id
+    )
     row = None if typed.code_hash is None else tx.first("link_request_by_code", code_hash=typed.code_hash)
     if row is None or row["expires_at"] < typed.moment.now or row["asker_user_id"] == person.user_id:
         raise LinkRefused
     expires_at = typed.moment.now + CODE_SECONDS
     tx.run("redeem_link_request", request_no=row["request_no"], redeemer_no=person.account_no, expires_at=expires_at)
+    _note_chat(tx, typed.moment, typed.chat, person)
     preview = tx.one("link_request_of", asker_no=row["asker_no"])
     return Done(_preview(preview), announcements)
+
+
+def _note_chat(tx: Tx, moment: Moment, chat: Chat | None, person: Person) -> None:
+    """Remember whose direct chat this is: a command is no message, and may be the first thing somebody says."""
+    if chat is not None and chat.kind == "direct":
+        tx.run("set_peer", chat_no=see_chat(tx, moment.bot, chat)["chat_no"], account_no=person.account_no)
 
 
 def _refuse_store_account(account: Account) -> None:

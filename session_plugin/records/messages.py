@@ -137,6 +137,26 @@ def message_values(recording: Recording, *, chat_no: int, segment_no: int, perso
     }
 
 
+def as_stored(event: MessageEvent, recorded: Recorded, *, is_withheld: bool) -> SessionMessage:
+    """Give a message that was just stored as reading it would."""
+    return SessionMessage(
+        role=event.role,
+        content=event.text,
+        channel=event.chat.channel,
+        timestamp=event.sent_at,
+        metadata=dict(event.metadata),
+        message_id=event.message_id,
+        chat=event.chat,
+        author_name=event.author_name,
+        person=recorded.person,
+        reply_to=event.reply_to,
+        attachments=event.attachments,
+        edited_at=event.edited_at,
+        is_withheld=is_withheld,
+        seq=recorded.seq,
+    )
+
+
 def _duplicate(tx: Tx, known: Row) -> Recorded:
     segments = tx.all("segments_of_session", session_no=known["session_no"])
     (segment,) = (row for row in segments if row["segment_no"] == known["segment_no"])

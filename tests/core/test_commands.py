@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from session_plugin import Notice, commands
+from session_plugin import Notice, SessionHub, commands
 
 
 def spell(name):
@@ -16,7 +16,8 @@ def spell(name):
 def say(hub, talk):
     async def answered(account, command, argument="", *, chat=None):
         where = talk.direct(account) if chat is None else chat
-        return (await commands.answer(hub, command, argument, chat=where, account=account, spell=spell)).text
+        asked = commands.Asked(chat=where, account=account, name="", spell=spell)
+        return (await commands.answer(hub, command, argument, asked)).text
 
     return answered
 
@@ -150,7 +151,8 @@ async def test_commands_and_answers_are_not_stored(say, hub, ann, texts):
 
 
 async def test_commands_are_spelt_as_the_author_spells_them(hub, ann, talk):
-    reply = await commands.answer(hub, "link", "", chat=talk.direct(ann), account=ann, spell=lambda name: f"!my-{name}")
+    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=lambda name: f"!my-{name}")
+    reply = await commands.answer(hub, "link", "", asked)
     assert "!my-link" in reply.text
     assert "/link" not in reply.text
 
@@ -191,3 +193,39 @@ def test_a_name_for_no_command_of_ours_is_refused():
 def test_every_notice_says_who(talk, kind):
     text = commands.notice_text(Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell)
     assert "Ann (discord ann-on-discord)" in text
+
+
+async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reached(hub, talk):
+    ann, ben = talk.account("ann"), talk.account("ben", channel="telegram")
+    told = []
+
+    async def deliver(chat, notice):
+        told.append((chat, notice.account_name))
+
+    lease = hub.attach("discord", "", deliver)
+
+    def asked(account, name):
+        return commands.Asked(chat=talk.direct(account), account=account, name=name, spell="/{}".format)
+
+    code = (await commands.answer(hub, "link", "", asked(ann, "Ann"))).text.split("Your code is ")[1][:9]
+    preview = (await commands.answer(hub, "link", code, asked(ben, "Ben"))).text
+    await hub.settle()
+    assert "from Ann (discord" in preview
+    assert told == [(talk.direct(ann), "Ben")]
+    await lease.release()
+
+
+def test_two_commands_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two commands have one name"):
+        commands.check_names({"link": "connect", "unlink": "connect"})
+
+
+async def test_a_command_while_the_database_cannot_be_written_says_that_nothing_was_done(talk, database, hold):
+    ann = talk.account("ann")
+    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="Ann", spell="/{}".format)
+    async with SessionHub(database, store_patience=0.2, load_entry_points=False) as hub:
+        await hub.record(talk.said(ann, "stored"))
+        with hold(database):
+            await hub.record(talk.said(ann, "waits"))
+            reply = await commands.answer(hub, "new", "", asked)
+    assert "nothing was done" in reply.text

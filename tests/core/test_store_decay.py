@@ -108,7 +108,7 @@ def test_a_removed_session_leaves_no_messages_and_no_summaries(store: SessionSto
     clock.advance(hours=25)
     store.decay()
     for table in ("messages", "summaries", "summary_parts", "segments", "sessions"):
-        assert rows(database, f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - names from the line above
+        assert rows(database, f"SELECT COUNT(*) FROM {table}") == [(0,)]
     assert rows(database, "PRAGMA foreign_key_check") == []
 
 

@@ -1,0 +1,49 @@
+"""This package through its public API: `SessionHub` with default settings, identity and dedupe on."""
+
+import time
+
+from contenders.names import chat_id, message_ids, person_id
+from session_plugin import Account, Chat, MessageEvent, SessionHub
+
+
+class SessionPlugin:
+    """Every message goes through `hub.record` under an id of its own, every reading through the session's `history`."""
+
+    settings = "SessionHub(path), nothing set: WAL, synchronous=FULL, people and duplicates told apart, summaries on"
+
+    async def open(self, where: str, users: int) -> None:
+        """Make a hub; the database opens with the first message."""
+        self._hub = SessionHub(where)
+        self._ids = message_ids()
+
+    async def record(self, user: int, text: str, role: str = "user") -> None:
+        """Hand in a message of a person's, or the bot's answer to them.
+
+        Raises:
+            RuntimeError: it was not on disk when `record` returned, or was taken for one known before.
+        """
+        account = Account("discord", person_id(user))
+        is_answer = role == "assistant"
+        recorded = await self._hub.record(
+            MessageEvent(
+                chat=Chat("discord", chat_id(user)),
+                message_id=str(next(self._ids)),
+                role="assistant" if is_answer else "user",
+                text=text,
+                sent_at=time.time(),
+                author=None if is_answer else account,
+                author_name="" if is_answer else f"person {user}",
+                answers=account if is_answer else None,
+            )
+        )
+        if not (recorded.is_stored and recorded.is_new):
+            raise RuntimeError("record returned before the message was on disk, or took it for another")
+
+    async def last(self, user: int, n: int) -> list[str]:
+        """Read as a handler does."""
+        view = self._hub.session_of(Chat("discord", chat_id(user)), Account("discord", person_id(user)))
+        return [message.content for message in await view.history(limit=n)]
+
+    async def close(self) -> None:
+        """Close the hub: what waits is stored first."""
+        await self._hub.close()

@@ -1,0 +1,181 @@
+"""What a measured process does with its contender: write, read, take turns, wait. Knows no targets and no other process."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contenders import Contender, text_of
+from contenders.raw import RawSqlite
+
+_BEAT = 0.002
+
+Figures = dict[str, float]
+"""What a load tells: names to figures, times in seconds."""
+
+
+@dataclass(kw_only=True)
+class _Tally:
+    """What the tasks of one load have done so far."""
+
+    ends_at: float
+    left: float
+    numbers: int = 0
+    waits: list[float] = field(default_factory=list)
+    failed: int = 0
+    last_end: float = 0.0
+
+    def takes_one(self) -> bool:
+        """Say whether there is something left to do, and count it as begun."""
+        if self.left < 1 or time.perf_counter() >= self.ends_at:
+            return False
+        self.left -= 1
+        self.numbers += 1
+        return True
+
+
+async def write(
+    contender: Contender, *, tasks: int, seconds: float = 1e9, count: float = float("inf"), first: int = 0, users: int = 100
+) -> Figures:
+    """Record from so many tasks at once, for a time or until so many are recorded.
+
+    Each task writes for people of its own among `users`, beginning with number `first`. A call that raises is counted as
+    failed and not as a message, unless a count is to be reached: that must be complete, and it raises.
+    """
+
+    async def record_one(user: int, number: int) -> None:
+        await contender.record(user, text_of(number))
+
+    return await _drive(record_one, tasks=tasks, seconds=seconds, count=count, first=first, users=users)
+
+
+async def take_turns(contender: Contender, *, tasks: int, seconds: float, users: int = 100) -> Figures:
+    """Do whole turns: keep what a person says, read the last 20 messages, keep the answer."""
+
+    async def turn(user: int, number: int) -> None:
+        await contender.record(user, text_of(number))
+        await contender.last(user, 20)
+        await contender.record(user, text_of(number), "assistant")
+
+    return await _drive(turn, tasks=tasks, seconds=seconds, count=float("inf"), first=0, users=users)
+
+
+async def write_batches(
+    contender: Contender, *, seconds: float = 1e9, count: float = float("inf"), first: int = 0, users: int = 100
+) -> Figures:
+    """Write to the raw limit in transactions of 100, for a time or until so many are written."""
+    assert isinstance(contender, RawSqlite)
+    begun, done = time.perf_counter(), 0
+    while time.perf_counter() < begun + seconds and done < count:
+        contender.record_batch([(first + (done + n) % users, text_of(done + n)) for n in range(100)])
+        done += 100
+    return {"messages": done, "seconds": time.perf_counter() - begun}
+
+
+async def fill(
+    contender: Contender, *, count: int, users: int = 100, first: int = 0, seconds: float = 1e9, at_once: int = 1_000
+) -> Figures:
+    """Record many at once until so many are there, or the time is up."""
+    begun, done = time.perf_counter(), 0
+    while done < count and time.perf_counter() < begun + seconds:
+        size = min(at_once, count - done)
+        await asyncio.gather(*(contender.record(first + (done + n) % users, text_of(done + n)) for n in range(size)))
+        done += size
+    return {"messages": done, "seconds": time.perf_counter() - begun}
+
+
+async def read(contender: Contender, *, user: int, times: int, n: int = 20) -> Figures:
+    """Read somebody's newest messages again and again, one reading after another."""
+    waits = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        messages = await contender.last(user, n)
+        waits.append(time.perf_counter() - begun)
+        assert len(messages) == n, f"{len(messages)} messages instead of {n}"
+    return {"p50": statistics.median(waits), "p99": _at(waits, 0.99)}
+
+
+async def idle(contender: Contender, *, seconds: float) -> Figures:
+    """Do nothing, and tell how late the loop is at it."""
+    beats = _Heart()
+    await asyncio.sleep(seconds)
+    return await beats.stop()
+
+
+async def memory(contender: Contender) -> Figures:
+    """Give this process's resident memory, now and at its highest, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()  # noqa: ASYNC240 - nothing else runs, and it is no disk
+    sizes = {name: line.split()[1] for line in lines for name in [line.partition(":")[0]] if name.startswith("Vm")}
+    return {"resident": int(sizes["VmRSS"]) * 1024, "highest": int(sizes["VmHWM"]) * 1024}
+
+
+LOADS: dict[str, Callable[..., Awaitable[Figures]]] = {
+    load.__name__: load for load in (write, take_turns, write_batches, fill, read, idle, memory)
+}
+
+
+async def _drive(
+    do: Callable[[int, int], Awaitable[None]], *, tasks: int, seconds: float, count: float, first: int, users: int
+) -> Figures:
+    begun = time.perf_counter()
+    tally = _Tally(ends_at=begun + seconds, left=count)
+
+    async def work(task: int) -> None:
+        own = range(first + task, first + users, tasks)
+        turn = 0
+        while tally.takes_one():
+            user = own[turn % len(own)]
+            turn += 1
+            called = time.perf_counter()
+            try:
+                await do(user, tally.numbers)
+            except Exception as error:
+                # A failed call is a figure where time is what ends the load; where a count does, the file must hold it all.
+                if count != float("inf"):
+                    raise
+                tally.failed += 1
+                if tally.failed == 1:
+                    print(f"{type(error).__name__}: {error}"[:200])
+                continue
+            tally.last_end = time.perf_counter()
+            tally.waits.append(tally.last_end - called)
+
+    heart = _Heart()
+    await asyncio.gather(*map(work, range(tasks)))
+    stalls = await heart.stop()
+    done = len(tally.waits)
+    return {
+        "messages": done,
+        "seconds": max(tally.last_end - begun, 1e-9),
+        "failed": tally.failed,
+        "p50": _at(tally.waits, 0.5),
+        "p99": _at(tally.waits, 0.99),
+        **stalls,
+    }
+
+
+class _Heart:
+    """A task that wants to run every two milliseconds, and notes how much later it does."""
+
+    def __init__(self) -> None:
+        """Begin to beat."""
+        self._late: list[float] = []
+        self._task = asyncio.create_task(self._beat())
+
+    async def stop(self) -> Figures:
+        """Stop, and tell how late the beats were."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        return {"stall_p50": _at(self._late, 0.5), "stall_p99": _at(self._late, 0.99)}
+
+    async def _beat(self) -> None:
+        while True:
+            slept = time.perf_counter()
+            await asyncio.sleep(_BEAT)
+            self._late.append(time.perf_counter() - slept - _BEAT)
+
+
+def _at(values: list[float], part: float) -> float:
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)] if values else 0.0

@@ -1,0 +1,29 @@
+"""What is measured, by name: each a function of a `Bench` that gives rows.
+
+writing     messages/s, waits and stalls, with 1 and 100 tasks        turns     record, last 20, record
+fsyncs      strace counts them                                        size      bytes per message
+memory      resident, at the end of the same loop                     reading   the last 20 of 100, 1,000 and 10,000
+growth      appending at 10,000 and 1,000,000                         processes four on one file
+postgres    against an asyncpg pool
+"""
+
+from collections.abc import Callable
+
+from rows import Row
+
+from measurements import disk, growth, memory, postgres, processes, reading, writing
+from measurements.bench import Bench
+
+MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
+    "writing": writing.measure,
+    "turns": writing.measure_turns,
+    "fsyncs": disk.measure_fsyncs,
+    "size": disk.measure_size,
+    "memory": memory.measure,
+    "reading": reading.measure,
+    "growth": growth.measure,
+    "processes": processes.measure,
+    "postgres": postgres.measure,
+}
+
+__all__ = ["MEASUREMENTS", "Bench"]

@@ -1,0 +1,62 @@
+"""Appending to a file that holds 10,000 messages, and to one that holds 1,000,000, all of them recorded through the hub."""
+
+import os
+import shutil
+from pathlib import Path
+
+from contenders import OURS
+from rows import Row, Target, compare
+
+from measurements.bench import Bench
+
+_SMALL = 10_000
+_LARGE = 1_000_000
+_LARGE_QUICK = 100_000
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Fill both, then append to the one and to a fresh copy of the other in turn."""
+    small, _ = _filled(bench, _SMALL, seconds=60)
+    wanted, patience = (_LARGE_QUICK, 18) if bench.is_quick else (_LARGE, 130)
+    large, reached = _filled(bench, wanted, seconds=patience)
+    rates: dict[str, list[float]] = {"small": [], "large": []}
+    for _ in range(bench.rounds):
+        rates["small"].append(_append(bench, _copy(small, bench.fresh())))
+        rates["large"].append(_append(bench, large))
+    note = "" if reached == wanted else f"{wanted:,} would have taken too long to record; this is at {reached:,}"
+    if bench.is_quick:
+        note += ("; " if note else "") + "the full run goes to 1,000,000"
+    return [
+        compare(
+            f"time of an append at {reached:,} messages against {_SMALL:,}",
+            rates["large"],
+            rates["small"],
+            name=f"at {_SMALL:,}",
+            unit="us",
+            target=Target("at most", 1.6) if reached == _LARGE else None,
+            note=note,
+        )
+    ]
+
+
+def _filled(bench: Bench, count: int, *, seconds: float) -> tuple[Path, int]:
+    bench.say(f"recording {count:,} messages")
+    path = bench.fresh()
+    with bench.process(OURS).opened(path) as process:
+        return path, int(process.do("fill", count=count - 100, seconds=seconds)["messages"]) + 100
+
+
+def _append(bench: Bench, path: Path) -> float:
+    with bench.process(OURS).opened(path) as process:
+        figures = process.do("write", tasks=100, count=2_000 if bench.is_quick else 5_000)
+    return figures["seconds"] / figures["messages"]
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a closed database, and let the disk have it before anything is timed."""
+    for file in source.parent.iterdir():
+        copy = target.parent / file.name
+        shutil.copyfile(file, copy)
+        with copy.open("rb+") as written:
+            os.fsync(written.fileno())
+    return target

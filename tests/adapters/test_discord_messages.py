@@ -1,0 +1,253 @@
+"""What comes in on Discord: in order, once, with edits and deletions, and nothing that nobody said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import discord
+import pytest
+
+from session_plugin import SessionHub, hookimpl
+
+
+async def echo(turn: Any) -> None:
+    await turn.say(f"you said {turn.text}")
+
+
+async def contents(driver: Any, hub: SessionHub, chat: Any) -> list[str]:
+    return [one.content for one in await driver.view(hub, chat).history(limit=None)]
+
+
+async def until_it_says(driver: Any, hub: SessionHub, chat: Any, expected: list[str]) -> None:
+    try:
+        async with asyncio.timeout(5):
+            while await contents(driver, hub, chat) != expected:
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        assert await contents(driver, hub, chat) == expected
+
+
+async def test_a_hundred_messages_in_a_burst_are_in_order_and_each_handler_finds_its_own(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    found: list[tuple[str, str]] = []
+
+    async def answer(turn: Any) -> None:
+        history = await turn.session.history(limit=None)
+        own = [one.content for one in history if one.message_id == str(turn.message.id)]
+        found.append((turn.text, *own))
+
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    async with on_discord.running(hub, answer):
+        await asyncio.gather(*(on_discord.simulator.say(ann, room, str(number)) for number in range(100)))
+        history = await on_discord.history(hub, room, count=100)
+        assert [one.content for one in history] == [str(number) for number in range(100)]
+        async with asyncio.timeout(5):
+            while len(found) < 100:
+                await asyncio.sleep(0.01)
+    assert sorted(found) == sorted((str(number), str(number)) for number in range(100))
+
+
+async def test_an_authors_slow_prefix_leaves_messages_in_order(on_discord: Any, hub: SessionHub) -> None:
+    async def prefix(bot: Any, message: Any) -> str:
+        await asyncio.sleep(0.1)
+        return "!"
+
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    texts = ["what's new?", "one", "a link", "two"]
+    async with on_discord.running(hub, prefix=prefix):
+        for text in texts:
+            await on_discord.simulator.say(ann, dm, text)
+        await until_it_says(on_discord, hub, dm, texts)
+
+
+@pytest.mark.parametrize("text", ["!LINK abcd-efgh", "!Link"])
+async def test_commands_of_a_bot_that_minds_no_case_are_not_stored_either(
+    on_discord: Any, hub: SessionHub, text: str
+) -> None:
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, case_insensitive=True):
+        await on_discord.ask(ann, dm, text)
+        await on_discord.simulator.say(ann, dm, "last")
+        await until_it_says(on_discord, hub, dm, ["last"])
+
+
+async def test_a_command_that_another_bot_says_is_only_words(on_discord: Any, hub: SessionHub) -> None:
+    room = on_discord.simulator.group("Friends", on_discord.simulator.user("Ann"))
+    async with on_discord.running(hub):
+        await on_discord.simulator.say_as_bot("Robot", room, "!new")
+        await on_discord.simulator.say_as_webhook("News", room, "!link")
+        await until_it_says(on_discord, hub, room, ["!new", "!link"])
+
+
+async def test_a_links_preview_is_no_edit(on_discord: Any, hub: SessionHub) -> None:
+    class Edits:
+        told = 0
+
+        @hookimpl
+        def session_on_edit(self) -> None:
+            self.told += 1
+
+    edits = Edits()
+    hub.register(edits)
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, echo):
+        said = await on_discord.simulator.say(ann, dm, "see https://example.com/")
+        answer = await on_discord.simulator.answer(dm, after=said)
+        await on_discord.simulator.unfurl(said)
+        await on_discord.simulator.unfurl(answer)
+        await on_discord.ask(ann, dm, "next")
+        history = await on_discord.history(hub, dm, count=4)
+        await hub.settle()
+    assert edits.told == 0
+    assert all(one.edited_at is None and not one.attachments for one in history)
+
+
+async def test_the_preview_of_an_unstored_answer_stores_nothing(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, echo, commands={}):
+        said = await on_discord.simulator.say(ann, dm, "hello")
+        await on_discord.simulator.answer(dm, after=said)
+        asked = await on_discord.simulator.say(ann, dm, "!whoami")
+        await on_discord.told(dm, "You are Ann")
+        await on_discord.simulator.unfurl(on_discord.simulator.messages(dm)[-1])
+        await on_discord.simulator.unfurl(asked)
+        await on_discord.simulator.repeat(asked)
+        kept = await on_discord.history(hub, dm, count=3)
+    assert not any("You are Ann" in one.content or one.content == "!whoami" for one in kept)
+
+
+async def test_deleted_messages_are_gone(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    for place in (on_discord.simulator.direct_chat(ann), on_discord.simulator.group("Friends", ann)):
+        async with on_discord.running(hub):
+            said = [await on_discord.simulator.say(ann, place, text) for text in ("one", "two", "three")]
+            await on_discord.history(hub, place, count=3)
+            await on_discord.simulator.delete(said[1])
+            await until_it_says(on_discord, hub, place, ["one", "three"])
+
+
+async def test_a_bulk_deletion_takes_all_of_them(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    async with on_discord.running(hub):
+        said = [await on_discord.simulator.say(ann, room, str(number)) for number in range(5)]
+        await on_discord.history(hub, room, count=5)
+        await on_discord.simulator.delete_bulk(*said[1:4])
+        await until_it_says(on_discord, hub, room, ["0", "4"])
+
+
+async def test_a_deletion_right_behind_its_message_wins(on_discord: Any, hub: SessionHub) -> None:
+    class Slow:
+        @hookimpl
+        async def session_filter_message(self, event: Any) -> Any:
+            await asyncio.sleep(0.1)
+            return event
+
+    hub.register(Slow())
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub):
+        said = await on_discord.simulator.say(ann, dm, "oops")
+        await on_discord.simulator.delete(said)
+        await on_discord.simulator.say(ann, dm, "last")
+        await until_it_says(on_discord, hub, dm, ["last"])
+        await on_discord.simulator.repeat(said)
+        await on_discord.simulator.say(ann, dm, "really")
+        await until_it_says(on_discord, hub, dm, ["last", "really"])
+
+
+async def test_a_message_that_the_bot_edits_or_deletes_follows(on_discord: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        first, second = await turn.say("thinking"), await turn.say("never mind")
+        await first.edit(content="thought")
+        await second.delete()
+
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.simulator.say(ann, room, "hello")
+        await until_it_says(on_discord, hub, room, ["hello", "thought"])
+        history = await on_discord.history(hub, room, count=2)
+    assert history[1].person == on_discord.account(ann)
+
+
+async def test_guild_text_that_the_bot_may_not_see_is_not_stored_as_empty_and_said_once(
+    on_discord: Any, hub: SessionHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = on_discord.simulator.user("Ann")
+    room, dm = on_discord.simulator.group("Friends", ann), on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, echo, content=False):
+        await on_discord.simulator.say(ann, room, "not for you")
+        await on_discord.told(room, "you said")
+        await on_discord.ask(ann, room, f"<@{on_discord.bot_id}> for you")
+        await on_discord.ask(ann, dm, "in private")
+        history = await on_discord.history(hub, room, count=3)
+        await on_discord.history(hub, dm, count=2)
+    assert [one.content for one in history if one.role == "user"] == [f"<@{on_discord.bot_id}> for you"]
+    warnings = [one for one in caplog.records if one.levelno == logging.WARNING and one.name == "session_plugin.discord"]
+    assert len(warnings) == 1
+    assert "message_content" in warnings[0].getMessage()
+
+
+async def test_a_resumed_connection_that_replays_stores_once(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, echo):
+        first = await on_discord.simulator.say(ann, dm, "one")
+        await on_discord.simulator.answer(dm, after=first)
+        on_discord.simulator.cut()
+        second = await on_discord.simulator.say(ann, dm, "two")
+        await on_discord.simulator.connected()
+        await on_discord.simulator.answer(dm, after=second)
+        await on_discord.simulator.repeat(second)
+        await on_discord.simulator.repeat(on_discord.simulator.messages(dm)[1])
+        await on_discord.told(dm, "you said two")
+        await on_discord.ask(ann, dm, "three")
+        kept = await contents(on_discord, hub, dm)
+    assert [text for text in kept if not text.startswith("you")] == ["one", "two", "three"]
+    assert kept.count("you said one") == 1
+
+
+async def test_a_system_message_is_nobodys_words(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    async with on_discord.running(hub):
+        await on_discord.simulator.system_message(room)
+        await on_discord.simulator.say(ann, room, "hello")
+        await until_it_says(on_discord, hub, room, ["hello"])
+
+
+async def test_a_guild_that_is_not_cached_is_no_direct_chat(on_discord: Any, hub: SessionHub) -> None:
+    """Without the guilds intent discord.py knows no guild; what is said there must not become somebody's own."""
+    ann, bob = on_discord.simulator.user("Ann"), on_discord.simulator.user("Bob")
+    room, dm = on_discord.simulator.group("Friends", ann, bob), on_discord.simulator.direct_chat(ann)
+    bot = on_discord.make(echo)
+    bot._connection._intents = discord.Intents(guild_messages=True, dm_messages=True, message_content=True)
+    on_discord.install(hub, into=bot)
+    async with on_discord.started(bot):
+        await on_discord.ask(ann, room, "before all")
+        await on_discord.ask(bob, room, "me too")
+        await on_discord.ask(ann, dm, "between us")
+        history = await on_discord.history(hub, room, count=4)
+        private = await on_discord.history(hub, dm, count=2)
+    assert {one.content for one in history} == {"before all", "you said before all", "me too", "you said me too"}
+    assert [one.content for one in private] == ["between us", "you said between us"]
+
+
+async def test_a_thread_is_a_chat_of_its_own_and_names_its_parent(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    async with on_discord.running(hub, echo):
+        thread = on_discord.simulator.thread(room, "plans")
+        await on_discord.ask(ann, thread, "hello")
+        history = await on_discord.history(hub, thread, count=2)
+    assert history[0].metadata == {"guild_id": str(room.guild.id), "parent_id": str(room.id)}
+    assert history[0].chat.title == "Friends #plans"

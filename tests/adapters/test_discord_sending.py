@@ -1,0 +1,241 @@
+"""What a Discord bot sends: after what it answers is stored, attributed, and recorded although its event may not come."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from discord.ext import commands
+
+import session_plugin_discord
+from session_plugin import SessionHub, hookimpl
+from session_plugin_discord.simulator import DiscordSimulator
+
+
+class Slow:
+    """A filter that takes its time with what people say."""
+
+    @hookimpl
+    async def session_filter_message(self, event: Any) -> Any:
+        if event.role == "user":
+            await asyncio.sleep(0.3)
+        return event
+
+
+def stored(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
+
+
+async def test_an_answer_leaves_only_when_what_it_answers_is_stored(on_discord: Any, hub: SessionHub, path: Path) -> None:
+    hub.register(Slow())
+    bot = on_discord.make()
+
+    async def on_message(message: discord.Message) -> None:
+        if message.author != bot.user:
+            await message.channel.send("at once")
+
+    bot.on_message = on_message
+    on_discord.install(hub, into=bot)
+    ann = on_discord.simulator.user("Ann")
+    for place in (on_discord.simulator.direct_chat(ann), on_discord.simulator.group("Friends", ann)):
+        async with on_discord.started(bot):
+            said = await on_discord.simulator.say(ann, place, f"hello in {place.kind}")
+            await on_discord.simulator.answer(place, after=said)
+            assert f"hello in {place.kind}" in stored(path)
+        bot = on_discord.make()
+        bot.on_message = on_message
+        on_discord.install(hub, into=bot)
+
+
+async def test_a_command_that_answers_at_once_finds_its_own_message(on_discord: Any, hub: SessionHub) -> None:
+    hub.register(Slow())
+    bot = on_discord.make()
+
+    @bot.command()
+    async def recap(ctx: commands.Context[Any]) -> None:
+        await ctx.send((await ctx.session.history())[-1].content)
+
+    on_discord.install(hub, into=bot)
+    ann = on_discord.simulator.user("Ann")
+    async with on_discord.started(bot):
+        assert await on_discord.ask(ann, on_discord.simulator.direct_chat(ann), "!recap") == "!recap"
+        await on_discord.history(hub, on_discord.simulator.direct_chat(ann), count=2)
+
+
+async def test_twenty_people_at_once_get_each_their_own_answer(on_discord: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        number = int(turn.text)
+        await asyncio.sleep((number * 7 % 20) / 100)
+        assert turn.session.event.text == turn.text
+        await turn.say(f"answer {number}")
+
+    people = [on_discord.simulator.user(f"Person {number}") for number in range(20)]
+    room = on_discord.simulator.group("Friends", *people)
+    async with on_discord.running(hub, answer):
+        for number, user in enumerate(people):
+            await on_discord.simulator.say(user, room, str(number))
+        history = await on_discord.history(hub, room, count=40)
+    assert [one.content for one in history if one.role == "user"] == [str(number) for number in range(20)]
+    answers = {one.content: one.person for one in history if one.role == "assistant"}
+    assert answers == {f"answer {number}": on_discord.account(user) for number, user in enumerate(people)}
+
+
+async def test_an_answer_with_a_file_is_attributed_too(on_discord: Any, hub: SessionHub, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes(b"12345")
+
+    async def answer(turn: Any) -> None:
+        await turn.message.channel.send("here", file=discord.File(notes))
+
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.simulator.say(ann, room, "notes?")
+        history = await on_discord.history(hub, room, count=2)
+    assert (history[1].person, history[1].attachments[0].filename) == (on_discord.account(ann), "notes.txt")
+
+
+@pytest.mark.parametrize("echo_first", [True, False])
+async def test_own_words_are_in_the_history_when_sending_returns(
+    point_discord: Any, on_discord: Any, hub: SessionHub, echo_first: bool
+) -> None:
+    async with DiscordSimulator(echo_first=echo_first) as simulator:
+        point_discord(simulator)
+        on_discord.simulator = simulator
+
+        async def answer(turn: Any) -> None:
+            for number in range(10):
+                await turn.say(f"words {number}")
+                assert (await turn.session.history())[-1].content == f"words {number}"
+            await turn.say("done")
+
+        ann = simulator.user("Ann")
+        for place in (simulator.direct_chat(ann), simulator.group("Friends", ann)):
+            async with on_discord.running(hub, answer):
+                await simulator.say(ann, place, "hello")
+                history = await on_discord.history(hub, place, count=12)
+            assert len(history) == 12
+
+
+async def test_own_words_pass_the_filters_once_although_discord_tells_of_them_twice(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.seen: list[str] = []
+
+        @hookimpl
+        def session_filter_message(self, event: Any) -> Any:
+            self.seen.append(event.text)
+            return event
+
+    async def answer(turn: Any) -> None:
+        await turn.say(f"you said {turn.text}")
+
+    counting = Counting()
+    hub.register(counting)
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, answer):
+        for text in ("one", "two"):
+            await on_discord.ask(ann, dm, text)
+        await on_discord.history(hub, dm, count=4)
+    assert sorted(counting.seen) == ["one", "two", "you said one", "you said two"]
+
+
+async def test_words_whose_event_never_comes_are_in_the_history(on_discord: Any, hub: SessionHub) -> None:
+    """Events of the bot's own messages need intents; without them there is the answer to sending only."""
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    bot = on_discord.make()
+    on_discord.install(hub, into=bot)
+    async with on_discord.started(bot):
+        user = await bot.fetch_user(ann.id)
+        await user.create_dm()
+        on_discord.simulator.cut()
+        await user.send("are you there?")
+        assert [one.content for one in await on_discord.history(hub, dm, count=1)] == ["are you there?"]
+
+
+async def test_a_failed_send_raises_as_ever_and_is_not_recorded(on_discord: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        on_discord.simulator.fail_next("POST", "/messages", status=403)
+        with pytest.raises(discord.Forbidden):
+            await turn.say("lost")
+        await turn.say("sent")
+
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, answer):
+        assert await on_discord.ask(ann, dm, "hello") == "sent"
+        history = await on_discord.history(hub, dm, count=2)
+    assert [one.content for one in history] == ["hello", "sent"]
+
+
+async def test_a_send_whose_answer_was_lost_and_repeated_is_recorded_once(on_discord: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        on_discord.simulator.fail_next("POST", "/messages", status=502, after_effect=True)
+        await turn.say("at last")
+
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.ask(ann, dm, "hello")
+        while len([one for one in on_discord.simulator.calls if one.path.endswith("/messages")]) < 2:
+            await asyncio.sleep(0.02)
+        history = await on_discord.history(hub, dm, count=2)
+    assert [one.content for one in history] == ["hello", "at last"]
+
+
+async def test_an_own_direct_message_after_a_restart_belongs_to_the_person(on_discord: Any, path: Path) -> None:
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    hub = SessionHub(path, load_entry_points=False)
+    async with on_discord.running(hub):
+        await on_discord.simulator.say(ann, dm, "hello")
+        await on_discord.history(hub, dm, count=1)
+    hub = SessionHub(path, load_entry_points=False)
+    async with on_discord.running(hub) as bot:
+        await bot.get_partial_messageable(dm.id).send("good morning")
+        history = await on_discord.history(hub, dm, count=2)
+    assert (history[1].content, history[1].person) == ("good morning", on_discord.account(ann))
+
+
+async def test_the_first_word_of_the_bot_to_a_stranger_belongs_to_that_person(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.simulator.user("Ann")
+    dm = on_discord.simulator.direct_chat(ann)
+    async with on_discord.running(hub) as bot:
+        await (await bot.fetch_user(ann.id)).send("welcome")
+        (welcome,) = await on_discord.history(hub, dm, count=1)
+    assert welcome.person == on_discord.account(ann)
+
+
+async def test_the_handler_of_one_event_does_not_answer_the_author_of_an_earlier_message(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    ann = on_discord.simulator.user("Ann")
+    room = on_discord.simulator.group("Friends", ann)
+    bot = on_discord.make()
+
+    @bot.event
+    async def on_raw_message_delete(payload: Any) -> None:
+        await bot.get_channel(payload.channel_id).send("somebody deleted something")
+
+    session_plugin_discord.install(bot, hub)
+    async with on_discord.started(bot):
+        said = await on_discord.simulator.say(ann, room, "one")
+        await on_discord.simulator.say(ann, room, "two")
+        await on_discord.simulator.delete(said)
+        await on_discord.told(room, "deleted")
+        while len(history := await on_discord.history(hub, room, count=2)) != 2:
+            await asyncio.sleep(0.01)
+    assert [(one.content, one.person) for one in history] == [
+        ("two", on_discord.account(ann)),
+        ("somebody deleted something", None),
+    ]

@@ -1,0 +1,305 @@
+"""What a Telegram bot sends, by whatever way: recorded once, as it was said, whatever limits the rate."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputMediaDocument, InputMediaPhoto
+from telegram.constants import ParseMode
+from telegram.error import BadRequest, Forbidden, NetworkError
+from telegram.ext import AIORateLimiter, CallbackQueryHandler
+
+from session_plugin import SessionHub
+
+
+@pytest.fixture(autouse=True)
+def timedelta(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What python-telegram-bot asks its users to set, or it warns of each RetryAfter."""
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+
+
+class Noting(AIORateLimiter):
+    """An author's limiter that notes what it was called with."""
+
+    def __init__(self) -> None:
+        super().__init__(max_retries=2)
+        self.endpoints: list[tuple[str, Any]] = []
+        self.events: list[str] = []
+
+    async def initialize(self) -> None:
+        self.events.append("initialize")
+        await super().initialize()
+
+    async def shutdown(self) -> None:
+        self.events.append("shutdown")
+        await super().shutdown()
+
+    async def process_request(self, callback, args, kwargs, endpoint, data, rate_limit_args):  # type: ignore[no-untyped-def]
+        self.endpoints.append((endpoint, rate_limit_args))
+        return await super().process_request(callback, args, kwargs, endpoint, data, rate_limit_args)
+
+
+async def test_the_authors_rate_limiter_is_still_called(on_telegram: Any, hub: SessionHub) -> None:
+    limiter = Noting()
+
+    async def answer(turn: Any) -> None:
+        await turn.message.get_bot().send_message(turn.message.chat_id, "limited", rate_limit_args=7)
+
+    ann = on_telegram.simulator.user("Ann")
+    async with on_telegram.running(hub, answer, builder=on_telegram.builder().rate_limiter(limiter)):
+        await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello")
+        await on_telegram.history(hub, on_telegram.simulator.direct_chat(ann), count=2)
+    assert ("sendMessage", 7) in limiter.endpoints
+    assert "getUpdates" not in dict(limiter.endpoints)
+    assert (limiter.events[0], limiter.events[-1]) == ("initialize", "shutdown")
+
+
+async def test_without_a_rate_limiter_its_arguments_still_raise(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        with pytest.raises(ValueError, match="rate_limit_args"):
+            await turn.message.get_bot().send_message(turn.message.chat_id, "not sent", rate_limit_args=1)
+        await turn.say("it raised")
+
+    ann = on_telegram.simulator.user("Ann")
+    async with on_telegram.running(hub, answer):
+        assert await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello") == "it raised"
+
+
+async def test_a_send_that_the_limiter_repeats_is_recorded_once(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        on_telegram.simulator.fail_next("sendMessage", error_code=429, retry_after=1)
+        await turn.say("at last")
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer, builder=on_telegram.builder().rate_limiter(Noting())):
+        assert await on_telegram.ask(ann, dm, "hello") == "at last"
+        history = await on_telegram.history(hub, dm, count=2)
+    assert [one.content for one in history] == ["hello", "at last"]
+    assert [name for name, _ in on_telegram.simulator.calls].count("sendMessage") == 2
+
+
+@pytest.mark.parametrize(("code", "error"), [(403, Forbidden), (400, BadRequest), (502, NetworkError)])
+async def test_a_send_that_fails_raises_as_ever_and_is_not_recorded(
+    on_telegram: Any, hub: SessionHub, code: int, error: type[Exception]
+) -> None:
+    async def answer(turn: Any) -> None:
+        on_telegram.simulator.fail_next("sendMessage", error_code=code)
+        with pytest.raises(error):
+            await turn.say("lost")
+        await turn.say("sent")
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer):
+        assert await on_telegram.ask(ann, dm, "hello") == "sent"
+        history = await on_telegram.history(hub, dm, count=2)
+    assert [one.content for one in history] == ["hello", "sent"]
+
+
+async def test_markup_is_no_part_of_what_was_said(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        await turn.message.reply_text("<b>bold</b> &amp; <i>more</i>", parse_mode=ParseMode.HTML)
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer):
+        await on_telegram.ask(ann, dm, "hello")
+        history = await on_telegram.history(hub, dm, count=2)
+    assert history[1].content == "bold & more"
+
+
+async def test_a_captioned_file_and_an_album_of_the_bot_are_kept(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        await turn.message.reply_document(b"12345", caption="a file", filename="notes.txt")
+        await turn.message.reply_media_group(
+            [InputMediaPhoto(b"1", caption="one"), InputMediaPhoto(b"2"), InputMediaPhoto(b"3", caption="three")]
+        )
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer):
+        await on_telegram.simulator.say(ann, dm, "hello")
+        history = await on_telegram.history(hub, dm, count=5)
+    assert [one.content for one in history] == ["hello", "a file", "one", "", "three"]
+    assert [one.attachments[0].kind for one in history[1:]] == ["document", "photo", "photo", "photo"]
+    assert {one.person for one in history} == {on_telegram.account(ann)}
+    assert len({one.metadata.get("media_group_id") for one in history[2:]}) == 1
+
+
+async def test_a_persons_album_is_one_message_for_each_file_with_the_caption_first(
+    on_telegram: Any, hub: SessionHub
+) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub):
+        await on_telegram.simulator.say(ann, dm, "look", attachments=["a.png", "b.png"])
+        history = await on_telegram.history(hub, dm, count=2)
+    assert [one.content for one in history] == ["look", ""]
+    assert history[0].metadata["media_group_id"] == history[1].metadata["media_group_id"]
+
+
+async def test_a_message_that_the_bot_edits_changes_in_its_place(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        sent = await turn.say("thinking")
+        await turn.say("and after")
+        await sent.edit_text("thought")
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer):
+        await on_telegram.ask(ann, dm, "hello")
+        async with asyncio.timeout(5):
+            while "thinking" in [one.content for one in await on_telegram.history(hub, dm, count=3)]:
+                await asyncio.sleep(0.01)
+        history = await on_telegram.history(hub, dm, count=3)
+    assert [one.content for one in history] == ["hello", "thought", "and after"]
+
+
+async def test_messages_that_the_bot_deletes_are_gone(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        sent = [await turn.say(text) for text in ("one", "two", "three")]
+        await sent[0].delete()
+        await turn.message.get_bot().delete_messages(turn.message.chat_id, [sent[1].message_id])
+        assert [one.content for one in await turn.session.history()] == ["hello", "three"]
+        await turn.say("done")
+
+    ann = on_telegram.simulator.user("Ann")
+    for place in (on_telegram.simulator.direct_chat(ann), on_telegram.simulator.group("Friends", ann)):
+        async with on_telegram.running(hub, answer):
+            await on_telegram.simulator.say(ann, place, "hello")
+            await on_telegram.told(place, "done")
+            await asyncio.sleep(0.05)
+            history = await on_telegram.history(hub, place, count=3)
+        assert [one.content for one in history] == ["hello", "three", "done"]
+
+
+async def test_a_message_deleted_by_the_groups_name_is_gone(on_telegram: Any, hub: SessionHub) -> None:
+    room = on_telegram.simulator.group("Friends", on_telegram.simulator.user("Ann"), username="friends_here")
+    async with on_telegram.running(hub) as app:
+        sent = await app.bot.send_message("@friends_here", "one")
+        await app.bot.send_message("@friends_here", "two")
+        await app.bot.delete_message("@friends_here", sent.message_id)
+        history = await on_telegram.history(hub, room, count=1)
+    assert [one.content for one in history] == ["two"]
+
+
+async def test_an_answer_to_a_button_belongs_to_who_pressed_it(on_telegram: Any, hub: SessionHub) -> None:
+    keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data="yes")]])
+
+    async def offer(turn: Any) -> None:
+        await turn.message.reply_text("tea?", reply_markup=keyboard)
+
+    async def pressed(update: Any, context: Any) -> None:
+        await update.callback_query.answer()
+        assert context.session.account == on_telegram.account(bob)
+        await context.bot.send_message(update.effective_chat.id, "served")
+
+    ann, bob = on_telegram.simulator.user("Ann"), on_telegram.simulator.user("Bob")
+    room = on_telegram.simulator.group("Friends", ann, bob)
+    async with on_telegram.running(hub, offer) as app:
+        app.add_handler(CallbackQueryHandler(pressed))
+        said = await on_telegram.simulator.say(ann, room, "hello")
+        question = await on_telegram.simulator.answer(room, after=said)
+        await on_telegram.simulator.press(bob, question, "yes")
+        history = await on_telegram.history(hub, room, count=3)
+    assert (history[2].content, history[2].person) == ("served", on_telegram.account(bob))
+
+
+@pytest.mark.parametrize("delay", [0, 0.1])
+async def test_a_job_that_a_handler_scheduled_answers_nobody_in_a_group(
+    on_telegram: Any, hub: SessionHub, delay: float
+) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    room = on_telegram.simulator.group("Friends", ann)
+
+    async def remind(context: Any) -> None:
+        await context.bot.send_message(room.id, "time for tea")
+
+    async def answer(turn: Any) -> None:
+        app.job_queue.run_once(remind, delay)
+
+    async with on_telegram.running(hub, answer) as app:
+        await on_telegram.simulator.say(ann, room, "remind me")
+        history = await on_telegram.history(hub, room, count=2)
+    assert (history[1].content, history[1].person) == ("time for tea", None)
+
+
+async def test_a_task_that_a_handler_started_answers_whom_the_handler_answers(on_telegram: Any, hub: SessionHub) -> None:
+    ann, bob = on_telegram.simulator.user("Ann"), on_telegram.simulator.user("Bob")
+    room = on_telegram.simulator.group("Friends", ann, bob)
+    bob_spoke = asyncio.Event()
+    tasks = []
+
+    async def answer(turn: Any) -> None:
+        async def later() -> None:
+            await bob_spoke.wait()
+            await turn.say("for Ann")
+
+        if turn.text == "Ann":
+            tasks.append(asyncio.create_task(later()))
+        else:
+            bob_spoke.set()
+
+    async with on_telegram.running(hub, answer):
+        await on_telegram.simulator.say(ann, room, "Ann")
+        await on_telegram.simulator.say(bob, room, "Bob")
+        history = await on_telegram.history(hub, room, count=3)
+    assert (history[2].content, history[2].person) == ("for Ann", on_telegram.account(ann))
+
+
+async def test_the_handler_of_a_channel_post_does_not_answer_whoever_spoke_before(on_telegram: Any, hub: SessionHub) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    room, news = on_telegram.simulator.group("Friends", ann), on_telegram.simulator.channel("News")
+
+    async def answer(turn: Any) -> None:
+        if turn.text == "extra":
+            await turn.message.get_bot().send_message(room.id, "there is news")
+
+    async with on_telegram.running(hub, answer):
+        await on_telegram.simulator.say(ann, room, "hello")
+        await on_telegram.simulator.post(news, "extra")
+        history = await on_telegram.history(hub, room, count=2)
+    assert (history[1].content, history[1].person) == ("there is news", None)
+
+
+async def test_a_post_of_the_bot_in_a_channel_is_its_own(on_telegram: Any, hub: SessionHub) -> None:
+    news = on_telegram.simulator.channel("News")
+    async with on_telegram.running(hub) as app:
+        await app.bot.send_message(news.id, "extra, extra")
+        (post,) = await on_telegram.history(hub, news, count=1)
+    assert (post.role, post.content, post.person) == ("assistant", "extra, extra", None)
+
+
+async def test_the_same_message_id_in_two_chats_is_two_messages(on_telegram: Any, hub: SessionHub) -> None:
+    ann, bob = on_telegram.simulator.user("Ann"), on_telegram.simulator.user("Bob")
+    async with on_telegram.running(hub):
+        said = [
+            await on_telegram.simulator.say(user, on_telegram.simulator.direct_chat(user), f"I am {user.name}")
+            for user in (ann, bob)
+        ]
+        assert said[0].id == said[1].id
+        for user in (ann, bob):
+            (found,) = await on_telegram.history(hub, on_telegram.simulator.direct_chat(user), count=1)
+            assert found.content == f"I am {user.name}"
+
+
+async def test_what_cannot_be_recorded_is_sent_all_the_same(on_telegram: Any, hub: SessionHub, path: Path) -> None:
+    async def answer(turn: Any) -> None:
+        await hub.close()
+        path.unlink()
+        path.write_bytes(b"this is no database" * 100)
+        sent = await turn.message.reply_document(b"1", filename="a.txt")
+        assert sent.message_id
+        await turn.message.reply_media_group([InputMediaDocument(b"1"), InputMediaDocument(b"2")])
+        await turn.say("sent")
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer):
+        said = await on_telegram.simulator.say(ann, dm, "hello")
+        await on_telegram.simulator.answer(dm, after=said)
+        assert await on_telegram.told(dm, "sent")

@@ -1,0 +1,199 @@
+"""Telegram's messages as events: the odd ones that a bot meets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from telegram import Message
+from telegram import User as TelegramUser
+
+from session_plugin import Account, Attachment, Chat
+from session_plugin_telegram.translate import CHANNEL, to_account, to_event
+
+BOT_ID = "7000000001"
+ANN = {"id": 4_503_599_627_370_495, "is_bot": False, "first_name": "Ann", "last_name": "Lee", "username": "ann"}
+BOT = {"id": int(BOT_ID), "is_bot": True, "first_name": "Marvin"}
+PRIVATE = {"id": ANN["id"], "type": "private", "first_name": "Ann", "last_name": "Lee"}
+GROUP = {"id": -1_002_000_000_001, "type": "supergroup", "title": "Friends"}
+NEWS = {"id": -1_002_000_000_002, "type": "channel", "title": "News"}
+FAKE_ADMIN = {"id": 1_087_968_824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+TELEGRAM = {"id": 777_000, "is_bot": False, "first_name": "Telegram"}
+
+
+def message(**fields: Any) -> Message:
+    made = Message.de_json({"message_id": 5, "date": 1_700_000_000, "chat": GROUP, "from": ANN, **fields}, None)
+    assert made is not None
+    return made
+
+
+def event(**fields: Any) -> Any:
+    return to_event(message(**fields), bot_id=BOT_ID)
+
+
+def test_a_persons_message_has_the_account_by_its_number_and_the_full_name() -> None:
+    found = event(text="hello", chat=PRIVATE)
+    assert found.author == Account(CHANNEL, "4503599627370495")
+    assert (found.author_name, found.role, found.sent_at) == ("Ann Lee", "user", 1_700_000_000.0)
+    assert found.chat == Chat(CHANNEL, "4503599627370495", "direct", bot_id=BOT_ID)
+
+
+def test_a_username_plays_no_part() -> None:
+    assert event(text="x").author == event(text="x", **{"from": {**ANN, "username": "somebody_else"}}).author
+
+
+@pytest.mark.parametrize("sender", [GROUP, NEWS], ids=["anonymous administrator", "channel identity"])
+def test_what_is_said_in_the_name_of_a_chat_is_nobodys(sender: dict[str, Any]) -> None:
+    found = event(text="hello", sender_chat=sender, **{"from": FAKE_ADMIN})
+    assert (found.author, found.author_name, found.role) == (None, sender["title"], "user")
+
+
+def test_an_automatic_forward_of_the_linked_channel_is_not_telegrams_own() -> None:
+    assert event(text="post", sender_chat=NEWS, is_automatic_forward=True, **{"from": TELEGRAM}).author is None
+
+
+def test_an_anonymous_administrators_title_is_shown() -> None:
+    found = event(text="hello", sender_chat=GROUP, author_signature="Boss", **{"from": FAKE_ADMIN})
+    assert found.author_name == "Friends (Boss)"
+
+
+def test_a_channel_post_has_no_sender_at_all() -> None:
+    found = event(text="post", chat=NEWS, sender_chat=NEWS, **{"from": None})
+    assert (found.author, found.author_name, found.chat.kind) == (None, "News", "group")
+
+
+def test_another_bot_is_nobodys_user_and_no_assistant() -> None:
+    found = event(text="beep", **{"from": {"id": 99, "is_bot": True, "first_name": "Robot"}})
+    assert (found.author, found.role, found.author_name) == (None, "user", "Robot")
+
+
+def test_the_bots_own_words_in_a_private_chat_answer_its_person() -> None:
+    found = event(text="hello", chat=PRIVATE, **{"from": BOT})
+    assert (found.role, found.author, found.answers) == ("assistant", None, Account(CHANNEL, str(ANN["id"])))
+
+
+def test_the_bots_own_reply_in_a_group_answers_whom_it_replies_to() -> None:
+    replied = {"message_id": 4, "date": 1, "chat": GROUP, "from": ANN, "text": "hello"}
+    found = event(text="hello", reply_to_message=replied, **{"from": BOT})
+    assert (found.answers, found.reply_to) == (Account(CHANNEL, str(ANN["id"])), "4")
+
+
+def test_the_bots_reply_to_an_anonymous_administrator_answers_nobody() -> None:
+    replied = {"message_id": 4, "date": 1, "chat": GROUP, "from": FAKE_ADMIN, "sender_chat": GROUP, "text": "hello"}
+    assert event(text="hello", reply_to_message=replied, **{"from": BOT}).answers is None
+
+
+def test_the_bot_is_known_by_its_id_not_by_being_a_bot() -> None:
+    assert to_event(message(text="x", **{"from": BOT}), bot_id="1").role == "user"
+
+
+def test_a_topic_is_named_only_if_telegram_says_it_is_one() -> None:
+    assert event(text="x", message_thread_id=7).chat.thread_id == ""
+    assert event(text="x", message_thread_id=7, is_topic_message=True).chat.thread_id == "7"
+
+
+def test_what_opens_a_topic_is_no_message_that_is_replied_to() -> None:
+    opening = {"message_id": 7, "date": 1, "chat": GROUP, "forum_topic_created": {"name": "plans", "icon_color": 1}}
+    found = event(text="x", message_thread_id=7, is_topic_message=True, reply_to_message=opening)
+    assert found.reply_to is None
+
+
+def test_a_reply_across_chats_names_no_message_of_this_one() -> None:
+    replied = {"message_id": 4, "date": 1, "chat": NEWS, "text": "post"}
+    assert event(text="x", reply_to_message=replied).reply_to is None
+
+
+def test_the_direct_messages_of_a_channel_are_apart_for_each_person() -> None:
+    chat = {"id": -1_002_000_000_003, "type": "supergroup", "title": "News", "is_direct_messages": True, "is_forum": True}
+    threads = [event(text="x", chat=chat, direct_messages_topic={"topic_id": n}).chat.thread_id for n in (1, 2)]
+    assert threads == ["1", "2"]
+
+
+def test_what_is_said_in_a_business_accounts_chat_is_not_the_bots_own_chat() -> None:
+    assert event(text="x", chat=PRIVATE, business_connection_id="b1") is None
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"new_chat_members": [ANN]},
+        {"left_chat_member": ANN},
+        {"new_chat_title": "New"},
+        {"pinned_message": {"message_id": 1, "date": 1, "chat": GROUP, "text": "pinned"}},
+        {"migrate_to_chat_id": -1},
+        {"migrate_from_chat_id": -1},
+        {"group_chat_created": True},
+        {"forum_topic_closed": {}},
+    ],
+    ids=lambda service: next(iter(service)),
+)
+def test_a_service_message_is_nobodys_words(service: dict[str, Any]) -> None:
+    assert event(**service) is None
+
+
+def test_a_caption_is_the_text_of_a_file() -> None:
+    file = {"file_id": "f", "file_unique_id": "u", "file_name": "a.pdf", "mime_type": "application/pdf", "file_size": 9}
+    found = event(caption="look", document=file)
+    assert found.text == "look"
+    assert found.attachments == (
+        Attachment(id="f", kind="document", filename="a.pdf", content_type="application/pdf", size=9),
+    )
+
+
+def test_of_a_photo_the_largest_size_is_kept() -> None:
+    sizes = [{"file_id": f"f{n}", "file_unique_id": f"u{n}", "width": n, "height": n, "file_size": n} for n in (1, 2, 3)]
+    assert event(photo=sizes).attachments == (Attachment(id="f3", kind="photo", size=3),)
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "kind"),
+    [
+        ("voice", {"file_id": "f", "file_unique_id": "u", "duration": 1}, "voice"),
+        ("video_note", {"file_id": "f", "file_unique_id": "u", "duration": 1, "length": 1}, "videonote"),
+        (
+            "sticker",
+            {
+                "file_id": "f",
+                "file_unique_id": "u",
+                "width": 1,
+                "height": 1,
+                "is_animated": False,
+                "is_video": False,
+                "type": "regular",
+            },
+            "sticker",
+        ),
+        ("location", {"longitude": 1.0, "latitude": 2.0}, "location"),
+        ("contact", {"phone_number": "1", "first_name": "Bob"}, "contact"),
+        ("dice", {"value": 3, "emoji": "🎲"}, "dice"),
+    ],
+)
+def test_whatever_else_is_sent_is_kept_as_an_attachment(field: str, content: dict[str, Any], kind: str) -> None:
+    found = event(**{field: content})
+    assert (found.text, [one.kind for one in found.attachments]) == ("", [kind])
+
+
+def test_a_forward_is_marked_as_not_the_senders_own_words() -> None:
+    origin = {"type": "user", "date": 1, "sender_user": {"id": 3, "is_bot": False, "first_name": "Bob"}}
+    found = event(text="said Bob", forward_origin=origin)
+    assert (found.author, found.metadata["forwarded_from"]) == (Account(CHANNEL, str(ANN["id"])), "Bob")
+
+
+def test_a_forward_of_somebody_hidden_is_marked_too() -> None:
+    origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Bob"}
+    assert event(text="said Bob", forward_origin=origin).metadata["forwarded_from"]
+
+
+def test_an_edit_has_its_own_time_and_the_message_its_old_one() -> None:
+    found = event(text="x", edit_date=1_700_000_060)
+    assert (found.sent_at, found.edited_at) == (1_700_000_000.0, 1_700_000_060.0)
+
+
+def test_a_quote_and_the_bot_in_between_are_noted() -> None:
+    found = event(text="x", quote={"text": "part", "position": 0}, via_bot=BOT, media_group_id="g")
+    assert found.metadata == {"quote": "part", "via_bot": "Marvin", "media_group_id": "g"}
+
+
+def test_nobody_and_bots_have_no_account() -> None:
+    assert to_account(None) is None
+    assert to_account(TelegramUser(1, "Robot", is_bot=True)) is None
