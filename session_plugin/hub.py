@@ -217,7 +217,7 @@ class SessionHub:
         return await asyncio.shield(self._kept(carry_out()))
 
     def moment(self) -> Moment:
-        """Give what operations need to know of now and of this hub."""
+        """Give what operations need to know of now and of this hub, for SessionView."""
         return Moment(bot=self.bot, now=self._clock(), max_age=self._max_age_hours * HOUR, new_id=_new_id)
 
     # Messages
@@ -233,37 +233,39 @@ class SessionHub:
             DatabaseRefused: the database may not be used.
         """
         view = self.session_of(event.chat, event.author or event.answers, event=event)
+        recorded = await self._intake.patiently(event.chat, self._record(event, view))
+        return recorded or Recorded(session=view, message=None, is_new=True, is_stored=False)
+
+    async def _record(self, event: MessageEvent, view: SessionView) -> Recorded:
         async with self._intake.lane(event.chat):
             kept = await self._intake.filter(event)
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
             passage = await self._intake.submit(event.chat, bulk.RECORD, await self._recording(kept))
-        outcome = await self._intake.outcome(passage)
-        if outcome is None:
-            return Recorded(session=view, message=None, is_new=True, is_stored=False)
+        outcome = await passage.outcome()
         view.is_duplicate = outcome.fate == "duplicate"
+        view.is_stored = outcome.fate in ("stored", "duplicate")
         self._when_due(outcome)
-        return Recorded(
-            session=view,
-            message=messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
-            if outcome.fate == "stored"
-            else outcome.known,
-            is_new=outcome.fate != "duplicate",
-            is_stored=outcome.fate in ("stored", "duplicate"),
-        )
+        message = outcome.known
+        if outcome.fate == "stored":
+            message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
+        return Recorded(session=view, message=message, is_new=not view.is_duplicate, is_stored=view.is_stored)
 
     async def edit(self, event: MessageEvent) -> bool:
         """Change a stored message to what it says now; one that was never seen is stored.
 
         False where nothing changed: the same words, or a later edit is known already.
         """
+        return await self._intake.patiently(event.chat, self._edit(event)) or False
+
+    async def _edit(self, event: MessageEvent) -> bool:
         async with self._intake.lane(event.chat):
             kept = await self._intake.filter(event)
             if kept is not None:
                 passage = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))
         if kept is None:
-            return event.message_id is not None and await self.delete(event.chat, (event.message_id,)) > 0
-        outcome = await self._intake.outcome(passage)
+            return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
+        outcome = await passage.outcome()
         if outcome is not None and outcome.session_no is not None:
             self._when_due(outcome)
             self._renew_summaries((outcome.session_no,))
@@ -280,14 +282,16 @@ class SessionHub:
         """
         if isinstance(message_ids, str):
             raise TypeError(f"message_ids are several ids, not one text: {message_ids!r}")
-        deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=tuple(message_ids))
-        for message_id in deletion.message_ids:
+        message_ids = tuple(message_ids)
+        for message_id in message_ids:
             check_id("message_id", message_id)
+        return await self._intake.patiently(chat, self._delete(chat, message_ids)) or 0
+
+    async def _delete(self, chat: Chat, message_ids: tuple[str, ...]) -> int:
+        deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=message_ids)
         async with self._intake.lane(chat):
             passage = await self._intake.submit(chat, messages.delete, deletion)
-        outcome = await self._intake.outcome(passage)
-        if outcome is None:
-            return 0
+        outcome = await passage.outcome()
         self._renew_summaries(outcome.session_nos)
         return outcome.count
 
@@ -295,17 +299,18 @@ class SessionHub:
         """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""
         return SessionView(self, chat, account, event)
 
-    async def read(self, chat: Chat, operation: Callable[[Tx, A], T], argument: A) -> T:
-        """Run a reading operation for a chat, after all that was handed in for it is stored.
+    async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a reading operation, for SessionView: after all that was handed in for `chat` is stored, or at once.
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
         """
-        await self._intake.settled(chat)
+        if chat is not None:
+            await self._intake.settled(chat)
         return await self._read(operation, argument)
 
     async def start_new(self, where: sessions.Where) -> Session | None:
-        """End the session that is live there, if any, and start the next; None where nobody is known to own one."""
+        """End the live session and start the next, for SessionView; None where nobody is known to own one."""
         await self._intake.settled(where.chat)
         return await self._announced(sessions.start_new, where, chat=where.chat)
 

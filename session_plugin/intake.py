@@ -11,7 +11,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -47,7 +47,14 @@ class Passage(Generic[T]):
 
     future: Future[Done[T]]
     arrived: asyncio.Future[T]
-    is_late: bool = False
+
+    async def outcome(self) -> T:
+        """Wait for the committed value; whoever is cancelled over it takes the operation out of the line, if it can."""
+        try:
+            return await self.arrived
+        except asyncio.CancelledError:
+            self.future.cancel()
+            raise
 
 
 class Intake:
@@ -65,9 +72,9 @@ class Intake:
             asyncio.AbstractEventLoop, weakref.WeakValueDictionary[Chat, asyncio.Lock]
         ] = weakref.WeakKeyDictionary()
         self._guard = threading.Lock()
-        self._waiting: dict[Chat, set[Future[Any]]] = {}
-        self._late: deque[Future[Any]] = deque()
-        self._underway: set[asyncio.Future[Any]] = set()
+        self._underway: dict[Chat, set[Future[None]]] = {}
+        self._late: deque[asyncio.Task[Any]] = deque()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._is_behind = False
         self.dropped = 0
 
@@ -91,25 +98,13 @@ class Intake:
         future = (await self._engine()).write(operation, argument, is_patient=True)
         loop = asyncio.get_running_loop()
         passage = Passage(future, loop.create_future())
-        self._underway.add(passage.arrived)
-        passage.arrived.add_done_callback(self._underway.discard)
-        with self._guard:
-            self._waiting.setdefault(chat, set()).add(future)
 
         def committed(_: Future[Done[T]]) -> None:
-            self._forget(chat, future)
             with suppress(RuntimeError):  # its loop is closed: nobody waits, and starts are told at the next opening
                 loop.call_soon_threadsafe(self._arrive, chat, passage)
 
         future.add_done_callback(committed)
         return passage
-
-    def _forget(self, chat: Chat, future: Future[Any]) -> None:
-        with self._guard:
-            waiting = self._waiting.get(chat, set())
-            waiting.discard(future)
-            if not waiting:
-                self._waiting.pop(chat, None)
 
     def _arrive(self, chat: Chat, passage: Passage[T]) -> None:
         future, arrived = passage.future, passage.arrived
@@ -124,34 +119,57 @@ class Intake:
             self._announce(chat, future.result().announcements)
         elif not arrived.done():
             arrived.set_exception(error)
-            arrived.exception()  # it counts as seen: whoever waited may be gone
-            if passage.is_late:
-                logger.error("a message that had to wait for the database could not be stored: %s", error)
 
-    async def outcome(self, passage: Passage[T]) -> T | None:
-        """Wait for a committed value, with patience; None if it has to come later.
+    async def patiently(self, chat: Chat, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do what takes a message in, filters and all, but wait for it with patience; None if it has to come later.
+
+        It goes on if whoever waits is cancelled. Who reads the chat's session waits for it.
 
         Raises:
-            Exception: whatever the operation raised.
+            Exception: whatever went wrong with it within the patience.
         """
-        done, _ = await asyncio.wait({passage.arrived}, timeout=self._patience)
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the event loop keeps only weak references
+        over: Future[None] = Future()
+        with self._guard:
+            self._underway.setdefault(chat, set()).add(over)
+        task.add_done_callback(lambda _: self._end(chat, task, over))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._patience)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_late)
+            raise
         if done:
-            return passage.arrived.result()
-        passage.is_late = True
+            return task.result()
+        task.add_done_callback(_log_late)
+        self._let_wait(task)
+        return None
+
+    def _end(self, chat: Chat, task: asyncio.Task[Any], over: Future[None]) -> None:
+        self._tasks.discard(task)
+        with self._guard:
+            underway = self._underway[chat]
+            underway.discard(over)
+            if not underway:
+                del self._underway[chat]
+        over.set_result(None)
+
+    def _let_wait(self, task: asyncio.Task[Any]) -> None:
+        """Leave a message in line, and drop the oldest where too many are."""
         if not self._is_behind:
             self._is_behind = True
             logger.warning(
-                "the database has taken nothing for %g s; messages wait in line and are stored when it can be written",
-                self._patience,
+                "a message was not stored within %g s: it waits in line for the database, or for a filter", self._patience
             )
-        self._late.append(passage.future)
+        self._late.append(task)
         while self._late and self._late[0].done():
             self._late.popleft()
-        if len(self._late) > MOST_LATE and self._late.popleft().cancel():
+        if len(self._late) > MOST_LATE:
+            oldest = self._late.popleft()
+            oldest.get_loop().call_soon_threadsafe(oldest.cancel)
             self.dropped += 1
             if self.dropped == 1:
                 logger.error("more than %d messages wait for the database: the oldest are dropped", MOST_LATE)
-        return None
 
     async def settled(self, chat: Chat) -> None:
         """Wait until all that was handed in for a chat is stored, so that reading sees it.
@@ -159,25 +177,22 @@ class Intake:
         Raises:
             DatabaseUnavailable: it is not, within the patience.
         """
-        try:
-            async with asyncio.timeout(self._patience):
-                async with self.lane(chat):
-                    with self._guard:
-                        futures = list(self._waiting.get(chat, ()))
-                if futures:
-                    await asyncio.wait([_without_error(future) for future in futures])
-        except TimeoutError as error:
-            raise DatabaseUnavailable("messages of this chat still wait for the database; read again later") from error
+        with self._guard:
+            underway = list(self._underway.get(chat, ()))
+        if not underway:
+            return
+        _, late = await asyncio.wait([asyncio.wrap_future(over) for over in underway], timeout=self._patience)
+        if late:
+            raise DatabaseUnavailable("messages of this chat still wait to be stored; read again later")
 
     async def finish(self) -> None:
         """Wait, within the patience, until all that was handed in on the running event loop is stored."""
         loop = asyncio.get_running_loop()
-        if underway := [arrived for arrived in self._underway if arrived.get_loop() is loop]:
-            await asyncio.wait(underway, timeout=self._patience)
+        if tasks := [task for task in self._tasks if task.get_loop() is loop]:
+            await asyncio.wait(tasks, timeout=self._patience)
 
 
-def _without_error(future: Future[Any]) -> asyncio.Future[Any]:
-    """Give a future to wait for on the running event loop; what went wrong is for whoever handed the message in."""
-    wrapped = asyncio.wrap_future(future)
-    wrapped.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return wrapped
+def _log_late(task: asyncio.Task[Any]) -> None:
+    """Look at the end of what nobody waits for any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a message that had to wait could not be stored: %s", type(error).__name__)

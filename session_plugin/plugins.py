@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import difflib
 import inspect
-import json
 import logging
 import time
 import traceback
@@ -23,11 +22,14 @@ import pluggy
 from session_plugin import hooks
 from session_plugin.errors import PluginError
 from session_plugin.model import Attachment, MessageEvent
+from session_plugin.records.cells import attachments_to_json, to_json
 
 ASYNC_SECONDS = 5.0
 """How long an async hook may take before it is cancelled."""
 CANCEL_SECONDS = 0.5
 """How long it then has to end before it is abandoned."""
+REST_SECONDS = 60.0
+"""How long a filter that took too long fails at once instead of being asked: it must not hold up every message."""
 SLOW_SECONDS = 0.05
 """A plain hook that blocks the event loop for longer is logged."""
 
@@ -49,6 +51,7 @@ class Plugins:
         """Start with none."""
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
+        self._resting_until: dict[str, float] = {}
         self._abandoned: set[asyncio.Future[Any]] = set()
 
     def register(self, plugin: object, name: str | None = None) -> str:
@@ -152,15 +155,26 @@ class Plugins:
         hook = "session_filter_message"
         for implementation in self._implementations(hook):
             try:
+                self._refuse_while_resting(implementation.plugin_name)
                 answer = await self._call(implementation, hook, {"event": event})
                 _check_filtered(event, answer)
             except Exception as error:
+                if isinstance(error, TimeoutError):
+                    self._resting_until.setdefault(implementation.plugin_name, time.monotonic() + REST_SECONDS)
                 _log_failure(implementation, hook, error)
                 raise PluginError(f"plugin {implementation.plugin_name} failed to filter a message") from error
             if answer is None:
                 return None
             event = answer
         return event
+
+    def _refuse_while_resting(self, name: str) -> None:
+        until = self._resting_until.get(name)
+        if until is None:
+            return
+        if time.monotonic() < until:
+            raise TimeoutError(f"it took too long within the last {REST_SECONDS:g} s")
+        del self._resting_until[name]
 
     def _implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
         """Give the implementations in the order in which pluggy would call them."""
@@ -215,10 +229,11 @@ def _check_filtered(before: MessageEvent, after: Any) -> None:
         raise TypeError(f"a filter gives a MessageEvent or None, not {type(after).__name__}")
     if replace(after, text=before.text, attachments=before.attachments, metadata=before.metadata) != before:
         raise ValueError("a filter may change text, attachments and metadata; all else stays")
-    if not all(isinstance(attachment, Attachment) for attachment in after.attachments):
+    is_tuple = isinstance(after.attachments, tuple)
+    if not is_tuple or not all(isinstance(attachment, Attachment) for attachment in after.attachments):
         raise TypeError("a filter gives attachments as a tuple of Attachment")
-    if after.metadata is not before.metadata:
-        json.dumps(dict(after.metadata))  # raises what storing it would raise
+    to_json(after.metadata)  # raises what storing it would raise
+    attachments_to_json(after.attachments)
 
 
 def _log_failure(implementation: pluggy.HookImpl, hook: str, error: Exception) -> None:

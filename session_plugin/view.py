@@ -44,8 +44,8 @@ class Hub(Protocol):
     async def record(self, event: MessageEvent) -> Stored:
         """Store a message."""
 
-    async def read(self, chat: Chat, operation: Callable[[Tx, A], T], argument: A) -> T:
-        """Run a reading operation after all that was handed in for the chat is stored."""
+    async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a reading operation, after all that was handed in for the chat is stored."""
 
     async def start_new(self, where: sessions.Where) -> Session | None:
         """End the live session and start the next."""
@@ -59,6 +59,7 @@ class SessionView:
         account: Who the reader is; None for nobody's user.
         event: The message that is being answered, where there is one.
         is_duplicate: That message had been handed in before: a reconnect, a restart, a second process.
+        is_stored: That message is on disk, so reading waits for nothing; else it waits for what was handed in before.
     """
 
     def __init__(self, hub: Hub, chat: Chat, account: Account | None, event: MessageEvent | None = None) -> None:
@@ -68,16 +69,17 @@ class SessionView:
         self.account = account
         self.event = event
         self.is_duplicate = False
+        self.is_stored = False
 
     async def info(self) -> Session | None:
         """Give the live session without its messages; None before anybody has said anything in it."""
-        return await self._hub.read(self.chat, sessions.read_live, self._where())
+        return await self._read(sessions.read_live, self._where())
 
     async def identity(self) -> SessionIdentity | None:
         """Give the canonical user of this view's account, with all linked accounts; None for nobody known."""
         if self.account is None:
             return None
-        return await self._hub.read(self.chat, people.identity_of_account, self.account)
+        return await self._read(people.identity_of_account, self.account)
 
     async def history(
         self,
@@ -100,7 +102,7 @@ class SessionView:
         if limit is not None and limit < 0:
             raise ValueError(f"limit is a number of messages, not {limit!r}")
         request = histories.Request(where=self._where(), limit=limit, before=before, include_previous=include_previous)
-        return await self._hub.read(self.chat, histories.read_history, request)
+        return await self._read(histories.read_history, request)
 
     async def for_model(self, *, max_messages: int | None = None) -> ModelContext:
         """Give what a model should see: the summary so far, and the newest messages that it does not stand for.
@@ -110,7 +112,7 @@ class SessionView:
         """
         if max_messages is not None and max_messages < 0:
             raise ValueError(f"max_messages is a number of messages, not {max_messages!r}")
-        summary, messages = await self._hub.read(self.chat, contexts.read_context, (self._where(), max_messages))
+        summary, messages = await self._read(contexts.read_context, (self._where(), max_messages))
         return ModelContext(summary=summary, messages=tuple(messages))
 
     async def add(self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None) -> SessionMessage | None:
@@ -143,7 +145,10 @@ class SessionView:
         """
         if limit < 0:
             raise ValueError(f"limit is a number of sessions, not {limit!r}")
-        return await self._hub.read(self.chat, sessions.read_previous, (self._where(), limit))
+        return await self._read(sessions.read_previous, (self._where(), limit))
+
+    async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        return await self._hub.read(None if self.is_stored else self.chat, operation, argument)
 
     def _where(self) -> sessions.Where:
         return sessions.Where(moment=self._hub.moment(), chat=self.chat, account=self.account)

@@ -144,11 +144,13 @@ class _WriteConnection:
 
     def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
         with _as_our_errors(self._url):
+            if not self._connection.in_transaction:  # a full disk, say, ended it for the whole group
+                raise DatabaseUnavailable(f"{self._url} gave up a transaction; its operations are run again")
             self._connection.execute("SAVEPOINT operation")
             try:
                 result = operation(self.tx, argument)
             except Exception:
-                if self._connection.in_transaction:  # a full disk ends the whole transaction by itself
+                if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK TO operation")
                     self._connection.execute("RELEASE operation")
                 raise

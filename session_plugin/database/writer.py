@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -141,8 +140,13 @@ class Writer:
     def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[_Task]) -> None:
         """Run tasks of one operation: at once if it can, one by one if it cannot or if that fails."""
         if isinstance(operation, InBulk) and len(tasks) > 1:
-            with suppress(Exception):  # one of them is at fault; one by one it is that one's error
+            try:
                 results = self._connection.attempt(operation.many, [task.argument for task in tasks])
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:  # one of them is at fault; one by one it is that one's error
+                logger.debug("operations are run one by one, because one of them failed: %s", type(error).__name__)
+            else:
                 for task, result in zip(tasks, results, strict=True):
                     task.result, task.error = result, None
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
+import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -132,3 +133,39 @@ def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Pa
     with pytest.raises(ValueError, match="another account"):
         futures[1].result()
     engine.close()
+
+
+def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """SQLite ends the whole transaction by itself then; what is run again must not meet half of it."""
+    ids, ann, path = count(), PEOPLE[0], tmp_path / "chats.db"
+    engine = open_engine(path)
+
+    def said(text: str, message_id: str | None) -> messages.Recording:
+        event = MessageEvent(
+            chat=Chat("discord", "of Ann"), message_id=message_id, role="user", text=text, sent_at=0, author=ann
+        )
+        return messages.Recording(moment=moment(0, "", ids), event=event)
+
+    def limit_pages(tx: Any, more: int) -> sqlite3.Connection:  # SQLite's own way to run out of space
+        writing: sqlite3.Connection = tx._execute.__self__
+        pages = writing.execute("PRAGMA page_count").fetchone()[0]
+        writing.execute(f"PRAGMA max_page_count = {pages + more}")
+        return writing
+
+    engine.write(messages.record, said("first", "first")).result()
+    writing = engine.write(limit_pages, 3).result()
+    texts = [f"{number} " + "y" * (200_000 if number == 4 else 2_500) for number in range(8)]
+    futures = [
+        engine.write(bulk.RECORD, said(text, f"m{number}" if number % 2 else None), is_patient=True)
+        for number, text in enumerate(texts)
+    ]
+    while "cannot be written" not in caplog.text:
+        time.sleep(0.01)
+    writing.execute("PRAGMA max_page_count = 1000000")
+    fates = [future.result(timeout=20).value.fate for future in futures]
+    engine.close()
+    connection = sqlite3.connect(path)
+    stored = [row[0].decode() for row in connection.execute("SELECT content FROM messages ORDER BY seq")]
+    connection.close()
+    assert stored == ["first", *texts]
+    assert fates == ["stored"] * len(texts)
