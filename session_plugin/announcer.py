@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from typing import Any
 
 from session_plugin.model import Chat, Session
@@ -27,6 +28,9 @@ from session_plugin.records.outcomes import (
 )
 from session_plugin.records.people import identity_of_user
 from session_plugin.records.sessions import claim, session_data
+
+_telling: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
+"""True in hooks that are being told, and in what they call."""
 
 Run = Callable[[Callable[..., Any], Any], Awaitable[Any]]
 """Runs an operation and awaits its value."""
@@ -61,9 +65,11 @@ class Announcer:
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self) -> None:
-        """Wait until all that is queued on the running event loop has been told."""
+        """Wait until all that is queued on the running event loop has been told; in a hook, wait for nothing."""
+        if _telling.get():
+            return
         loop = asyncio.get_running_loop()
-        while tasks := [task for task in self._tasks if task.get_loop() is loop and task is not asyncio.current_task()]:
+        while tasks := [task for task in self._tasks if task.get_loop() is loop]:
             await asyncio.wait(tasks)
 
     def _concerns_anybody(self, announcement: Announcement) -> bool:
@@ -72,6 +78,7 @@ class Announcer:
         return self._plugins.has(_HOOKS[type(announcement)])
 
     async def _work(self, loop: asyncio.AbstractEventLoop, chat: Chat | None, queue: deque[Announcement]) -> None:
+        _telling.set(True)
         try:
             while queue:
                 announcement = queue.popleft()

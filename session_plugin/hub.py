@@ -440,7 +440,7 @@ class SessionHub:
             raise UnknownSession(f"no session has the id {session_id!r}")
         return await self._consolidator.consolidate(session_no, threshold=self._threshold)
 
-    def _when_due(self, outcome: messages.Recorded) -> None:
+    def _when_due(self, outcome: messages.Outcome) -> None:
         """Consolidate a session that has grown over the threshold, after its message is acknowledged."""
         if outcome.session_no is not None and outcome.live_count > self._threshold:
             self._in_background(self._consolidator.consolidate(outcome.session_no, threshold=self._threshold))

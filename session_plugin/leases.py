@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from session_plugin.model import Chat, Notice
 
-Deliver = Callable[[Chat, Notice], Awaitable[None]]
+Deliver = Callable[[Chat, Notice], Coroutine[Any, Any, None]]
 """How an adapter tells a person something in a chat; it raises if it cannot."""
 
 logger = logging.getLogger("session_plugin.hub")
@@ -39,12 +41,12 @@ class Leases:
         """Tell a person something, by the adapter that serves the chat; False where none of this process can."""
         with self._guard:
             held = list(self._held)
-        serving = (one.deliver for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id))
-        deliver = next((one for one in serving if one is not None), None)
-        if deliver is None:
+        serving = (one for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id))
+        lease = next((one for one in serving if one.deliver is not None), None)
+        if lease is None:
             return False
         try:
-            await deliver(chat, notice)
+            await lease.tell(chat, notice)
         except Exception as error:
             logger.warning("a notice could not be delivered on %s: %s", chat.channel, type(error).__name__)
             return False
@@ -69,6 +71,7 @@ class Lease:
         self.deliver = deliver
         self._opener = opener
         self._releaser = releaser
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
         """Open the database now, so that what is wrong with it shows at the start.
@@ -76,7 +79,18 @@ class Lease:
         Raises:
             DatabaseRefused: it may not be used.
         """
+        self._loop = asyncio.get_running_loop()
         await self._opener()
+
+    async def tell(self, chat: Chat, notice: Notice) -> None:
+        """Deliver a notice on the event loop that opened this lease: a platform's client knows no other."""
+        if self.deliver is None:
+            return
+        delivery = self.deliver(chat, notice)
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            await delivery
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(delivery, self._loop))
 
     async def release(self) -> None:
         """End this claim; the last one closes the hub. Releasing twice does nothing."""

@@ -8,7 +8,6 @@ lone surrogate in it, is refused with ValueError where it enters, because neithe
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ EndReason = Literal["idle", "new", "linked"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked"]
 
 ROLES: frozenset[str] = frozenset(get_args(Role))
+LATEST = 253_402_300_800.0
+"""The end of the year 9999, beyond which neither Python nor a database can show a time."""
 STORE_CHANNEL = ""
 """The channel of those users whom SessionStore's callers name themselves."""
 
@@ -41,8 +42,28 @@ def check_id(what: str, value: str) -> None:
 
 def check_storable(what: str, value: str) -> None:
     """Refuse text that may be empty but has a NUL or a lone surrogate (ValueError)."""
-    if "\0" in value or (not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value)):
+    check_text(what, value)
+    if not is_storable(value):
         raise ValueError(f"{what} has a NUL or a lone surrogate: {value!r}")
+
+
+def is_storable(value: object) -> bool:
+    """Tell whether something can be an id in a database at all; nobody has one that cannot."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def check_text(what: str, value: str) -> None:
+    """Refuse what is not text at all (TypeError); any text will do."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is text, not {type(value).__name__}: {value!r}")
+
+
+def check_time(what: str, value: float) -> None:
+    """Refuse what is no time in seconds that a calendar knows (ValueError)."""
+    if not isinstance(value, int | float) or not -LATEST <= value <= LATEST:
+        raise ValueError(f"{what} is not a time in seconds since 1970: {value!r}")
 
 
 def check_role(role: str) -> None:
@@ -147,10 +168,10 @@ class MessageEvent:
             check_id("message_id", self.message_id)
         if self.reply_to is not None:
             check_id("reply_to", self.reply_to)
-        if not isinstance(self.text, str):
-            raise TypeError(f"text is text, not {type(self.text).__name__}: {self.text!r}")
-        if not math.isfinite(self.sent_at):
-            raise ValueError(f"sent_at is not a time: {self.sent_at!r}")
+        check_text("text", self.text)
+        check_time("sent_at", self.sent_at)
+        if self.edited_at is not None:
+            check_time("edited_at", self.edited_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ import platformdirs
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import SessionError
-from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable
+from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable, check_text
 from session_plugin.records import handles, summaries
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules import consolidation
@@ -27,6 +27,8 @@ from session_plugin.rules.settings import HOUR, check_number
 A = TypeVar("A")
 T = TypeVar("T")
 
+MOST = 2**63 - 1
+"""The largest number of rows that a database can be asked for."""
 SUMMARY_HEADING = "Session history summary:"
 
 logger = logging.getLogger("session_plugin.store")
@@ -136,9 +138,12 @@ class SessionStore:
 
         Raises:
             UnknownSession: no session has this id.
-            ValueError: the role is unknown, or the channel has a NUL or a lone surrogate.
+            ValueError: the role is unknown, or the id or the channel has a NUL or a lone surrogate.
+            TypeError: the content is not text, or the metadata holds what JSON has no word for.
         """
+        check_storable("session_id", session_id)
         check_role(role)
+        check_text("content", content)
         check_storable("channel", channel)
         saved = handles.Saved(
             moment=self._moment(),
@@ -160,6 +165,7 @@ class SessionStore:
 
         The messages are not deleted; the hub still reads them. An unknown session has no effect.
         """
+        check_storable("session_id", session_id)
         session_no = self._read(handles.session_no_of_handle, (self._bot, session_id))
         if session_no is not None:
             self._consolidate(session_no)
@@ -197,6 +203,7 @@ class SessionStore:
             AccountTaken: the account belongs to another user.
             ValueError: an id is empty, or has a NUL or a lone surrogate.
         """
+        check_storable("session_id", session_id)
         check_id("channel", channel)
         claim = handles.Claim(moment=self._moment(), handle=session_id, account=Account(channel, channel_user_id))
         self._write(handles.claim_account, claim)
@@ -206,8 +213,10 @@ class SessionStore:
 
         Args:
             active_only: Leave out those in which nothing was said for more than `max_age_hours`.
-            limit: How many at most.
+            limit: How many at most; -1 for all.
         """
+        check_number("limit", limit, at_least=-1)
+        limit = int(min(limit, MOST))
         moment = self._moment()
         max_age = moment.max_age if active_only else None
         return self._read(handles.list_sessions, handles.Listing(moment=moment, max_age=max_age, limit=limit))

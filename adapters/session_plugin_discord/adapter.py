@@ -49,11 +49,12 @@ def install(bot: AnyBot, hub: SessionHub, *, commands: Mapping[str, str] | None 
     """
     if not hasattr(bot, "add_cog"):
         raise TypeError(f"install needs a commands.Bot, not {type(bot).__name__}")
-    if getattr(bot, "session_hub", None) is not None:
+    if getattr(bot, "session_hub", hub) is not hub or getattr(bot, "session_cog", None) is not None:
         raise ValueError("this bot has a hub already")
     check_names(commands)
     cog = SessionCog(bot, hub, commands=commands)
     bot.session_hub = hub  # type: ignore[union-attr]  # the name under which the extension looks for it
+    bot.session_cog = cog  # type: ignore[union-attr]  # not added before the bot runs, so get_cog does not know it yet
     authors_own: Callable[[], Awaitable[None]] = bot.setup_hook
 
     async def add() -> None:
@@ -121,6 +122,7 @@ class SessionCog(commands.Cog, name="Sessions"):
         self._lease: Lease | None = None
         self._taps: list[asyncio.Future[Any]] = []
         self._arrivals: OrderedDict[int, asyncio.Task[SessionView]] = OrderedDict()
+        self._prefixes: OrderedDict[int, str] = OrderedDict()
         self._direct: OrderedDict[int, discord.Message] = OrderedDict()
         self._own: OrderedDict[int, asyncio.Task[None]] = OrderedDict()
         self._doors: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -364,15 +366,26 @@ class SessionCog(commands.Cog, name="Sessions"):
         asked = Asked(
             chat=view.chat, account=view.account, name=shown_name(ctx.author), spell=self._speller(ctx.prefix or "")
         )
+        self._prefixes[ctx.channel.id] = ctx.prefix or ""
+        _bound(self._prefixes)
         reply = await answer(self.hub, command, argument, asked)
         await ctx.send(reply.text, nonce=self._outgoing.unrecorded_nonce())
 
     def _speller(self, prefix: str) -> Spell:
         return lambda command: f"{prefix}{self._names.get(command, command)}"
 
-    async def _deliver(self, chat: Chat, notice: Notice) -> None:
+    def _usual_prefix(self) -> str:
+        """Give a prefix for somebody who has not used one since the bot started; a mention where nobody can tell."""
         prefix = self.bot.command_prefix
-        text = notice_text(notice, spell=self._speller(prefix if isinstance(prefix, str) else ""))
+        if isinstance(prefix, str):
+            return prefix
+        if isinstance(prefix, list | tuple) and prefix:
+            return str(prefix[0])
+        return f"@{self.bot.user.name} " if self.bot.user is not None else ""
+
+    async def _deliver(self, chat: Chat, notice: Notice) -> None:
+        prefix = self._prefixes.get(int(chat.chat_id)) or self._usual_prefix()
+        text = notice_text(notice, spell=self._speller(prefix))
         messageable = self.bot.get_partial_messageable(int(chat.chat_id))
         await messageable.send(text, nonce=self._outgoing.unrecorded_nonce())
 

@@ -80,7 +80,7 @@ class Outgoing:
     async def _send_message(self, channel_id: int, *, params: Any) -> Any:
         current = answering.get()
         if current is not None:
-            await asyncio.wait({current.arrival})  # no longer than the hub's patience
+            await asyncio.wait({current.arrival})  # no longer than the hub's patience, filters included
             nonce = _nonce(params)
             if nonce is not None and current.channel_id == int(channel_id):
                 _remember(self._answered, nonce, current.account)

@@ -20,7 +20,7 @@ from telegram.ext import (
     TypeHandler,
 )
 
-from session_plugin import Chat, Lease, Notice, SessionHub, SessionView
+from session_plugin import Chat, Lease, Notice, SessionError, SessionHub, SessionView
 from session_plugin.commands import Asked, Command, answer, check_names, notice_text
 from session_plugin_telegram.outgoing import Answering, SessionRecorder, answering, unrecorded
 from session_plugin_telegram.translate import CHANNEL, as_chat, to_account, to_chat, to_event
@@ -52,8 +52,9 @@ def install(
 ) -> None:
     """Attach a hub to an application, once it is built and before it is initialized.
 
-    From then on `context.session` is set in every handler. The hub opens when the application is initialized and is released
-    when it is shut down, in whatever way it is run.
+    From then on `context.session` is set in every handler of updates; error handlers and jobs have contexts of their own.
+    The hub opens when the application is initialized and is released when it is shut down, in whatever way it is run. If a
+    CommandHandler of yours has the name of a command of ours by then, initializing raises SessionError.
 
     Args:
         application: Built by ApplicationBuilder; its bot is an ExtBot, as it is unless you gave another one.
@@ -82,9 +83,10 @@ class _Adapter:
         self._hub = hub
         self._names = names
         self._lease: Lease | None = None
+        self._application = application
+        self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
         recorder = SessionRecorder(bot, hub, bot.rate_limiter, opened=self._open, closed=self._close)
         bot._rate_limiter = recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
-        self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
         application.add_handler(TypeHandler(Update, self._first, block=True), group=FIRST_GROUP)
         for handler in self._handlers.values():
             application.add_handler(handler, group=COMMAND_GROUP)
@@ -93,12 +95,26 @@ class _Adapter:
 
     async def _open(self) -> None:
         if self._lease is None:
+            self._refuse_clashes()
             self._lease = self._hub.attach(CHANNEL, self._bot_id, self._deliver)
             try:
                 await self._lease.open()
             except BaseException:
                 await self._close()
                 raise
+
+    def _refuse_clashes(self) -> None:
+        """Refuse to stand before a command of the author's that has one of our names; by now their handlers are there."""
+        ours = set(self._names.values())
+        for handlers in self._application.handlers.values():
+            for handler in handlers:
+                if not isinstance(handler, CommandHandler) or handler in self._handlers.values():
+                    continue
+                for name in ours & handler.commands:
+                    raise SessionError(
+                        f"the application has a command {name} already: rename ours, or turn it off, by the commands "
+                        "argument of session_plugin_telegram.install"
+                    )
 
     async def _close(self) -> None:
         lease, self._lease = self._lease, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -76,5 +77,7 @@ def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
 
 def located(database: str | Path) -> str:
     """Give `database` as it is to be found from any working directory: a path absolute, anything else as it is."""
-    where = str(database)
+    if not isinstance(database, str | os.PathLike):
+        raise TypeError(f"a database is a path or a URL, not {type(database).__name__}: {database!r}")
+    where = os.fspath(database)
     return where if where == MEMORY or "://" in where else str(Path(where).absolute())

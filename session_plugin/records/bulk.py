@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from session_plugin.database.engine import InBulk, Row, Tx, Value
 from session_plugin.model import Account, MessageEvent
 from session_plugin.records.cells import to_name
-from session_plugin.records.messages import Recorded, Recording, message_values, record
+from session_plugin.records.messages import Outcome, Recording, message_values, record
 from session_plugin.records.outcomes import Done, MessageStored
 from session_plugin.rules.scopes import is_idle
 
 
-def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Recorded]]:
+def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Outcome]]:
     """Store messages as `record` would one by one, in their order."""
     places = {row["position"]: row for row in tx.all("ordinary_places", asked=_asked(recordings))}
-    outcomes: dict[int, Done[Recorded]] = {}
+    outcomes: dict[int, Done[Outcome]] = {}
     batch = _Batch(tx)
     changed: set[Hashable] = set()
     for position, recording in enumerate(recordings):
@@ -100,7 +100,7 @@ class _Batch:
         self.waiting.append((position, recording, row))
         self.seen.add((recording.event.chat, recording.event.message_id))
 
-    def store(self) -> dict[int, Done[Recorded]]:
+    def store(self) -> dict[int, Done[Outcome]]:
         """Store what waits, and give what became of each."""
         if not self.waiting:
             return {}
@@ -108,7 +108,7 @@ class _Batch:
         seqs = [row["seq"] for row in self.tx.all("next_seqs", count=len(waiting))]
         messages: list[dict[str, Value]] = []
         segments: dict[int, dict[str, Value]] = {}
-        outcomes: dict[int, Done[Recorded]] = {}
+        outcomes: dict[int, Done[Outcome]] = {}
         for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
             now = recording.moment.now
             messages.append(
@@ -126,7 +126,7 @@ class _Batch:
             counted.update(count=counted["count"] + 1, seq=seq, at=max(counted["at"], now))  # type: ignore[operator,type-var]
             self.stored_in[row["session_no"]] += 1
             outcomes[position] = Done(
-                Recorded(
+                Outcome(
                     fate="stored",
                     session_no=row["session_no"],
                     seq=seq,

@@ -44,7 +44,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Outcome:
     """What became of a message.
 
     `unowned`: a direct message of which nobody knows whose chat it is; it is not kept, rather than given to somebody.
@@ -61,7 +61,7 @@ class Recorded:
     """A duplicate as it was stored, and perhaps edited since."""
 
 
-def record(tx: Tx, recording: Recording) -> Done[Recorded]:
+def record(tx: Tx, recording: Recording) -> Done[Outcome]:
     """Store a message in the live session of its scope, once; a duplicate or a deleted one changes nothing at all."""
     moment, event = recording.moment, recording.event
     chat = find_chat(tx, moment.bot, event.chat)
@@ -70,7 +70,7 @@ def record(tx: Tx, recording: Recording) -> Done[Recorded]:
         if known is not None:
             return Done(_duplicate(tx, known))
         if tx.first("tombstone", chat_no=chat["chat_no"], message_id=event.message_id) is not None:
-            return Done(Recorded(fate="deleted"))
+            return Done(Outcome(fate="deleted"))
     author, seen = _see(tx, moment, event.author, event.author_name, recording.user_id)
     answered, seen_too = _see(tx, moment, event.answers, "", recording.answered_user_id)
     chat = see_chat(tx, moment.bot, event.chat)
@@ -83,7 +83,7 @@ def record(tx: Tx, recording: Recording) -> Done[Recorded]:
         peer_user_id=None if owner is None else owner.user_id,
     )
     if scope is None:
-        return Done(Recorded(fate="unowned"), seen + seen_too)
+        return Done(Outcome(fate="unowned"), seen + seen_too)
     place_, begun = place(
         tx,
         moment,
@@ -105,7 +105,7 @@ def record(tx: Tx, recording: Recording) -> Done[Recorded]:
     tx.run("count_message", segment_no=place_.segment_no, seq=row["seq"], at=moment.now)
     live_count = _live_count(tx, place_.session_no)
     announcements = seen + seen_too + begun + (MessageStored(event, place_.session_no),)
-    stored = Recorded(
+    stored = Outcome(
         fate="stored",
         session_no=place_.session_no,
         seq=row["seq"],
@@ -137,7 +137,7 @@ def message_values(recording: Recording, *, chat_no: int, segment_no: int, perso
     }
 
 
-def as_stored(event: MessageEvent, recorded: Recorded, *, is_withheld: bool) -> SessionMessage:
+def as_stored(event: MessageEvent, recorded: Outcome, *, is_withheld: bool) -> SessionMessage:
     """Give a message that was just stored as reading it would."""
     return SessionMessage(
         role=event.role,
@@ -157,11 +157,11 @@ def as_stored(event: MessageEvent, recorded: Recorded, *, is_withheld: bool) -> 
     )
 
 
-def _duplicate(tx: Tx, known: Row) -> Recorded:
+def _duplicate(tx: Tx, known: Row) -> Outcome:
     segments = tx.all("segments_of_session", session_no=known["session_no"])
     (segment,) = (row for row in segments if row["segment_no"] == known["segment_no"])
     ((seq, message),) = between(tx, segment, known["seq"], known["seq"])
-    return Recorded(fate="duplicate", session_no=known["session_no"], seq=seq, known=message)
+    return Outcome(fate="duplicate", session_no=known["session_no"], seq=seq, known=message)
 
 
 def _see(
@@ -198,7 +198,7 @@ def _live_count(tx: Tx, session_no: int) -> int:
     return 0 if row is None else int(row["live_count"])
 
 
-def edit(tx: Tx, recording: Recording) -> Done[Recorded | None]:
+def edit(tx: Tx, recording: Recording) -> Done[Outcome | None]:
     """Change a stored message; one that was never seen is stored as it is now.
 
     The value is None where nothing changed: the words are the same, or a later edit is known already.
@@ -229,7 +229,7 @@ def edit(tx: Tx, recording: Recording) -> Done[Recorded | None]:
     tx.run("touch_segment", segment_no=row["segment_no"])
     withdraw_over(tx, row["segment_no"], (row["seq"],))
     session_no = row["session_no"]
-    return Done(Recorded(fate="stored", session_no=session_no, seq=row["seq"]), (MessageEdited(event, session_no),))
+    return Done(Outcome(fate="stored", session_no=session_no, seq=row["seq"]), (MessageEdited(event, session_no),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

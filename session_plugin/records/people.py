@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, SessionIdentity
+from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, SessionIdentity, is_storable
 from session_plugin.records.cells import from_json, to_name
 from session_plugin.records.outcomes import Announcement, IdentityChanged, Moment
 
@@ -119,7 +119,7 @@ def identity_of_account(tx: Tx, account: Account) -> SessionIdentity | None:
 
 def identity_of_user(tx: Tx, user_id: str) -> SessionIdentity | None:
     """Give a user by an id that is or was theirs; None if it never was anybody's."""
-    if tx.first("user_by_id", user_id=user_id) is None:
+    if not is_storable(user_id) or tx.first("user_by_id", user_id=user_id) is None:
         return None
     return identity_of(tx, current_user_id(tx, user_id))
 

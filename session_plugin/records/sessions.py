@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import Account, Chat, Session, SessionIdentity
+from session_plugin.model import Account, Chat, Session, SessionIdentity, is_storable
 from session_plugin.records.cells import from_json, to_name
 from session_plugin.records.outcomes import Announcement, Done, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of
@@ -236,7 +236,7 @@ def _as_ended(session: Session, moment: Moment) -> Session:
 
 def session_no_of(tx: Tx, session_id: str) -> int | None:
     """Give the number of the session with this id; None if there is none."""
-    row = tx.first("session_by_id", session_id=session_id)
+    row = tx.first("session_by_id", session_id=session_id) if is_storable(session_id) else None
     return None if row is None else int(row["session_no"])
 
 

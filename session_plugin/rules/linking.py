@@ -24,6 +24,8 @@ def new_code(choose: Callable[[str], str]) -> str:
 
 def code_hash(typed: str) -> bytes | None:
     """Hash a code however it was typed: upper or lower case, with or without dashes and spaces; None if it is none."""
+    if not isinstance(typed, str):
+        return None
     code = "".join(typed.split()).replace("-", "").upper()
     if len(code) != CODE_LENGTH or any(character not in ALPHABET for character in code):
         return None

@@ -278,30 +278,10 @@ JOIN segments AS g
 WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
   AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
 
--- name: ordinary_places [postgresql]
-SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
-       (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
-       (SELECT SUM(o.live_count)::bigint FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
-FROM json_to_recordset(CAST(:asked AS json)) AS asked (position bigint, bot text, channel text, bot_id text, chat_id text,
-       thread_id text, message_id text, person_channel text, person_id text)
-JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
-JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
-LEFT JOIN sessions AS d
-  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.ended_at IS NULL
-LEFT JOIN sessions AS s
-  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.ended_at IS NULL
-JOIN segments AS g
-  ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
-WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
-  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
-
 -- name: next_seqs
 -- Sequence numbers for several messages; the writer holds the lock, so nobody else takes them.
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
 SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + n AS seq FROM numbers ORDER BY n
-
--- name: next_seqs [postgresql]
-SELECT nextval(pg_get_serial_sequence('messages', 'seq')) AS seq FROM generate_series(1, :count)
 
 -- name: add_message_at
 -- Store a message under a sequence number that was drawn before.

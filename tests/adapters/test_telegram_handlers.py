@@ -11,6 +11,7 @@ from telegram.ext import (
     ApplicationBuilder,
     ApplicationHandlerStop,
     CallbackContext,
+    CommandHandler,
     ContextTypes,
     Defaults,
     ExtBot,
@@ -21,7 +22,7 @@ from telegram.ext import (
 )
 
 import session_plugin_telegram
-from session_plugin import Account, SessionHub
+from session_plugin import Account, SessionError, SessionHub
 
 
 async def echo(turn: Any) -> None:
@@ -272,3 +273,21 @@ async def test_an_update_about_a_chat_that_is_not_the_bots_has_no_session(
 ) -> None:
     content = {"message_id": 5, "date": 1, "chat": PRIVATE, "from": ANN, "text": "to a shop"}
     assert await session_in(on_telegram, hub, **{kind: content}) is None
+
+
+async def test_a_command_of_the_authors_that_has_the_name_of_one_of_ours_is_an_error_at_the_start(hub: SessionHub) -> None:
+    async def mine(update: Update, context: Any) -> None: ...
+
+    application = ApplicationBuilder().token("7000000001:clash").build()
+    session_plugin_telegram.install(application, hub)
+    application.add_handler(CommandHandler("new", mine))
+    with pytest.raises(SessionError, match="the application has a command new already: rename ours"):
+        await application.bot.rate_limiter.initialize()
+
+
+async def test_a_name_that_telegram_does_not_take_leaves_the_application_as_it_was(hub: SessionHub) -> None:
+    application = ApplicationBuilder().token("7000000001:names").build()
+    with pytest.raises(ValueError, match="not a valid bot command"):
+        session_plugin_telegram.install(application, hub, commands={"link": "my-link"})
+    assert application.bot.rate_limiter is None
+    assert not application.handlers

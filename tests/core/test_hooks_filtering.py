@@ -208,3 +208,62 @@ async def test_reading_waits_for_a_message_that_is_being_filtered(new_hub, talk,
     await asyncio.sleep(0)
     assert await texts(hub, ann) == ["hi"]
     await recording
+
+
+async def test_a_hanging_filter_holds_nobody_up_for_longer_than_the_patience(new_hub, talk, monkeypatch):
+    monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.5)
+
+    async def hang(event):
+        await asyncio.sleep(1000)
+
+    hub, ann = new_hub(filtering(hang), store_patience=0.1), talk.account("ann")
+    started = asyncio.get_running_loop().time()
+    first = await hub.record(talk.said(ann, "hi"))
+    assert not first.is_stored
+    assert asyncio.get_running_loop().time() - started < 0.4
+    await hub.close()
+
+
+async def test_a_filter_that_took_too_long_rests_and_withholds_at_once(new_hub, talk, monkeypatch):
+    monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.05)
+    asked = []
+
+    async def hang(event):
+        asked.append(event.text)
+        await asyncio.sleep(1000)
+
+    hub, ann = new_hub(filtering(hang)), talk.account("ann")
+    for text in ("one", "two", "three"):
+        assert (await hub.record(talk.said(ann, text))).message.is_withheld
+    assert asked == ["one"]
+    monkeypatch.setattr(plugins, "REST_SECONDS", 0.0)
+    hub._plugins._resting_until.clear()
+    await hub.record(talk.said(ann, "four"))
+    await hub.record(talk.said(ann, "five"))
+    assert asked == ["one", "four", "five"]
+
+
+async def test_reading_what_is_stored_does_not_wait_for_what_comes_after_it(new_hub, talk):
+    room, gate = talk.group("lobby"), asyncio.Event()
+
+    async def wait(event):
+        if event.text != "first":
+            await gate.wait()
+        return event
+
+    hub = new_hub(filtering(wait), store_patience=0.2)
+    stored = await hub.record(talk.said(room, "first"))
+    later = asyncio.create_task(hub.record(talk.said(room, "second")))
+    await asyncio.sleep(0)
+    assert [message.content for message in await stored.session.history()] == ["first"]
+    gate.set()
+    await later
+
+
+async def test_a_filter_that_puts_what_no_database_takes_into_a_message_withholds_it(new_hub, talk):
+    def spoil(event):
+        event.metadata["x"] = object()
+        return event
+
+    hub, ann = new_hub(filtering(spoil)), talk.account("ann")
+    assert (await hub.record(talk.said(ann, "hi", metadata={}))).message.is_withheld

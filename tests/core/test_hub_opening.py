@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from session_plugin import DatabaseRefused, SessionHub
+from session_plugin import DatabaseRefused, SessionHub, hookimpl
 
 
 def writers():
@@ -187,3 +187,51 @@ async def test_a_database_in_memory_serves_a_hub_and_its_store(new_hub, talk):
     user_id = (await hub.identity_of(ann)).user_id
     session = await asyncio.to_thread(hub.store().get_or_create, user_id)
     assert [message.content for message in session.messages] == ["hello"]
+
+
+@pytest.mark.parametrize("database", [None, 5, b"bot.db"])
+def test_what_is_no_path_is_refused_as_a_database(database):
+    with pytest.raises(TypeError, match="a database is a path or a URL"):
+        SessionHub(database)
+
+
+async def test_a_notice_is_delivered_on_the_loop_of_the_adapter_that_delivers_it(new_hub, talk):
+    hub, ann, ben = new_hub(), talk.account("ann"), talk.account("ben", channel="telegram")
+    delivered_on, done, other = [], threading.Event(), asyncio.new_event_loop()
+
+    async def deliver(chat, notice):
+        delivered_on.append(asyncio.get_running_loop())
+        done.set()
+
+    thread = threading.Thread(target=other.run_forever)
+    thread.start()
+    try:
+        lease = hub.attach("discord", "", deliver)
+        asyncio.run_coroutine_threadsafe(lease.open(), other).result(10)
+        code = await hub.request_link(ann, chat=talk.direct(ann))
+        await hub.redeem_link(ben, code.code)
+        await hub.settle()
+        assert await asyncio.to_thread(done.wait, 10)
+        assert delivered_on == [other]
+        await lease.release()
+    finally:
+        other.call_soon_threadsafe(other.stop)
+        thread.join()
+        other.close()
+
+
+async def test_settling_in_a_hook_does_not_wait_for_the_hook_itself(new_hub, talk):
+    class Settles:
+        hub = None
+        told = asyncio.Event()
+
+        @hookimpl
+        async def session_on_message(self, event):
+            await self.hub.settle()
+            self.told.set()
+
+    plugin = Settles()
+    hub = plugin.hub = new_hub(plugin)
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    async with asyncio.timeout(2):
+        await plugin.told.wait()

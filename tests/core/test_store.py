@@ -226,7 +226,7 @@ def test_saving_to_a_session_that_has_grown_too_old_ends_it(store: SessionStore,
     assert store.get_or_create("ann").session_id != old.session_id
 
 
-@pytest.mark.parametrize("session_id", ["", "nobody's", "'", "a\0b"])
+@pytest.mark.parametrize("session_id", ["", "nobody's", "'"])
 def test_saving_to_an_unknown_session_is_an_error_that_says_what_to_do(store: SessionStore, session_id: str) -> None:
     with pytest.raises(UnknownSession, match="ask get_or_create"):
         store.save_message(session_id, "user", "hi")
