@@ -13,7 +13,6 @@ import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -75,6 +74,7 @@ class Intake:
         self._underway: dict[Chat, set[Future[None]]] = {}
         self._late: deque[asyncio.Task[Any]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._arrivals: dict[asyncio.AbstractEventLoop, list[tuple[Chat, Passage[Any]]]] = {}
         self._is_behind = False
         self.dropped = 0
 
@@ -100,11 +100,29 @@ class Intake:
         passage = Passage(future, loop.create_future())
 
         def committed(_: Future[Done[T]]) -> None:
-            with suppress(RuntimeError):  # its loop is closed: nobody waits, and starts are told at the next opening
-                loop.call_soon_threadsafe(self._arrive, chat, passage)
+            with self._guard:
+                arrivals = self._arrivals.setdefault(loop, [])
+                arrivals.append((chat, passage))
+                is_first = len(arrivals) == 1
+            if is_first:
+                self._wake(loop)
 
         future.add_done_callback(committed)
         return passage
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake an event loop for all that arrives by the time it looks: waking it costs more than storing a message."""
+        try:
+            loop.call_soon_threadsafe(self._arrive_all, loop)
+        except RuntimeError:  # it is closed: nobody waits, and starts are told at the next opening
+            with self._guard:
+                self._arrivals.pop(loop, None)
+
+    def _arrive_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._guard:
+            arrivals = self._arrivals.pop(loop, [])
+        for chat, passage in arrivals:
+            self._arrive(chat, passage)
 
     def _arrive(self, chat: Chat, passage: Passage[T]) -> None:
         future, arrived = passage.future, passage.arrived
