@@ -14,7 +14,7 @@ class DatabaseUnavailable(SessionError):
 
 
 class DatabaseLocked(DatabaseUnavailable):
-    """Another process has held the database for too long; stop it or raise busy_timeout."""
+    """Another process has held the database for too long; find out which, end it, and try again."""
 
 
 class DatabaseRefused(SessionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Literal
 
 from session_plugin.leases import Leases
 from session_plugin.model import Account, Chat, LinkPreview, Notice
@@ -40,7 +40,7 @@ class Notices:
         self._asking[asker] = task = self._start(self._ask(preview))
         task.add_done_callback(lambda _: self._asking.pop(asker, None))
 
-    def tell_others(self, kind: Any, account: Account, linked: Linked) -> None:
+    def tell_others(self, kind: Literal["linked", "unlinked"], account: Account, linked: Linked) -> None:
         """Tell the other accounts of a person that this one was linked or unlinked."""
         notice = Notice(kind=kind, account=account, account_name=linked.name)
         for other in linked.others:

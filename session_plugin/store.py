@@ -40,7 +40,7 @@ class SessionStore:
     A user here is a user of the hub too: `get_or_create` with a hub's user id gives that person's session over all channels.
 
     Args:
-        db_path: A path, `":memory:"`, or a URL; without one, `sessions.db` in the user's data directory.
+        db_path: A path, or `":memory:"`; without one, `sessions.db` in the user's data directory.
         max_age_hours: Hours of silence after which `get_or_create` starts a new session; exactly as many do not.
         consolidation_threshold: Messages beyond which the oldest half gives way to a summary.
 

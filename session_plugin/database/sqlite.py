@@ -169,7 +169,9 @@ def _as_our_errors(url: str) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise DatabaseLocked(f"another process has held {url} for too long; stop it or raise busy_timeout") from error
+            raise DatabaseLocked(
+                f"another process has held {url} for too long; find out which, end it, and try again"
+            ) from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DatabaseRefused(
                 f"{url} is damaged or not an SQLite database ({error}); it was left as it is. "

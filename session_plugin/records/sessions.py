@@ -92,7 +92,6 @@ class Place:
     """Where a message goes: a live session, and this chat's segment of it."""
 
     session_no: int
-    session_id: str
     segment_no: int
 
 
@@ -106,10 +105,14 @@ def place(
         session, started = start_session(tx, moment, scope, founder_no=founder_no)
     segment = tx.first("segment_of", session_no=session["session_no"], chat_no=chat_no, thread_id=thread_id)
     if segment is None:
-        segment = add_segment(
-            tx, session["session_no"], chat_no=chat_no, thread_id=thread_id, last_activity=session["last_activity"]
+        segment = tx.one(
+            "add_segment",
+            session_no=session["session_no"],
+            chat_no=chat_no,
+            thread_id=thread_id,
+            last_activity=session["last_activity"],
         )
-    return Place(session["session_no"], session["session_id"], segment["segment_no"]), ended + started
+    return Place(session["session_no"], segment["segment_no"]), ended + started
 
 
 def start_session(tx: Tx, moment: Moment, scope: Scope, *, founder_no: int | None) -> tuple[Row, tuple[Announcement, ...]]:
@@ -143,21 +146,6 @@ def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:
     if scope.user_id is not None:
         return tx.all("direct_sessions", bot=scope.bot, user_id=scope.user_id, limit=limit)
     return tx.all("group_sessions", chat_no=scope.chat_no, thread_id=scope.thread_id, limit=limit)
-
-
-def add_segment(
-    tx: Tx, session_no: int, *, chat_no: int, thread_id: str, last_activity: float, handle: str | None = None
-) -> Row:
-    """Add a chat's segment to a session, its home."""
-    row = tx.one(
-        "add_segment",
-        session_no=session_no,
-        chat_no=chat_no,
-        thread_id=thread_id,
-        last_activity=last_activity,
-        handle=handle,
-    )
-    return row
 
 
 def session_data(tx: Tx, session_no: int) -> Session | None:

@@ -150,8 +150,8 @@ SELECT segment_no, handle FROM segments WHERE segment_no = :segment_no
 
 -- name: add_segment
 -- A chat speaks in a session for the first time; that session is its home.
-INSERT INTO segments (chat_no, thread_id, session_no, home_session_no, last_activity, handle)
-VALUES (:chat_no, :thread_id, :session_no, :session_no, :last_activity, :handle) RETURNING segment_no
+INSERT INTO segments (chat_no, thread_id, session_no, home_session_no, last_activity)
+VALUES (:chat_no, :thread_id, :session_no, :session_no, :last_activity) RETURNING segment_no
 
 -- name: set_handle
 -- SessionStore gave this part out under an id.
