@@ -1,0 +1,30 @@
+"""SessionHub: what adapters, bots and plugins talk to.
+
+Knows operations, plugins and the event loop; knows no SQL and no platform. A hub belongs to no event loop: it opens when it
+is first needed, and closes when the last lease on it ends.
+"""
+
+from session_plugin.hub.messages import Messages, Recorded
+from session_plugin.hub.people import People
+
+__all__ = ["Recorded", "SessionHub"]
+
+
+class SessionHub(Messages, People):
+    """One conversation per person across channels, kept in one database.
+
+    Args:
+        database: A path, or `":memory:"`.
+        bot: Your name for the assistant, if several share a database; their sessions are apart.
+        max_age_hours: Hours of silence after which the next message starts a new session; exactly as many do not.
+        retention_days: Days after which `decay` removes messages; None keeps them.
+        consolidation_threshold: Unconsolidated messages of a session beyond which the oldest half gets a summary in front.
+        plugins: Objects with hook implementations; see `session_plugin.hooks`.
+        load_entry_points: Also register what installed packages offer in the entry-point group `session_plugin`.
+        store_patience: Seconds after which the bot goes on although the database has not taken a message.
+        clock: Seconds since 1970.
+
+    Raises:
+        ValueError: a setting makes no sense.
+        PluginError: a plugin does not fit the hook specifications.
+    """

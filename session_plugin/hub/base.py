@@ -1,0 +1,219 @@
+"""What every part of a hub stands on: its settings, its plugins, its engine, and work in the background.
+
+Knows operations, plugins and the event loop; knows no SQL and no platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from session_plugin.announcer import Announcer
+from session_plugin.consolidator import Consolidator
+from session_plugin.database.engine import Engine, Tx
+from session_plugin.database.opening import SharedEngine
+from session_plugin.errors import PluginError, SessionError
+from session_plugin.intake import Intake
+from session_plugin.leases import Deliver, Lease, Leases
+from session_plugin.model import STORE_CHANNEL, Account, Chat, check_id, check_storable
+from session_plugin.notices import Notices
+from session_plugin.plugins import Plugins
+from session_plugin.records import linking, people, sessions
+from session_plugin.records.outcomes import Done, Moment
+from session_plugin.rules.settings import HOUR, check_number
+from session_plugin.store import SessionStore
+
+A = TypeVar("A")
+T = TypeVar("T")
+UNTOLD_AT_OPENING = 1000
+"""Starts and ends announced at opening that an earlier process did not come to announce."""
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class HubBase:
+    """A hub without anything to say: it opens, reads, writes, announces and closes."""
+
+    def __init__(
+        self,
+        database: str | Path,
+        *,
+        bot: str = "",
+        max_age_hours: float = 24.0,
+        retention_days: float | None = 365,
+        consolidation_threshold: int = 100,
+        plugins: Iterable[object] = (),
+        load_entry_points: bool = True,
+        store_patience: float = 2.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Check the settings and register the plugins; the database is not touched yet."""
+        check_storable("bot", bot)
+        check_number("max_age_hours", max_age_hours)
+        check_number("consolidation_threshold", consolidation_threshold, at_least=2)
+        check_number("store_patience", store_patience)
+        if retention_days is not None:
+            check_number("retention_days", retention_days)
+        self.bot = bot
+        self._max_age_hours = max_age_hours
+        self._retention_days = retention_days
+        self._threshold = consolidation_threshold
+        self._clock = clock
+        self._plugins = Plugins()
+        self._engine = SharedEngine(database)
+        self._announcer = Announcer(self._plugins, read=self._read, write=self._write)
+        self._intake = Intake(self._plugins, engine=self._open, announce=self._announcer.announce, patience=store_patience)
+        self._consolidator = Consolidator(self._plugins, read=self._read, write=self._announced, clock=clock)
+        self._leases = Leases()
+        self._own_leases: list[Lease] = []
+        self._notices = Notices(self._leases, reach=self._reach, shown=self._mark_shown, start=self._in_background)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        for plugin in plugins:
+            self.register(plugin)
+        if load_entry_points:
+            for loaded in self._plugins.load_entry_points():
+                logger.info("plugin %s", loaded)
+
+    def register(self, plugin: object, name: str | None = None) -> str:
+        """Add a plugin; give the name it goes by in logs.
+
+        Raises:
+            PluginError: it does not fit the hook specifications.
+        """
+        return self._plugins.register(plugin, name)
+
+    def attach(self, channel: str, bot_id: str, deliver: Deliver | None = None) -> Lease:
+        """Take a lease for an adapter, and say how it delivers notices to people on its channel."""
+        lease = Lease(channel, bot_id, deliver, opener=self._open, releaser=self._release)
+        self._leases.add(lease)
+        return lease
+
+    async def _release(self, lease: Lease) -> None:
+        if self._leases.end(lease):
+            await self.close()
+
+    async def __aenter__(self) -> Self:
+        """Open the database and keep it open until the block ends.
+
+        Raises:
+            DatabaseRefused: it may not be used; it is left as it is.
+        """
+        lease = self.attach(STORE_CHANNEL, "")
+        self._own_leases.append(lease)
+        try:
+            await lease.open()
+        except BaseException:
+            await self._own_leases.pop().release()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the lease that the block took."""
+        await self._own_leases.pop().release()
+
+    async def close(self) -> None:
+        """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
+        if self._engine.is_open:
+            await self.settle()
+        await asyncio.to_thread(self._engine.close)
+
+    async def settle(self) -> None:
+        """Wait until what was handed in is stored, hooks were told of it, and consolidations under way are done.
+
+        What the database cannot take within `store_patience` is not waited for.
+        """
+        await self._intake.finish()
+        while tasks := [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]:
+            await asyncio.wait(tasks)
+        await self._announcer.finish()
+
+    async def _open(self) -> Engine:
+        if self._engine.is_open:
+            return self._engine.future().result()
+        engine = await asyncio.wrap_future(self._engine.future())
+        untold = await asyncio.wrap_future(engine.read(sessions.untold, (self.bot, UNTOLD_AT_OPENING)))
+        self._announcer.announce(None, untold)
+        return engine
+
+    async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        return await asyncio.wrap_future((await self._open()).read(operation, argument))
+
+    async def _write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        return await asyncio.wrap_future((await self._open()).write(operation, argument))
+
+    async def _announced(self, operation: Callable[[Tx, A], Done[T]], argument: A, *, chat: Chat | None = None) -> T:
+        """Run an operation and announce what it changed, even if whoever asked for it is cancelled meanwhile."""
+
+        async def carry_out() -> T:
+            done = await self._write(operation, argument)
+            self._announcer.announce(chat, done.announcements)
+            return done.value
+
+        return await asyncio.shield(self._kept(carry_out()))
+
+    def moment(self) -> Moment:
+        """Give what operations need to know of now and of this hub, for SessionView."""
+        return Moment(bot=self.bot, now=self._clock(), max_age=self._max_age_hours * HOUR, new_id=_new_id)
+
+    async def _whose(self, account: Account | None) -> str | None:
+        """Ask the plugins whose a new account is, if any of them might know."""
+        if account is None or not self._plugins.has("session_resolve_user"):
+            return None
+        try:
+            if await self._read(people.is_known, account):
+                return None
+        except SessionError:
+            logger.info("the database cannot tell whether an account is known; the plugins are asked all the same")
+        try:
+            answer = await self._plugins.ask("session_resolve_user", account=account)
+            if answer is not None:
+                check_id("user_id", answer.value)
+        except (PluginError, TypeError, ValueError) as error:
+            logger.warning("no plugin tells whose a new account is, so it gets a user of its own: %s", error)
+            return None
+        return None if answer is None else str(answer.value)
+
+    async def _reach(self, account: Account) -> Chat | None:
+        return await self._read(sessions.reach, (self.bot, account))
+
+    async def _mark_shown(self, account: Account) -> None:
+        await self._write(linking.mark_shown, (self.moment(), account))
+
+    def store(self) -> SessionStore:
+        """Give the blocking API over this hub's database and writer. It calls no hooks."""
+        return SessionStore._on(
+            lambda: self._engine.future().result(),
+            bot=self.bot,
+            max_age_hours=self._max_age_hours,
+            consolidation_threshold=self._threshold,
+            clock=self._clock,
+        )
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Do something that nobody waits for; where the database gives out, that is logged."""
+
+        async def attempt() -> None:
+            try:
+                await work
+            except SessionError as error:
+                logger.warning("work in the background was given up: %s", error)
+
+        return self._kept(attempt())
+
+    def _kept(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the event loop keeps only weak references
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

@@ -1,0 +1,140 @@
+"""A hub's messages: recorded, edited and deleted, and the sessions they are read in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from session_plugin.database.engine import Tx
+from session_plugin.hub.memory import Memory
+from session_plugin.intake import Filtered
+from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id
+from session_plugin.records import bulk, messages, sessions
+from session_plugin.view import SessionView
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a message that was handed in.
+
+    Args:
+        session: The session as the message's chat sees it.
+        message: The message as it is stored; None where it is not.
+        is_new: It was not known before.
+        is_stored: It is on disk. False for one that a filter keeps nothing of, one that was deleted before it came, and
+            one that still waits for a database that cannot be written.
+    """
+
+    session: SessionView
+    message: SessionMessage | None
+    is_new: bool
+    is_stored: bool
+
+
+class Messages(Memory):
+    """Messages on their way in, and sessions on their way out. What grows too long is consolidated."""
+
+    async def record(self, event: MessageEvent) -> Recorded:
+        """Store a message, once, however often it is handed in.
+
+        Returns once it is on disk, or after `store_patience` seconds with `is_stored` False; it is then stored, in order,
+        as soon as the database can be written.
+
+        Raises:
+            ValueError: it cannot be stored as it is: the direct chat of one account with words of another, say.
+            DatabaseRefused: the database may not be used.
+        """
+        view = self.session_of(event.chat, event.author or event.answers, event=event)
+        recorded = await self._intake.patiently(event.chat, self._record(event, view))
+        return recorded or Recorded(session=view, message=None, is_new=True, is_stored=False)
+
+    async def _record(self, event: MessageEvent, view: SessionView) -> Recorded:
+        async with self._intake.lane(event.chat):
+            kept = await self._intake.filter(event)
+            if kept is None:
+                return Recorded(session=view, message=None, is_new=True, is_stored=False)
+            passage = await self._intake.submit(event.chat, bulk.RECORD, await self._recording(kept))
+        outcome = await passage.outcome()
+        view.is_duplicate = outcome.fate == "duplicate"
+        view.is_stored = outcome.fate in ("stored", "duplicate")
+        self._when_due(outcome)
+        message = outcome.known
+        if outcome.fate == "stored":
+            message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
+        return Recorded(session=view, message=message, is_new=not view.is_duplicate, is_stored=view.is_stored)
+
+    async def edit(self, event: MessageEvent) -> bool:
+        """Change a stored message to what it says now; one that was never seen is stored.
+
+        False where nothing changed: the same words, or a later edit is known already.
+        """
+        return await self._intake.patiently(event.chat, self._edit(event)) or False
+
+    async def _edit(self, event: MessageEvent) -> bool:
+        async with self._intake.lane(event.chat):
+            kept = await self._intake.filter(event)
+            if kept is not None:
+                passage = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))
+        if kept is None:
+            return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
+        outcome = await passage.outcome()
+        if outcome is not None and outcome.session_no is not None:
+            self._when_due(outcome)
+            self._renew_summaries((outcome.session_no,))
+        return outcome is not None
+
+    async def delete(self, chat: Chat, message_ids: Iterable[str]) -> int:
+        """Remove messages from history, archive and summaries; one that comes later is not stored either.
+
+        Tells how many there were.
+
+        Raises:
+            TypeError: an id is not text, or a text was given instead of several.
+            ValueError: an id is empty, or has a NUL or a lone surrogate.
+        """
+        if isinstance(message_ids, str):
+            raise TypeError(f"message_ids are several ids, not one text: {message_ids!r}")
+        message_ids = tuple(message_ids)
+        for message_id in message_ids:
+            check_id("message_id", message_id)
+        return await self._intake.patiently(chat, self._delete(chat, message_ids)) or 0
+
+    async def _delete(self, chat: Chat, message_ids: tuple[str, ...]) -> int:
+        deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=message_ids)
+        async with self._intake.lane(chat):
+            passage = await self._intake.submit(chat, messages.delete, deletion)
+        outcome = await passage.outcome()
+        self._renew_summaries(outcome.session_nos)
+        return outcome.count
+
+    def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:
+        """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""
+        return SessionView(self, chat, account, event)
+
+    async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a reading operation, for SessionView: after all that was handed in for `chat` is stored, or at once.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+        """
+        if chat is not None:
+            await self._intake.settled(chat)
+        return await self._read(operation, argument)
+
+    async def start_new(self, where: sessions.Where) -> Session | None:
+        """End the live session and start the next, for SessionView; None where nobody is known to own one."""
+        await self._intake.settled(where.chat)
+        return await self._announced(sessions.start_new, where, chat=where.chat)
+
+    async def _recording(self, kept: Filtered) -> messages.Recording:
+        return messages.Recording(
+            moment=self.moment(),
+            event=kept.event,
+            user_id=await self._whose(kept.event.author),
+            answered_user_id=await self._whose(kept.event.answers),
+            is_withheld=kept.is_withheld,
+        )
