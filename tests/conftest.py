@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.testing"]
+
 Spawn = Callable[..., subprocess.Popen[str]]
 Hold = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
 

@@ -1,0 +1,108 @@
+"""Real discord.py bots on the simulator: for a bot's author, whose tests need no network, and for the contract of adapters.
+
+    pytest_plugins = ["session_plugin_discord.testing"]             # in conftest.py
+
+    async def test_my_bot_greets(on_discord):
+        ann = on_discord.user("Ann")
+        async with on_discord.started(my_bot):
+            assert await on_discord.ask(ann, on_discord.direct_chat(ann), "hello") == "Hello, Ann!"
+
+It needs pytest, pytest-asyncio and aiohttp, which the extra `test` brings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import discord
+import pytest
+import pytest_asyncio
+import yarl
+from discord.ext import commands
+
+import session_plugin_discord
+from session_plugin.testing import Driver, Handle, Turn
+from session_plugin_discord.simulator import DiscordSimulator
+
+__all__ = ["DiscordDriver", "on_discord", "point_discord"]
+
+
+class DiscordDriver(Driver):
+    """Bots of discord.py on a DiscordSimulator, to which `point_discord` leads them."""
+
+    channel = "discord"
+    prefix = "!"
+    package = session_plugin_discord
+
+    def make(self, handle: Handle | None = None, *, prefix: Any = "!", content: bool = True, **options: Any) -> commands.Bot:
+        """Make a bot whose on_message is the author's handler; nothing is installed yet."""
+        intents = discord.Intents.default()
+        intents.message_content = content
+        bot = commands.Bot(prefix, intents=intents, guild_ready_timeout=0.05, help_command=None, **options)
+
+        @bot.event
+        async def on_message(message: discord.Message) -> None:
+            if message.author == bot.user:
+                return
+            if handle is not None:
+                session = await session_plugin_discord.session(message)
+                turn = Turn(message.content, session, message, message.channel.send, message.reply)
+                await self.handled(handle, turn)
+            await bot.process_commands(message)
+
+        return bot
+
+    @asynccontextmanager
+    async def connected(self, bot: discord.Client) -> AsyncIterator[None]:
+        """Run a bot while the block runs; raise what keeps it from starting."""
+        task = asyncio.create_task(bot.start(self.simulator.token))
+        waiting = asyncio.create_task(self.simulator.connected())
+        try:
+            await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+            await bot.wait_until_ready()
+            yield
+        finally:
+            waiting.cancel()
+            await bot.close()
+            await asyncio.gather(task, waiting, return_exceptions=True)
+
+    async def strangers(self, group: Any) -> list[tuple[Any, str]]:
+        """Let a webhook and another bot speak."""
+        await self.stranger(group, "News", "from a webhook")
+        await self.simulator.say_as_bot("Robot", group, "from another bot")
+        return [(group, "News"), (group, "Robot")]
+
+    async def stranger(self, group: Any, name: str, text: str) -> None:
+        """Let a webhook speak."""
+        await self.simulator.say_as_webhook(name, group, text)
+
+    async def send(self, bot: discord.Client, chat: Any, text: str) -> None:
+        """Send to a chat by its id."""
+        await bot.get_partial_messageable(chat.id).send(text)
+
+
+@pytest.fixture
+def point_discord() -> Iterator[Callable[[DiscordSimulator], None]]:
+    """Lead discord.py's process-wide addresses to a simulator, and back again after the test."""
+    base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
+
+    def point(simulator: DiscordSimulator) -> None:
+        environment = simulator.environment()
+        discord.http.Route.BASE = environment["DISCORD_API_BASE"]
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(environment["DISCORD_GATEWAY_URL"])
+
+    yield point
+    discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
+
+
+@pytest_asyncio.fixture
+async def on_discord(point_discord: Callable[[DiscordSimulator], None]) -> AsyncIterator[DiscordDriver]:
+    """Give a Discord of this test's own, to which every bot of discord.py connects that is started meanwhile."""
+    async with DiscordSimulator(bot_name="Marvin") as simulator:
+        point_discord(simulator)
+        yield DiscordDriver(simulator)

@@ -1,0 +1,36 @@
+"""What authors need to test theirs: of a plugin, of an adapter, of a bot. It needs pytest: the extra `test` brings it.
+
+A bot's author takes the driver of a platform, which the adapters offer as pytest fixtures, and talks to the bot:
+
+    pytest_plugins = ["session_plugin_telegram.testing"]            # in conftest.py
+
+    async def test_my_bot_greets(on_telegram):
+        ann = on_telegram.user("Ann")
+        async with on_telegram.started(build(on_telegram.environment())):
+            assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello, Ann!"
+
+An adapter's author writes a driver, and runs the contract that all adapters keep:
+
+    class TestMyAdapter(Contract):
+        @pytest.fixture
+        async def driver(self): ...
+
+Where to look:
+    Contract    what every adapter promises, as tests
+    Driver      a platform for tests: its simulator, and bots that run on it
+    Turn        what an author's handler has at hand in those tests
+"""
+
+try:
+    import pytest as _pytest
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "session_plugin.testing needs pytest: pip install 'session-plugin[test]'", name="pytest"
+    ) from error
+
+_pytest.register_assert_rewrite("session_plugin.testing.contract")
+
+from session_plugin.testing.contract import Contract  # noqa: E402 - its assertions are rewritten from here on
+from session_plugin.testing.driver import Driver, Handle, Turn  # noqa: E402
+
+__all__ = ["Contract", "Driver", "Handle", "Turn"]

@@ -1,0 +1,22 @@
+"""What every adapter promises, as tests: derive a class from Contract, give it a driver, and run pytest."""
+
+from session_plugin.testing.contract.commands import CommandContract
+from session_plugin.testing.contract.conversation import ConversationContract
+from session_plugin.testing.contract.life import LifeContract
+from session_plugin.testing.contract.strangers import StrangerContract
+from session_plugin.testing.contract.troubles import TroubleContract
+
+__all__ = ["CommandContract", "Contract", "ConversationContract", "LifeContract", "StrangerContract", "TroubleContract"]
+
+
+class Contract(ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract):
+    """All of it.
+
+    class TestMyAdapter(Contract):
+        @pytest.fixture
+        async def driver(self):
+            async with MySimulator() as simulator:
+                yield MyDriver(simulator)
+
+    The tests are coroutines: have pytest-asyncio installed.
+    """

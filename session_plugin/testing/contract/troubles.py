@@ -1,0 +1,101 @@
+"""A database that cannot be used, plugins and handlers that fail: the author's handlers work on."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_plugin import DatabaseUnavailable, SessionHub, hookimpl
+from session_plugin.testing.contract.part import ContractPart
+from session_plugin.testing.driver import Driver, Turn
+
+
+async def echo(turn: Turn) -> None:
+    await turn.say(f"you said {turn.text}")
+
+
+class Raising:
+    @hookimpl
+    def session_filter_message(self, event: Any) -> Any:
+        raise RuntimeError("this filter never works")
+
+
+class KeepsNothing:
+    @hookimpl
+    def session_filter_message(self, event: Any) -> Any:
+        return None
+
+
+class TroubleContract(ContractPart):
+    """Whatever fails, the bot answers, and nothing is lost that can be kept."""
+
+    async def test_a_locked_database_keeps_nobody_from_an_answer_and_loses_nothing(self, driver: Driver, path: Path) -> None:
+        reads: list[str] = []
+
+        async def answer(turn: Turn) -> None:
+            try:
+                await turn.session.history()
+            except DatabaseUnavailable:
+                reads.append("unavailable")
+            await turn.say(f"you said {turn.text}")
+
+        hub = SessionHub(path, load_entry_points=False, store_patience=0.2)
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, answer):
+            await driver.ask(ann, dm, "one")
+            await driver.history(hub, dm, count=2)
+            holder = sqlite3.connect(path, isolation_level=None)
+            try:
+                holder.execute("BEGIN IMMEDIATE")
+                assert await driver.ask(ann, dm, "two") == "you said two"
+                assert await driver.ask(ann, dm, "three") == "you said three"
+            finally:
+                holder.close()
+            await asyncio.sleep(0.3)
+            history = await driver.history(hub, dm, count=6)
+        assert [one.content for one in history if one.role == "user"] == ["one", "two", "three"]
+        assert len(history) == 6
+        assert reads == ["unavailable"] * 2
+
+    async def test_a_failing_filter_withholds_the_words_and_nobody_from_an_answer(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
+        hub.register(Raising())
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, echo):
+            assert await driver.ask(ann, dm, "hello") == "you said hello"
+            history = await driver.history(hub, dm, count=2)
+        assert [(one.content, one.is_withheld) for one in history] == [("", True), ("", True)]
+
+    async def test_a_filter_that_keeps_nothing_leaves_the_bot_answering(
+        self, driver: Driver, hub: SessionHub, path: Path
+    ) -> None:
+        hub.register(KeepsNothing())
+        ann = driver.user("Ann")
+        async with driver.running(hub, echo):
+            assert await driver.ask(ann, driver.direct_chat(ann), "hello") == "you said hello"
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("SELECT count(*) FROM messages").fetchone() == (0,)
+
+    async def test_an_authors_handler_that_raises_loses_no_message(self, driver: Driver, hub: SessionHub) -> None:
+        async def answer(turn: Turn) -> None:
+            if turn.text == "break":
+                driver.failures.append(ValueError("the author's own fault"))
+                raise driver.failures[0]
+            await turn.say("fine")
+
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        with pytest.raises(ValueError, match="the author's own fault"):
+            async with driver.running(hub, answer):
+                await driver.say(ann, dm, "break")
+                await driver.ask(ann, dm, "hello")
+                history = await driver.history(hub, dm, count=3)
+                assert [one.content for one in history] == ["break", "hello", "fine"]
