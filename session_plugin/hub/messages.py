@@ -10,7 +10,7 @@ from session_plugin.database.engine import Tx
 from session_plugin.hub.memory import Memory
 from session_plugin.intake import Filtered
 from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id
-from session_plugin.records import bulk, messages, sessions
+from session_plugin.records import bulk, messages, moving, sessions
 from session_plugin.view import SessionView
 
 A = TypeVar("A")
@@ -110,6 +110,18 @@ class Messages(Memory):
         outcome = await passage.outcome()
         self._renew_summaries(outcome.session_nos)
         return outcome.count
+
+    async def move_chat(self, old: Chat, new: Chat) -> None:
+        """Let a group go on in another chat, as Telegram's do that become supergroups; telling it twice is harmless.
+
+        Its sessions are in the new chat from now on, and what still comes from the old one goes there, too. Message ids of
+        the two chats never meet.
+
+        Raises:
+            ValueError: the chats are not two groups of one bot on one channel.
+        """
+        await self._intake.settled(old)
+        await self._announced(moving.move_chat, moving.Move(moment=self.moment(), old=old, new=new), chat=new)
 
     def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:
         """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""

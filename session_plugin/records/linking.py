@@ -172,7 +172,7 @@ def _join(tx: Tx, moment: Moment, one: Account, other: Account) -> tuple[Announc
     kept_live = {row["bot"]: row["session_no"] for row in tx.all("live_sessions_of_user", user_id=keep)}
     for row in tx.all("live_sessions_of_user", user_id=gone):
         if row["bot"] in kept_live:
-            _join_session(tx, moment, row["session_no"], kept_live[row["bot"]])
+            join_session(tx, moment, row["session_no"], kept_live[row["bot"]])
     tx.run("give_sessions", user_id=keep, previous=gone)
     moved = tx.all("accounts_of_user", user_id=gone)
     tx.run("give_accounts", user_id=keep, previous=gone)
@@ -193,7 +193,7 @@ def _join(tx: Tx, moment: Moment, one: Account, other: Account) -> tuple[Announc
     )
 
 
-def _join_session(tx: Tx, moment: Moment, session_no: int, into: int) -> None:
+def join_session(tx: Tx, moment: Moment, session_no: int, into: int) -> None:
     """End a live session by moving all it has into another; joined is not ended, so nobody is told."""
     tx.run("move_segments", session_no=into, previous=session_no)
     tx.run("move_summaries", session_no=into, previous=session_no)

@@ -19,7 +19,7 @@ from session_plugin.records.outcomes import (
     Moment,
 )
 from session_plugin.records.people import Person, person_of, see_account
-from session_plugin.records.sessions import find_chat, place, see_chat
+from session_plugin.records.sessions import find_chat, group_no, place, see_chat
 from session_plugin.records.summaries import withdraw_over
 from session_plugin.rules.scopes import scope_of
 
@@ -78,7 +78,7 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
     scope = scope_of(
         moment.bot,
         kind=chat["kind"],
-        chat_no=chat["chat_no"],
+        chat_no=group_no(chat),
         thread_id=event.chat.thread_id,
         peer_user_id=None if owner is None else owner.user_id,
     )

@@ -30,6 +30,11 @@ def find_chat(tx: Tx, bot: str, chat: Chat) -> Row | None:
     return tx.first("chat_by_key", **_chat_key(bot, chat))
 
 
+def group_no(row: Row) -> int:
+    """Give the number of the chat where a group's sessions are: its own, or that of the chat it became."""
+    return int(row["chat_no"] if row["became"] is None else row["became"])
+
+
 def _chat_key(bot: str, chat: Chat) -> dict[str, str]:
     return {"bot": bot, "channel": chat.channel, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
 
@@ -43,7 +48,7 @@ def find_scope(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Scope |
     row = find_chat(tx, bot, chat)
     if row is None:
         return None
-    return scope_of(bot, kind=row["kind"], chat_no=row["chat_no"], thread_id=chat.thread_id, peer_user_id=None)
+    return scope_of(bot, kind=row["kind"], chat_no=group_no(row), thread_id=chat.thread_id, peer_user_id=None)
 
 
 def _find_owner(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Row | None:

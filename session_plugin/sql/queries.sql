@@ -44,7 +44,7 @@ INSERT INTO users (user_id, created_at) VALUES (:user_id, :created_at) ON CONFLI
 
 -- name: chat_by_key
 -- Which chat is this?
-SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title
+SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became
 FROM chats WHERE bot = :bot AND channel = :channel AND bot_id = :bot_id AND chat_id = :chat_id
 
 -- name: chat_by_no
@@ -55,11 +55,23 @@ SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title FROM chats W
 -- First sight of a chat.
 INSERT INTO chats (bot, channel, bot_id, chat_id, kind, title)
 VALUES (:bot, :channel, :bot_id, :chat_id, :kind, :title)
-RETURNING chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title
+RETURNING chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became
 
 -- name: retitle_chat
 -- The chat has another title now.
 UPDATE chats SET title = :title WHERE chat_no = :chat_no
+
+-- name: live_sessions_of_chat
+-- What goes on in a group, one a thread.
+SELECT session_no, thread_id FROM sessions WHERE chat_no = :chat_no AND ended_at IS NULL ORDER BY session_no
+
+-- name: move_sessions
+-- The group has another chat now, and all its sessions are there.
+UPDATE sessions SET chat_no = :chat_no WHERE chat_no = :previous
+
+-- name: move_chat
+-- What comes from this chat, or from one that became it, belongs to another one from now on.
+UPDATE chats SET became = :became WHERE chat_no = :chat_no OR became = :chat_no
 
 -- name: set_peer
 -- The first person in a direct chat owns it.
@@ -98,9 +110,10 @@ WHERE bot = :bot AND user_id = :user_id AND (end_reason IS NULL OR end_reason <>
 ORDER BY session_no DESC LIMIT :limit
 
 -- name: group_sessions
--- A group's (thread's) sessions, newest first.
+-- A group's (thread's) sessions, newest first; one that is joined into another shows there.
 SELECT session_no, ended_at, end_reason FROM sessions
-WHERE chat_no = :chat_no AND thread_id = :thread_id ORDER BY session_no DESC LIMIT :limit
+WHERE chat_no = :chat_no AND thread_id = :thread_id AND (end_reason IS NULL OR end_reason <> 'linked')
+ORDER BY session_no DESC LIMIT :limit
 
 -- name: session_by_no
 -- A session with what is counted over its segments.
@@ -277,6 +290,7 @@ JOIN segments AS g
   ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
 WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
   AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
+  AND c.became IS NULL
 
 -- name: next_seqs
 -- Sequence numbers for several messages; the writer holds the lock, so nobody else takes them.

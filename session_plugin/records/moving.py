@@ -1,0 +1,52 @@
+"""A group's chat becomes another on its platform: its sessions go on there, and what still comes from the old one follows.
+
+The messages keep the chat they were said in, so ids that start anew in the new chat meet none of the old ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Tx
+from session_plugin.model import Chat
+from session_plugin.records.linking import join_session
+from session_plugin.records.outcomes import Announcement, Done, Moment
+from session_plugin.records.sessions import age_out, group_no, see_chat
+from session_plugin.rules.scopes import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One group, by its old and by its new chat."""
+
+    moment: Moment
+    old: Chat
+    new: Chat
+
+
+def move_chat(tx: Tx, move: Move) -> Done[None]:
+    """Let a group's sessions go on in its new chat; where both have a live one, the new chat's joins the old one's.
+
+    Doing it again changes nothing more.
+
+    Raises:
+        ValueError: the chats are not two groups of one bot on one channel.
+    """
+    moment, old, new = move.moment, move.old, move.new
+    if (old.kind, old.channel, old.bot_id) != ("group", new.channel, new.bot_id) or new.kind != "group":
+        raise ValueError(f"a group's chat becomes another group's of the same bot, not {old.chat_id!r} {new.chat_id!r}")
+    old_row, new_row = see_chat(tx, moment.bot, old), see_chat(tx, moment.bot, new)
+    old_no, new_no = old_row["chat_no"], group_no(new_row)
+    if old_no == new_no:  # told the wrong way round, after it was told the right way
+        return Done(None)
+    ended: tuple[Announcement, ...] = ()
+    for chat_no in sorted((old_no, new_no)):
+        for row in tx.all("live_sessions_of_chat", chat_no=chat_no):
+            ended += age_out(tx, moment, Scope(moment.bot, chat_no=chat_no, thread_id=row["thread_id"]))[1]
+    live = {row["thread_id"]: row["session_no"] for row in tx.all("live_sessions_of_chat", chat_no=new_no)}
+    for row in tx.all("live_sessions_of_chat", chat_no=old_no):
+        if row["thread_id"] in live:
+            join_session(tx, moment, live[row["thread_id"]], row["session_no"])
+    tx.run("move_sessions", chat_no=new_no, previous=old_no)
+    tx.run("move_chat", became=new_no, chat_no=old_no)
+    return Done(None, ended)
