@@ -77,10 +77,14 @@ class Lease:
         """Open the database now, so that what is wrong with it shows at the start.
 
         Raises:
-            DatabaseRefused: it may not be used.
+            DatabaseRefused: it may not be used. The lease is released.
         """
         self._loop = asyncio.get_running_loop()
-        await self._opener()
+        try:
+            await self._opener()
+        except BaseException:
+            await self.release()
+            raise
 
     async def tell(self, chat: Chat, notice: Notice) -> None:
         """Deliver a notice on the event loop that opened this lease: a platform's client knows no other."""

@@ -105,12 +105,8 @@ class HubBase:
             DatabaseRefused: it may not be used; it is left as it is.
         """
         lease = self.attach(STORE_CHANNEL, "")
+        await lease.open()
         self._own_leases.append(lease)
-        try:
-            await lease.open()
-        except BaseException:
-            await self._own_leases.pop().release()
-            raise
         return self
 
     async def __aexit__(

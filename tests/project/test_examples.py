@@ -36,6 +36,24 @@ def test_the_redact_plugin_keeps_card_numbers_out_and_order_numbers_in() -> None
     assert run("redact_plugin.py").stdout == "Pay order 1234567890123 with [card number], please.\n"
 
 
+def test_the_terminal_bot_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, ROOT / "examples" / "terminal_bot.py", tmp_path / "terminal.db"],
+            input=words,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        for words in ("I like tea\nand cake\n", "/whoami\nhello\n")
+    ]
+    assert said[0].stdout.splitlines()[-1] == "Noted. Before that you said: I like tea."
+    assert said[1].stdout.splitlines()[0].startswith("You are Ann, user ")
+    assert said[1].stdout.splitlines()[1] == "Noted. Before that you said: I like tea; and cake."
+    assert [ran.stderr for ran in said] == ["", ""]
+
+
 def test_the_bot_without_a_token_says_which_to_set() -> None:
     ran = run("two_platform_bot.py", DISCORD_TOKEN="", TELEGRAM_TOKEN="")
     assert ran.returncode == 1
