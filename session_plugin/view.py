@@ -59,7 +59,8 @@ class SessionView:
         account: Who the reader is; None for nobody's user.
         event: The message that is being answered, where there is one.
         is_duplicate: That message had been handed in before: a reconnect, a restart, a second process.
-        is_stored: That message is on disk, so reading waits for nothing; else it waits for what was handed in before.
+        is_stored: That message is on disk, and nothing was said in this view since, so reading waits for nothing; else it
+            waits for what was handed in before.
     """
 
     def __init__(self, hub: Hub, chat: Chat, account: Account | None, event: MessageEvent | None = None) -> None:

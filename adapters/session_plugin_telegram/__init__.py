@@ -9,6 +9,7 @@
 
 Where to look:
     install          attach a hub to an Application: messages in, the bot's own messages out, the in-chat commands
+    add_to_menu      show the in-chat commands in the bot's menu, if you want them there
     SessionContext   the type of `context` in your handlers, with `.session`
     to_event         a Telegram message as a MessageEvent
     CHANNEL          the name of this platform in accounts and chats
@@ -21,8 +22,8 @@ except ModuleNotFoundError as error:
         "session_plugin_telegram needs python-telegram-bot: pip install 'session-plugin[telegram]'", name="telegram"
     ) from error
 
-from session_plugin_telegram.adapter import install
+from session_plugin_telegram.adapter import add_to_menu, install
 from session_plugin_telegram.context import SessionContext
 from session_plugin_telegram.translate import CHANNEL, to_event
 
-__all__ = ["CHANNEL", "SessionContext", "install", "to_event"]
+__all__ = ["CHANNEL", "SessionContext", "add_to_menu", "install", "to_event"]

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextvars import copy_context
 from typing import Any
 
-from telegram import Message, Update
+from telegram import BotCommand, BotCommandScope, Message, Update
 from telegram.ext import (
     Application,
     ApplicationHandlerStop,
@@ -21,23 +20,14 @@ from telegram.ext import (
 )
 
 from session_plugin import Chat, Lease, Notice, SessionError, SessionHub, SessionView
-from session_plugin.commands import Asked, Command, answer, check_names, notice_text
-from session_plugin_telegram.outgoing import Answering, SessionRecorder, answering, unrecorded
-from session_plugin_telegram.translate import CHANNEL, as_chat, to_account, to_chat, to_event
+from session_plugin.commands import DESCRIPTIONS, Asked, Command, answer, check_names, notice_text
+from session_plugin_telegram.context import give_sessions
+from session_plugin_telegram.outgoing import SessionRecorder, answering, unrecorded
+from session_plugin_telegram.translate import CHANNEL, to_event, to_place
 
 FIRST_GROUP = -1000
 """The handler group that hands messages to the hub: before an author's, unless theirs is lower still."""
 COMMAND_GROUP = -999
-ELSEWHERE = (
-    "channel_post",
-    "edited_channel_post",
-    "business_message",
-    "edited_business_message",
-    "deleted_business_messages",
-    "guest_message",
-)
-"""Updates about places where nobody talks with the bot itself; what is said in the name of a business is not its chat."""
-
 logger = logging.getLogger("session_plugin.telegram")
 
 AnyApplication = Application[Any, Any, Any, Any, Any, Any]
@@ -74,6 +64,37 @@ def install(
     _Adapter(application, bot, hub, check_names(commands))
 
 
+async def add_to_menu(
+    application: AnyApplication, *, scope: BotCommandScope | None = None, language_code: str | None = None
+) -> None:
+    """Show our commands in the bot's menu, behind those that are there; without this call the menu is left alone.
+
+    Call it when the application is initialized, in `post_init` for example, and after a `set_my_commands` of your own,
+    which replaces the whole list:
+
+        async def post_init(application: Application) -> None:
+            await application.bot.set_my_commands([("start", "Begin")])
+            await session_plugin_telegram.add_to_menu(application)
+
+    Args:
+        application: One that has a hub.
+        scope: Whose menu, as for `set_my_commands`; everybody's by default.
+        language_code: In which language's menu.
+
+    Raises:
+        ValueError: the application has no hub.
+    """
+    recorder = getattr(application.bot, "rate_limiter", None)
+    names = recorder.names if isinstance(recorder, SessionRecorder) else None
+    if names is None:
+        raise ValueError("the application has no hub yet: call session_plugin_telegram.install first")
+    ours = {name: DESCRIPTIONS[command] for command, name in names.items()}
+    there = await application.bot.get_my_commands(scope=scope, language_code=language_code)
+    menu = [BotCommand(one.command, ours.pop(one.command, one.description)) for one in there]
+    menu += [BotCommand(name, description) for name, description in ours.items()]
+    await application.bot.set_my_commands(menu, scope=scope, language_code=language_code)
+
+
 class _Adapter:
     """One application's attachment."""
 
@@ -85,17 +106,21 @@ class _Adapter:
         self._lease: Lease | None = None
         self._application = application
         self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
-        recorder = SessionRecorder(bot, hub, bot.rate_limiter, opened=self._open, closed=self._close)
+        give_sessions(application, self._answer_to)
+        recorder = SessionRecorder(
+            bot, hub, names, bot.rate_limiter, start=self._start, opened=self._open, closed=self._close
+        )
         bot._rate_limiter = recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
         application.add_handler(TypeHandler(Update, self._first, block=True), group=FIRST_GROUP)
         for handler in self._handlers.values():
             application.add_handler(handler, group=COMMAND_GROUP)
-        if application._job_queue is not None:  # its public name warns where there is none
-            _answer_nobody(application._job_queue.scheduler)
+
+    async def _start(self) -> None:
+        self._refuse_clashes()
+        await self._open()
 
     async def _open(self) -> None:
         if self._lease is None:
-            self._refuse_clashes()
             self._lease = self._hub.attach(CHANNEL, self._bot_id, self._deliver)
             try:
                 await self._lease.open()
@@ -121,37 +146,30 @@ class _Adapter:
         if lease is not None:
             await lease.release()
 
+    def _answer_to(self, update: object) -> SessionView | None:
+        """Give the session of an update, and note in the task that handles it whom the bot answers from now on."""
+        place = None
+        try:
+            if isinstance(update, Update):
+                place = to_place(update, bot_id=self._bot_id)
+        except Exception:
+            logger.exception("an update was not understood; it is handled without a session")
+        view = None if place is None else self._hub.session_of(*place)
+        answering.set(view)
+        return view
+
     async def _first(self, update: Update, context: AnyContext) -> None:
         """Hand an update's message to the hub before any handler of the author's runs."""
-        answering.set(None)
-        context.session = None  # type: ignore[attr-defined]
         try:
-            view = self._view(update)
-            context.session = view  # type: ignore[attr-defined]
+            await self._open()  # for those who install only now that the application is initialized
             message = update.message or update.edited_message or update.channel_post or update.edited_channel_post
             if message is not None and not self._is_command(update):
                 recorded = await self._record(message, is_edit=update.message is None and update.channel_post is None)
-                if recorded is not None and view is not None:
+                if recorded is not None and answering.get() is not None:
                     context.session = recorded  # type: ignore[attr-defined]
+                    answering.set(recorded)
         except Exception:
             logger.exception("an update could not be recorded; it is handled all the same")
-
-    def _view(self, update: Update) -> SessionView | None:
-        """Give the session of whoever is being answered; None where nobody can own one."""
-        if update.effective_chat is None or any(getattr(update, kind, None) for kind in ELSEWHERE):
-            return None
-        query = update.callback_query  # not `effective_message`: that one warns of a message too old to be shown
-        message = update.message or update.edited_message or (None if query is None else query.message)
-        if isinstance(message, Message) and message.business_connection_id is not None:
-            return None
-        is_anonymous = isinstance(message, Message) and message.sender_chat is not None and query is None
-        account = None if is_anonymous else to_account(update.effective_user)
-        if isinstance(message, Message):
-            chat = to_chat(message, bot_id=self._bot_id)
-        else:
-            chat = as_chat(update.effective_chat, bot_id=self._bot_id)
-        answering.set(Answering(chat, account))
-        return self._hub.session_of(chat, account)
 
     async def _record(self, message: Message, *, is_edit: bool) -> SessionView | None:
         event = to_event(message, bot_id=self._bot_id)
@@ -199,15 +217,3 @@ class _Adapter:
             await self._bot.send_message(int(chat.chat_id), notice_text(notice, spell=self._spell))
         finally:
             unrecorded.reset(token)
-
-
-def _answer_nobody(scheduler: Any) -> None:
-    """Let jobs answer nobody: a timer goes off in the context of whichever handler last made the scheduler set it."""
-    wake = scheduler.wakeup
-
-    def wakeup() -> None:
-        context = copy_context()
-        context.run(answering.set, None)
-        context.run(wake)
-
-    scheduler.wakeup = wakeup

@@ -13,6 +13,7 @@ from telegram import (
     MessageOriginUser,
     PhotoSize,
     Sticker,
+    Update,
     Video,
     VideoNote,
     Voice,
@@ -24,6 +25,14 @@ from session_plugin import Account, Attachment, Chat, MessageEvent
 
 CHANNEL = "telegram"
 
+_ELSEWHERE = (
+    "channel_post",
+    "edited_channel_post",
+    "business_message",
+    "edited_business_message",
+    "deleted_business_messages",
+    "guest_message",
+)
 _FILES = (Animation, Audio, Document, Sticker, Video, VideoNote, Voice)
 
 
@@ -60,6 +69,24 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
         metadata=_metadata(message),
         edited_at=message.edit_date.timestamp() if message.edit_date is not None else None,
     )
+
+
+def to_place(update: Update, *, bot_id: str) -> tuple[Chat, Account | None] | None:
+    """Give where an update happens and who is behind it; None where nobody can own a session.
+
+    That is a channel, and a place where nobody talks with the bot itself: what is said in the name of a business is not
+    its chat.
+    """
+    if update.effective_chat is None or any(getattr(update, kind, None) for kind in _ELSEWHERE):
+        return None
+    query = update.callback_query  # not `effective_message`: that one warns of a message too old to be shown
+    message = update.message or update.edited_message or (None if query is None else query.message)
+    if not isinstance(message, Message):
+        return as_chat(update.effective_chat, bot_id=bot_id), to_account(update.effective_user)
+    if message.business_connection_id is not None:
+        return None
+    is_anonymous = message.sender_chat is not None and query is None
+    return to_chat(message, bot_id=bot_id), None if is_anonymous else to_account(update.effective_user)
 
 
 def to_account(user: TelegramUser | None) -> Account | None:

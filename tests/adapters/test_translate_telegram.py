@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import telegram
 from telegram import Message
 from telegram import User as TelegramUser
 
@@ -103,6 +104,7 @@ def test_a_reply_across_chats_names_no_message_of_this_one() -> None:
     assert event(text="x", reply_to_message=replied).reply_to is None
 
 
+@pytest.mark.skipif(telegram.__version_info__ < (22, 4), reason="python-telegram-bot knows them from 22.4 on")
 def test_the_direct_messages_of_a_channel_are_apart_for_each_person() -> None:
     chat = {"id": -1_002_000_000_003, "type": "supergroup", "title": "News", "is_direct_messages": True, "is_forum": True}
     threads = [event(text="x", chat=chat, direct_messages_topic={"topic_id": n}).chat.thread_id for n in (1, 2)]
