@@ -14,7 +14,7 @@
         session = await session_plugin_discord.session(message)   # the message itself is already in it
 
 Where to look:
-    install          attach a hub to a bot: messages in, the bot's own messages out, the in-chat commands
+    install          attach a hub to a bot or a plain client: messages in, the bot's own messages out, the in-chat commands
     setup, teardown  the same as an extension; the hub is `bot.session_hub`, or made from SESSION_DATABASE
     session          the session of a message, an interaction or a command's context
     SessionContext   the type of `ctx` in your commands, with `.session`
@@ -29,7 +29,8 @@ except ModuleNotFoundError as error:
         "session_plugin_discord needs discord.py: pip install 'session-plugin[discord]'", name="discord"
     ) from error
 
-from session_plugin_discord.adapter import SessionCog, install, session, setup, teardown
+from session_plugin_discord.attaching import install, session, setup, teardown
+from session_plugin_discord.cog import SessionCog
 from session_plugin_discord.context import SessionContext
 from session_plugin_discord.translate import CHANNEL, to_event
 

@@ -1,58 +1,48 @@
-"""What the bot sends: whom it answers, and that it leaves only when what it answers is stored.
+"""How the bot sends: nothing leaves before what it answers is stored, and what Discord answers to it is recorded.
 
-Discord tells a bot of its own messages twice, in no promised order: in the answer to sending one, and by an event, which is
-all that there is of those sent in other ways. A message in a guild names nobody whom it answers; that is noted here, by the
-nonce under which it is sent, from the handler that sends it.
+discord.py sends by two functions, neither of them public: one for messages to a channel, one for answers to interactions and
+for webhooks. The second is found by way of a context variable of discord.py's, so nothing needs to be replaced for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-from collections import OrderedDict
+import logging
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 import discord
+from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
-from session_plugin import Account
+from session_plugin_discord.answering import Answering, answering
+from session_plugin_discord.own_words import OwnWords, Question
 
-REMEMBERED = 1000
-"""Nonces kept until their messages come back, which takes moments."""
 PATIENCE_AT_THE_END = 2.0
 """Seconds that a bot which is closing waits for what it is sending."""
+PATIENCE_WITH_INTERACTIONS = 2.0
+"""Seconds that the first answer to an interaction waits at most: Discord takes none after three."""
+CHANNEL_MESSAGE = 4
+"""The kind of first answer that says something; others defer it, change a message, or open a form."""
 
+logger = logging.getLogger("session_plugin.discord")
 
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """The message that the current handler answers, and its way into the hub."""
-
-    channel_id: int
-    account: Account | None
-    arrival: asyncio.Task[Any]
-
-
-answering: ContextVar[Answering | None] = ContextVar("session_plugin_discord_answering", default=None)
-"""Set when a message comes, before discord.py makes the tasks of its handlers, which copy it; reset at each event."""
+Send = Callable[[], Awaitable[Any]]
 
 
 class Outgoing:
     """One bot's sending."""
 
-    def __init__(self, bot: discord.Client, *, sent: Callable[[Any], Awaitable[None]]) -> None:
-        """Watch nothing yet; `sent` is awaited with what Discord answers to each message, before its sender goes on."""
-        self._http: Any = bot.http
+    def __init__(self, client: discord.Client, own_words: OwnWords) -> None:
+        """Watch nothing yet."""
+        self._http: Any = client.http
         self._send: Any = None
-        self._sent = sent
+        self._own_words = own_words
+        self._interaction_answers = InteractionAnswers(self)
         self._under_way: set[asyncio.Future[None]] = set()
-        self._answered: OrderedDict[str, Account | None] = OrderedDict()
-        self._unrecorded: OrderedDict[str, None] = OrderedDict()
 
     def watch(self) -> None:
-        """Stand before the one function that sends messages to a channel; it is private, and in all of discord.py 2."""
+        """Stand before the function that sends messages to a channel; it is in all of discord.py 2."""
         self._send = self._http.send_message
         self._http.send_message = self._send_message
 
@@ -62,50 +52,83 @@ class Outgoing:
             del self._http.send_message
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=PATIENCE_AT_THE_END)
+        await self._own_words.finish()
 
-    def unrecorded_nonce(self) -> str:
-        """Make a nonce for a message that is not to be recorded: an answer to one of our commands."""
-        nonce = str(secrets.randbits(63))
-        _remember(self._unrecorded, nonce, None)
-        return nonce
-
-    def is_unrecorded(self, message: discord.Message) -> bool:
-        """Tell whether a message of the bot's was sent under such a nonce."""
-        return message.nonce is not None and str(message.nonce) in self._unrecorded
-
-    def answered_by(self, message: discord.Message) -> Account | None:
-        """Tell whom a message of the bot's answers, by the handler that sent it; None if none did."""
-        return None if message.nonce is None else self._answered.get(str(message.nonce))
+    def begin(self, _: str) -> None:
+        """Begin another event: its handlers answer nothing before it turns out to be a message or an interaction."""
+        answering.set(Answering())
+        async_context.set(self._interaction_answers)
 
     async def _send_message(self, channel_id: int, *, params: Any) -> Any:
         current = answering.get()
-        if current is not None:
+        if current is not None and current.arrival is not None:
             await asyncio.wait({current.arrival})  # no longer than the hub's patience, filters included
-            nonce = _nonce(params)
-            if nonce is not None and current.channel_id == int(channel_id):
-                _remember(self._answered, nonce, current.account)
+        nonce = _payload(params.payload, params.multipart).get("nonce")
+        if current is not None and nonce is not None and current.channel_id == int(channel_id):
+            self._own_words.sending(str(nonce), current.account)
+        return await self._carry_out(lambda: self._send(channel_id, params=params), self._own_words.sent)
+
+    async def _carry_out(self, send: Send, record: Callable[[Any], Awaitable[None]]) -> Any:
+        """Send, and record from Discord's answer before whoever sends goes on; where that fails, it is sent all the same."""
         under_way = asyncio.get_running_loop().create_future()
         self._under_way.add(under_way)
         try:
-            data = await self._send(channel_id, params=params)
-            await self._sent(data)
+            data = await send()
+            try:
+                await record(data)
+            except Exception:
+                logger.exception("a message of the bot's could not be recorded")
         finally:
             self._under_way.discard(under_way)
             under_way.set_result(None)
         return data
 
+    async def answer(self, question: Question, route: Any, options: dict[str, Any], send: Send) -> Any:
+        """Send an answer to an interaction."""
+        is_first = route.path.startswith("/interactions/")
+        payload = _payload(options.get("payload"), options.get("multipart"))
+        says_something = payload.get("type") == CHANNEL_MESSAGE if is_first else route.method in ("POST", "PATCH")
+        if says_something and question.arrival is not None:
+            await asyncio.wait({question.arrival}, timeout=PATIENCE_WITH_INTERACTIONS if is_first else None)
 
-def _nonce(params: Any) -> str | None:
-    """Find the nonce in what discord.py is about to send: a payload, or a form with the payload in it."""
-    payload = getattr(params, "payload", None)
-    for part in getattr(params, "multipart", None) or ():
+        async def record(data: Any) -> None:
+            message = (data.get("resource") or {}).get("message") if is_first and data else data
+            if says_something and message:
+                await self._own_words.answered(question, message, is_edit=route.method == "PATCH")
+
+        return await self._carry_out(send, record)
+
+    def question(self, token: str | None) -> Question | None:
+        """Give the interaction that a token belongs to; None for a webhook's."""
+        return None if token is None else self._own_words.question(token)
+
+
+class InteractionAnswers(AsyncWebhookAdapter):
+    """discord.py's way of answering interactions, and of speaking as a webhook, in the handlers of one bot's events."""
+
+    def __init__(self, outgoing: Outgoing) -> None:
+        """Send by way of `outgoing` what answers an interaction."""
+        super().__init__()  # type: ignore[no-untyped-call]  # discord.py left it out
+        self._outgoing = outgoing
+
+    async def request(self, route: Any, session: Any, **options: Any) -> Any:
+        """Send a request."""
+
+        async def send() -> Any:
+            return await super(InteractionAnswers, self).request(route, session, **options)
+
+        question = self._outgoing.question(route.webhook_token)
+        if question is not None:
+            return await self._outgoing.answer(question, route, options, send)
+        current = answering.get()
+        if route.method == "POST" and current is not None and current.arrival is not None:
+            await asyncio.wait({current.arrival})  # a bot that answers by a webhook of its own
+        return await send()
+
+
+def _payload(payload: Any, multipart: Any) -> dict[str, Any]:
+    """Give what discord.py is about to send: a payload, or a form with the payload in it."""
+    for part in multipart or ():
         if part.get("name") == "payload_json":
             payload = json.loads(part["value"])
-    nonce = payload.get("nonce") if isinstance(payload, dict) else None
-    return None if nonce is None else str(nonce)
-
-
-def _remember(kept: OrderedDict[str, Any], key: str, value: Any) -> None:
-    kept[key] = value
-    while len(kept) > REMEMBERED:
-        kept.popitem(last=False)
+    return payload if isinstance(payload, dict) else {}

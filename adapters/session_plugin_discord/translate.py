@@ -1,7 +1,8 @@
-"""Discord's objects as our words: pure functions, object in, MessageEvent out. Knows nothing of hubs and bots."""
+"""Discord's messages as our words: pure functions, object in, MessageEvent out. Knows nothing of hubs and bots."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import discord
@@ -11,7 +12,7 @@ from session_plugin import Account, Attachment, Chat, MessageEvent
 CHANNEL = "discord"
 
 
-def to_event(message: discord.Message, *, bot_id: int) -> MessageEvent | None:
+def to_event(message: discord.Message, *, bot_id: int, shown_in: Chat | None = None) -> MessageEvent | None:
     """Translate a message; None for one in which nobody says anything to anybody.
 
     Left out are system messages (joins, pins, boosts), messages that are blank because the bot may not see them, and
@@ -21,14 +22,22 @@ def to_event(message: discord.Message, *, bot_id: int) -> MessageEvent | None:
         message: As discord.py gives it.
         bot_id: The bot's own user id: its messages are the assistant's. Answers to interactions carry a webhook id too, so
             this is asked first.
+        shown_in: The chat in which it is shown, where that is known better: then it may be ephemeral.
+
+    Example:
+        >>> import discord
+        >>> from session_plugin_discord import to_event
+        >>> async def on_message(message: discord.Message) -> None:
+        ...     print(to_event(message, bot_id=message.guild.me.id))
     """
     is_own = message.author.id == bot_id
     text = _text(message)
     attachments = _attachments(message)
-    if message.flags.ephemeral or message.is_system() or not (text or attachments):
+    is_hidden = message.flags.ephemeral and shown_in is None
+    if is_hidden or message.is_system() or not (text or attachments):
         return None
     return MessageEvent(
-        chat=to_chat(message.channel, message.guild, bot_id=bot_id),
+        chat=shown_in or to_chat(message.channel, message.guild, bot_id=bot_id),
         message_id=str(message.id),
         role="assistant" if is_own else "user",
         text=text,
@@ -70,10 +79,35 @@ def shown_name(user: discord.abc.User) -> str:
     return getattr(user, "global_name", None) or user.name
 
 
+def place_metadata(channel: Any, guild: discord.Guild | None) -> dict[str, Any]:
+    """Tell in which guild a chat is, and where a thread hangs."""
+    metadata: dict[str, Any] = {}
+    guild_id = getattr(channel, "guild_id", None) if guild is None else guild.id
+    if guild_id is not None:
+        metadata["guild_id"] = str(guild_id)
+    if isinstance(channel, discord.Thread):
+        metadata["parent_id"] = str(channel.parent_id)
+    return metadata
+
+
 def _text(message: discord.Message) -> str:
-    if not message.content and message.message_snapshots:  # a forward carries its words in a snapshot
+    if message.content:
+        return message.content
+    if message.message_snapshots:  # a forward carries its words in a snapshot
         return message.message_snapshots[0].content
-    return message.content
+    return "\n".join(_displayed(getattr(message, "components", ())))  # unset where the payload has none
+
+
+def _displayed(components: Any) -> Iterator[str]:
+    """Find the words of a message that is laid out in components and may then have no content beside them."""
+    for component in components:
+        if component.type.value == TEXT_DISPLAY:
+            yield component.content
+        yield from _displayed(getattr(component, "children", ()))
+
+
+TEXT_DISPLAY = 10
+"""The component type of plain words; discord.py knows it since 2.6."""
 
 
 def _answered(message: discord.Message) -> Account | None:
@@ -99,19 +133,22 @@ def _reply_to(message: discord.Message) -> str | None:
     return str(reference.message_id)
 
 
+def to_attachment(file: discord.Attachment) -> Attachment:
+    """Describe a file; its link expires, so it is not kept."""
+    content_type = file.content_type or ""
+    kind = (content_type or "file").partition("/")[0]
+    return Attachment(id=str(file.id), kind=kind, filename=file.filename, content_type=content_type, size=file.size)
+
+
 def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
-    """Describe files, stickers, polls and embeds; a file's link expires, so it is not kept."""
-    files = [
-        Attachment(
-            id=str(file.id),
-            kind=(file.content_type or "file").partition("/")[0],
-            filename=file.filename,
-            content_type=file.content_type or "",
-            size=file.size,
-        )
-        for file in (*message.attachments, *(file for one in message.message_snapshots for file in one.attachments))
+    """Describe files, stickers, polls and embeds."""
+    holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
+    files = [to_attachment(file) for holder in holders for file in holder.attachments]
+    stickers = [
+        Attachment(id=str(item.id), kind="sticker", filename=item.name)
+        for holder in holders
+        for item in getattr(holder, "stickers", ())  # snapshots have them since discord.py 2.6
     ]
-    stickers = [Attachment(id=str(item.id), kind="sticker", filename=item.name) for item in message.stickers]
     embeds = [Attachment(id="", kind="embed", filename=embed.title or "") for embed in message.embeds]
     polls = [] if message.poll is None else [Attachment(id="", kind="poll", filename=message.poll.question)]
     # Embeds of a message with text are previews of its links, which come and go.
@@ -119,13 +156,10 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
 
 
 def _metadata(message: discord.Message) -> dict[str, Any]:
-    """Keep what changes how the words are to be read, and where a thread hangs."""
-    metadata: dict[str, Any] = {}
-    guild_id = getattr(message.channel, "guild_id", None) if message.guild is None else message.guild.id
-    if guild_id is not None:
-        metadata["guild_id"] = str(guild_id)
-    if isinstance(message.channel, discord.Thread):
-        metadata["parent_id"] = str(message.channel.parent_id)
+    """Keep what changes how the words are to be read, and where they were said."""
+    metadata = place_metadata(message.channel, message.guild)
     if message.message_snapshots:  # not the sender's own words
         metadata["forwarded"] = True
+    if message.flags.ephemeral:
+        metadata["ephemeral"] = True
     return metadata

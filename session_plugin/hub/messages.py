@@ -123,6 +123,27 @@ class Messages(Memory):
         await self._intake.settled(old)
         await self._announced(moving.move_chat, moving.Move(moment=self.moment(), old=old, new=new), chat=new)
 
+    async def delete_chat(self, chat: Chat) -> int:
+        """Remove all that was said in a chat, in all of its threads or in the one it names; tells how much there was.
+
+        For a chat that is deleted where it was. In small pieces, so that a long one keeps nobody waiting; what is said in it
+        afterwards is stored as ever.
+        """
+        return await self._intake.patiently(chat, self._delete_chat(chat)) or 0
+
+    async def _delete_chat(self, chat: Chat) -> int:
+        total, session_nos = 0, set[int]()
+        async with self._intake.lane(chat):
+            while True:
+                passage = await self._intake.submit(chat, messages.delete_some, (self.moment(), chat))
+                outcome = await passage.outcome()
+                if not outcome.count:
+                    break
+                total += outcome.count
+                session_nos.update(outcome.session_nos)
+        self._renew_summaries(session_nos)
+        return total
+
     def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:
         """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""
         return SessionView(self, chat, account, event)

@@ -266,6 +266,25 @@ def delete(tx: Tx, deletion: Deletion) -> Done[Deleted]:
     return Done(Deleted(count=sum(map(len, gone.values())), session_nos=tuple(gone)), announcements)
 
 
+AT_ONCE = 200
+"""Messages of a chat removed in one transaction: a few milliseconds."""
+
+
+def delete_some(tx: Tx, deletion: tuple[Moment, Chat]) -> Done[Deleted]:
+    """Remove some of a chat's messages, or of one thread if the chat names one; a count of zero means that none is left."""
+    moment, place_ = deletion
+    chat = find_chat(tx, moment.bot, place_)
+    if chat is None:
+        return Done(Deleted(count=0, session_nos=()))
+    rows = tx.all("messages_of_chat", chat_no=chat["chat_no"], thread_id=place_.thread_id, limit=AT_ONCE)
+    gone: dict[int, list[str]] = {}
+    for row in rows:
+        remove(tx, row["segment_no"], (row["seq"],))
+        gone.setdefault(row["session_no"], []).extend([] if row["message_id"] is None else [row["message_id"]])
+    announcements = tuple(MessagesDeleted(place_, tuple(ids), session_no) for session_no, ids in gone.items())
+    return Done(Deleted(count=len(rows), session_nos=tuple(gone)), announcements)
+
+
 def remove(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:
     """Take messages of one segment out of history, archive, summaries and counters."""
     for seq in seqs:

@@ -331,6 +331,13 @@ ORDER BY m.seq DESC LIMIT :limit
 -- The oldest messages of a segment, oldest first.
 SELECT seq, received_at FROM messages WHERE segment_no = :segment_no ORDER BY seq LIMIT :limit
 
+-- name: messages_of_chat
+-- Some of what stands in a chat, in all of its threads or in one.
+SELECT m.seq, m.segment_no, m.message_id, g.session_no
+FROM segments AS g JOIN messages AS m ON m.segment_no = g.segment_no
+WHERE g.chat_no = :chat_no AND (CAST(:thread_id AS TEXT) = '' OR g.thread_id = :thread_id)
+ORDER BY m.segment_no, m.seq LIMIT :limit
+
 -- name: live_seqs
 -- The messages of a session that no summary stands for.
 SELECT m.seq, m.segment_no FROM segments AS g JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from session_plugin import SessionHub
+from session_plugin import SessionHub, SessionMessage
+from session_plugin.testing import Driver
 
 
 @pytest.fixture
@@ -44,3 +46,20 @@ def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
         return [one.getMessage() for one in ours]
 
     return said
+
+
+@pytest.fixture
+def says(hub: SessionHub) -> Callable[[Driver, Any, list[str]], Awaitable[list[SessionMessage]]]:
+    """Wait until a chat's history says exactly this, and give it."""
+
+    async def wait(driver: Driver, chat: Any, expected: list[str]) -> list[SessionMessage]:
+        found: list[SessionMessage] = []
+        for _ in range(2000):
+            found = await driver.view(hub, chat).history(limit=None)
+            if [one.content for one in found] == expected:
+                return found
+            await asyncio.sleep(0.01)
+        assert [one.content for one in found] == expected
+        return found
+
+    return wait

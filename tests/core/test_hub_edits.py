@@ -179,3 +179,44 @@ async def test_one_text_is_not_taken_for_the_ids_of_its_letters(hub, talk, texts
     with pytest.raises(TypeError, match="message_ids"):
         await hub.delete(talk.direct(ann), "123")
     assert await texts(hub, ann) == ["stays"]
+
+
+async def test_a_deleted_chat_is_empty_and_the_others_are_not(hub, talk, texts):
+    ann = talk.account("ann")
+    for place in ("lobby", "garden"):
+        for number in range(3):
+            await hub.record(talk.said(talk.group(place), f"{place} {number}", author=ann))
+    await hub.record(talk.said(ann, "in private"))
+    assert await hub.delete_chat(talk.group("lobby")) == 3
+    assert await texts(hub, talk.group("lobby")) == []
+    assert await texts(hub, talk.group("garden")) == ["garden 0", "garden 1", "garden 2"]
+    assert await texts(hub, ann) == ["in private"]
+
+
+async def test_a_long_chat_is_deleted_whole(hub, talk, texts):
+    events = [talk.said(talk.group(), str(number), author=talk.account("ann")) for number in range(450)]
+    await asyncio.gather(*map(hub.record, events))
+    assert await hub.delete_chat(talk.group()) == 450
+    assert await texts(hub, talk.group()) == []
+
+
+async def test_a_deleted_thread_leaves_the_rest_of_its_chat(hub, talk, texts):
+    whole, thread = talk.group(), talk.group(thread_id="7")
+    await hub.record(talk.said(whole, "outside"))
+    await hub.record(talk.said(thread, "inside"))
+    assert await hub.delete_chat(thread) == 1
+    assert (await texts(hub, whole), await texts(hub, thread)) == (["outside"], [])
+
+
+async def test_the_deletion_of_a_chat_that_was_never_seen_is_nothing(hub, talk):
+    assert await hub.delete_chat(talk.group("nowhere")) == 0
+
+
+async def test_the_deletion_of_a_chat_is_told_by_the_ids_of_its_messages(new_hub, diary, talk):
+    hub = new_hub(diary)
+    events = [talk.said(talk.group(), text) for text in ("one", "two")]
+    for event in events:
+        await hub.record(event)
+    await hub.delete_chat(talk.group())
+    await hub.settle()
+    assert [told["message_ids"] for told in diary.of("delete")] == [tuple(event.message_id for event in events)]

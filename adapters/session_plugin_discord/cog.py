@@ -1,0 +1,43 @@
+"""What a commands.Bot is given beside: `ctx.session` in every command, and an end when the bot closes or unloads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discord.ext import commands
+
+from session_plugin_discord.adapter import Adapter
+
+AnyBot = commands.Bot | commands.AutoShardedBot
+
+
+class SessionCog(commands.Cog, name="Sessions"):
+    """One bot's attachment to a hub, as discord.py loads and unloads it."""
+
+    def __init__(self, bot: AnyBot, adapter: Adapter) -> None:
+        """Attach nothing yet: discord.py calls `cog_load`."""
+        self.bot = bot
+        self.adapter = adapter
+
+    async def cog_load(self) -> None:
+        """Open the hub, then attach.
+
+        Raises:
+            SessionError: the hub cannot be opened, or the bot has a command of one of our names.
+        """
+        await self.adapter.open()
+        self.adapter.listen()
+
+    async def cog_unload(self) -> None:
+        """Detach, store what is on its way, release the hub."""
+        await self.adapter.close()
+
+    @commands.Cog.listener()
+    async def on_connect(self) -> None:
+        """Attach what a bot that had not logged in could not have yet."""
+        self.adapter.listen()
+
+    async def bot_check_once(self, ctx: commands.Context[Any]) -> bool:
+        """Set `ctx.session` before a command runs; discord.py asks each cog here, and ours never refuses."""
+        ctx.session = await self.adapter.session(ctx)  # type: ignore[attr-defined]  # SessionContext declares it
+        return True

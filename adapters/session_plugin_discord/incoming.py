@@ -1,0 +1,208 @@
+"""What comes in: messages and interactions before their handlers see them, edits, deletions.
+
+Everything of one chat goes through one door, so that it stays in order however long the author's prefix takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+import discord
+
+from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
+from session_plugin_discord.answering import answering
+from session_plugin_discord.chat_commands import ChatCommands
+from session_plugin_discord.interactions import chat_of, described, input_event, is_slash_command
+from session_plugin_discord.own_words import REMEMBERED, OwnWords, Question
+from session_plugin_discord.remembered import Remembered
+from session_plugin_discord.translate import place_metadata, raw_chat, to_account, to_chat, to_event
+
+logger = logging.getLogger("session_plugin.discord")
+
+
+class Incoming:
+    """One bot's events on their way into the hub."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        hub: SessionHub,
+        own_words: OwnWords,
+        chat_commands: ChatCommands,
+        *,
+        keeps_slash_input: bool,
+    ) -> None:
+        """Record in `hub`; what people give slash commands only if it is to be kept."""
+        self._client = client
+        self._hub = hub
+        self._own_words = own_words
+        self._chat_commands = chat_commands
+        self._keeps_slash_input = keeps_slash_input
+        self._arrivals: Remembered[int, asyncio.Task[SessionView]] = Remembered(REMEMBERED)
+        self._doors: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    def checks(self) -> dict[str, Callable[[Any], None]]:
+        """Give what is to see which event of discord.py's, before its handlers."""
+        return {
+            "message": self.message,
+            "interaction": self.interaction,
+            "raw_message_edit": self.edit,
+            "raw_message_delete": self.deletion,
+            "raw_bulk_message_delete": self.bulk_deletion,
+            "raw_thread_delete": self.thread_deletion,
+            "guild_channel_delete": self.channel_deletion,
+        }
+
+    # Messages and interactions
+
+    def message(self, message: discord.Message) -> None:
+        """Start a message's way into the hub, and note for its handlers that they answer it."""
+        if message.author.id == self.bot_id:
+            self._own_words.said(message)
+            return
+        event = to_event(message, bot_id=self.bot_id)
+        self._own_words.heard(message.channel, message.author)
+        view = self.view(message.channel, message.guild, None if message.webhook_id else to_account(message.author))
+        arrival = self._start(self._arrive(message.channel.id, event, view, lambda: self._is_own_command(message)))
+        self._arrivals[message.id] = arrival
+        self._answering(message.channel.id, None if event is None else event.author, arrival)
+
+    def interaction(self, interaction: discord.Interaction) -> None:
+        """Start the way into the hub of what was given to a slash command; note of every interaction that it is answered."""
+        if interaction.type in (discord.InteractionType.ping, discord.InteractionType.autocomplete):
+            return
+        chat, account = chat_of(interaction, bot_id=self.bot_id), to_account(interaction.user)
+        self._own_words.heard(interaction.channel, interaction.user)
+        is_own = self._chat_commands.is_own_interaction(interaction)
+        is_kept = self._keeps_slash_input and not is_own and is_slash_command(interaction)
+        arrival = None
+        if is_kept:
+            event = input_event(interaction, bot_id=self.bot_id)
+            view = self._hub.session_of(chat, account)
+            arrival = self._arrivals[interaction.id] = self._start(self._arrive(int(chat.chat_id), event, view))
+        metadata = place_metadata(interaction.channel, interaction.guild) | {"interaction": described(interaction)}
+        question = Question(
+            id=interaction.id,
+            chat=chat,
+            account=account,
+            metadata=metadata,
+            is_own=is_own,
+            is_kept=is_kept,
+            arrival=arrival,
+        )
+        self._own_words.asked(interaction.token, question)
+        self._answering(int(chat.chat_id), account, arrival)
+
+    def _answering(self, channel_id: int, account: Account | None, arrival: asyncio.Task[Any] | None) -> None:
+        slot = answering.get()
+        if slot is not None:
+            slot.channel_id, slot.account, slot.arrival = channel_id, account, arrival
+
+    async def _arrive(
+        self,
+        channel_id: int,
+        event: MessageEvent | None,
+        view: SessionView,
+        is_own_command: Callable[[], Coroutine[Any, Any, bool]] | None = None,
+    ) -> SessionView:
+        """Record what a person said, unless it is a command of ours; give the session for its handlers."""
+        try:
+            async with self._door(channel_id):
+                is_kept = event is not None and not (is_own_command is not None and await is_own_command())
+            if event is not None and is_kept:
+                view = (await self._hub.record(event)).session
+        except Exception:
+            logger.exception("a message could not be recorded; it is handled all the same")
+        return view
+
+    async def _is_own_command(self, message: discord.Message) -> bool:
+        return await self._chat_commands.is_own_message(message)
+
+    def _door(self, channel_id: int) -> asyncio.Lock:
+        return self._doors.setdefault(channel_id, asyncio.Lock())
+
+    # Edits and deletions
+
+    def edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Follow an edit. A link's preview is told as an update too, without a time of editing: it is none."""
+        message = payload.message
+        if message.author.id == self.bot_id:
+            self._start(_logged(self._own_words.edited(message), "an edit"))
+        elif message.edited_at is not None:
+            event = to_event(message, bot_id=self.bot_id)
+            if event is not None:
+                self._start(_logged(self._edit(message, event), "an edit"))
+
+    async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
+        async with self._door(message.channel.id):
+            is_own_command = await self._is_own_command(message)
+        if not is_own_command:
+            await self._hub.edit(event)
+
+    def deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Follow a deletion."""
+        self._delete(payload.channel_id, payload.guild_id, {payload.message_id})
+
+    def bulk_deletion(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Follow a deletion of many messages as one."""
+        self._delete(payload.channel_id, payload.guild_id, payload.message_ids)
+
+    def _delete(self, channel_id: int, guild_id: int | None, message_ids: Iterable[int]) -> None:
+        chat = raw_chat(channel_id, guild_id, bot_id=self.bot_id)
+        gone = [str(message_id) for message_id in sorted(message_ids)]
+        self._start(_logged(self._hub.delete(chat, gone), "a deletion"))
+
+    def thread_deletion(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Follow the deletion of a thread or a forum's post, with all that was said in it."""
+        self._delete_chat(payload.thread_id, payload.guild_id)
+
+    def channel_deletion(self, channel: discord.abc.GuildChannel) -> None:
+        """Follow the deletion of a channel; its threads are deleted with it, and told of one by one."""
+        self._delete_chat(channel.id, channel.guild.id)
+
+    def _delete_chat(self, channel_id: int, guild_id: int) -> None:
+        chat = raw_chat(channel_id, guild_id, bot_id=self.bot_id)
+        self._start(_logged(self._hub.delete_chat(chat), "the deletion of a chat"))
+
+    # Sessions for handlers, and the end
+
+    def arrival(self, source_id: int) -> asyncio.Task[SessionView] | None:
+        """Give the way into the hub of a message or an interaction, if it is still at hand."""
+        return self._arrivals.get(source_id)
+
+    def view(self, channel: Any, guild: discord.Guild | None, account: Account | None) -> SessionView:
+        """Give the session of somebody in a channel."""
+        return self._hub.session_of(to_chat(channel, guild, bot_id=self.bot_id), account)
+
+    def view_in(self, chat: Chat, account: Account | None) -> SessionView:
+        """Give the session of somebody in a chat."""
+        return self._hub.session_of(chat, account)
+
+    async def finish(self) -> None:
+        """Wait for what is on its way."""
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)  # the event loop keeps only weak references
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    @property
+    def bot_id(self) -> int:
+        """The bot's own user id, which it has before the first event."""
+        user: Any = self._client.user
+        return int(user.id)
+
+
+async def _logged(work: Coroutine[Any, Any, Any], what: str) -> None:
+    try:
+        await work
+    except Exception:
+        logger.exception("%s could not be recorded", what)
