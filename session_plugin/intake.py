@@ -1,6 +1,8 @@
 """Messages on their way to the database: filtered, in order for each chat, and waited for with patience, not for ever.
 
-If the database has not taken a message within the patience, whoever handed it in goes on, and the message waits in line.
+If the database has not taken a message within the patience, whoever handed it in goes on, and the message waits in line. The
+patience is with the database, not with each message: what the first in line has waited counts for those behind it, so that
+a bot whose database is gone answers as fast as ever after one patience.
 Messages that wait like that are bounded: beyond the bound the oldest is dropped and counted. Knows plugins and operations.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -75,6 +78,7 @@ class Intake:
         self._late: deque[asyncio.Task[Any]] = deque()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._arrivals: dict[asyncio.AbstractEventLoop, list[tuple[Chat, Passage[Any]]]] = {}
+        self._in_line: dict[Passage[Any], float] = {}
         self._is_behind = False
         self.dropped = 0
 
@@ -98,9 +102,12 @@ class Intake:
         future = (await self._engine()).write(operation, argument, is_patient=True)
         loop = asyncio.get_running_loop()
         passage = Passage(future, loop.create_future())
+        with self._guard:
+            self._in_line[passage] = time.monotonic()
 
         def committed(_: Future[Done[T]]) -> None:
             with self._guard:
+                self._in_line.pop(passage, None)
                 arrivals = self._arrivals.setdefault(loop, [])
                 arrivals.append((chat, passage))
                 is_first = len(arrivals) == 1
@@ -151,9 +158,10 @@ class Intake:
         over: Future[None] = Future()
         with self._guard:
             self._underway.setdefault(chat, set()).add(over)
+            patience = self._patience_left()
         task.add_done_callback(lambda _: self._end(chat, task, over))
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._patience)
+            done, _ = await asyncio.wait({task}, timeout=patience)
         except asyncio.CancelledError:
             task.add_done_callback(_log_late)
             raise
@@ -162,6 +170,11 @@ class Intake:
         task.add_done_callback(_log_late)
         self._let_wait(task)
         return None
+
+    def _patience_left(self) -> float:
+        """Give the seconds of patience that the first in line has left over. To be called under the guard."""
+        since = next(iter(self._in_line.values()), None)
+        return self._patience if since is None else max(0.0, self._patience - (time.monotonic() - since))
 
     def _end(self, chat: Chat, task: asyncio.Task[Any], over: Future[None]) -> None:
         self._tasks.discard(task)
@@ -197,9 +210,10 @@ class Intake:
         """
         with self._guard:
             underway = list(self._underway.get(chat, ()))
+            patience = self._patience_left()
         if not underway:
             return
-        _, late = await asyncio.wait([asyncio.wrap_future(over) for over in underway], timeout=self._patience)
+        _, late = await asyncio.wait([asyncio.wrap_future(over) for over in underway], timeout=patience)
         if late:
             raise DatabaseUnavailable("messages of this chat still wait to be stored; read again later")
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
 
-from session_plugin import Account, Chat, SessionHub, SessionMessage, SessionView
+from session_plugin import Account, Chat, DatabaseUnavailable, SessionHub, SessionMessage, SessionView
 
 Ability = Literal["groups", "threads", "edits", "replies", "attachments", "repeats", "strangers", "sending"]
 """What a platform, or its simulator, may lack: each test that needs it is skipped then."""
@@ -268,8 +268,10 @@ class Driver(ABC):
 
     async def history(self, hub: SessionHub, chat: Any, *, count: int) -> list[SessionMessage]:
         """Wait until so many messages are stored, and give all that is."""
+        found: list[SessionMessage] = []
         for _ in range(int(PATIENCE / STEP)):
-            found = await self.view(hub, chat).history(limit=None)
+            with suppress(DatabaseUnavailable):
+                found = await self.view(hub, chat).history(limit=None)
             if len(found) >= count:
                 return found
             await asyncio.sleep(STEP)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from session_plugin import DatabaseUnavailable
+from session_plugin import DatabaseUnavailable, hookimpl
 from session_plugin import intake as intake_module
 
 
@@ -25,6 +25,39 @@ async def test_the_bot_goes_on_after_the_patience(patient_hub, talk, hold, datab
         took = time.perf_counter() - started
     assert (recorded.is_stored, recorded.message) == (False, None)
     assert 0.1 <= took < 1.0
+
+
+async def test_the_patience_is_spent_once_and_not_for_each_message(new_hub, talk, hold, database):
+    hub = new_hub(store_patience=1.0)
+    people = [talk.account(name) for name in ("ann", "bob")]
+    for one in people:
+        await hub.record(talk.said(one, "before"))
+    with hold(database):
+        async with asyncio.timeout(30):  # a hundred times the patience would be far more
+            for number in range(100):
+                recorded = await hub.record(talk.said(people[number % 2], "during"))
+                assert not recorded.is_stored
+                with pytest.raises(DatabaseUnavailable):
+                    await recorded.session.history()
+    await hub.settle()
+    assert (await hub.record(talk.said(people[0], "after"))).is_stored
+
+
+async def test_a_filter_that_is_slow_in_one_chat_spends_nobody_elses_patience(new_hub, talk, database):
+    slow = asyncio.Event()
+
+    class Slow:
+        @hookimpl
+        async def session_filter_message(self, event):
+            if event.text == "slow":
+                await slow.wait()
+            return event
+
+    hub = new_hub(Slow(), store_patience=0.2)
+    assert not (await hub.record(talk.said(talk.account("ann"), "slow"))).is_stored
+    assert (await hub.record(talk.said(talk.account("bob"), "fast"))).is_stored
+    slow.set()
+    await hub.settle()
 
 
 async def test_reading_says_that_it_cannot_while_messages_wait(patient_hub, talk, hold, database):

@@ -3,13 +3,22 @@
 from session_plugin.testing.contract.commands import CommandContract
 from session_plugin.testing.contract.conversation import ConversationContract
 from session_plugin.testing.contract.life import LifeContract
+from session_plugin.testing.contract.patience import PatienceContract
 from session_plugin.testing.contract.strangers import StrangerContract
 from session_plugin.testing.contract.troubles import TroubleContract
 
-__all__ = ["CommandContract", "Contract", "ConversationContract", "LifeContract", "StrangerContract", "TroubleContract"]
+__all__ = [
+    "CommandContract",
+    "Contract",
+    "ConversationContract",
+    "LifeContract",
+    "PatienceContract",
+    "StrangerContract",
+    "TroubleContract",
+]
 
 
-class Contract(ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract):
+class Contract(ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract, PatienceContract):
     """All of it.
 
     class TestMyAdapter(Contract):

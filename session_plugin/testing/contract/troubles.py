@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from session_plugin import DatabaseUnavailable, SessionHub, hookimpl
+from session_plugin import SessionHub, hookimpl
 from session_plugin.testing.contract.part import ContractPart
 from session_plugin.testing.driver import Driver, Turn
 
@@ -33,35 +32,6 @@ class KeepsNothing:
 
 class TroubleContract(ContractPart):
     """Whatever fails, the bot answers, and nothing is lost that can be kept."""
-
-    async def test_a_locked_database_keeps_nobody_from_an_answer_and_loses_nothing(self, driver: Driver, path: Path) -> None:
-        reads: list[str] = []
-
-        async def answer(turn: Turn) -> None:
-            try:
-                await turn.session.history()
-            except DatabaseUnavailable:
-                reads.append("unavailable")
-            await turn.say(f"you said {turn.text}")
-
-        hub = SessionHub(path, load_entry_points=False, store_patience=0.2)
-        ann = driver.user("Ann")
-        dm = driver.direct_chat(ann)
-        async with driver.running(hub, answer):
-            await driver.ask(ann, dm, "one")
-            await driver.history(hub, dm, count=2)
-            holder = sqlite3.connect(path, isolation_level=None)
-            try:
-                holder.execute("BEGIN IMMEDIATE")
-                assert await driver.ask(ann, dm, "two") == "you said two"
-                assert await driver.ask(ann, dm, "three") == "you said three"
-            finally:
-                holder.close()
-            await asyncio.sleep(0.3)
-            history = await driver.history(hub, dm, count=6)
-        assert [one.content for one in history if one.role == "user"] == ["one", "two", "three"]
-        assert len(history) == 6
-        assert reads == ["unavailable"] * 2
 
     async def test_a_failing_filter_withholds_the_words_and_nobody_from_an_answer(
         self, driver: Driver, hub: SessionHub

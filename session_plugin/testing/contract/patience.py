@@ -1,0 +1,134 @@
+"""A database that is slow, locked or full: the bot answers as before, and what was said meanwhile is stored in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_plugin import DatabaseUnavailable, SessionHub
+from session_plugin.testing.contract.part import ContractPart
+from session_plugin.testing.driver import PATIENCE, Driver, Turn
+
+LONG = 10 * PATIENCE
+"""Seconds of the hub's patience that no test comes to the end of."""
+SHORT = 0.5
+"""Seconds of patience so short that a test may wait for the end of them once, and too long to wait for them each time."""
+MANY = int(2 * PATIENCE / SHORT)
+"""Messages for each of which nobody could wait out the patience before the test gives up."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep everybody from writing to a database while the block runs."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Let no file of this process grow beyond what the database's log has now."""
+    resource: Any = pytest.importorskip("resource")
+    size = path.with_name(f"{path.name}-wal").stat().st_size
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+
+
+async def echo(turn: Turn) -> None:
+    await turn.say(f"you said {turn.text}")
+
+
+async def recall(turn: Turn) -> None:
+    """Answer with what can be read, or that nothing can."""
+    try:
+        found = [one.content for one in await turn.session.history(limit=1, before=turn.session.event)]
+    except DatabaseUnavailable:
+        found = ["unavailable"]
+    await turn.say(f"{turn.text} after {found[0] if found else 'nothing'}")
+
+
+def contents(history: list[Any]) -> list[str]:
+    return [one.content for one in history]
+
+
+class PatienceContract(ContractPart):
+    """A database out of reach silences no bot and loses nothing."""
+
+    async def test_no_answer_leaves_before_the_message_it_answers_is_stored(self, driver: Driver, path: Path) -> None:
+        hub = SessionHub(path, load_entry_points=False, store_patience=LONG)
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, echo):
+            await driver.ask(ann, dm, "one")
+            await driver.history(hub, dm, count=2)
+            with locked(path):
+                said = await driver.say(ann, dm, "two")
+                await asyncio.sleep(SHORT)
+                assert [one.text for one in driver.messages(dm) if one.is_from_bot] == ["you said one"]
+            assert (await driver.answer(dm, after=said)).text == "you said two"
+            with closing(sqlite3.connect(path)) as database:
+                stored = [text for (text,) in database.execute("SELECT CAST(content AS TEXT) FROM messages ORDER BY seq")]
+        assert stored[:3] == ["one", "you said one", "two"]
+
+    @pytest.mark.parametrize("trouble", [locked, full_disk])
+    async def test_after_one_patience_a_bot_answers_as_fast_as_before_and_all_is_stored_in_order(
+        self, driver: Driver, path: Path, caplog: pytest.LogCaptureFixture, trouble: Any
+    ) -> None:
+        hub = SessionHub(path, load_entry_points=False, store_patience=SHORT)
+        ann, bob = driver.user("Ann"), driver.user("Bob")
+        home, away = driver.direct_chat(ann), driver.direct_chat(bob)
+        texts = [str(number) for number in range(MANY // 2)]
+        async with driver.running(hub, recall):
+            for user, dm in ((ann, home), (bob, away)):
+                await driver.ask(user, dm, "first")
+                await driver.history(hub, dm, count=2)
+            with trouble(path):
+                async with asyncio.timeout(PATIENCE):
+                    for text in texts:
+                        assert await driver.ask(ann, home, text) == f"{text} after unavailable"
+                        assert await driver.ask(bob, away, text) == f"{text} after unavailable"
+            for dm in (home, away):
+                said = [f"{text} after unavailable" for text in texts]
+                stored = await driver.history(hub, dm, count=2 + 2 * len(texts))
+                assert contents([one for one in stored if one.role == "user"]) == ["first", *texts]
+                assert contents([one for one in stored if one.role == "assistant"]) == ["first after nothing", *said]
+        warned = [
+            one.getMessage() for one in caplog.records if one.name == "session_plugin.hub" and one.levelno >= logging.WARNING
+        ]
+        assert len(warned) == 1, warned
+
+    async def test_a_database_that_is_slow_again_and_again_stores_all_in_order(self, driver: Driver, path: Path) -> None:
+        hub = SessionHub(path, load_entry_points=False, store_patience=SHORT / 5)
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, echo):
+            await driver.ask(ann, dm, "0")
+            await driver.history(hub, dm, count=2)
+            for number in range(1, 6):
+                with locked(path):
+                    assert await driver.ask(ann, dm, str(number)) == f"you said {number}"
+                history = await driver.history(hub, dm, count=2 * (number + 1))
+        assert contents(history) == [text for number in range(6) for text in (str(number), f"you said {number}")]
+
+    async def test_reading_goes_on_as_soon_as_the_database_is_back(self, driver: Driver, path: Path) -> None:
+        hub = SessionHub(path, load_entry_points=False, store_patience=SHORT)
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, recall):
+            await driver.ask(ann, dm, "one")
+            await driver.history(hub, dm, count=2)
+            with locked(path):
+                assert await driver.ask(ann, dm, "two") == "two after unavailable"
+            await driver.history(hub, dm, count=4)
+            assert await driver.ask(ann, dm, "three") == "three after two after unavailable"
