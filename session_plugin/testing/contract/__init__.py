@@ -2,6 +2,7 @@
 
 from session_plugin.testing.contract.commands import CommandContract
 from session_plugin.testing.contract.conversation import ConversationContract
+from session_plugin.testing.contract.endings import EndingContract
 from session_plugin.testing.contract.life import LifeContract
 from session_plugin.testing.contract.patience import PatienceContract
 from session_plugin.testing.contract.strangers import StrangerContract
@@ -11,6 +12,7 @@ __all__ = [
     "CommandContract",
     "Contract",
     "ConversationContract",
+    "EndingContract",
     "LifeContract",
     "PatienceContract",
     "StrangerContract",
@@ -18,7 +20,9 @@ __all__ = [
 ]
 
 
-class Contract(ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract, PatienceContract):
+class Contract(
+    ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract, PatienceContract, EndingContract
+):
     """All of it.
 
     class TestMyAdapter(Contract):
