@@ -20,6 +20,7 @@ from session_plugin.database.opening import open_engine
 from session_plugin.errors import SessionError
 from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable, check_text
 from session_plugin.records import handles, summaries
+from session_plugin.records.histories import ALL
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules import consolidation
 from session_plugin.rules.settings import HOUR, check_number
@@ -27,8 +28,6 @@ from session_plugin.rules.settings import HOUR, check_number
 A = TypeVar("A")
 T = TypeVar("T")
 
-MOST = 2**63 - 1
-"""The largest number of rows that a database can be asked for."""
 SUMMARY_HEADING = "Session history summary:"
 
 logger = logging.getLogger("session_plugin.store")
@@ -216,7 +215,7 @@ class SessionStore:
             limit: How many at most; -1 for all.
         """
         check_number("limit", limit, at_least=-1)
-        limit = int(min(limit, MOST))
+        limit = ALL if limit == -1 else int(min(limit, ALL))
         moment = self._moment()
         max_age = moment.max_age if active_only else None
         return self._read(handles.list_sessions, handles.Listing(moment=moment, max_age=max_age, limit=limit))

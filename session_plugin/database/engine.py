@@ -38,15 +38,33 @@ class Tx(Protocol):
     def run(self, query: str, /, **values: Value) -> int:
         """Run the statement named `query` and tell how many rows it changed."""
 
+    def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
+        """Run the statement named `query`, which asks about each of `rows`, once for all of them."""
+
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
-        """Run the statement named `query` once for each row of values."""
+        """Run the statement named `query` for each of `rows`."""
+
+    def alone(self) -> None:
+        """Make sure that nobody else writes until the end of this transaction.
+
+        An operation may rely on it throughout; only the `many` of an `InBulk` begins beside others, and says by this
+        where it cannot go on so. Everything is then run again, alone.
+
+        Raises:
+            NotAlone: others may write now. It is for the engine; an operation lets it pass.
+        """
+
+
+class NotAlone(Exception):
+    """An operation needs to be alone in the database, and is not."""
 
 
 @dataclass(frozen=True)
 class InBulk(Generic[A, T]):
     """An operation that can be had for many arguments at once: the same results, in their order, as one by one.
 
-    The writer uses `many` where several wait, and `one` for each of them if that fails.
+    The writer uses `many` for all that wait, and `one` for each of them if that fails. `many` may run beside other
+    processes' writing, of the same operation only; `one` never does.
     """
 
     one: Callable[[Tx, A], T]
@@ -55,6 +73,42 @@ class InBulk(Generic[A, T]):
     def __call__(self, tx: Tx, argument: A, /) -> T:
         """Run it for one argument."""
         return self.one(tx, argument)
+
+
+class Task:
+    """An operation that waits for the writer, and then what became of it: a result or an error.
+
+    Args:
+        operation: What to run.
+        argument: On what.
+        deadline: By time.monotonic(): it fails if the database cannot be written until then. None waits for ever.
+        tell: Called on the writer's thread after the COMMIT, once for all tasks of a group that have this one.
+    """
+
+    __slots__ = ("argument", "deadline", "error", "is_started", "is_told", "operation", "result", "tell")
+
+    def __init__(
+        self,
+        operation: Callable[[Tx, Any], Any],
+        argument: Any,
+        *,
+        deadline: float | None,
+        tell: Callable[[list[Task]], None],
+    ) -> None:
+        """Wait to be enqueued."""
+        self.operation = operation
+        self.argument = argument
+        self.deadline = deadline
+        self.tell = tell
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.is_started = False
+        self.is_told = False
+
+    def start(self) -> bool:
+        """Tell whether to go on with it."""
+        self.is_started = True
+        return True
 
 
 class Engine(Protocol):
@@ -77,6 +131,13 @@ class Engine(Protocol):
 
         A patient operation waits as long as it must while the database cannot be written; another one fails with
         DatabaseUnavailable: at once where waiting does not help, after the busy timeout while others hold the lock.
+        """
+
+    def enqueue(self, task: Task, /) -> None:
+        """Queue a task that has its own way to wait and to be told.
+
+        Raises:
+            DatabaseUnavailable: the engine is closed.
         """
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:

@@ -59,20 +59,34 @@ def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
     """Choose the engine for `database` and open it.
 
     Args:
-        database: A path, `":memory:"`, or a URL.
+        database: A path, `":memory:"`, or a `postgresql://` URL.
         busy_timeout: Seconds to wait for a lock that another process holds.
 
     Raises:
-        DatabaseRefused: no engine serves this URL, or the database may not be used.
+        DatabaseRefused: no engine serves this URL, what it needs is not installed, or the database may not be used.
+        DatabaseUnavailable: the server cannot be reached.
     """
-    from session_plugin.database.sqlite import SqliteEngine  # noqa: PLC0415 - an engine is loaded when it is chosen
-
-    where = located(database)
-    if "://" in where:
-        raise DatabaseRefused(f"no engine serves {where.partition('://')[0]}:// URLs; give the path of an SQLite file")
-    engine = SqliteEngine(where, busy_timeout=busy_timeout)
+    engine = _engine_for(located(database), busy_timeout)
     engine.open()
     return engine
+
+
+def _engine_for(where: str, busy_timeout: float) -> Engine:
+    """Load the engine that serves a database; only the one that is chosen, and what it stands on."""
+    if "://" not in where:
+        from session_plugin.database.sqlite import SqliteEngine  # noqa: PLC0415 - see above
+
+        return SqliteEngine(where, busy_timeout=busy_timeout)
+    scheme = where.partition("://")[0]
+    if scheme not in ("postgresql", "postgres"):
+        raise DatabaseRefused(f"no engine serves {scheme}:// URLs; give the path of an SQLite file, or postgresql://...")
+    try:
+        from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
+    except ImportError as error:
+        raise DatabaseRefused(
+            f"{scheme}:// needs psycopg, which cannot be imported ({error}): pip install 'session-plugin[postgres]'"
+        ) from error
+    return PostgresqlEngine(where, busy_timeout=busy_timeout)
 
 
 def located(database: str | Path) -> str:

@@ -9,12 +9,15 @@ from importlib.resources import files
 
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_]+)(?: \[(?P<backend>[a-z]+)\])?$", re.MULTILINE)
 
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+
 
 @cache
 def load_queries(backend: str) -> Mapping[str, str]:
     """Give the statements for one backend.
 
     A statement stands under `-- name: something`; a variant under `-- name: something [backend]` replaces it there.
+    Parameters are :named, as SQLite's driver takes them; for PostgreSQL's they are rewritten.
     """
     source = (files("session_plugin") / "sql" / "queries.sql").read_text(encoding="utf-8")
     heads = list(_NAME.finditer(source))
@@ -29,7 +32,10 @@ def load_queries(backend: str) -> Mapping[str, str]:
         if name in target:
             raise ValueError(f"sql/queries.sql names {name} twice")
         target[name] = body
-    return common | variants
+    named = common | variants
+    if backend == "postgresql":
+        named = {name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")) for name, statement in named.items()}
+    return named
 
 
 def load_migrations(backend: str) -> list[str]:

@@ -7,14 +7,17 @@ done through SQLite.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
-from session_plugin.database.engine import Row, Tx, Value
+from session_plugin.database.engine import Row, Task, Tx, Value
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare
 from session_plugin.database.writer import Writer
@@ -25,8 +28,14 @@ T = TypeVar("T")
 
 READERS = 2
 """Threads that read. Python's SQLite lets one run while others wait for the disk; more do not read faster."""
+MOST_ROWS = 256
+"""Rows of values in one statement. SQLite takes 32,766 parameters; as many as messages are in a group will do."""
 LONGEST_BLOCK_MS = 500
 """How long one try to get the write lock may block; the writer tries again, and can be closed in between."""
+
+
+_PARAMETER = re.compile(r":([a-z_]+)")
+_VALUES = re.compile(r"VALUES (\([?, ]+\))")
 
 
 class SqliteEngine:
@@ -51,10 +60,16 @@ class SqliteEngine:
 
     def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
         """Queue an operation for the writer."""
-        writer = self._writer
-        if writer is None:
+        return self._open_writer().write(operation, argument, is_patient=is_patient)
+
+    def enqueue(self, task: Task, /) -> None:
+        """Queue a task for the writer."""
+        self._open_writer().enqueue(task)
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
             raise DatabaseUnavailable(f"{self.url} is not open")
-        return writer.submit(operation, argument, is_patient=is_patient)
+        return self._writer
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
         """Run a reading operation in a snapshot."""
@@ -116,8 +131,34 @@ class _SqliteTx:
     def run(self, query: str, /, **values: Value) -> int:
         return self._execute(self._queries[query], values).rowcount
 
+    def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
+        found: list[Row] = []
+        for start in range(0, len(rows), MOST_ROWS):
+            some = rows[start : start + MOST_ROWS]
+            statement, names = _for_rows(self._queries[query], len(some))
+            found += self._execute(statement, [row[name] for row in some for name in names]).fetchall()
+        return found
+
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
-        self._execute_many(self._queries[query], rows)
+        statement, names = _positional(self._queries[query])
+        self._execute_many(statement, map(itemgetter(*names), rows))
+
+    def alone(self) -> None:
+        """The write lock is held already."""
+
+
+@cache
+def _positional(statement: str) -> tuple[str, tuple[str, ...]]:
+    """Give a statement with its parameters by position, which are bound faster, and their names in that order."""
+    return _PARAMETER.sub("?", statement), tuple(_PARAMETER.findall(statement))
+
+
+@lru_cache
+def _for_rows(statement: str, count: int) -> tuple[str, tuple[str, ...]]:
+    """Give a statement that asks about a row of VALUES as one that asks about so many."""
+    positional, names = _positional(statement)
+    before, row, after = _VALUES.split(positional)
+    return before + "VALUES " + ", ".join([row] * count) + after, names
 
 
 class _WriteConnection:
@@ -129,13 +170,18 @@ class _WriteConnection:
         self._url = url
         self.tx: Tx = _SqliteTx(connection)
 
-    def begin(self) -> None:
+    def begin(self, *, is_alone: bool) -> None:
+        """Take the write lock; whoever has it is alone."""
         with _as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
         with _as_our_errors(self._url):
             self._connection.execute("COMMIT")
+
+    def was_committed(self) -> bool:
+        """No COMMIT goes unanswered here."""
+        return False
 
     def rollback(self) -> None:
         if self._connection.in_transaction:

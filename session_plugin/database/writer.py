@@ -12,16 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from session_plugin.database.engine import InBulk, Tx
+from session_plugin.database.engine import InBulk, NotAlone, Task, Tx
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
-
-A = TypeVar("A")
-T = TypeVar("T")
 
 MOST_IN_A_GROUP = 256
 """Operations in one transaction: enough to share an fsync well, few enough to keep each caller's wait short."""
@@ -31,16 +27,33 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 logger = logging.getLogger("session_plugin.database")
 
 
+class CommitInDoubt(DatabaseUnavailable):
+    """The connection was lost before a COMMIT was answered; what became of it is asked for when the database is back."""
+
+
 class WriteConnection(Protocol):
-    """What the writer needs of a backend. Every error it raises is a SessionError or the operation's own."""
+    """What the writer needs of a backend. Every error it raises is a SessionError, NotAlone or the operation's own."""
 
-    tx: Tx
+    @property
+    def tx(self) -> Tx:
+        """The transaction that has begun."""
 
-    def begin(self) -> None:
-        """Start a transaction that may write."""
+    def begin(self, *, is_alone: bool) -> None:
+        """Start a transaction that writes: alone in the database, or beside others that need not be."""
 
     def commit(self) -> None:
-        """Make it durable."""
+        """Make it durable.
+
+        Raises:
+            CommitInDoubt: it may be, and `was_committed` will tell.
+        """
+
+    def was_committed(self) -> bool:
+        """Tell what became of the transaction that is in doubt.
+
+        Raises:
+            DatabaseUnavailable: that cannot be told yet.
+        """
 
     def rollback(self) -> None:
         """Undo all of it; harmless when there is none."""
@@ -52,27 +65,30 @@ class WriteConnection(Protocol):
         """Close, leaving the database tidy."""
 
 
-@dataclass(slots=True, eq=False)
-class _Task:
-    operation: Callable[[Tx, Any], Any]
-    argument: Any
-    deadline: float | None
-    future: Future[Any] = field(default_factory=Future)
-    result: Any = None
-    error: Exception | None = None
-    is_started: bool = False
+class FutureTask(Task):
+    """A task whose caller waits on a future, which it may cancel while the task waits."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, operation: Callable[[Tx, Any], Any], argument: Any, *, deadline: float | None) -> None:
+        """Wait until `deadline`, or for ever, for a database that cannot be written."""
+        super().__init__(operation, argument, deadline=deadline, tell=_set_futures)
+        self.future: Future[Any] = Future()
 
     def start(self) -> bool:
-        """Tell whether to go on with it: a caller may have cancelled it while it waited."""
+        """Tell whether to go on with it, and let nobody cancel it from now on."""
         if not self.is_started:
             self.is_started = self.future.set_running_or_notify_cancel()
         return self.is_started
 
-    def tell(self) -> None:
-        if self.error is not None:
-            self.future.set_exception(self.error)
+
+def _set_futures(tasks: list[Task]) -> None:
+    for task in tasks:
+        assert isinstance(task, FutureTask)
+        if task.error is not None:
+            task.future.set_exception(task.error)
         else:
-            self.future.set_result(self.result)
+            task.future.set_result(task.result)
 
 
 class Writer:
@@ -82,23 +98,29 @@ class Writer:
         """Take over `connection`, which nobody else uses from now on."""
         self._connection = connection
         self._busy_timeout = busy_timeout
-        self._waiting: deque[_Task] = deque()
+        self._waiting: deque[Task] = deque()
         self._changed = threading.Condition()
         self._closing_at: float | None = None
         self._tries = 0
+        self._in_doubt: list[Task] = []
         self._thread = threading.Thread(target=self._work, name="session_plugin-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, operation: Callable[[Tx, A], T], argument: A, *, is_patient: bool) -> Future[T]:
-        """Queue an operation, from any thread."""
+    def write(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_patient: bool) -> Future[Any]:
+        """Queue an operation; an impatient one waits for the busy timeout at most."""
         deadline = None if is_patient else time.monotonic() + self._busy_timeout
-        task = _Task(operation, argument, deadline)
+        task = FutureTask(operation, argument, deadline=deadline)
+        self.enqueue(task)
+        return task.future
+
+    def enqueue(self, task: Task) -> None:
+        """Put a task in line, from any thread."""
         with self._changed:
             if self._closing_at is not None:
                 raise DatabaseUnavailable("the database is closed")
             self._waiting.append(task)
-            self._changed.notify()
-        return task.future
+            if len(self._waiting) == 1:
+                self._changed.notify()
 
     def close(self, timeout: float) -> None:
         """Carry out what waits, for `timeout` seconds at most; fail the rest; close the connection."""
@@ -119,7 +141,7 @@ class Writer:
                 self._wait_or_fail(group, error)
         self._connection.close()
 
-    def _next_group(self) -> list[_Task] | None:
+    def _next_group(self) -> list[Task] | None:
         with self._changed:
             while not self._waiting:
                 if self._closing_at is not None:
@@ -128,21 +150,43 @@ class Writer:
             count = min(len(self._waiting), MOST_IN_A_GROUP)
             return [self._waiting.popleft() for _ in range(count)]
 
-    def _run(self, group: list[_Task]) -> None:
-        self._connection.begin()
+    def _run(self, group: list[Task]) -> None:
+        if self._in_doubt:
+            self._resolve_doubt()
+            group[:] = [task for task in group if task not in self._in_doubt]
+            self._in_doubt = []
+        self._connection.begin(is_alone=not all(isinstance(task.operation, InBulk) for task in group))
         started = [task for task in group if task.start()]
-        for operation, run in groupby(started, key=attrgetter("operation")):
-            self._attempt(operation, list(run))
-        self._connection.commit()
-        for task in started:
-            task.tell()
+        try:
+            self._attempt_all(started)
+        except NotAlone:
+            self._connection.rollback()
+            self._connection.begin(is_alone=True)
+            self._attempt_all(started)
+        try:
+            self._connection.commit()
+        except CommitInDoubt:
+            self._in_doubt = started
+            raise
+        _tell(started)
 
-    def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[_Task]) -> None:
+    def _resolve_doubt(self) -> None:
+        """Learn what became of the last group: tell its tasks, or leave them in line to be run again."""
+        if self._connection.was_committed():
+            _tell([task for task in self._in_doubt if not task.is_told])
+        else:
+            self._in_doubt = []
+
+    def _attempt_all(self, tasks: list[Task]) -> None:
+        for operation, run in groupby(tasks, key=attrgetter("operation")):
+            self._attempt(operation, list(run))
+
+    def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[Task]) -> None:
         """Run tasks of one operation: at once if it can, one by one if it cannot or if that fails."""
-        if isinstance(operation, InBulk) and len(tasks) > 1:
+        if isinstance(operation, InBulk):
             try:
                 results = self._connection.attempt(operation.many, [task.argument for task in tasks])
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, NotAlone):
                 raise
             except Exception as error:  # one of them is at fault; one by one it is that one's error
                 logger.debug("operations are run one by one, because one of them failed: %s", type(error).__name__)
@@ -150,6 +194,7 @@ class Writer:
                 for task, result in zip(tasks, results, strict=True):
                     task.result, task.error = result, None
                 return
+            self._connection.tx.alone()
         for task in tasks:
             task.error = None
             try:
@@ -159,20 +204,32 @@ class Writer:
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
 
-    def _wait_or_fail(self, group: list[_Task], error: SessionError) -> None:
+    def _wait_or_fail(self, group: list[Task], error: SessionError) -> None:
         """Put back what can wait, in its old order, and fail what cannot."""
         now = time.monotonic()
         is_over = self._closing_at is not None and now >= self._closing_at
-        keep = []
+        keep, failed = [], []
         for task in group:
             is_late = task.deadline is not None and (now >= task.deadline or not isinstance(error, DatabaseLocked))
             if not (is_late or is_over):
                 keep.append(task)
             elif task.start():
-                task.future.set_exception(error)
+                task.error = error
+                failed.append(task)
+        _tell(failed)
         with self._changed:
             self._waiting.extendleft(reversed(keep))
         if self._tries == 0 and not isinstance(error, DatabaseLocked):
             logger.warning("the database cannot be written, and is tried again until it can: %s", error)
         self._tries += 1
         time.sleep(min(SHORTEST_PAUSE * self._tries, LONGEST_PAUSE))
+
+
+def _tell(tasks: list[Task]) -> None:
+    """Tell each task what became of it: all that are told the same way at once."""
+    told: dict[Callable[[list[Task]], None], list[Task]] = {}
+    for task in tasks:
+        task.is_told = True
+        told.setdefault(task.tell, []).append(task)
+    for tell, its in told.items():
+        tell(its)

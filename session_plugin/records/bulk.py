@@ -7,7 +7,6 @@ does all that comes after it from the same chat or account, because it may have 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +20,8 @@ from session_plugin.rules.scopes import is_idle
 
 
 def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Outcome]]:
-    """Store messages as `record` would one by one, in their order."""
-    places = {row["position"]: row for row in tx.all("ordinary_places", asked=_asked(recordings))}
+    """Store messages as `record` would one by one, in their order; beside other processes while all are ordinary."""
+    places = {row["position"]: row for row in tx.all_many("ordinary_places", _asked(recordings))}
     outcomes: dict[int, Done[Outcome]] = {}
     batch = _Batch(tx)
     changed: set[Hashable] = set()
@@ -32,6 +31,7 @@ def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Outcome]]:
         if row is not None and changed.isdisjoint(keys) and _is_ordinary(recording, row) and batch.has_no(recording.event):
             batch.add(position, recording, row)
         else:
+            tx.alone()
             outcomes.update(batch.store())
             outcomes[position] = record(tx, recording)
             changed.update(keys)
@@ -47,26 +47,23 @@ def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
     return (event.chat.channel, event.chat.bot_id, event.chat.chat_id), event.author, event.answers
 
 
-def _asked(recordings: Sequence[Recording]) -> str:
-    """Give what is asked of the database, as one JSON parameter."""
-    return json.dumps(
-        [
-            {
-                "position": position,
-                "bot": recording.moment.bot,
-                "channel": recording.event.chat.channel,
-                "bot_id": recording.event.chat.bot_id,
-                "chat_id": recording.event.chat.chat_id,
-                "thread_id": recording.event.chat.thread_id,
-                "message_id": recording.event.message_id,
-                "person_channel": person.channel,
-                "person_id": person.channel_user_id,
-            }
-            for position, recording in enumerate(recordings)
-            if (person := _person(recording.event)) is not None
-        ],
-        ensure_ascii=False,
-    )
+def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
+    """Give what is asked of the database: a row for each message that is somebody's."""
+    return [
+        {
+            "position": position,
+            "bot": recording.moment.bot,
+            "channel": recording.event.chat.channel,
+            "bot_id": recording.event.chat.bot_id,
+            "chat_id": recording.event.chat.chat_id,
+            "thread_id": recording.event.chat.thread_id,
+            "message_id": recording.event.message_id,
+            "person_channel": person.channel,
+            "person_id": person.channel_user_id,
+        }
+        for position, recording in enumerate(recordings)
+        if (person := _person(recording.event)) is not None
+    ]
 
 
 def _is_ordinary(recording: Recording, row: Row) -> bool:
@@ -105,7 +102,8 @@ class _Batch:
         if not self.waiting:
             return {}
         waiting, self.waiting = self.waiting, []
-        seqs = [row["seq"] for row in self.tx.all("next_seqs", count=len(waiting))]
+        drawn = self.tx.all("next_seqs", count=len(waiting))
+        seqs = [row["first"] + n for row in drawn for n in range(row["count"])]
         messages: list[dict[str, Value]] = []
         segments: dict[int, dict[str, Value]] = {}
         outcomes: dict[int, Done[Outcome]] = {}
@@ -135,7 +133,7 @@ class _Batch:
                 ),
                 (MessageStored(recording.event, row["session_no"]),),
             )
-        self.tx.run_many("add_message_at", messages)
+        self.tx.run_many("add_messages", messages)
         self.tx.run_many("count_messages", list(segments.values()))
         return outcomes
 

@@ -9,6 +9,9 @@ from session_plugin.model import Account, MessageEvent, SessionMessage
 from session_plugin.records.cells import attachments_from_json, from_json, to_text
 from session_plugin.records.sessions import Where, find_chat, find_scope, fresh_session, to_chat
 
+ALL = 2**63 - 1
+"""A limit for all rows: the largest number that a database takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -60,10 +63,10 @@ def newest(
     """
     if limit == 0:
         return []
-    limit = -1 if limit is None else limit
+    limit = ALL if limit is None else limit
     rows: list[tuple[int, Row, Row]] = []
     for segment in sorted(segments, key=_last_seq, reverse=True):
-        if 0 <= limit <= len(rows) and rows[limit - 1][0] > segment["last_seq"]:
+        if limit <= len(rows) and rows[limit - 1][0] > segment["last_seq"]:
             break
         tail = tx.all(
             "segment_tail",
@@ -72,9 +75,7 @@ def newest(
             from_seq=segment["live_from"] if only_live else 0,
             limit=limit,
         )
-        rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)
-        if limit >= 0:
-            rows = rows[:limit]
+        rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)[:limit]
     return [to_message(row, segment) for _, row, segment in reversed(rows)]
 
 
@@ -111,5 +112,5 @@ def to_message(row: Row, segment: Row) -> SessionMessage:
 
 def between(tx: Tx, segment: Row, from_seq: int, to_seq: int) -> list[tuple[int, SessionMessage]]:
     """Give the messages of a segment in a range, both ends included, each with its sequence number."""
-    rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=-1)
+    rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=ALL)
     return [(row["seq"], to_message(row, segment)) for row in rows]

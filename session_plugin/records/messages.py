@@ -219,6 +219,7 @@ def edit(tx: Tx, recording: Recording) -> Done[Outcome | None]:
         return Done(None)
     tx.run(
         "edit_message",
+        segment_no=row["segment_no"],
         seq=row["seq"],
         content=content,
         attachments=attachments,
@@ -289,5 +290,5 @@ def remove(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:
     """Take messages of one segment out of history, archive, summaries and counters."""
     for seq in seqs:
         tx.run("uncount_message", segment_no=segment_no, seq=seq)
-        tx.run("remove_message", seq=seq)
+        tx.run("remove_message", segment_no=segment_no, seq=seq)
         withdraw_over(tx, segment_no, (seq,))

@@ -2,6 +2,39 @@
 -- has a variant below the statement, under the same name with [backend] behind it. JSON is read as bytes: a cell that is no
 -- valid text must not fail the row.
 
+-- ---- the database itself ----
+
+-- name: lock_shared [postgresql]
+-- This transaction writes messages beside others that do no more than that; its id tells later whether it was committed.
+SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema())),
+       CAST(pg_current_xact_id() AS TEXT) AS transaction_id
+
+-- name: lock_alone [postgresql]
+-- This transaction is the only one that writes, as every one is on SQLite.
+SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema())),
+       CAST(pg_current_xact_id() AS TEXT) AS transaction_id
+
+-- name: transaction_status [postgresql]
+-- What became of a COMMIT that was never answered?
+SELECT pg_xact_status(CAST(CAST(:transaction_id AS TEXT) AS XID8)) AS status
+
+-- name: schema_table [postgresql]
+-- Is this schema ours?
+SELECT to_regclass(quote_ident(current_schema()) || '.session_plugin_schema')
+
+-- name: schema_version [postgresql]
+-- How many migrations has it had?
+SELECT version FROM session_plugin_schema
+
+-- name: set_schema_version [postgresql]
+-- It has had one more.
+UPDATE session_plugin_schema SET version = :version
+
+-- name: taken_table [postgresql]
+-- A table of another program that stands where one of ours would.
+SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()
+AND table_name IN ('users', 'accounts', 'chats', 'sessions', 'segments', 'messages', 'summaries') ORDER BY 1 LIMIT 1
+
 -- ---- people ----
 
 -- name: account_by_key
@@ -83,7 +116,7 @@ SELECT c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind, c.title
 FROM chats AS c LEFT JOIN segments AS g ON g.chat_no = c.chat_no
 WHERE c.peer_no = :account_no AND c.bot = :bot
 GROUP BY c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind, c.title
-ORDER BY MAX(g.last_activity) DESC LIMIT 1
+ORDER BY MAX(g.last_activity) DESC NULLS LAST LIMIT 1
 
 -- name: live_direct_session
 -- The session that a person is in.
@@ -121,7 +154,8 @@ SELECT s.session_no, s.session_id, s.bot, s.user_id, s.chat_no, s.thread_id, s.f
        s.ended_at, s.end_reason, s.metadata,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
          AS last_activity,
-       COALESCE((SELECT SUM(g.total_count) FROM segments AS g WHERE g.session_no = s.session_no), 0) AS message_count
+       CAST(COALESCE((SELECT SUM(g.total_count) FROM segments AS g WHERE g.session_no = s.session_no), 0) AS BIGINT)
+         AS message_count
 FROM sessions AS s WHERE s.session_no = :session_no
 
 -- name: session_by_id
@@ -205,7 +239,7 @@ SELECT handle, session_no, last_activity FROM (
   FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no
   WHERE g.handle IS NOT NULL AND s.bot = :bot
 ) AS parts
-WHERE CAST(:max_age AS REAL) IS NULL OR :now - last_activity <= :max_age
+WHERE CAST(:max_age AS DOUBLE PRECISION) IS NULL OR :now - last_activity <= :max_age
 ORDER BY last_activity DESC, segment_no DESC LIMIT :limit
 
 -- name: idle_parts
@@ -236,6 +270,16 @@ UPDATE segments SET live_count = live_count + :count, total_count = total_count 
   last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END, oldest_at = COALESCE(oldest_at, :first_at)
 WHERE segment_no = :segment_no
 
+-- name: count_messages [postgresql]
+-- Rows travel as columns.
+UPDATE segments AS g SET live_count = g.live_count + c.count, total_count = g.total_count + c.count, last_seq = c.seq,
+  last_activity = CASE WHEN g.last_activity > c.at THEN g.last_activity ELSE c.at END,
+  oldest_at = COALESCE(g.oldest_at, c.first_at)
+FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:count AS BIGINT[]), CAST(:seq AS BIGINT[]),
+            CAST(:at AS DOUBLE PRECISION[]), CAST(:first_at AS DOUBLE PRECISION[]))
+  AS c (segment_no, count, seq, at, first_at)
+WHERE g.segment_no = c.segment_no
+
 -- name: touch_segment
 -- A message in it changed.
 UPDATE segments SET changed = changed + 1 WHERE segment_no = :segment_no
@@ -247,7 +291,7 @@ WHERE segment_no = :segment_no
 
 -- name: live_count
 -- How many messages of a session no summary stands for.
-SELECT COALESCE(SUM(live_count), 0) AS live_count FROM segments WHERE session_no = :session_no
+SELECT CAST(COALESCE(SUM(live_count), 0) AS BIGINT) AS live_count FROM segments WHERE session_no = :session_no
 
 -- name: drop_segment
 -- A part of a session goes.
@@ -271,15 +315,12 @@ RETURNING seq
 
 -- name: ordinary_places
 -- Where messages go of which chat, person, live session and segment are known, and which are neither stored nor deleted.
+WITH asked (position, bot, channel, bot_id, chat_id, thread_id, message_id, person_channel, person_id) AS (
+  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :thread_id, :message_id, :person_channel, :person_id))
 SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
        (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
        (SELECT SUM(o.live_count) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
-FROM (SELECT json_extract(value, '$.position') AS position, json_extract(value, '$.bot') AS bot,
-             json_extract(value, '$.channel') AS channel, json_extract(value, '$.bot_id') AS bot_id,
-             json_extract(value, '$.chat_id') AS chat_id, json_extract(value, '$.thread_id') AS thread_id,
-             json_extract(value, '$.message_id') AS message_id, json_extract(value, '$.person_channel') AS person_channel,
-             json_extract(value, '$.person_id') AS person_id
-      FROM json_each(:asked)) AS asked
+FROM asked
 CROSS JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
 JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
 LEFT JOIN sessions AS d
@@ -292,27 +333,62 @@ WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.
   AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
   AND c.became IS NULL
 
--- name: next_seqs
--- Sequence numbers for several messages; the writer holds the lock, so nobody else takes them.
-WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)
-SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + n AS seq FROM numbers ORDER BY n
+-- name: ordinary_places [postgresql]
+-- The segments are locked, in an order that all processes keep, before sequence numbers are drawn: so these are in the
+-- order of the COMMITs within a segment.
+SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
+       (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
+       (SELECT CAST(SUM(o.live_count) AS BIGINT) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
+FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:bot_id AS TEXT[]),
+            CAST(:chat_id AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:message_id AS TEXT[]),
+            CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]))
+  AS asked (position, bot, channel, bot_id, chat_id, thread_id, message_id, person_channel, person_id)
+JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
+LEFT JOIN sessions AS d
+  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.ended_at IS NULL
+LEFT JOIN sessions AS s
+  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.ended_at IS NULL
+JOIN segments AS g
+  ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
+WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
+  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
+ORDER BY g.segment_no FOR UPDATE OF g
 
--- name: add_message_at
--- Store a message under a sequence number that was drawn before.
+-- name: next_seqs
+-- Sequence numbers for several messages, as ranges; the writer holds the lock, so nobody else takes them.
+SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + 1 AS first, :count AS count
+
+-- name: next_seqs [postgresql]
+-- Others draw at the same time, so each number is a range of its own.
+SELECT nextval(pg_get_serial_sequence('messages', 'seq')) AS first, 1 AS count FROM generate_series(1, :count)
+
+-- name: add_messages
+-- Store messages under sequence numbers that were drawn before.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at,
   content, metadata, attachments, reply_to, edited_at, withheld)
 VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :channel, :sent_at, :received_at,
   :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
 
+-- name: add_messages [postgresql]
+-- Rows travel as columns.
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at,
+  content, metadata, attachments, reply_to, edited_at, withheld)
+SELECT * FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
+  CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:person_no AS BIGINT[]), CAST(:author_name AS TEXT[]),
+  CAST(:channel AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]), CAST(:received_at AS DOUBLE PRECISION[]),
+  CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]), CAST(:attachments AS BYTEA[]), CAST(:reply_to AS TEXT[]),
+  CAST(:edited_at AS DOUBLE PRECISION[]), CAST(:withheld AS BIGINT[]))
+
 -- name: edit_message
 -- A message has other words now; its place in the order stays.
 UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata, edited_at = :edited_at,
   withheld = :withheld
-WHERE seq = :seq
+WHERE segment_no = :segment_no AND seq = :seq
 
 -- name: remove_message
 -- A message goes.
-DELETE FROM messages WHERE seq = :seq
+DELETE FROM messages WHERE segment_no = :segment_no AND seq = :seq
 
 -- name: drop_messages_of_segment
 -- All messages of a part go.
@@ -380,6 +456,11 @@ RETURNING summary_no
 -- name: add_summary_part
 -- One segment's range of it.
 INSERT INTO summary_parts (segment_no, summary_no, from_seq, to_seq) VALUES (:segment_no, :summary_no, :from_seq, :to_seq)
+
+-- name: add_summary_part [postgresql]
+-- The key has the chat in front.
+INSERT INTO summary_parts (chat_no, segment_no, summary_no, from_seq, to_seq)
+SELECT chat_no, segment_no, :summary_no, :from_seq, :to_seq FROM segments WHERE segment_no = :segment_no
 
 -- name: supersede_summary
 -- A newer summary stands for all this one stood for.
@@ -553,7 +634,7 @@ WITH silent AS (
   FROM sessions AS s WHERE s.bot = :bot),
 gone AS (
   SELECT session_no FROM silent WHERE started_at < :before AND last_activity < :before
-    AND (CAST(:max_age AS REAL) IS NULL OR ended_at IS NOT NULL OR :now - last_activity > :max_age))
+    AND (CAST(:max_age AS DOUBLE PRECISION) IS NULL OR ended_at IS NOT NULL OR :now - last_activity > :max_age))
 SELECT
   (SELECT COUNT(*) FROM (
      SELECT g.segment_no, (SELECT y.seq FROM messages AS y WHERE y.segment_no = g.segment_no AND y.received_at >= :before
@@ -587,7 +668,7 @@ WHERE s.bot = :bot AND s.started_at < :before
   AND NOT EXISTS (SELECT 1 FROM segments AS g
                   WHERE g.session_no = s.session_no AND (g.total_count > 0 OR g.last_activity >= :before))
   AND NOT EXISTS (SELECT 1 FROM segments AS h WHERE h.home_session_no = s.session_no AND h.session_no <> s.session_no)
-  AND (CAST(:max_age AS REAL) IS NULL OR s.ended_at IS NOT NULL OR :now - COALESCE(
+  AND (CAST(:max_age AS DOUBLE PRECISION) IS NULL OR s.ended_at IS NOT NULL OR :now - COALESCE(
     (SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at) > :max_age)
 ORDER BY s.session_no LIMIT :limit
 

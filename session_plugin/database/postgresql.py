@@ -1,0 +1,278 @@
+"""The PostgreSQL engine: the same operations over psycopg, for bots that have outgrown one machine.
+
+Several processes write at once. What changes who and where people are runs alone, as it does on SQLite; messages for known
+places, which are nearly all there is, only share: they lock their segments and hinder no other process's. A COMMIT whose
+answer was lost is asked for when the server is back, so nothing is stored twice and nothing acknowledged is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.numeric import Int8Dumper
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from session_plugin.database.engine import NotAlone, Row, Task, Tx, Value
+from session_plugin.database.postgresql_schema import prepare, safe_url
+from session_plugin.database.queries import load_queries
+from session_plugin.database.writer import CommitInDoubt, Writer
+from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
+
+A = TypeVar("A")
+T = TypeVar("T")
+Connection = psycopg.Connection[DictRow]
+
+READERS = 4
+"""Threads that read, each on a connection of its own."""
+LONGEST_BLOCK_MS = 500
+"""How long one wait for a lock may take; the writer tries again, and can be closed in between."""
+CONNECT_SECONDS = 10.0
+"""How long to wait for a connection before the database counts as out of reach."""
+
+
+class PostgresqlEngine:
+    """Runs operations on one schema of a PostgreSQL database: the first of the connection's search path."""
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        """Remember where; nothing is connected before `open`."""
+        self.url = safe_url(url)
+        self._conninfo = url
+        self._busy_timeout = busy_timeout
+        self._pool: ConnectionPool[Connection] | None = None
+        self._writer: Writer | None = None
+        self._readers: ThreadPoolExecutor | None = None
+
+    def open(self) -> None:
+        """Connect, check the database, migrate it, start the threads."""
+        with as_our_errors(self.url):
+            prepare(self._conninfo, self.url)
+        self._pool = pool = ConnectionPool(
+            self._conninfo,
+            connection_class=Connection,
+            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
+            configure=_set_up,
+            min_size=1,
+            max_size=READERS + 1,
+            timeout=CONNECT_SECONDS,
+            open=True,
+            name="session_plugin",
+        )
+        self._writer = Writer(_WriteConnection(pool, self.url), busy_timeout=self._busy_timeout)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="session_plugin-reader")
+
+    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
+        """Queue an operation for the writer."""
+        return self._open_writer().write(operation, argument, is_patient=is_patient)
+
+    def enqueue(self, task: Task, /) -> None:
+        """Queue a task for the writer."""
+        self._open_writer().enqueue(task)
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise DatabaseUnavailable(f"{self.url} is not open")
+        return self._writer
+
+    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
+        """Run a reading operation in a snapshot."""
+        readers = self._readers
+        if readers is None:
+            raise DatabaseUnavailable(f"{self.url} is not open")
+        try:
+            return readers.submit(self._read, operation, argument)
+        except RuntimeError as error:  # the threads were shut down in the meantime
+            raise DatabaseUnavailable(f"{self.url} is not open") from error
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Finish what waits, end the connections."""
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.shutdown(wait=True)
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close(timeout)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        pool = self._pool
+        if pool is None:
+            raise DatabaseUnavailable(f"{self.url} is not open")
+        with as_our_errors(self.url):
+            try:
+                return self._read_on(pool, operation, argument)
+            except psycopg.OperationalError:  # a connection that has died since it was last used; a fresh one may do
+                pool.check()
+                return self._read_on(pool, operation, argument)
+
+    def _read_on(self, pool: ConnectionPool[Connection], operation: Callable[[Tx, A], T], argument: A) -> T:
+        with pool.connection() as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                return operation(_PostgresqlTx(connection), argument)
+            finally:
+                if not connection.closed:
+                    connection.execute("ROLLBACK")
+
+
+def _set_up(connection: Connection) -> None:
+    """Set a connection up: numbers are BIGINT, waiting has an end, and a COMMIT that is answered is on disk."""
+    connection.adapters.register_dumper(int, Int8Dumper)
+    connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LONGEST_BLOCK_MS)))
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+
+
+class _PostgresqlTx:
+    """Named statements on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.is_alone = True
+        self._cursor = connection.cursor(binary=True)
+        self._queries: Mapping[str, str] = load_queries("postgresql")
+
+    def first(self, query: str, /, **values: Value) -> Row | None:
+        return self._execute(query, values).fetchone()
+
+    def one(self, query: str, /, **values: Value) -> Row:
+        row = self.first(query, **values)
+        if row is None:
+            raise LookupError(f"the statement {query} gave no row")
+        return row
+
+    def all(self, query: str, /, **values: Value) -> list[Row]:
+        return list(self._execute(query, values).fetchall())
+
+    def run(self, query: str, /, **values: Value) -> int:
+        return self._execute(query, values).rowcount
+
+    def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
+        return list(self._execute(query, _columns(rows)).fetchall()) if rows else []
+
+    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+        if rows:
+            self._execute(query, _columns(rows))
+
+    def alone(self) -> None:
+        if not self.is_alone:
+            raise NotAlone
+
+    def _execute(self, query: str, values: Mapping[str, Any]) -> psycopg.Cursor[DictRow]:
+        return self._cursor.execute(self._queries[query], values)
+
+
+def _columns(rows: Sequence[Mapping[str, Value]]) -> dict[str, list[Value]]:
+    """Turn rows into columns: each travels as one array."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+class _WriteConnection:
+    """The writer's connection; a broken one is replaced at the next transaction."""
+
+    def __init__(self, pool: ConnectionPool[Connection], url: str) -> None:
+        self._pool = pool
+        self._url = url
+        self._connection: Connection | None = None
+        self._transaction_id: str | None = None
+        self._tx: _PostgresqlTx
+
+    @property
+    def tx(self) -> Tx:
+        return self._tx
+
+    def begin(self, *, is_alone: bool) -> None:
+        with as_our_errors(self._url):
+            if self._connection is not None and self._connection.closed:
+                self._give_back()
+            if self._connection is None:
+                self._connection = self._pool.getconn()
+                self._tx = _PostgresqlTx(self._connection)
+            self._connection.execute("BEGIN")
+            self._transaction_id = self._tx.one("lock_alone" if is_alone else "lock_shared")["transaction_id"]
+            self._tx.is_alone = is_alone
+
+    def commit(self) -> None:
+        assert self._connection is not None
+        try:
+            with as_our_errors(self._url):
+                self._connection.execute("COMMIT")
+        except DatabaseUnavailable as error:
+            if self._connection.closed:
+                raise CommitInDoubt(str(error)) from error
+            raise
+
+    def was_committed(self) -> bool:
+        """Ask what became of a COMMIT that was not answered.
+
+        Raises:
+            DatabaseUnavailable: nobody can be asked yet.
+        """
+        with as_our_errors(self._url), self._pool.connection() as connection:
+            status = _PostgresqlTx(connection).one("transaction_status", transaction_id=self._transaction_id)["status"]
+        if status == "in progress":
+            raise DatabaseUnavailable(f"{self._url} has not decided yet what becomes of a transaction")
+        return bool(status == "committed")
+
+    def rollback(self) -> None:
+        connection = self._connection
+        if connection is not None and not connection.closed:
+            with suppress(psycopg.Error):  # what made it necessary may have ended the connection, too
+                connection.execute("ROLLBACK")
+
+    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
+        connection = self._connection
+        assert connection is not None
+        with as_our_errors(self._url):
+            connection.execute("SAVEPOINT operation")
+            try:
+                result = operation(self._tx, argument)
+            except NotAlone:
+                raise
+            except Exception:
+                if not connection.closed:
+                    connection.execute("ROLLBACK TO operation")
+                raise
+            connection.execute("RELEASE operation")
+            return result
+
+    def close(self) -> None:
+        self._give_back()
+
+    def _give_back(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.putconn(connection)
+
+
+@contextmanager
+def as_our_errors(url: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, by their SQLSTATE. What they quote of the data is left out."""
+    try:
+        yield
+    except (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure) as error:
+        raise DatabaseLocked(f"other processes have held {url} for too long; find out which, and try again") from error
+    except (errors.DiskFull, errors.OutOfMemory) as error:
+        raise DatabaseUnavailable(f"{url} cannot be written: {_said(error)}; is the server's disk full?") from error
+    except errors.ReadOnlySqlTransaction as error:
+        raise DatabaseRefused(f"{url} is read-only, perhaps a standby; give the primary's URL") from error
+    except errors.InsufficientPrivilege as error:
+        raise DatabaseRefused(f"{url}: {_said(error)}; grant this role the right to its schema and tables") from error
+    except (PoolTimeout, PoolClosed) as error:
+        raise DatabaseUnavailable(f"{url} cannot be reached: no connection within {CONNECT_SECONDS:g} s") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"{url} cannot be reached just now: {_said(error)}") from error
+    except psycopg.Error as error:
+        raise SessionError(f"{url}: {_said(error)}") from error
+
+
+def _said(error: psycopg.Error) -> str:
+    """Give what the server says, without the values that it quotes in its details."""
+    return error.diag.message_primary or type(error).__name__
