@@ -32,28 +32,16 @@ from session_plugin_telegram.simulator import SimulatedMessage, TelegramSimulato
 Seen = list[telegram.Update]
 
 
-@pytest.fixture
-async def simulator() -> AsyncIterator[TelegramSimulator]:
-    async with TelegramSimulator() as running:
-        yield running
-
-
 @asynccontextmanager
-async def client(simulator: TelegramSimulator, *, token: str | None = None) -> AsyncIterator[telegram.Bot]:
+async def client(simulator: TelegramSimulator) -> AsyncIterator[telegram.Bot]:
     addresses = simulator.environment()
     bot = telegram.Bot(
-        token or simulator.token,
+        simulator.token,
         base_url=addresses["TELEGRAM_BASE_URL"],
         base_file_url=addresses["TELEGRAM_BASE_FILE_URL"],
     )
     async with bot:
         yield bot
-
-
-@pytest.fixture
-async def bot(simulator: TelegramSimulator) -> AsyncIterator[telegram.Bot]:
-    async with client(simulator) as connected:
-        yield connected
 
 
 @asynccontextmanager
@@ -422,9 +410,10 @@ async def test_one_person_has_one_direct_chat_with_the_persons_id(simulator: Tel
 
 
 async def test_a_wrong_token_is_refused(simulator: TelegramSimulator) -> None:
-    with pytest.raises(InvalidToken):
-        async with client(simulator, token="7000000001:other"):
-            pass
+    stranger = telegram.Bot("7000000001:other", base_url=simulator.environment()["TELEGRAM_BASE_URL"])
+    async with stranger.request:  # a bot that is refused leaves it open, up to version 21.11 of python-telegram-bot
+        with pytest.raises(InvalidToken):
+            await stranger.get_me()
     assert simulator.calls == []
 
 
@@ -674,8 +663,6 @@ async def test_the_account_and_chats_are_described(simulator: TelegramSimulator,
     assert await bot.send_chat_action(room.id, "typing")
     assert (await bot.get_webhook_info()).url == ""
     assert await bot.set_webhook("")
-    with pytest.raises(BadRequest, match=r"(?i)webhooks are not simulated"):
-        await bot.set_webhook("https://example.org/hook")
 
 
 async def test_pending_updates_can_be_dropped(simulator: TelegramSimulator, bot: telegram.Bot) -> None:
@@ -695,8 +682,8 @@ async def test_the_bot_cannot_write_to_strangers(simulator: TelegramSimulator, b
 
 
 async def test_an_unknown_method_says_that_it_is_not_simulated(simulator: TelegramSimulator, bot: telegram.Bot) -> None:
-    with pytest.raises(InvalidToken, match="method sendDice is not simulated"):
-        await bot.send_dice(1)
+    with pytest.raises(InvalidToken, match="method setMyName is not simulated"):
+        await bot.set_my_name("Arthur")
 
 
 async def test_calls_are_seen_with_their_parameters(simulator: TelegramSimulator, bot: telegram.Bot) -> None:

@@ -21,6 +21,6 @@ It knows what the Bot API documents. It must not know the adapter beside it, nor
 """
 
 from .simulator import TelegramSimulator
-from .world import SimulatedChat, SimulatedMessage, SimulatedUser
+from .world import SimulatedBusiness, SimulatedChat, SimulatedMessage, SimulatedUser
 
-__all__ = ["SimulatedChat", "SimulatedMessage", "SimulatedUser", "TelegramSimulator"]
+__all__ = ["SimulatedBusiness", "SimulatedChat", "SimulatedMessage", "SimulatedUser", "TelegramSimulator"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-FileKind = Literal["photo", "document"]
+FileKind = Literal["photo", "document", "audio", "voice", "video", "animation", "video_note", "sticker"]
 
 _PHOTO_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from .files import StoredFile
-from .world import SimulatedChat, SimulatedMessage, SimulatedUser, World
+from .files import FileKind, StoredFile
+from .world import SimulatedBusiness, SimulatedChat, SimulatedMessage, SimulatedUser, World
 
 # Who Telegram puts into `from` where a chat speaks, for clients that know no `sender_chat`.
 _ANONYMOUS_ADMIN = SimulatedUser(1087968824, "Group", username="GroupAnonymousBot", is_bot=True)
 _SOME_CHANNEL = SimulatedUser(136817688, "Channel", username="Channel_Bot", is_bot=True)
 
-_CHAT_TYPES = {"direct": "private", "group": "supergroup", "thread": "supergroup", "channel": "channel"}
+_TELEGRAM = SimulatedUser(777000, "Telegram")
+
+_CHAT_TYPES = {
+    "direct": "private",
+    "business": "private",
+    "group": "supergroup",
+    "thread": "supergroup",
+    "channel": "channel",
+}
 
 
 def user_payload(user: SimulatedUser) -> dict[str, Any]:
@@ -23,8 +31,8 @@ def user_payload(user: SimulatedUser) -> dict[str, Any]:
 def chat_payload(chat: SimulatedChat, world: World) -> dict[str, Any]:
     """Build a Chat; that of a topic is its group."""
     chat = chat.whole
-    payload: dict[str, Any] = {"id": chat.id, "type": _CHAT_TYPES[chat.kind]}
-    if chat.kind == "direct":
+    payload: dict[str, Any] = {"id": chat.id, "type": "group" if chat.is_basic else _CHAT_TYPES[chat.kind]}
+    if payload["type"] == "private":
         person = chat.members[0]
         optional = {"last_name": person.last_name, "username": person.username}
         return {**payload, "first_name": person.name, **_present(optional)}
@@ -32,6 +40,25 @@ def chat_payload(chat: SimulatedChat, world: World) -> dict[str, Any]:
     if chat.id in world.forums:
         payload["is_forum"] = True
     return payload
+
+
+def business_payload(business: SimulatedBusiness, *, at: int) -> dict[str, Any]:
+    """Build a BusinessConnection, with the rights that a bot needs to answer and to delete."""
+    rights = {
+        "can_reply": True,
+        "can_read_messages": True,
+        "can_delete_sent_messages": True,
+        "can_delete_all_messages": True,
+    }
+    return {
+        "id": business.connection_id,
+        "user": user_payload(business.owner),
+        "user_chat_id": business.owner.id,
+        "date": at,
+        "is_enabled": True,
+        "can_reply": True,
+        "rights": rights,
+    }
 
 
 def message_payload(message: SimulatedMessage, world: World, *, is_quoted: bool = False) -> dict[str, Any]:
@@ -45,6 +72,8 @@ def message_payload(message: SimulatedMessage, world: World, *, is_quoted: bool 
     }
     if not is_quoted and (answered := _answered(message, world)) is not None:
         payload["reply_to_message"] = message_payload(answered, world, is_quoted=True)
+    if message.chat.business is not None:
+        payload["business_connection_id"] = message.chat.business.connection_id
     if message.edited_at is not None:
         payload["edit_date"] = int(message.edited_at)
     return payload | _said(message)
@@ -56,11 +85,17 @@ def file_payload(file: StoredFile) -> dict[str, Any]:
 
 
 def _sender(message: SimulatedMessage, world: World) -> dict[str, Any]:
+    if message.chat.business is not None and message.is_from_bot:
+        # What the bot says for a business stands there as its owner's, and only this field tells who wrote it.
+        business = message.chat.business
+        return {"from": user_payload(business.owner), "sender_business_bot": user_payload(world.bot)}
     sender = world.bot if message.is_from_bot else message.author
     if message.sender_chat is not None:
         shown = {"sender_chat": chat_payload(message.sender_chat, world)}
         if message.chat.kind == "channel":
             return shown
+        if message.content.extra.get("is_automatic_forward"):
+            return {"from": user_payload(_TELEGRAM), **shown}
         sender = _ANONYMOUS_ADMIN if message.sender_chat.id == message.chat.id else _SOME_CHANNEL
         return {"from": user_payload(sender), **shown}
     return {} if sender is None else {"from": user_payload(sender)}
@@ -81,7 +116,7 @@ def _answered(message: SimulatedMessage, world: World) -> SimulatedMessage | Non
 
 def _said(message: SimulatedMessage) -> dict[str, Any]:
     content = message.content
-    payload: dict[str, Any] = dict(content.service or {})
+    payload: dict[str, Any] = {**(content.service or {}), **content.extra}
     words = "text"
     if content.file is not None:
         words = "caption"
@@ -98,11 +133,28 @@ def _said(message: SimulatedMessage) -> dict[str, Any]:
     return payload | _present(optional)
 
 
+# What else each kind of file says of itself; files are not opened, so every one has the same measures.
+_MEASURES: dict[FileKind, dict[str, Any]] = {
+    "photo": {"width": 320, "height": 320},
+    "document": {},
+    "audio": {"duration": 1},
+    "voice": {"duration": 1},
+    "video": {"width": 320, "height": 320, "duration": 1},
+    "animation": {"width": 320, "height": 320, "duration": 1},
+    "video_note": {"length": 320, "duration": 1},
+    "sticker": {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False},
+}
+_NAMELESS: frozenset[FileKind] = frozenset({"photo", "voice", "video_note", "sticker"})
+
+
 def _attached(file: StoredFile) -> dict[str, Any]:
-    if file.kind == "photo":
-        # One size instead of Telegram's several; pictures are not opened, so every one is said to be a square.
-        return {"photo": [{**file_payload(file), "width": 320, "height": 320}]}
-    return {"document": {**file_payload(file), "file_name": file.name, "mime_type": file.mime_type}}
+    described = {**file_payload(file), **_MEASURES[file.kind]}
+    if file.kind not in _NAMELESS:
+        described |= {"file_name": file.name, "mime_type": file.mime_type}
+    # One size instead of Telegram's several.
+    shown: dict[str, Any] = {file.kind: [described] if file.kind == "photo" else described}
+    # For clients that know no animations, each is shown as a document as well.
+    return {**shown, "document": described} if file.kind == "animation" else shown
 
 
 def _present(fields: dict[str, Any]) -> dict[str, Any]:

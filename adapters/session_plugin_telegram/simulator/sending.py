@@ -1,8 +1,8 @@
-"""Methods by which the bot sends text, edits, deletes, forwards and copies. Knows the world; knows no HTTP.
+"""Methods by which the bot sends text, edits and deletes. Knows the world; knows no HTTP.
 
 The bot is an administrator wherever it is: it may delete what others wrote, and no group privacy hides anything from
-it. Answers to messages of other chats, quotes, polls, link previews and scheduled or protected messages are not
-simulated; their parameters are ignored, but an answer across chats is refused.
+it. Answers to messages of other chats, link previews and scheduled or protected messages are not simulated; their
+parameters are ignored, but an answer across chats is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from .account import find_chat
 from .calls import Call, bad_request
 from .markup import formatted
-from .payloads import chat_payload, message_payload, user_payload
+from .payloads import chat_payload, message_payload
+from .updates import UpdateQueue
 from .world import Content, SimulatedChat, SimulatedMessage, World
 
 _LONGEST_TEXT = 4096
@@ -25,19 +26,21 @@ _DELETABLE_FOR = 48 * 3600
 class Sending:
     """Answer the methods whose effect stands in a chat, or stood there."""
 
-    def __init__(self, world: World) -> None:
-        """Take the world that the bot writes into."""
+    def __init__(self, world: World, updates: UpdateQueue) -> None:
+        """Take the world that the bot writes into, and the queue that tells it what others make of that."""
         self._world = world
+        self._updates = updates
 
     def methods(self) -> Mapping[str, Callable[[Call], Any]]:
         """Return the methods by their documented names."""
         return {
             "sendMessage": self._send_message,
             "editMessageText": self._edit_message_text,
+            "editMessageCaption": self._edit_message_caption,
+            "editMessageReplyMarkup": self._edit_message_reply_markup,
             "deleteMessage": self._delete_message,
             "deleteMessages": self._delete_messages,
-            "forwardMessage": self._forward_message,
-            "copyMessage": self._copy_message,
+            "deleteBusinessMessages": self._delete_business_messages,
         }
 
     def post(self, call: Call, content: Content) -> SimulatedMessage:
@@ -51,32 +54,60 @@ class Sending:
         if answered is not None and not call.text("message_thread_id"):
             chat = answered.chat  # an answer stands in the topic of what it answers
         speaker = chat if chat.kind == "channel" else None
-        return [
+        written = [
             self._world.add(chat, content, is_from_bot=True, sender_chat=speaker, reply_to=answered) for content in contents
         ]
+        for message in written:
+            discuss(message, self._world, self._updates)
+        return written
 
     def _send_message(self, call: Call) -> dict[str, Any]:
         text, entities = message_text(call)
-        content = Content(text, entities, reply_markup=_inline_keyboard(call))
+        content = Content(text, entities, reply_markup=inline_keyboard(call))
         return message_payload(self.post(call, content), self._world)
 
-    def _edit_message_text(self, call: Call) -> dict[str, Any]:
-        if call.text("inline_message_id"):
-            raise bad_request("inline messages are not simulated")
-        message = self._find(call, "edit")
-        if not message.is_from_bot:
-            raise bad_request("message can't be edited")
+    def _edit_message_text(self, call: Call) -> dict[str, Any] | bool:
+        message = self.editable(call)
         if message.content.file is not None or not message.text:
             raise bad_request("there is no text in the message to edit")
         text, entities = message_text(call)
-        edited = replace(message.content, text=text, entities=entities, reply_markup=_inline_keyboard(call))
-        if edited == message.content:
+        edited = replace(message.content, text=text, entities=entities, reply_markup=inline_keyboard(call))
+        return self.edited(call, message, edited)
+
+    def _edit_message_caption(self, call: Call) -> dict[str, Any] | bool:
+        message = self.editable(call)
+        if message.content.file is None:
+            raise bad_request("there is no caption in the message to edit")
+        text, entities = caption(call.text("caption"), call.text("parse_mode"), call.sequence("caption_entities"))
+        edited = replace(message.content, text=text, entities=entities, reply_markup=inline_keyboard(call))
+        return self.edited(call, message, edited)
+
+    def _edit_message_reply_markup(self, call: Call) -> dict[str, Any] | bool:
+        message = self.editable(call)
+        return self.edited(call, message, replace(message.content, reply_markup=inline_keyboard(call)))
+
+    def editable(self, call: Call) -> SimulatedMessage:
+        """Return the message that a call is to edit."""
+        inline = call.text("inline_message_id")
+        if inline:
+            if inline not in self._world.inline:
+                raise bad_request("MESSAGE_ID_INVALID")
+            return self._world.inline[inline]
+        message = self.find(call, "edit")
+        if not message.is_from_bot:
+            raise bad_request("message can't be edited")
+        return message
+
+    def edited(self, call: Call, message: SimulatedMessage, content: Content) -> dict[str, Any] | bool:
+        """Replace what a message says, and return the answer to the call."""
+        if content == message.content:
             same = "specified new message content and reply markup are exactly the same as a current content"
             raise bad_request(f"message is not modified: {same} and reply markup of the message")
-        return message_payload(self._world.edit(message, edited), self._world)
+        edited = self._world.edit(message, content)
+        return True if call.text("inline_message_id") else message_payload(edited, self._world)
 
     def _delete_message(self, call: Call) -> bool:
-        message = self._find(call, "delete")
+        message = self.find(call, "delete")
         if self._world.clock() - message.sent_at > _DELETABLE_FOR:
             raise bad_request("message can't be deleted for everyone")
         self._world.remove(message)
@@ -90,19 +121,15 @@ class Sending:
                 self._world.remove(message)
         return True
 
-    def _forward_message(self, call: Call) -> dict[str, Any]:
-        source = self._find(call, "forward", chat_name="from_chat_id")
-        origin = source.content.forward_origin or self._origin(source)
-        content = replace(source.content, forward_origin=origin, reply_markup=None, album=None)
-        return message_payload(self.post(call, content), self._world)
-
-    def _copy_message(self, call: Call) -> dict[str, Any]:
-        source = self._find(call, "copy", chat_name="from_chat_id")
-        content = replace(source.content, forward_origin=None, reply_markup=_inline_keyboard(call), album=None)
-        if content.file is not None and "caption" in call.parameters:
-            text, entities = caption(call.text("caption"), call.text("parse_mode"), call.sequence("caption_entities"))
-            content = replace(content, text=text, entities=entities)
-        return {"message_id": self.post(call, content).id}
+    def _delete_business_messages(self, call: Call) -> bool:
+        business = self._world.businesses.get(call.text("business_connection_id"))
+        if business is None:
+            raise bad_request("BUSINESS_CONNECTION_INVALID")
+        numbers = call.sequence("message_ids") or []
+        for message in self._world.of_business(business):
+            if message.id in numbers:
+                self._world.remove(message)
+        return True
 
     def _place(self, call: Call) -> SimulatedChat:
         chat = find_chat(call, self._world)
@@ -131,7 +158,8 @@ class Sending:
             raise bad_request("message to be replied not found")
         return answered
 
-    def _find(self, call: Call, purpose: str, *, chat_name: str = "chat_id") -> SimulatedMessage:
+    def find(self, call: Call, purpose: str, *, chat_name: str = "chat_id") -> SimulatedMessage:
+        """Return the message that a call names; `purpose` is what the refusal says it was wanted for."""
         chat = find_chat(call, self._world, chat_name)
         message = self._world.find(chat, call.integer("message_id") or 0)
         if message is None:
@@ -140,15 +168,15 @@ class Sending:
             raise bad_request(f"message can't be {purpose}ed" if purpose != "copy" else "message can't be copied")
         return message
 
-    def _origin(self, source: SimulatedMessage) -> dict[str, Any]:
-        date = int(source.sent_at)
-        if source.sender_chat is not None:
-            chat = chat_payload(source.sender_chat, self._world)
-            if source.chat.kind == "channel":
-                return {"type": "channel", "date": date, "chat": chat, "message_id": source.id}
-            return {"type": "chat", "date": date, "sender_chat": chat}
-        sender = source.author if source.author is not None else self._world.bot
-        return {"type": "user", "date": date, "sender_user": user_payload(sender)}
+
+def discuss(post: SimulatedMessage, world: World, updates: UpdateQueue) -> None:
+    """Let a post appear in the group that is linked with its channel, and tell the bot of it, whoever posted."""
+    group = world.discussions.get(post.chat.id)
+    if post.chat.kind != "channel" or group is None:
+        return
+    origin = {"type": "channel", "date": int(post.sent_at), "chat": chat_payload(post.chat, world), "message_id": post.id}
+    content = replace(post.content, forward_origin=origin, extra={**post.content.extra, "is_automatic_forward": True})
+    updates.add("message", message_payload(world.add(group, content, sender_chat=post.chat), world))
 
 
 def message_text(call: Call) -> tuple[str, tuple[dict[str, Any], ...]]:
@@ -169,7 +197,8 @@ def caption(text: str, parse_mode: str, entities: list[Any] | None) -> tuple[str
     return plain, found
 
 
-def _inline_keyboard(call: Call) -> Mapping[str, Any] | None:
+def inline_keyboard(call: Call) -> Mapping[str, Any] | None:
+    """Read the keyboard that becomes a part of the message."""
     markup = call.mapping("reply_markup")
     # Other keyboards are shown to people once and are no part of the message that the API returns.
     return markup if markup is not None and "inline_keyboard" in markup else None

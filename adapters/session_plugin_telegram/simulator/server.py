@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -23,10 +24,17 @@ _PATIENCE_AT_THE_END = 1.0
 
 @dataclass(frozen=True)
 class PlannedFailure:
-    """How a call is going to fail; with `after_effect` it takes effect and only its answer is lost."""
+    """How a call is going to fail; with `after_effect` it takes effect and only its answer is lost.
 
-    refusal: Refusal
+    Without a refusal the connection is cut.
+    """
+
+    refusal: Refusal | None
     after_effect: bool
+
+
+class _Cut(Exception):
+    """The connection goes instead of an answer."""
 
 
 class Server:
@@ -43,6 +51,7 @@ class Server:
         self._updates = updates
         self._files = files
         self._failures: defaultdict[str, deque[PlannedFailure]] = defaultdict(deque)
+        self._held: defaultdict[str, deque[asyncio.Event]] = defaultdict(deque)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -80,12 +89,22 @@ class Server:
         """Let the next call of a method fail; several failures are used up one after another."""
         self._failures[method.lower()].append(failure)
 
+    def hold_next(self, method: str) -> asyncio.Event:
+        """Answer the next call of a method only when the event is set that is returned."""
+        release = asyncio.Event()
+        self._held[method.lower()].append(release)
+        return release
+
     async def _handle(self, request: web.Request) -> web.Response:
         try:
             self._check_token(request)
             call = await _read_call(request)
             self.calls.append((call.method, _seen(call)))
             return _answer(200, {"ok": True, "result": await self._perform(call)})
+        except _Cut:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()  # nobody gets it
         except Refusal as refusal:
             payload = {"ok": False, "error_code": refusal.error_code, "description": refusal.description}
             parameters = {"parameters": refusal.parameters} if refusal.parameters else {}
@@ -99,10 +118,12 @@ class Server:
         planned = self._failures[call.method.lower()]
         failure = planned.popleft() if planned else None
         if failure is not None and not failure.after_effect:
-            raise failure.refusal
+            raise failure.refusal or _Cut
         result = await self._result(call)
+        if held := self._held[call.method.lower()]:
+            await held.popleft().wait()
         if failure is not None:
-            raise failure.refusal
+            raise failure.refusal or _Cut
         return result
 
     async def _result(self, call: Call) -> Any:

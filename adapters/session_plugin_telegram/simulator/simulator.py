@@ -6,6 +6,7 @@ Knows how the parts belong together; what people can do stands in `stage`, what 
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -15,27 +16,30 @@ from typing import Any, Self
 
 from .account import Account
 from .calls import Refusal
+from .copying import Copying
 from .files import FileShelf
+from .inline import Inline, InlineStage
 from .media import Media
+from .others import Others
 from .sending import Sending
 from .server import PlannedFailure, Server
-from .stage import Stage
 from .updates import UpdateQueue
+from .webhook import Webhook
 from .world import SimulatedUser, World
 
 _TOKEN = re.compile(r"([1-9][0-9]*):[\w-]+", re.ASCII)
 
 
-class TelegramSimulator(Stage):
+class TelegramSimulator(InlineStage):
     """Run a Bot API server on 127.0.0.1 for one bot, and let people talk to that bot.
 
     Use it as an asynchronous context manager, or call `start` and `stop`. A stopped simulator can be started again, as
     after an outage: at the same address, in the same world, with the updates that still wait. Everything happens in
     the event loop that started it.
 
-    Not simulated: webhooks, group privacy (the bot sees all messages), members' joining and leaving, reactions, polls,
-    inline queries, payments, business accounts, migration of basic groups, limits on the rate of calls (see
-    `fail_next`), and each method that a 404 says is not simulated.
+    Not simulated: group privacy (the bot sees all messages), members' joining and leaving, reactions, votes in polls,
+    payments, channels' direct messages, limits on the rate of calls (see `fail_next`), and each method that a 404 says is
+    not simulated.
 
     Args:
         token: The token that is accepted: the bot's id, a colon, and letters, digits, `_` or `-`.
@@ -59,10 +63,21 @@ class TelegramSimulator(Stage):
         self.token = token
         bot = SimulatedUser(int(found[1]), bot_name, username=_bot_username(bot_name), is_bot=True)
         world, updates, files = World(bot, clock=clock), UpdateQueue(), FileShelf()
-        account, sending = Account(world, updates, files), Sending(world)
+        self._webhook = Webhook(updates)
+        account, sending, inline = Account(world, files), Sending(world, updates), Inline(world)
         media = Media(world, files, sending)
         super().__init__(world, updates, files, media, account)
-        methods = {**account.methods(), **sending.methods(), **media.methods()}
+        self._inline = inline
+        parts = (
+            account,
+            self._webhook,
+            sending,
+            media,
+            Copying(world, sending, media.albums),
+            Others(world, sending),
+            inline,
+        )
+        methods = {name: method for part in parts for name, method in part.methods().items()}
         self._server = Server(token, methods, updates, files)
         self._server.port = port
 
@@ -80,9 +95,11 @@ class TelegramSimulator(Stage):
     async def start(self) -> None:
         """Listen for the bot. RuntimeError if it listens already."""
         await self._server.start()
+        self._webhook.resume()
 
     async def stop(self) -> None:
         """Close every connection, ending a long poll; return within about a second. Stopping twice does nothing."""
+        await self._webhook.pause()
         await self._server.stop()
 
     @property
@@ -113,14 +130,14 @@ class TelegramSimulator(Stage):
         }
 
     async def connected(self, timeout: float = 10) -> None:  # noqa: ASYNC109  a figure of seconds reads best
-        """Wait until a client polls; what is said from now on reaches it, by the `allowed_updates` it has asked for.
+        """Wait until a client polls or has set a webhook; what is said from now on reaches it, by its `allowed_updates`.
 
         Raises:
-            TimeoutError: No client has polled in `timeout` seconds.
+            TimeoutError: Neither has happened in `timeout` seconds.
         """
-        if not await self._updates.polled(seconds=timeout):
+        if not await self._updates.wanted(seconds=timeout):
             calls = ", ".join(dict.fromkeys(method for method, _ in self.calls)) or "nothing"
-            raise TimeoutError(f"no client has called getUpdates in {timeout} s; seen so far: {calls}")
+            raise TimeoutError(f"no client has called getUpdates or setWebhook in {timeout} s; seen so far: {calls}")
 
     def fail_next(
         self,
@@ -148,6 +165,14 @@ class TelegramSimulator(Stage):
             description += "" if retry_after is None else f": retry after {retry_after}"
         parameters = None if retry_after is None else {"retry_after": retry_after}
         self._server.fail_next(method, PlannedFailure(Refusal(error_code, description, parameters), after_effect))
+
+    def cut_next(self, method: str, *, after_effect: bool = False) -> None:
+        """Close the connection on the next call of a method, instead of answering it; see `fail_next`."""
+        self._server.fail_next(method, PlannedFailure(None, after_effect))
+
+    def hold_next(self, method: str) -> asyncio.Event:
+        """Let the next call of a method take effect, and be answered only when the returned event is set."""
+        return self._server.hold_next(method)
 
 
 def _bot_username(name: str) -> str:

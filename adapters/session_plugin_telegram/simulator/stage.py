@@ -1,84 +1,30 @@
-"""What people do: meet, write, edit, delete, press buttons. Knows the world and tells the bot; knows no network."""
+"""What people do: write, forward, edit, delete, press buttons. Knows the world and tells the bot; knows no network."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
-from .account import Account
-from .files import FileShelf, StoredFile, is_picture
+from .copying import forwarded
+from .files import StoredFile, is_picture
 from .markup import with_found
-from .media import Media
-from .payloads import message_payload, user_payload
-from .updates import Update, UpdateQueue
-from .world import Content, SimulatedChat, SimulatedMessage, SimulatedUser, World
+from .payloads import chat_payload, message_payload, user_payload
+from .scenery import Scenery
+from .sending import discuss
+from .world import Content, SimulatedChat, SimulatedMessage, SimulatedUser
 
 _LONGEST_TEXT = 4096
+_EDITS = {
+    "message": "edited_message",
+    "channel_post": "edited_channel_post",
+    "business_message": "edited_business_message",
+}
 
 
-class Stage:
+class Stage(Scenery):
     """Let people act. A verb that tells the bot something returns when the update waits for it, not when it is read."""
-
-    def __init__(self, world: World, updates: UpdateQueue, files: FileShelf, media: Media, account: Account) -> None:
-        """Take the parts that the people's deeds touch; `TelegramSimulator` puts them together."""
-        self._world = world
-        self._updates = updates
-        self._files = files
-        self._media = media
-        self._account = account
-        self._told: dict[SimulatedMessage, Update] = {}
-        self._queries = count(4_000_000_000_000_000_001)
-
-    def user(
-        self,
-        name: str,
-        *,
-        user_id: int | None = None,
-        last_name: str | None = None,
-        username: str | None = None,
-        language_code: str | None = None,
-    ) -> SimulatedUser:
-        """Add a person, whose `name` is the first name. Each call is another person, whatever the name.
-
-        A username is optional, as on Telegram: a bot must do without. `user_id` makes a known person of an earlier
-        simulator come back.
-        """
-        return self._world.new_user(
-            name, user_id=user_id, last_name=last_name, username=username, language_code=language_code
-        )
-
-    def direct_chat(self, user: SimulatedUser) -> SimulatedChat:
-        """Return the private chat of a person and the bot; its id is the person's.
-
-        The person counts as having started the bot. Before that, the bot is refused: it cannot begin a conversation.
-        """
-        return self._world.direct_chat(user)
-
-    def group(self, name: str, *members: SimulatedUser, forum: bool = False, username: str | None = None) -> SimulatedChat:
-        """Add a supergroup with the bot as an administrator; the bot is told nothing about its own joining."""
-        group = self._world.new_chat("group", name, members=members, username=username)
-        if forum:
-            self._world.forums.add(group.id)
-        return group
-
-    def thread(self, chat: SimulatedChat, name: str) -> SimulatedChat:
-        """Open a forum topic, turning the group into a forum if it is none; the bot gets the service message.
-
-        A topic has the id of its group. What stands in it does not stand in the group itself, which is then the
-        topic General.
-        """
-        if chat.kind != "group":
-            raise ValueError(f"topics are opened in groups, not in the {chat}")
-        opening = self._world.new_topic(chat, name)
-        self._tell("message", opening)
-        return opening.chat
-
-    def channel(self, name: str, *, username: str | None = None) -> SimulatedChat:
-        """Add a channel with the bot as an administrator."""
-        return self._world.new_chat("channel", name, username=username)
 
     async def say(
         self,
@@ -87,6 +33,7 @@ class Stage:
         text: str,
         *,
         reply_to: SimulatedMessage | None = None,
+        quote: str = "",
         attachments: Sequence[str | tuple[str, bytes]] = (),
     ) -> SimulatedMessage:
         """Let a person write. The text is sent as it is, although Telegram's server trims people's texts.
@@ -95,20 +42,28 @@ class Stage:
             user: Who writes.
             chat: Where; into a private chat only its own person can write.
             text: At most 4096 characters, and not empty unless there are attachments.
-            reply_to: The answered message, of the same chat.
+            reply_to: The answered message; of another chat it is shown as an `external_reply`.
+            quote: The part of the answered message that is quoted.
             attachments: File names, or pairs of a name and the content. Pictures are sent as photos, unless other
                 files are among them. Several make an album: one message each, the text is the caption of the first.
 
         Returns:
             The message, of an album the first one.
         """
-        if chat.kind == "direct" and chat.members[0] != user:
-            raise ValueError(f"only its own person writes into the {chat}")
-        if chat.kind == "channel":
-            raise ValueError(f"persons do not write into the {chat} under their names: use post()")
-        contents = self._contents(text, attachments)
-        written = [self._write(chat, content, "message", author=user, reply_to=reply_to) for content in contents]
+        self._check_writes(user, chat)
+        extra = self._about_answer(chat, reply_to, quote)
+        answered = None if "external_reply" in extra else reply_to
+        contents = [replace(content, extra=extra) for content in self._contents(text, attachments)]
+        written = [self._write(chat, content, author=user, reply_to=answered) for content in contents]
         return written[0]
+
+    async def forward(
+        self, user: SimulatedUser, message: SimulatedMessage, chat: SimulatedChat, *, hides_name: str = ""
+    ) -> SimulatedMessage:
+        """Let a person forward a message; `hides_name` is what is shown of an author who hides who they are."""
+        self._check_writes(user, chat)
+        content = forwarded(self._standing(message), self._world, hides_name=hides_name)
+        return self._write(chat, content, author=user)
 
     async def say_as_channel(
         self,
@@ -116,36 +71,50 @@ class Stage:
         text: str,
         *,
         channel: SimulatedChat | None = None,
+        signature: str = "",
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
         """Let somebody write into a group in the name of a chat: of `channel`, or of the group itself if None.
 
         The latter is an anonymous administrator. Either way `from` holds one of Telegram's placeholder bots, the same
-        for everybody, and only `sender_chat` says who spoke.
+        for everybody, and only `sender_chat` says who spoke; `signature` is the title of an anonymous administrator.
         """
         speaker = channel if channel is not None else chat.whole
-        return self._write(chat, self._contents(text)[0], "message", sender_chat=speaker, reply_to=reply_to)
+        content = replace(self._contents(text)[0], extra={"author_signature": signature} if signature else {})
+        return self._write(chat, content, sender_chat=speaker, reply_to=reply_to)
 
     async def post(self, channel: SimulatedChat, text: str) -> SimulatedMessage:
-        """Post in a channel; the bot gets a `channel_post`, which has no `from`."""
+        """Post in a channel; the bot gets a `channel_post`, which has no `from`.
+
+        Where the channel is linked with a group, the post appears there as well.
+        """
         if channel.kind != "channel":
             raise ValueError(f"posts are made in channels, not in the {channel}")
-        return self._write(channel, self._contents(text)[0], "channel_post", sender_chat=channel)
+        written = self._write(channel, self._contents(text)[0], sender_chat=channel)
+        discuss(written, self._world, self._updates)
+        return written
 
     async def edit(self, message: SimulatedMessage, text: str) -> SimulatedMessage:
-        """Let the author change a text or caption; the bot gets an `edited_message` or `edited_channel_post`."""
+        """Let the author change a text or caption; the bot gets an `edited_message`, or what it is called elsewhere."""
         standing = self._standing(message)
         if standing.is_from_bot:
             raise ValueError("people cannot edit what the bot wrote")
         changed = replace(standing.content, text=text, entities=with_found(text))
         edited = self._world.edit(standing, changed)
-        kind = "edited_channel_post" if edited.chat.kind == "channel" else "edited_message"
-        self._updates.add(kind, message_payload(edited, self._world))
+        self._updates.add(_EDITS[_update_kind(edited.chat)], message_payload(edited, self._world))
         return edited
 
-    async def delete(self, message: SimulatedMessage) -> None:
-        """Let a person delete a message. The bot is never told: Telegram has no update for it."""
-        self._world.remove(self._standing(message))
+    async def delete(self, *messages: SimulatedMessage) -> None:
+        """Let a person delete messages of one chat. Telegram tells the bot only of those in a business account's chat."""
+        for message in messages:
+            self._world.remove(self._standing(message))
+        if messages and (business := messages[0].chat.business) is not None:
+            payload = {
+                "business_connection_id": business.connection_id,
+                "chat": chat_payload(messages[0].chat, self._world),
+                "message_ids": [message.id for message in messages],
+            }
+            self._updates.add("deleted_business_messages", payload)
 
     async def repeat(self, message: SimulatedMessage, *, same_update: bool = True) -> None:
         """Deliver the update that first told of a message once more, unchanged.
@@ -163,7 +132,10 @@ class Stage:
             self._updates.add(told.kind, told.payload)
 
     async def press(self, user: SimulatedUser, message: SimulatedMessage, button: str) -> None:
-        """Let a person press the inline button with this text; the bot gets a `callback_query`, which it may answer."""
+        """Let a person press the inline button with this text; the bot gets a `callback_query`, which it may answer.
+
+        Below a message that was sent by way of the bot, it does not get the message, but an `inline_message_id` alone.
+        """
         standing = self._standing(message)
         rows = (standing.content.reply_markup or {}).get("inline_keyboard", [])
         data = next((key.get("callback_data") for row in rows for key in row if key.get("text") == button), None)
@@ -171,13 +143,17 @@ class Stage:
             raise ValueError(f"message {message.id} of the {message.chat} has no button {button!r} that calls back")
         query = str(next(self._queries))
         self._account.open_queries.add(query)
-        payload = {
+        payload: dict[str, Any] = {
             "id": query,
             "from": user_payload(user),
-            "message": message_payload(standing, self._world),
             "chat_instance": str(standing.chat.id),
             "data": data,
         }
+        inline = next((number for number, sent in self._world.inline.items() if sent is standing), None)
+        if inline is not None:
+            payload["inline_message_id"] = inline
+        else:
+            payload["message"] = message_payload(standing, self._world)
         self._updates.add("callback_query", payload)
 
     def messages(self, chat: SimulatedChat) -> list[SimulatedMessage]:
@@ -232,28 +208,44 @@ class Stage:
             for name, content in pairs
         ]
 
+    def _check_writes(self, user: SimulatedUser, chat: SimulatedChat) -> None:
+        if chat.whole.kind == "direct" and chat.members[0] != user:
+            raise ValueError(f"only its own person writes into the {chat}")
+        if chat.kind == "business" and user not in chat.members:
+            raise ValueError(f"only its owner and one other person write into the {chat}")
+        if chat.kind == "channel":
+            raise ValueError(f"persons do not write into the {chat} under their names: use post()")
+        if chat.id in self._world.moved:
+            raise ValueError(f"nobody writes into the {chat} any more: it has become {self._world.moved[chat.id]}")
+
+    def _about_answer(self, chat: SimulatedChat, answered: SimulatedMessage | None, quote: str) -> Mapping[str, Any]:
+        """Return what a message shows of one that it answers, besides that one itself."""
+        extra: dict[str, Any] = {}
+        if answered is not None and quote:
+            if quote not in answered.text:
+                raise ValueError(f"message {answered.id} does not say {quote!r}")
+            extra["quote"] = {"text": quote, "position": answered.text.index(quote), "is_manual": True}
+        if answered is not None and answered.chat.shelf != chat.shelf:
+            origin = forwarded(self._standing(answered), self._world).forward_origin
+            shown = chat_payload(answered.chat, self._world)
+            extra["external_reply"] = {"origin": origin, "chat": shown, "message_id": answered.id}
+        return extra
+
     def _write(
         self,
         chat: SimulatedChat,
         content: Content,
-        kind: str,
         *,
         author: SimulatedUser | None = None,
         sender_chat: SimulatedChat | None = None,
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
         answered = None if reply_to is None else self._standing(reply_to)
-        if answered is not None and answered.chat.id != chat.id:
+        if answered is not None and answered.chat.shelf != chat.shelf:
             raise ValueError(f"message {answered.id} stands in the {answered.chat}, not in the {chat}")
         message = self._world.add(chat, content, author=author, sender_chat=sender_chat, reply_to=answered)
-        self._tell(kind, message)
+        self._tell(_update_kind(chat), message)
         return message
-
-    def _tell(self, kind: str, message: SimulatedMessage) -> None:
-        payload: dict[str, Any] = message_payload(message, self._world)
-        update = self._updates.add(kind, payload)
-        if update is not None:
-            self._told[message] = update
 
     def _standing(self, message: SimulatedMessage) -> SimulatedMessage:
         standing = self._world.find(message.chat, message.id)
@@ -264,3 +256,8 @@ class Stage:
     def _shown(self, chat: SimulatedChat) -> str:
         lines = [f"{'bot' if line.is_from_bot else 'people'}: {line.text!r}" for line in self.messages(chat)]
         return "; ".join(lines) or "nothing"
+
+
+def _update_kind(chat: SimulatedChat) -> str:
+    kinds = {"channel": "channel_post", "business": "business_message"}
+    return kinds.get(chat.kind, "message")

@@ -1,8 +1,8 @@
-"""The updates that wait for the bot, and the long poll that takes them. Knows ids and offsets; knows no chats."""
+"""The updates that wait for the bot, and what takes them: a long poll, or a webhook. Knows ids; knows no chats."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ _FIRST_UPDATE = 800_000_001
 _ON_REQUEST = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 _MOST_IN_ONE_ANSWER = 100
 _LONGEST_POLL = 50
+_FOR_EVER = 10**9
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Update:
     update_id: int
     kind: str
     payload: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Build the Bot API's Update."""
+        return {"update_id": self.update_id, self.kind: self.payload}
 
 
 @dataclass
@@ -42,6 +47,7 @@ class UpdateQueue:
     def __init__(self) -> None:
         """Begin with an empty queue and the default choice of updates."""
         self.allowed: tuple[str, ...] = ()
+        self.has_webhook = False
         self._next_id = _FIRST_UPDATE
         self._deliveries: list[_Delivery] = []
         self._bell = Bell()
@@ -82,8 +88,11 @@ class UpdateQueue:
     async def poll(self, *, offset: int, limit: int, seconds: int) -> list[dict[str, Any]]:
         """Confirm what is below `offset`, then wait for updates; the poll that waits already is ended with 409.
 
-        A negative offset counts from the end of the queue and forgets all before.
+        A negative offset counts from the end of the queue and forgets all before. While a webhook is set, nobody polls.
         """
+        if self.has_webhook:
+            reason = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+            raise Refusal(409, f"Conflict: {reason}")
         self._confirm(offset)
         if self._poll is not None:
             self._poll.is_superseded = True
@@ -105,12 +114,28 @@ class UpdateQueue:
         if poll.is_superseded:
             reason = "terminated by other getUpdates request; make sure that only one bot instance is running"
             raise Refusal(409, f"Conflict: {reason}")
-        return [{"update_id": update.update_id, update.kind: update.payload} for update in batch]
+        return [update.as_json() for update in batch]
 
-    async def polled(self, *, seconds: float) -> bool:
-        """Wait until a poll is under way or another one begins; False when the time is up first."""
+    async def wanted(self, *, seconds: float) -> bool:
+        """Wait until a poll is under way or begins, or a webhook is set; False when the time is up first."""
         before = self._polls
-        return await self._bell.until(lambda: self._poll is not None or self._polls > before, seconds=seconds)
+        return await self._bell.until(
+            lambda: self._poll is not None or self._polls > before or self.has_webhook, seconds=seconds
+        )
+
+    def switch(self, *, has_webhook: bool) -> None:
+        """Let a webhook take the updates from now on, or polls; a poll that waits is ended with 409."""
+        self.has_webhook = has_webhook
+        if has_webhook and self._poll is not None:
+            self._poll.is_superseded = True
+        self._bell.ring()
+
+    async def hand_out(self, deliver: Callable[[Update], Awaitable[bool]]) -> None:
+        """Wait for an update and deliver it; what is not taken stays the first, what is taken is confirmed by that."""
+        await self._bell.until(lambda: bool(self._deliveries), seconds=_FOR_EVER)
+        delivery = self._deliveries[0]
+        if await deliver(delivery.update) and delivery in self._deliveries:
+            self._deliveries.remove(delivery)
 
     def open(self) -> None:
         """Let polls wait."""
