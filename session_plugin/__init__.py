@@ -48,6 +48,7 @@ from session_plugin.model import (
     Summary,
     SummaryPart,
 )
+from session_plugin.rules.quoting import quoted
 from session_plugin.store import SessionStore
 from session_plugin.view import SessionView
 
@@ -83,4 +84,5 @@ __all__ = [
     "SummaryPart",
     "UnknownSession",
     "hookimpl",
+    "quoted",
 ]

@@ -1,68 +1,223 @@
 """Put summaries in front of old messages: plan, summarise outside any transaction, put in place if nothing changed.
 
-If a summariser raises, hangs or answers nothing useful, nothing changes. Knows plugins and operations.
+If a summariser raises, hangs or answers nothing useful, nothing changes but the count of failures. Of several processes one
+at a time sums a session up. Knows plugins and operations.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from session_plugin.announcer import Run
 from session_plugin.errors import PluginError
-from session_plugin.model import Summary
+from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins import Plugins
-from session_plugin.records import summaries
+from session_plugin.records import leases, summaries
 from session_plugin.records.contexts import session_with_messages
 from session_plugin.records.sessions import session_data
-from session_plugin.rules.consolidation import DIGEST_NAME, digest
+from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
+from session_plugin.rules.digest import DIGEST_NAME, digest
+
+MOST_AT_ONCE = 200
+"""Messages that a plugin is given at once. A longer range, an archive that is summed up anew, comes to it in pieces."""
+LEASE_MARGIN = 30.0
+"""Seconds that a lease outlasts the summariser: enough to put the summary in place."""
+CLOSING_SECONDS = 5.0
+"""How long closing waits for a summariser."""
+MOST_WEIGHTS = 10_000
+
+Count = Callable[[Sequence[str]], Awaitable[list[int]]]
+"""Counts the tokens of texts."""
 
 logger = logging.getLogger("session_plugin.hub")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a session is consolidated, and for how long its summariser is waited for."""
+
+    messages: int
+    tokens: int | None
+    patience: float
 
 
 class Consolidator:
     """One hub's consolidations; of one session, one at a time."""
 
-    def __init__(self, plugins: Plugins, *, read: Run, write: Run, clock: Callable[[], float]) -> None:
-        """Ask `plugins` for summaries; read and write by the hub's own ways to the database."""
+    def __init__(
+        self,
+        plugins: Plugins,
+        *,
+        read: Run,
+        write: Run,
+        announced: Run,
+        count: Count,
+        clock: Callable[[], float],
+        limits: Limits,
+    ) -> None:
+        """Ask `plugins` for summaries; read, write and announce by the hub's own ways."""
         self._plugins = plugins
         self._read = read
         self._write = write
+        self._announced = announced
+        self._count = count
         self._clock = clock
+        self._limits = limits
+        self._holder = uuid.uuid4().hex
         self._busy: set[int] = set()
+        self._again: set[int] = set()
+        self._unasked: set[asyncio.Task[Any]] = set()
+        self._weights: dict[int, tuple[int, int]] = {}
 
-    async def consolidate(self, session_no: int, *, threshold: int | None) -> Summary | None:
-        """Put a summary in front of a session's oldest half; with no threshold, only make a withdrawn one again.
+    def may_be_due(self, live_count: int) -> bool:
+        """Tell at once whether a session with so many messages can be over a limit."""
+        return live_count > self._limits.messages or self._limits.tokens is not None
 
-        None where nothing was changed, or somebody is at it already.
+    async def grew(self, session_no: int, *, live_count: int, text: str) -> None:
+        """Consolidate a session to which `text` was added, if it has more than the limit of messages or tokens now."""
+        if live_count > self._limits.messages or await self._is_heavy(session_no, live_count, text):
+            await self.consolidate(session_no)
+
+    async def consolidate(self, session_no: int, *, is_renewal: bool = False, is_asked_for: bool = False) -> Summary | None:
+        """Put a summary in front of a session's oldest half; a renewal only makes a withdrawn one again.
+
+        None where nothing was changed, somebody is at it already, or it waits after failures and nobody asked for it. What
+        comes while this hub is at it is done afterwards.
         """
         if session_no in self._busy:
+            self._again.add(session_no)
             return None
         self._busy.add(session_no)
+        task = asyncio.current_task()
+        if task is not None and not is_asked_for:
+            self._unasked.add(task)
         try:
-            request = summaries.PlanRequest(session_no=session_no, threshold=threshold)
-            plan: summaries.Plan | None = await self._read(summaries.plan, request)
-            written = None if plan is None else await self._summarise(plan)
-            if written is None or not await self._write(summaries.put, written):
-                return None
-            summary: Summary | None = (await self._read(session_with_messages, session_no))[1]
+            summary = await self._once(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
+            while session_no in self._again:
+                self._again.discard(session_no)
+                is_over = await self._is_over(session_no)
+                summary = await self._once(session_no, is_renewal=not is_over, is_asked_for=False) or summary
             return summary
         finally:
             self._busy.discard(session_no)
+            self._again.discard(session_no)
+            if task is not None:
+                self._unasked.discard(task)
+
+    async def finish(self) -> None:
+        """Let what nobody asked for end within some seconds, or give it up: a model must not hold up a bot that closes."""
+        tasks = [task for task in self._unasked if task.get_loop() is asyncio.get_running_loop()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+
+    async def _once(self, session_no: int, *, is_renewal: bool, is_asked_for: bool) -> Summary | None:
+        if not is_asked_for and await self._read(summaries.is_waiting, (session_no, self._clock())):
+            return None
+        request = await self._request(session_no, is_renewal=is_renewal)
+        return await self._under_lease(request) if await self._read(summaries.is_due, request) else None
+
+    async def _is_over(self, session_no: int) -> bool:
+        """Tell whether a session is over a limit, by all of its unconsolidated messages."""
+        texts = await self._read(summaries.live_texts, session_no)
+        if len(texts) > self._limits.messages:
+            return True
+        return self._limits.tokens is not None and sum(await self._count(texts)) > self._limits.tokens
+
+    async def _under_lease(self, request: summaries.PlanRequest) -> Summary | None:
+        claim = self._claim(request.session_no)
+        if not await self._write(leases.take, claim):
+            return None
+        try:
+            plan: summaries.Plan | None = await self._read(summaries.plan, request)
+            while plan is not None and not plan.messages:
+                await self._write(summaries.clear, plan)
+                plan = await self._read(summaries.plan, replace(request, at_least=0))
+            written = None if plan is None else await self._summarise(plan)
+            if written is None or not await self._announced(summaries.put, written):
+                return None
+            self._weights.pop(request.session_no, None)
+            summary: Summary | None = (await self._read(session_with_messages, request.session_no))[1]
+            return summary
+        finally:
+            await self._write(leases.release, claim)
+
+    def _claim(self, session_no: int) -> leases.Claim:
+        seconds = self._limits.patience + LEASE_MARGIN
+        return leases.Claim(name=lease_name(session_no), holder=self._holder, now=self._clock(), seconds=seconds)
+
+    async def _request(self, session_no: int, *, is_renewal: bool) -> summaries.PlanRequest:
+        if is_renewal:
+            return summaries.PlanRequest(session_no=session_no, threshold=None)
+        at_least = 0
+        if self._limits.tokens is not None:
+            tokens = await self._count(await self._read(summaries.live_texts, session_no))
+            at_least = messages_over_budget(tokens, budget=self._limits.tokens)
+        return summaries.PlanRequest(session_no=session_no, threshold=self._limits.messages, at_least=at_least)
+
+    async def _is_heavy(self, session_no: int, live_count: int, text: str) -> bool:
+        """Tell whether a session has more tokens than the limit, reading it only where its messages were not all seen."""
+        if self._limits.tokens is None:
+            return False
+        if len(self._weights) > MOST_WEIGHTS:
+            self._weights.clear()
+        count, tokens = self._weights.get(session_no, (-1, 0))
+        if count + 1 == live_count:
+            tokens += sum(await self._count((text,)))
+        else:
+            tokens = sum(await self._count(await self._read(summaries.live_texts, session_no)))
+        self._weights[session_no] = (live_count, tokens)
+        return tokens > self._limits.tokens
 
     async def _summarise(self, plan: summaries.Plan) -> summaries.Written | None:
         session = await self._read(session_data, plan.session_no)
-        try:
-            answer = await self._plugins.ask(
-                "session_summarize", session=session, messages=plan.messages, previous=plan.previous
-            )
-        except PluginError:
-            return None
+        text, made_by = plan.previous, DIGEST_NAME
+        for start in range(0, len(plan.messages), MOST_AT_ONCE):
+            if start:
+                await self._write(leases.take, self._claim(plan.session_no))
+            piece = plan.messages[start : start + MOST_AT_ONCE]
+            try:
+                answer = await self._ask(session, piece, text)
+            except PluginError as error:
+                await self._note_failure(plan.session_no, session, str(error))
+                return None
+            if answer is None:
+                text, made_by = await asyncio.to_thread(digest, plan.messages[start:], text), DIGEST_NAME
+                break
+            text, made_by = answer
+        assert text is not None
+        return summaries.Written(plan=plan, text=text, made_by=made_by, made_at=self._clock())
+
+    async def _ask(
+        self, session: Session, messages: tuple[SessionMessage, ...], previous: str | None
+    ) -> tuple[str, str] | None:
+        """Ask the plugins for a summary: its text and who made it; None where none has an opinion.
+
+        Raises:
+            PluginError: it failed, or what it gave is no summary.
+        """
+        answer = await self._plugins.ask(
+            "session_summarize", seconds=self._limits.patience, session=session, messages=messages, previous=previous
+        )
         if answer is None:
-            text = await asyncio.to_thread(digest, plan.messages, plan.previous)
-            return summaries.Written(plan=plan, text=text, made_by=DIGEST_NAME, made_at=self._clock())
-        if not isinstance(answer.value, str) or not answer.value.strip():
-            logger.warning("plugin %s gave no usable summary of a session; nothing is changed", answer.plugin)
             return None
-        return summaries.Written(plan=plan, text=answer.value, made_by=answer.plugin, made_at=self._clock())
+        fault = fault_of(answer.value, messages, previous)
+        if fault is not None:
+            raise PluginError(f"plugin {answer.plugin} gave no usable summary: {fault}")
+        return answer.value, answer.plugin
+
+    async def _note_failure(self, session_no: int, session: Session, reason: str) -> None:
+        failure = summaries.Failure(session_no=session_no, reason=reason, now=self._clock())
+        failures = await self._write(summaries.note_failure, failure)
+        logger.warning(
+            "session %s could not be summed up (failure %d in a row), and nothing of it is changed: %s",
+            session.session_id,
+            failures,
+            reason,
+        )

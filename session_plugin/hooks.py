@@ -2,7 +2,7 @@
 
 Implement any of these with `@session_plugin.hookimpl`, as `def` or `async def`, taking those of the arguments that you want.
 Everything here is called outside any transaction. A plugin that raises is logged under its name and everything else goes
-on; an `async def` has 5 seconds, a `def` runs on the event loop and should take none.
+on; an `async def` has 5 seconds (a summariser more), a `def` runs on the event loop and should take none.
 
 Events are told after the COMMIT, one after another for each chat. Questions go to the plugins in turn until one answers
 something other than None. The filter runs through all plugins before anything is stored.
@@ -74,7 +74,16 @@ def session_resolve_user(account: Account) -> str | None:
 
 @hookspec(firstresult=True)
 def session_summarize(session: Session, messages: Sequence[SessionMessage], previous: str | None) -> str | None:
-    """Sum up `messages`, which follow what `previous` sums up already; None leaves it to the next plugin or the digest."""
+    """Sum up `messages`, which follow what `previous` sums up already; None leaves it to the next plugin or the digest.
+
+    It has as long as `summary_patience` says. What it gives must be text, shorter than its source, and no refusal; it is
+    taken for data, never for instructions. `session_plugin.quoted(messages)` gives the messages as quoted data for a prompt.
+    """
+
+
+@hookspec(firstresult=True)
+def session_count_tokens(texts: Sequence[str]) -> Sequence[int] | None:
+    """Count the tokens of each text as your model does; None leaves it to the next plugin or the estimate."""
 
 
 @hookspec

@@ -125,8 +125,8 @@ class Plugins:
             except Exception as error:
                 _log_failure(implementation, hook, error)
 
-    async def ask(self, hook: str, **arguments: Any) -> Answer | None:
-        """Ask in turn, whatever the others do: the first answer that is not None.
+    async def ask(self, hook: str, *, seconds: float | None = None, **arguments: Any) -> Answer | None:
+        """Ask in turn, whatever the others do: the first answer that is not None. Each has `seconds`, or 5.
 
         Raises:
             PluginError: nobody answered, and a plugin that might have failed.
@@ -135,10 +135,10 @@ class Plugins:
         for implementation in self._implementations(hook):
             name = implementation.plugin_name
             try:
-                value = await self._call(implementation, hook, arguments)
+                value = await self._call(implementation, hook, arguments, seconds)
             except Exception as error:
                 _log_failure(implementation, hook, error)
-                failure = PluginError(f"plugin {name} failed in {hook}")
+                failure = PluginError(f"plugin {name} failed in {hook}: {type(error).__name__}")
                 continue
             if value is not None:
                 return Answer(name, value)
@@ -181,7 +181,9 @@ class Plugins:
         implementations: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
         return reversed(implementations)
 
-    async def _call(self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
+    async def _call(
+        self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any], seconds: float | None = None
+    ) -> Any:
         started = time.perf_counter()
         try:
             result = implementation.function(*(arguments[name] for name in implementation.argnames))
@@ -195,13 +197,13 @@ class Plugins:
                 took * 1000,
                 hook,
             )
-        return await self._within_limit(result) if inspect.isawaitable(result) else result
+        return await self._within_limit(result, seconds or ASYNC_SECONDS) if inspect.isawaitable(result) else result
 
-    async def _within_limit(self, awaitable: Awaitable[Any]) -> Any:
+    async def _within_limit(self, awaitable: Awaitable[Any], seconds: float) -> Any:
         """Await with a time limit: past it the task is cancelled, and left alone if it does not mind that."""
         task = asyncio.ensure_future(awaitable)
         try:
-            done, _ = await asyncio.wait({task}, timeout=ASYNC_SECONDS)
+            done, _ = await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:
             task.cancel()
             raise
@@ -213,7 +215,7 @@ class Plugins:
         self._abandoned.add(task)  # the event loop keeps only weak references
         task.add_done_callback(self._bury)
         await asyncio.wait({task}, timeout=CANCEL_SECONDS)
-        raise TimeoutError(f"it took more than {ASYNC_SECONDS:g} s")
+        raise TimeoutError(f"it took more than {seconds:g} s")
 
     def _bury(self, task: asyncio.Future[Any]) -> None:
         """Let go of a task that took too long; what it raises in the end is of no interest."""

@@ -19,15 +19,18 @@ from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import SessionError
 from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable, check_text
-from session_plugin.records import handles, summaries
+from session_plugin.records import handles, leases, summaries
 from session_plugin.records.histories import ALL
 from session_plugin.records.outcomes import Moment
-from session_plugin.rules import consolidation
+from session_plugin.rules.consolidation import lease_name
+from session_plugin.rules.digest import DIGEST_NAME, digest
 from session_plugin.rules.settings import HOUR, check_number
 
 A = TypeVar("A")
 T = TypeVar("T")
 
+CONSOLIDATION_SECONDS = 60.0
+"""How long others wait if this process ends while it sums up."""
 SUMMARY_HEADING = "Session history summary:"
 
 logger = logging.getLogger("session_plugin.store")
@@ -86,6 +89,7 @@ class SessionStore:
         self._max_age_hours = max_age_hours
         self._threshold = threshold
         self._clock = clock
+        self._holder = uuid.uuid4().hex
         self._has_warned = False
 
     def get_or_create(
@@ -170,11 +174,19 @@ class SessionStore:
             self._consolidate(session_no)
 
     def _consolidate(self, session_no: int) -> None:
-        plan = self._read(summaries.plan, summaries.PlanRequest(session_no=session_no, threshold=self._threshold))
-        if plan is not None:
-            text = consolidation.digest(plan.messages, plan.previous)
-            written = summaries.Written(plan=plan, text=text, made_by=consolidation.DIGEST_NAME, made_at=self._clock())
-            self._write(summaries.put, written)
+        claim = leases.Claim(
+            name=lease_name(session_no), holder=self._holder, now=self._clock(), seconds=CONSOLIDATION_SECONDS
+        )
+        if not self._write(leases.take, claim):
+            return  # somebody is at it
+        try:
+            plan = self._read(summaries.plan, summaries.PlanRequest(session_no=session_no, threshold=self._threshold))
+            if plan is not None and plan.messages:
+                text = digest(plan.messages, plan.previous)
+                written = summaries.Written(plan=plan, text=text, made_by=DIGEST_NAME, made_at=self._clock())
+                self._write(summaries.put, written)
+        finally:
+            self._write(leases.release, claim)
 
     def decay(self, max_age_hours: float | None = None) -> int:
         """Remove sessions in which nothing was said for more than `max_age_hours`; tell how many.

@@ -19,6 +19,10 @@ class SessionHub(Messages, People):
         max_age_hours: Hours of silence after which the next message starts a new session; exactly as many do not.
         retention_days: Days after which `decay` removes messages; None keeps them.
         consolidation_threshold: Unconsolidated messages of a session beyond which the oldest half gets a summary in front.
+        consolidation_tokens: The same by tokens: beyond so many, the older half of them; None counts messages only.
+        summarize: What sums messages up: an `async (messages, previous) -> str`, as the hook `session_summarize` does; where
+            neither says anything, a digest without a model.
+        summary_patience: Seconds that a summariser has for each piece that it is given.
         plugins: Objects with hook implementations; see `session_plugin.hooks`.
         load_entry_points: Also register what installed packages offer in the entry-point group `session_plugin`.
         store_patience: Seconds after which the bot goes on although the database has not taken a message.

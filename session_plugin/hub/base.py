@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from session_plugin.announcer import Announcer
-from session_plugin.consolidator import Consolidator
+from session_plugin.consolidator import Consolidator, Limits
+from session_plugin.counting import TokenCounter
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import SharedEngine
 from session_plugin.errors import PluginError, SessionError
@@ -28,6 +29,7 @@ from session_plugin.records import linking, people, sessions
 from session_plugin.records.outcomes import Done, Moment
 from session_plugin.rules.settings import HOUR, check_number
 from session_plugin.store import SessionStore
+from session_plugin.summarizer import Summarize, Summarizer
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -48,6 +50,9 @@ class HubBase:
         max_age_hours: float = 24.0,
         retention_days: float | None = 365,
         consolidation_threshold: int = 100,
+        consolidation_tokens: int | None = None,
+        summarize: Summarize | None = None,
+        summary_patience: float = 60.0,
         plugins: Iterable[object] = (),
         load_entry_points: bool = True,
         store_patience: float = 2.0,
@@ -57,7 +62,10 @@ class HubBase:
         check_storable("bot", bot)
         check_number("max_age_hours", max_age_hours)
         check_number("consolidation_threshold", consolidation_threshold, at_least=2)
+        if consolidation_tokens is not None:
+            check_number("consolidation_tokens", consolidation_tokens, at_least=2)
         check_number("store_patience", store_patience)
+        check_number("summary_patience", summary_patience)
         if retention_days is not None:
             check_number("retention_days", retention_days)
         self.bot = bot
@@ -69,13 +77,24 @@ class HubBase:
         self._engine = SharedEngine(database)
         self._announcer = Announcer(self._plugins, read=self._read, write=self._write)
         self._intake = Intake(self._plugins, engine=self._open, announce=self._announcer.announce, patience=store_patience)
-        self._consolidator = Consolidator(self._plugins, read=self._read, write=self._announced, clock=clock)
+        self._tokens = TokenCounter(self._plugins)
+        self._consolidator = Consolidator(
+            self._plugins,
+            read=self._read,
+            write=self._write,
+            announced=self._announced,
+            count=self._tokens.count,
+            clock=clock,
+            limits=Limits(messages=consolidation_threshold, tokens=consolidation_tokens, patience=summary_patience),
+        )
         self._leases = Leases()
         self._own_leases: list[Lease] = []
         self._notices = Notices(self._leases, reach=self._reach, shown=self._mark_shown, start=self._in_background)
         self._tasks: set[asyncio.Task[Any]] = set()
         for plugin in plugins:
             self.register(plugin)
+        if summarize is not None:
+            self.register(Summarizer(summarize), "summarize")
         if load_entry_points:
             for loaded in self._plugins.load_entry_points():
                 logger.info("plugin %s", loaded)
@@ -118,6 +137,7 @@ class HubBase:
     async def close(self) -> None:
         """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
         if self._engine.is_open:
+            await self._consolidator.finish()
             await self.settle()
         await asyncio.to_thread(self._engine.close)
 

@@ -8,7 +8,7 @@ from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
 from session_plugin.model import DecayReport, Summary
 from session_plugin.records import decay as decaying
-from session_plugin.records import messages, sessions
+from session_plugin.records import messages, sessions, summaries
 from session_plugin.rules.settings import DAY
 
 
@@ -19,25 +19,43 @@ class Memory(HubBase):
         """Put a summary in front of the oldest half of a session's messages, which stay readable.
 
         None where nothing is done: too few messages (half the threshold or fewer), a summariser that failed or gave
-        nothing useful, a message under it that changed meanwhile.
+        nothing useful, a message under it that changed meanwhile, another process that is at it. A session that waits
+        after failures is tried all the same.
 
         Raises:
             UnknownSession: no session has this id.
         """
+        return await self._consolidator.consolidate(await self._numbered(session_id), is_asked_for=True)
+
+    async def undo_consolidation(self, session_id: str) -> bool:
+        """Take back a session's newest summary: what stood before it counts again, its messages or the summary before.
+
+        False where there is none. A session that is over its threshold then is consolidated anew with the next message.
+
+        Raises:
+            UnknownSession: no session has this id.
+        """
+        session_no = await self._numbered(session_id)
+        is_undone = await self._write(summaries.undo, session_no)
+        self._renew_summaries((session_no,))
+        return is_undone
+
+    async def _numbered(self, session_id: str) -> int:
         session_no = await self._read(sessions.session_no_of, session_id)
         if session_no is None:
             raise UnknownSession(f"no session has the id {session_id!r}")
-        return await self._consolidator.consolidate(session_no, threshold=self._threshold)
+        return session_no
 
-    def _when_due(self, outcome: messages.Outcome) -> None:
-        """Consolidate a session that has grown over the threshold, after its message is acknowledged."""
-        if outcome.session_no is not None and outcome.live_count > self._threshold:
-            self._in_background(self._consolidator.consolidate(outcome.session_no, threshold=self._threshold))
+    def _when_due(self, outcome: messages.Outcome, text: str) -> None:
+        """Consolidate a session that has grown over a limit, after its message is acknowledged."""
+        if outcome.session_no is not None and outcome.live_count and self._consolidator.may_be_due(outcome.live_count):
+            grown = self._consolidator.grew(outcome.session_no, live_count=outcome.live_count, text=text)
+            self._in_background(grown)
 
     def _renew_summaries(self, session_nos: Iterable[int]) -> None:
         """Make summaries again whose messages have changed."""
         for session_no in session_nos:
-            self._in_background(self._consolidator.consolidate(session_no, threshold=None))
+            self._in_background(self._consolidator.consolidate(session_no, is_renewal=True))
 
     async def decay(self, *, dry_run: bool = False) -> DecayReport:
         """Remove what was received more than `retention_days` ago, in pieces that never hold the writer long."""

@@ -61,7 +61,7 @@ class Messages(Memory):
         outcome = await passage.outcome()
         view.is_duplicate = outcome.fate == "duplicate"
         view.is_stored = outcome.fate in ("stored", "duplicate")
-        self._when_due(outcome)
+        self._when_due(outcome, kept.event.text)
         message = outcome.known
         if outcome.fate == "stored":
             message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
@@ -83,7 +83,7 @@ class Messages(Memory):
             return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
         outcome = await passage.outcome()
         if outcome is not None and outcome.session_no is not None:
-            self._when_due(outcome)
+            self._when_due(outcome, kept.event.text)
             self._renew_summaries((outcome.session_no,))
         return outcome is not None
 

@@ -15,7 +15,7 @@ from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.histories import between
 from session_plugin.records.outcomes import Consolidated, Done
 from session_plugin.records.sessions import to_chat
-from session_plugin.rules.consolidation import messages_to_consolidate
+from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,8 @@ class PlannedPart:
 class Plan:
     """What a summary is to stand for.
 
-    `messages` are those that `previous`, the summary so far, does not cover.
+    `messages` are those that `previous`, the summary so far, does not cover. Without any, the summaries so far have lost
+    all that they stood for, and go.
     """
 
     session_no: int
@@ -44,10 +45,31 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
-    """Which session to plan for; a `threshold` of None only makes again what was withdrawn."""
+    """Which session to plan for.
+
+    A `threshold` of None only makes again what was withdrawn. `at_least` so many messages give way, whatever the
+    threshold says.
+    """
 
     session_no: int
     threshold: int | None
+    at_least: int = 0
+
+
+def live_texts(tx: Tx, session_no: int) -> list[str]:
+    """Give the texts of a session's unconsolidated messages, in order."""
+    return [to_text(row["content"]) for row in tx.all("live_contents", session_no=session_no)]
+
+
+def is_due(tx: Tx, request: PlanRequest) -> bool:
+    """Tell whether there is anything to plan, without reading any message."""
+    current = tx.all("current_summaries", session_no=request.session_no)
+    if request.at_least or any(summary["content"] is None for summary in current):
+        return True
+    if request.threshold is None:
+        return False
+    live_count = tx.one("live_count", session_no=request.session_no)["live_count"]
+    return messages_to_consolidate(live_count, threshold=request.threshold) > 0
 
 
 def plan(tx: Tx, request: PlanRequest) -> Plan | None:
@@ -57,7 +79,8 @@ def plan(tx: Tx, request: PlanRequest) -> Plan | None:
     is_stale = any(summary["content"] is None for summary in current)
     live = sorted((row["seq"], row["segment_no"]) for row in tx.all("live_seqs", session_no=request.session_no))
     count = 0 if request.threshold is None else messages_to_consolidate(len(live), threshold=request.threshold)
-    if count == 0 and not is_stale:
+    count = max(count, min(request.at_least, len(live) - 1))
+    if count <= 0 and not is_stale:
         return None
     parts, messages = [], []
     for segment in segments:
@@ -68,7 +91,7 @@ def plan(tx: Tx, request: PlanRequest) -> Plan | None:
         if to_seq > 0:
             from_seq = _first_seq(tx, segment_no, default=to_seq)
             parts.append(PlannedPart(segment_no=segment_no, from_seq=from_seq, to_seq=to_seq, changed=segment["changed"]))
-    if not messages:
+    if not messages and not is_stale:
         return None
     return Plan(
         session_no=request.session_no,
@@ -104,6 +127,7 @@ def put(tx: Tx, written: Written) -> Done[bool]:
     )
     if not is_unchanged:
         return Done(value=False)
+    tx.run("forget_consolidation_failures", session_no=plan_.session_no)
     row = tx.one(
         "add_summary",
         session_no=plan_.session_no,
@@ -111,8 +135,12 @@ def put(tx: Tx, written: Written) -> Done[bool]:
         made_by=written.made_by,
         made_at=written.made_at,
     )
-    for number in plan_.supersedes:
-        tx.run("supersede_summary", summary_no=number, superseded_by=row["summary_no"])
+    for old in current:
+        if old["content"] is None:  # made again: there is nothing of it to come back to
+            tx.run("inherit_superseded", summary_no=old["summary_no"], superseded_by=row["summary_no"])
+            tx.run("drop_summary", summary_no=old["summary_no"])
+        else:
+            tx.run("supersede_summary", summary_no=old["summary_no"], superseded_by=row["summary_no"])
     for part in plan_.parts:
         tx.run(
             "add_summary_part",
@@ -121,9 +149,77 @@ def put(tx: Tx, written: Written) -> Done[bool]:
             from_seq=part.from_seq,
             to_seq=part.to_seq,
         )
-        tx.run("set_watermark", segment_no=part.segment_no)
-        tx.run("recount_live", segment_no=part.segment_no)
+        _set_watermark(tx, part.segment_no)
     return Done(True, (Consolidated(plan_.session_no),))
+
+
+def clear(tx: Tx, plan_: Plan) -> None:
+    """Remove withdrawn summaries that have lost all they stood for, unless something came back meanwhile."""
+    for number in plan_.supersedes:
+        for part in tx.all("parts_of_summary", summary_no=number):
+            if tx.all("segment_tail", segment_no=part["segment_no"], from_seq=0, before=part["to_seq"] + 1, limit=1):
+                return
+    for number in plan_.supersedes:
+        _drop(tx, number)
+
+
+def undo(tx: Tx, session_no: int) -> bool:
+    """Take back the newest of a session's summaries; what it superseded counts again. False where there is none.
+
+    What was withdrawn meanwhile stays so until it is made again.
+    """
+    current = tx.all("current_summaries", session_no=session_no)
+    if not current:
+        return False
+    _drop(tx, current[-1]["summary_no"])
+    return True
+
+
+def _drop(tx: Tx, summary_no: int) -> None:
+    segment_nos = [part["segment_no"] for part in tx.all("parts_of_summary", summary_no=summary_no)]
+    tx.run("bring_back_superseded", superseded_by=summary_no)
+    tx.run("drop_summary", summary_no=summary_no)
+    for segment_no in segment_nos:
+        _set_watermark(tx, segment_no)
+
+
+def _set_watermark(tx: Tx, segment_no: int) -> None:
+    tx.run("set_watermark", segment_no=segment_no)
+    tx.run("recount_live", segment_no=segment_no)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a session could not be summed up, and when."""
+
+    session_no: int
+    reason: str
+    now: float
+
+
+def note_failure(tx: Tx, failure: Failure) -> int:
+    """Count a failure, and let the session wait if there were many in a row; tell how many there were."""
+    row = tx.first("consolidation_failure", session_no=failure.session_no)
+    failures = 1 if row is None else row["failures"] + 1
+    wait = wait_after(failures)
+    tx.run(
+        "note_consolidation_failure",
+        session_no=failure.session_no,
+        failures=failures,
+        reason=failure.reason,
+        waits_until=None if wait is None else failure.now + wait,
+    )
+    return int(failures)
+
+
+def is_waiting(tx: Tx, argument: tuple[int, float]) -> bool:
+    """Tell whether a session is left alone now after failures (session number, now).
+
+    A clock that was set back makes no wait longer than any is.
+    """
+    session_no, now = argument
+    row = tx.first("consolidation_failure", session_no=session_no)
+    return row is not None and row["waits_until"] is not None and now < row["waits_until"] <= now + LONGEST_WAIT
 
 
 def withdraw_over(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:

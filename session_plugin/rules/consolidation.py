@@ -1,16 +1,28 @@
-"""When old messages give way to a summary, how many, and the summary that needs no model."""
+"""When old messages give way to a summary, how many, what counts as a summary, and how long to wait after failures."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from session_plugin.model import SessionMessage
+from session_plugin.rules.quoting import quoted
+from session_plugin.rules.settings import HOUR
 
-DIGEST_BUDGET = 4000
-"""Characters of a digest: about 1,000 tokens, which leaves room for the conversation itself in any model."""
-SHORTEST_LINE = 60
-LONGEST_LINE = 400
-DIGEST_NAME = "digest"
+PATIENT_FAILURES = 3
+"""Failures in a row after which a session waits; the first ones are tried again with the next message."""
+LONGEST_WAIT = 24 * HOUR
+
+REFUSAL = re.compile(
+    r"\W*(?:as an? (?:ai|language model)"
+    r"|(?:i'm|i am) (?:sorry|unable|not able|afraid i can)"
+    r"|(?:sorry|apologies), (?:but )?i (?:can't|cannot|can not|won't)"
+    r"|i (?:can't|cannot|can not|won't|must decline|apologi[sz]e)"
+    r"|es tut mir leid|tut mir leid|ich kann (?:das|diese[ns]?|dabei) nicht"
+    r"|je suis désolée?|je ne peux pas|lo siento|no puedo)\b",
+    re.IGNORECASE,
+)
+"""How models begin when they decline. A summary speaks of other people, and in the third person."""
 
 
 def messages_to_consolidate(count: int, *, threshold: int) -> int:
@@ -18,37 +30,43 @@ def messages_to_consolidate(count: int, *, threshold: int) -> int:
     return 0 if count <= threshold // 2 else count // 2
 
 
-def digest(messages: Sequence[SessionMessage], previous: str | None, *, budget: int = DIGEST_BUDGET) -> str:
-    """Sum up messages without a model: who said what, evenly over the whole range, within `budget` characters.
+def messages_over_budget(tokens: Sequence[int], *, budget: int) -> int:
+    """Give how many of the messages with so many `tokens` each give way, oldest first, if together they exceed `budget`.
 
-    `previous` is the digest of what came before; its lines stay, thinned out evenly to half of the budget. So a digest of
-    digests is still one list of lines, and the same messages always give the same digest.
+    Those that hold the older half of the tokens go, one at least; the newest message always stays.
     """
-    older = previous.splitlines() if previous else []
-    older = _thin(older, budget // 2)
-    room = budget - sum(len(line) + 1 for line in older)
-    width = max(SHORTEST_LINE, min(LONGEST_LINE, room // max(1, len(messages)) - 1))
-    return "\n".join(older + _thin([_line(message, width) for message in messages], room))
+    total = sum(tokens)
+    if total <= budget:
+        return 0
+    count = so_far = 0
+    for size in tokens[:-1]:
+        if count and so_far + size > total // 2:
+            break
+        so_far += size
+        count += 1
+    return count
 
 
-def _line(message: SessionMessage, width: int) -> str:
-    who = " ".join((message.role, *message.author_name.split()))  # a name, too, stays on its line
-    text = " ".join(message.content.split())
-    if not text:
-        text = "(" + ", ".join(a.filename or a.kind for a in message.attachments) + ")" if message.attachments else "(empty)"
-    line = f"[{who}] {text}"
-    return line if len(line) <= width else line[: width - 1] + "…"
+def fault_of(answer: object, messages: Sequence[SessionMessage], previous: str | None) -> str | None:
+    """Say why a summariser's answer is no summary of its source; None if it may be one."""
+    if not isinstance(answer, str):
+        return f"it gave {type(answer).__name__} instead of text"
+    if not answer.strip():
+        return "it gave nothing"
+    if len(answer) > len(previous or "") + len(quoted(messages)):
+        return "it gave more than there was to sum up"
+    if REFUSAL.match(answer.replace("\u2019", "'")):
+        return "it refused"
+    return None
 
 
-def _thin(lines: list[str], budget: int) -> list[str]:
-    """Keep as many lines as fit, evenly over all of them."""
-    if sum(len(line) + 1 for line in lines) <= budget:
-        return lines
-    average = sum(len(line) + 1 for line in lines) / len(lines)
-    keep = max(1, int(budget / average))
-    while keep > 1:
-        kept = [lines[position * len(lines) // keep] for position in range(keep)]
-        if sum(len(line) + 1 for line in kept) <= budget:
-            return kept
-        keep -= 1
-    return [lines[0][:budget]]
+def wait_after(failures: int) -> float | None:
+    """Give how many seconds a session is left alone after so many failures in a row; None: not at all."""
+    if failures < PATIENT_FAILURES:
+        return None
+    return float(min(HOUR * 2 ** min(failures - PATIENT_FAILURES, 10), LONGEST_WAIT))
+
+
+def lease_name(session_no: int) -> str:
+    """Name the lease under which a session is summed up."""
+    return f"consolidate:{session_no}"

@@ -419,6 +419,11 @@ ORDER BY m.segment_no, m.seq LIMIT :limit
 SELECT m.seq, m.segment_no FROM segments AS g JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
 WHERE g.session_no = :session_no
 
+-- name: live_contents
+-- What is said in them, to be counted in tokens.
+SELECT m.content FROM segments AS g JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
+WHERE g.session_no = :session_no ORDER BY m.seq
+
 -- name: first_seq
 -- Where a segment begins.
 SELECT MIN(seq) AS seq FROM messages WHERE segment_no = :segment_no
@@ -466,6 +471,10 @@ SELECT chat_no, segment_no, :summary_no, :from_seq, :to_seq FROM segments WHERE 
 -- A newer summary stands for all this one stood for.
 UPDATE summaries SET superseded_by = :superseded_by WHERE summary_no = :summary_no
 
+-- name: inherit_superseded
+-- A summary that is made again stands before what the old one superseded.
+UPDATE summaries SET superseded_by = :superseded_by WHERE superseded_by = :summary_no
+
 -- name: bring_back_superseded
 -- The newer summary goes, so those before it count again.
 UPDATE summaries SET superseded_by = NULL WHERE superseded_by = :superseded_by
@@ -505,6 +514,32 @@ WHERE segment_no = :segment_no
 UPDATE segments SET live_count = (
   SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from)
 WHERE segment_no = :segment_no
+
+-- name: consolidation_failure
+-- How often has summing this session up failed, and until when is it left alone?
+SELECT failures, reason, waits_until FROM consolidation_failures WHERE session_no = :session_no
+
+-- name: note_consolidation_failure
+-- It failed, once more.
+INSERT INTO consolidation_failures (session_no, failures, reason, waits_until)
+VALUES (:session_no, :failures, :reason, :waits_until)
+ON CONFLICT (session_no) DO UPDATE SET failures = excluded.failures, reason = excluded.reason, waits_until = excluded.waits_until
+
+-- name: forget_consolidation_failures
+-- It works again.
+DELETE FROM consolidation_failures WHERE session_no = :session_no
+
+-- ---- leases ----
+
+-- name: take_lease
+-- Whoever changes this row has the lease. One that ends later than any may was taken before a clock was set back.
+INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+WHERE leases.holder = excluded.holder OR leases.until <= :now OR leases.until > :latest
+
+-- name: release_lease
+-- The work is done, or given up.
+DELETE FROM leases WHERE name = :name AND holder = :holder
 
 -- ---- linking ----
 

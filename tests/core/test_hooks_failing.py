@@ -155,7 +155,7 @@ async def test_a_plugin_that_fails_to_answer_does_not_keep_the_next_from_it(new_
     ids=["raising", "later", "hanging", "not stopping", "cancelled", "at once", "empty", "blank", "number"],
 )
 async def test_a_summariser_that_gives_nothing_useful_changes_nothing(new_hub, talk, texts, answer):
-    hub, ann = new_hub(asked(answer), consolidation_threshold=4), talk.account("ann")
+    hub, ann = new_hub(asked(answer), consolidation_threshold=4, summary_patience=0.2), talk.account("ann")
     for number in range(6):
         recorded = await hub.record(talk.said(ann, str(number)))
     await hub.settle()

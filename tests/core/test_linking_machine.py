@@ -25,7 +25,7 @@ from session_plugin.records import handles, linking, messages, people, sessions,
 from session_plugin.records.histories import Request, read_history
 from session_plugin.records.outcomes import Moment
 from session_plugin.records.unlinking import unlink
-from session_plugin.rules.consolidation import digest
+from session_plugin.rules.digest import digest
 
 ACCOUNTS = tuple(Account(channel, name) for channel in ("discord", "telegram") for name in ("1", "2"))
 STORE_USERS = ("customer-1", "customer-2")
@@ -184,11 +184,19 @@ class Linking(RuleBasedStateMachine):
             return
         request = summaries.PlanRequest(session_no=session_no, threshold=None if is_renewal else 2)
         plan = self.engine.read(summaries.plan, request).result()
-        if plan is not None:
+        if plan is not None and not plan.messages:
+            self.write_now(summaries.clear, plan)
+        elif plan is not None:
             text = digest(plan.messages, plan.previous)
             assert self.write_now(
                 summaries.put, summaries.Written(plan=plan, text=text, made_by="d", made_at=self.now)
             ).value
+
+    @rule(where=st.sampled_from(ACCOUNTS + GROUPS), bot=st.sampled_from(BOTS))
+    def undo_a_consolidation(self, where: Account | Chat, bot: str) -> None:
+        session_no = self.engine.read(sessions.live_session_no, self.where(where, bot)).result()
+        if session_no is not None:
+            self.write_now(summaries.undo, session_no)
 
     @rule(one=st.sampled_from(ACCOUNTS), other=st.sampled_from(ACCOUNTS), waits=st.booleans())
     def link(self, one: Account, other: Account, waits: bool) -> None:

@@ -102,6 +102,7 @@ async def test_a_session_made_on_parting_is_told_as_unlinked(new_hub, diary, thr
     hub.register(diary)
     await hub.session_of(talk.direct(a), a).start_new()
     await hub.record(talk.said(b, "b3"))
+    await hub.settle()
     await hub.unlink(b)
     await hub.settle()
     assert diary.of("start")[-1]["reason"] == "unlinked"

@@ -16,7 +16,8 @@ from session_plugin import Chat, SessionError, SessionHub, SessionMessage, Sessi
 from session_plugin.database.opening import open_engine
 from session_plugin.records import handles
 from session_plugin.records.outcomes import Moment
-from session_plugin.rules.consolidation import DIGEST_BUDGET, digest, messages_to_consolidate
+from session_plugin.rules.consolidation import messages_to_consolidate
+from session_plugin.rules.digest import DIGEST_BUDGET, digest
 
 HEADING = "Session history summary:"
 
