@@ -3,40 +3,18 @@
 import asyncio
 import io
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import discord
 import pytest
-import yarl
 from discord.ext import commands
 
 from session_plugin_discord.simulator import DiscordSimulator, SimulatedMessage
 
 Pointer = Callable[[DiscordSimulator], None]
-
-
-@pytest.fixture
-def point_client() -> Iterator[Pointer]:
-    """Lead discord.py's process-wide addresses to a simulator, and back again after the test."""
-    base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
-
-    def point(simulator: DiscordSimulator) -> None:
-        environment = simulator.environment()
-        discord.http.Route.BASE = environment["DISCORD_API_BASE"]
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(environment["DISCORD_GATEWAY_URL"])
-
-    yield point
-    discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
-
-
-@pytest.fixture
-async def simulator(point_client: Pointer) -> AsyncIterator[DiscordSimulator]:
-    async with DiscordSimulator(bot_name="Marvin") as started:
-        point_client(started)
-        yield started
 
 
 class Recorder(commands.Bot):

@@ -10,11 +10,12 @@
         print((await simulator.answer(chat, after=question)).text)
 
 It speaks Discord's documented protocol: the REST API (version 10) and the gateway. It must know no bot, no plugin and
-no client library; it needs aiohttp alone. Application commands and other interactions, permissions, rate limits, voice,
-reactions of people, polls, stickers and forwards are not simulated; a route that is not there answers 404 and its name.
+no client library; it needs aiohttp alone. Permissions, rate limits other than those that are asked for, voice, votes and
+reactions of people are not simulated; a route that is not there answers 404 and its name.
 """
 
+from .interactions import SimulatedInteraction
 from .simulator import DiscordSimulator
 from .world import SimulatedChat, SimulatedMessage, SimulatedUser
 
-__all__ = ["DiscordSimulator", "SimulatedChat", "SimulatedMessage", "SimulatedUser"]
+__all__ = ["DiscordSimulator", "SimulatedChat", "SimulatedInteraction", "SimulatedMessage", "SimulatedUser"]

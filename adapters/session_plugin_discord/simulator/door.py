@@ -7,6 +7,7 @@ any route does.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -53,6 +54,8 @@ class Failure:
     path_contains: str
     status: int | None
     after_effect: bool
+    retry_after: float = 0.05
+    is_global: bool = False
 
 
 @dataclass
@@ -136,7 +139,7 @@ class Door:
             answer = await route(visit)
             if failure is None:
                 return web.Response(status=204) if answer is None else _json(answer)
-        return None if failure.status is None else _failed(failure.status)
+        return None if failure.status is None else _failed(failure, failure.status)
 
     def _take_failure(self, method: str, path: str) -> Failure | None:
         for failure in self.failures:
@@ -170,10 +173,15 @@ def _json(payload: Json | list[Json], status: int = 200) -> web.Response:
     return web.Response(body=json.dumps(payload).encode(), status=status, content_type="application/json")
 
 
-def _failed(status: int) -> web.Response:
+def _failed(failure: Failure, status: int) -> web.Response:
     if status != 429:
         return _json({"message": f"{status}: failed on demand", "code": 0}, status)
-    response = _json({"message": "You are being rate limited.", "retry_after": 0.05, "global": False}, status)
+    told: Json = {"message": "You are being rate limited.", "retry_after": failure.retry_after, "global": failure.is_global}
+    response = _json(told, status)
     # Clients take a 429 without Via for a ban by the network in front of Discord.
-    response.headers.update({"Via": "1.1 simulator", "Retry-After": "1", "X-RateLimit-Scope": "user"})
+    scope = "global" if failure.is_global else "user"
+    seconds = str(math.ceil(failure.retry_after))
+    response.headers.update({"Via": "1.1 simulator", "Retry-After": seconds, "X-RateLimit-Scope": scope})
+    if failure.is_global:
+        response.headers["X-RateLimit-Global"] = "true"
     return response

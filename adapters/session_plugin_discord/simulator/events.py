@@ -26,7 +26,7 @@ class Event:
 
     name: str
     intent: int
-    """The one intent without which a session is not told."""
+    """The one intent without which a session is not told; 0 for what every session is told."""
     guild: SimulatedGuild | None
     """Decides the shard; None is for direct chats, which shard 0 has."""
     payload: Callable[[int], Json]
@@ -54,6 +54,9 @@ class Events:
             has_intent = bool(intents & MESSAGE_CONTENT)
             return self._payloads.message(message, has_intent=has_intent, in_event=True) | more
 
+        if message.is_ephemeral:
+            # Documented: these come with the intent for direct messages, and name no guild, wherever they are shown.
+            return Event(name, DIRECT_MESSAGES, None, payload)
         return Event(name, _message_intent(message.chat), message.chat.guild, payload)
 
     def message_delete(self, message: SimulatedMessage) -> Event:
@@ -110,6 +113,26 @@ class Events:
         """Tell of a new thread."""
         new = {"newly_created": True}
         return Event("THREAD_CREATE", GUILDS, thread.guild, lambda _intents: self._payloads.channel(thread) | new)
+
+    def gone(self, chat: SimulatedChat) -> list[Event]:
+        """Take a channel or a thread away, and tell of it; the threads of a channel go with it untold."""
+        if chat.guild is None:
+            raise ValueError(f"{chat} cannot be deleted")
+        shown, guild = self._payloads.channel(chat), chat.guild
+        self._payloads.world.remove_chat(chat)
+        if chat.parent is None:
+            return [Event("CHANNEL_DELETE", GUILDS, guild, lambda _intents: shown)]
+        told = {name: shown[name] for name in ("id", "guild_id", "parent_id", "type")}
+        return [Event("THREAD_DELETE", GUILDS, guild, lambda _intents: told)]
+
+    def guild_delete(self, guild: SimulatedGuild, *, is_outage: bool) -> Event:
+        """Tell that a guild cannot be reached for a while, or that the bot is no longer in it."""
+        payload: Json = {"id": str(guild.id)} | ({"unavailable": True} if is_outage else {})
+        return Event("GUILD_DELETE", GUILDS, guild, lambda _intents: payload)
+
+    def interaction_create(self, guild: SimulatedGuild | None, payload: Json) -> Event:
+        """Tell of something that somebody used, whatever the intents are."""
+        return Event("INTERACTION_CREATE", 0, guild, lambda _intents: payload)
 
     def member_add(self, guild: SimulatedGuild, user: SimulatedUser) -> Event:
         """Tell that somebody is a member of a guild now."""

@@ -54,9 +54,9 @@ class Gateway:
         self.url = ""
 
     @property
-    def is_listened_to(self) -> bool:
-        """Whether a client is connected that gets every event from now on."""
-        return any(session.connection is not None for session in self._sessions.values())
+    def shards_listened_to(self) -> int:
+        """How many shards have a client that gets every event from now on."""
+        return len({one.shard_id for one in self._sessions.values() if one.connection is not None})
 
     def publish(self, event: Event) -> None:
         """Put the event, as it is now, in the log of every session that gets it, also of one that is cut off."""
@@ -74,8 +74,10 @@ class Gateway:
             self._flushes.add(task)
             task.add_done_callback(self._flushes.discard)
 
-    def cut(self) -> None:
-        """Drop every connection without a close frame; the sessions stay and can be resumed."""
+    def cut(self, *, replays: int) -> None:
+        """Drop every connection without a close frame; resumed sessions are sent some events again."""
+        for session in self._sessions.values():
+            session.replays = replays
         for connection in list(self._connections):
             connection.abort()
 
@@ -169,7 +171,7 @@ class Gateway:
         mine = [
             guild
             for guild in self._payloads.world.guilds.values()
-            if (guild.id >> 22) % session.shard_count == session.shard_id
+            if guild.has_bot and (guild.id >> 22) % session.shard_count == session.shard_id
         ]
         session.tell(
             "READY",
@@ -185,6 +187,7 @@ class Gateway:
         )
         for guild in mine:
             session.offer(self._events.guild_create(guild))
+        session.beginning = len(session.log)
         await connection.flush()
         self._changed()
 
@@ -208,7 +211,8 @@ class Gateway:
         sequence = data.get("seq")
         if type(sequence) is not int or not 0 <= sequence <= len(session.log):
             raise GatewayClosedError(4007, "Invalid seq.")
-        session.attach(connection, sequence=sequence)
+        again, session.replays = session.replays, 0
+        session.attach(connection, sequence=max(sequence - again, min(sequence, session.beginning)))
         session.tell("RESUMED", {})
         await connection.flush()
         self._changed()

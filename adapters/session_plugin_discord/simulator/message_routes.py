@@ -3,8 +3,8 @@
 Knows the documented parameters, limits and error codes. Must not know sockets or how an event reaches a client: it
 hands events to whoever delivers them.
 
-Not simulated: rate limits, permissions (the bot may do everything its guilds allow an administrator), allowed_mentions,
-forwards, polls and stickers (refused), and the trimming of white space around a text.
+Not simulated: permissions (the bot may do everything its guilds allow an administrator), allowed_mentions, votes, stickers
+of the bot's (refused), and the trimming of white space around a text.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Any
 
 from .door import Answer, ApiError, Route, Visit
 from .events import Event, Events
-from .payloads import Json, Payloads
-from .world import SimulatedChat, SimulatedMessage, World
+from .payloads import Json, Payloads, shown_poll
+from .world import EPHEMERAL, LOADING, SimulatedChat, SimulatedMessage, World
 
 MAX_CONTENT = 2000
-SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS = 1 << 2, 1 << 12
+SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, COMPONENTS_V2 = 1 << 2, 1 << 12, 1 << 15
+FORWARD = 1
+"""The type of a reference that passes a message on, rather than answering it."""
 NONCE_SECONDS = 300
 """How long a nonce is remembered; documented as "the past few minutes"."""
 
@@ -64,26 +66,44 @@ class MessageRoutes:
         known = self._known_nonce(chat, fields)
         if known is not None:
             return self._object(known)
-        text, embeds, components = _content(visit), _embeds(visit), visit.objects("components")
-        if not (text.strip() or embeds or components or visit.files):
-            raise ApiError(400, 50006, "Cannot send an empty message")
         nonce = fields.get("nonce")
-        message = self._world.write(
-            chat,
-            text,
-            reply_to=self._reply_target(chat, visit),
-            embeds=embeds,
-            components=components,
-            attachments=[self._world.attachment(name, content) for name, content in visit.files],
-            flags=(visit.field("flags", int) or 0) & (SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS),
-            tts=bool(fields.get("tts")),
-            nonce=nonce,
-        )
+        reference = visit.field("message_reference", dict) or {}
+        if reference.get("type") == FORWARD:
+            message = self._world.write(chat, "", forwarded=self._forwarded(reference), nonce=nonce)
+        else:
+            flags = visit.field("flags", int) or 0
+            message = self.make(visit, chat, flags=flags & ~EPHEMERAL, reply_to=self._reply_target(chat, visit), nonce=nonce)
         if nonce is not None:
             self._nonces[chat.id, str(nonce)] = message
         answer = self._object(message) | ({} if nonce is None else {"nonce": nonce})
-        await self._echo(visit, self._events.message_create(message))
+        await self.echo(visit, self._events.message_create(message))
         return answer
+
+    def make(
+        self, visit: Visit, chat: SimulatedChat, *, text: str | None = None, flags: int = 0, **more: Any
+    ) -> SimulatedMessage:
+        """Let a message of the bot's, or of its webhook's, stand in a chat, by the request; or `text` alone."""
+        flags &= SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | COMPONENTS_V2 | EPHEMERAL | LOADING
+        if text is not None:
+            return self._world.write(chat, text, flags=flags, **more)
+        text, embeds, components = _content(visit), _embeds(visit), visit.objects("components")
+        poll = visit.field("poll", dict)
+        if not (text.strip() or embeds or components or visit.files or poll):
+            raise ApiError(400, 50006, "Cannot send an empty message")
+        if flags & COMPONENTS_V2 and (text or embeds or poll):
+            wrong = ("MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2", "Only components may be sent with this flag.")
+            raise ApiError(400, 50035, "Invalid Form Body", content=wrong)
+        return self._world.write(
+            chat,
+            text,
+            embeds=embeds,
+            components=components,
+            attachments=[self._world.attachment(name, content) for name, content in visit.files],
+            flags=flags,
+            tts=bool(visit.fields().get("tts")),
+            poll=None if poll is None else shown_poll(poll, now=self._world.clock()),
+            **more,
+        )
 
     def _known_nonce(self, chat: SimulatedChat, fields: Json) -> SimulatedMessage | None:
         message = self._nonces.get((chat.id, str(fields.get("nonce")))) if fields.get("enforce_nonce") else None
@@ -98,8 +118,6 @@ class MessageRoutes:
         reference = visit.field("message_reference", dict)
         if reference is None:
             return None
-        if reference.get("type"):
-            raise _not_simulated("forwarding")
         target = chat.standing.get(_number(reference.get("message_id")))
         if target is None and reference.get("fail_if_not_exists", True):
             raise ApiError(
@@ -109,6 +127,13 @@ class MessageRoutes:
                 message_reference=("MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message"),
             )
         return target
+
+    def _forwarded(self, reference: Json) -> SimulatedMessage:
+        chat = self._world.chats.get(_number(reference.get("channel_id")))
+        found = None if chat is None else chat.standing.get(_number(reference.get("message_id")))
+        if found is None:
+            raise ApiError(404, 10008, "Unknown Message")
+        return found
 
     async def read(self, visit: Visit) -> Answer:
         """Return one message."""
@@ -136,22 +161,28 @@ class MessageRoutes:
 
     async def edit(self, visit: Visit) -> Answer:
         """Change one of the bot's own messages."""
-        message, fields = self._message(visit), visit.fields()
+        message = self._message(visit)
         if not message.is_from_bot:
             raise ApiError(403, 50005, "Cannot edit a message authored by another user")
+        await self.change(visit, message, is_edit=True)
+        return self._object(message)
+
+    async def change(self, visit: Visit, message: SimulatedMessage, *, is_edit: bool) -> None:
+        """Change a message as the body says; one that is only filled in counts as unedited."""
+        fields = visit.fields()
         text = _content(visit) if "content" in fields else message.text
-        embeds = _embeds(visit) if "embeds" in fields else message.embeds
-        components = visit.objects("components") if "components" in fields else message.components
+        message.embeds = _embeds(visit) if "embeds" in fields else message.embeds
+        message.components = visit.objects("components") if "components" in fields else message.components
         kept = message.attachments
         if "attachments" in fields:
             ids = {str(one.get("id")) for one in visit.objects("attachments")}
             kept = [one for one in kept if str(one.id) in ids]
         message.attachments = kept + [self._world.attachment(name, content) for name, content in visit.files]
-        message.embeds, message.components = embeds, components
-        self._world.edit(message, text)
-        answer = self._object(message)
-        await self._echo(visit, self._events.message_update(message))
-        return answer
+        if is_edit:
+            self._world.edit(message, text)
+        else:
+            message.text = text
+        await self.echo(visit, self._events.message_update(message))
 
     async def delete(self, visit: Visit) -> Answer:
         """Delete a message: any in a guild, only the bot's own in a direct chat."""
@@ -159,7 +190,7 @@ class MessageRoutes:
         if message.chat.guild is None and not message.is_from_bot:
             raise ApiError(403, 50003, "Cannot execute action on a DM channel")
         self._world.remove([message])
-        await self._echo(visit, self._events.message_delete(message))
+        await self.echo(visit, self._events.message_delete(message))
         return None
 
     async def delete_bulk(self, visit: Visit) -> Answer:
@@ -172,7 +203,7 @@ class MessageRoutes:
         found = [chat.standing[_number(one)] for one in ids if _number(one) in chat.standing]
         if found:
             self._world.remove(found)
-            await self._echo(visit, self._events.message_delete_bulk(found))
+            await self.echo(visit, self._events.message_delete_bulk(found))
         return None
 
     async def do_nothing(self, visit: Visit) -> Answer:
@@ -182,7 +213,8 @@ class MessageRoutes:
         self._chat(visit)
         return None
 
-    async def _echo(self, visit: Visit, event: Event) -> None:
+    async def echo(self, visit: Visit, event: Event) -> None:
+        """Tell of something that a request did, before or after its answer."""
         if self._echo_first:
             await self._deliver(event)
         else:
@@ -212,9 +244,8 @@ class MessageRoutes:
 
 def _content(visit: Visit) -> str:
     fields = visit.fields()
-    for unsupported in ("poll", "sticker_ids"):
-        if fields.get(unsupported):
-            raise _not_simulated(unsupported)
+    if fields.get("sticker_ids"):
+        raise ApiError(400, 0, "stickers of the bot's are not simulated")
     text = str(fields.get("content") or "")
     if len(text) > MAX_CONTENT:
         too_long = ("BASE_TYPE_MAX_LENGTH", f"Must be {MAX_CONTENT} or fewer in length.")
@@ -229,7 +260,3 @@ def _embeds(visit: Visit) -> list[Json]:
 def _number(value: Any) -> int:
     text = str(value)
     return int(text) if text.isdecimal() else 0
-
-
-def _not_simulated(what: str) -> ApiError:
-    return ApiError(400, 0, f"{what} is not simulated")

@@ -10,6 +10,7 @@ is sent. Whether the event of a join message carries `member` is not documented;
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -42,6 +43,8 @@ class Payloads:
         self.world = world
         self.message_content_enabled = message_content_enabled
         self.origin = ""
+        self.interaction_of: Callable[[SimulatedMessage], Json] = lambda _message: {}
+        """What a message says of the interaction that it answers."""
 
     def user(self, user: SimulatedUser) -> Json:
         """Return a user object."""
@@ -235,13 +238,41 @@ class Payloads:
             payload["webhook_id"] = str(message.webhook.id)
         if message.thread is not None:
             payload["thread"] = self.channel(message.thread)
+        payload |= self.interaction_of(message)
+        if is_readable:
+            payload |= self._extras(message)
+        if message.forwarded is not None:
+            payload |= self._forward(message.forwarded)
         if message.reply_to is not None:
             payload |= self._reply(message.reply_to, has_intent=has_intent)
-        if in_event and guild is not None:
+        if in_event and guild is not None and not message.is_ephemeral:
             payload["guild_id"] = str(guild.id)
             if message.webhook is None:
                 payload["member"] = self.member(guild, self.world.account_of(message), with_user=False)
         return payload
+
+    def _extras(self, message: SimulatedMessage) -> Json:
+        extras: Json = {}
+        if message.stickers:
+            extras["sticker_items"] = [
+                {"id": str(message.id + number), "name": name, "format_type": 1}
+                for number, name in enumerate(message.stickers, 1)
+            ]
+        if message.poll is not None:
+            extras["poll"] = message.poll
+        return extras
+
+    def _forward(self, original: SimulatedMessage) -> Json:
+        """Show a forward: its words are in a snapshot, as they were, without who said them."""
+        whole = self.message(original, has_intent=True, in_event=False)
+        kept = ("type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags", "mentions")
+        snapshot = {name: whole[name] for name in (*kept, "mention_roles", "components")}
+        if "sticker_items" in whole:
+            snapshot["sticker_items"] = whole["sticker_items"]
+        reference: Json = {"type": 1, "message_id": str(original.id), "channel_id": str(original.chat.id)}
+        if original.chat.guild is not None:
+            reference["guild_id"] = str(original.chat.guild.id)
+        return {"message_reference": reference, "message_snapshots": [{"message": snapshot}]}
 
     def _mention(self, message: SimulatedMessage, user: SimulatedUser, *, in_event: bool) -> Json:
         payload = self.user(user)
@@ -260,6 +291,18 @@ class Payloads:
             # The message that a reply points to comes without the one that it replied to in turn.
             shown.pop("referenced_message", None)
         return {"message_reference": reference, "referenced_message": shown}
+
+
+def shown_poll(asked: Json, *, now: float) -> Json:
+    """Show a poll that was asked for: its answers numbered, and when it ends."""
+    answers = [{"answer_id": number, **one} for number, one in enumerate(asked.get("answers") or (), 1)]
+    return {
+        "question": asked.get("question") or {"text": ""},
+        "answers": answers,
+        "expiry": iso(now + 3600 * float(asked.get("duration") or 24)),
+        "allow_multiselect": bool(asked.get("allow_multiselect")),
+        "layout_type": 1,
+    }
 
 
 def _role(role_id: int, name: str, permissions: str, *, position: int) -> Json:

@@ -26,13 +26,15 @@ class PlaceRoutes:
         *,
         deliver: Callable[[Event], Awaitable[None]],
         gateway_url: Callable[[], str],
+        shards: int,
     ) -> None:
-        """Take where events go and where the gateway is."""
+        """Take where events go, where the gateway is, and how many shards are recommended."""
         self._world = payloads.world
         self._payloads = payloads
         self._events = events
         self._deliver = deliver
         self._gateway_url = gateway_url
+        self._shards = shards
 
     def table(self) -> list[tuple[str, str, Route]]:
         """List the routes: method, path pattern, handler."""
@@ -44,6 +46,7 @@ class PlaceRoutes:
             ("POST", "/users/@me/channels", self.open_direct_chat),
             ("GET", r"/users/{user:\d+}", self.user),
             ("GET", CHANNEL, self.channel),
+            ("DELETE", CHANNEL, self.delete_channel),
             ("POST", CHANNEL + "/threads", self.start_thread),
             ("POST", CHANNEL + r"/messages/{message:\d+}/threads", self.start_thread),
             ("GET", GUILD, self.guild),
@@ -56,9 +59,9 @@ class PlaceRoutes:
         return {"url": self._gateway_url()}
 
     async def gateway_bot(self, visit: Visit) -> Answer:
-        """Tell where the gateway is, that one shard does, and how many sessions may still start."""
-        limit = {"total": 1000, "remaining": 1000, "reset_after": 86_400_000, "max_concurrency": 1}
-        return {"url": self._gateway_url(), "shards": 1, "session_start_limit": limit}
+        """Tell where the gateway is, how many shards are recommended, and how many sessions may still start."""
+        limit = {"total": 1000, "remaining": 1000, "reset_after": 86_400_000, "max_concurrency": self._shards}
+        return {"url": self._gateway_url(), "shards": self._shards, "session_start_limit": limit}
 
     async def me(self, visit: Visit) -> Answer:
         """Return the bot's own account."""
@@ -84,6 +87,15 @@ class PlaceRoutes:
     async def channel(self, visit: Visit) -> Answer:
         """Return a channel, a direct chat with its recipient."""
         return self._payloads.channel(self._chat(visit))
+
+    async def delete_channel(self, visit: Visit) -> Answer:
+        """Delete a channel or a thread; of a direct chat nothing changes."""
+        chat = self._chat(visit)
+        shown = self._payloads.channel(chat)
+        if chat.guild is not None:
+            for event in self._events.gone(chat):
+                await self._deliver(event)
+        return shown
 
     async def start_thread(self, visit: Visit) -> Answer:
         """Start a public thread, from a message or on its own. The system message in the channel is not simulated."""

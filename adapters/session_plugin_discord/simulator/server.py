@@ -5,11 +5,12 @@ Knows aiohttp and where each address leads. Must not know the protocol.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
-from .door import Door
+from .door import Door, Route
 from .gateway import Gateway
-from .message_routes import MessageRoutes
 from .payloads import Payloads
 from .place_routes import PlaceRoutes
 
@@ -18,19 +19,30 @@ GATEWAY_PATH = "/gateway/"
 MAX_UPLOAD = 64 * 1024 * 1024
 SHUTDOWN_SECONDS = 0.5
 
+Entry = tuple[str, str, Route]
+"""Method, path and handler of a route."""
+
 
 class Server:
     """Serve one simulated Discord."""
 
     def __init__(
-        self, payloads: Payloads, door: Door, gateway: Gateway, messages: MessageRoutes, places: PlaceRoutes
+        self,
+        payloads: Payloads,
+        door: Door,
+        gateway: Gateway,
+        places: PlaceRoutes,
+        *,
+        routes: Sequence[Entry],
+        open_routes: Sequence[Entry],
     ) -> None:
-        """Take the parts to put behind the port."""
+        """Take the parts to put behind the port; open routes need no token."""
         self._payloads = payloads
         self._door = door
         self._gateway = gateway
-        self._messages = messages
         self._places = places
+        self._routes = routes
+        self._open_routes = open_routes
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -41,6 +53,11 @@ class Server:
             raise RuntimeError("the simulator has no address yet: enter `async with simulator:` or await start() first")
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway is."""
+        return f"ws://{self.address}{GATEWAY_PATH}"
+
     async def start(self) -> None:
         """Listen on a free port."""
         if self._runner is not None:
@@ -50,7 +67,7 @@ class Server:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self._runner, self._port = runner, runner.addresses[0][1]
         self._payloads.origin = f"http://{self.address}"
-        self._gateway.url = f"ws://{self.address}{GATEWAY_PATH}"
+        self._gateway.url = self.gateway_url
 
     async def stop(self) -> None:
         """Close every connection and give the port back; nothing happens if it is not running."""
@@ -64,8 +81,10 @@ class Server:
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_UPLOAD)
-        for method, path, route in (*self._messages.table(), *self._places.table()):
+        for method, path, route in self._routes:
             app.router.add_route(method, API + path, self._door.guard(route))
+        for method, path, route in self._open_routes:
+            app.router.add_route(method, API + path, self._door.guard(route, needs_token=False))
         app.router.add_get(API + "/gateway", self._door.guard(self._places.gateway, needs_token=False))
         app.router.add_get(GATEWAY_PATH, self._gateway.handle)
         app.router.add_get(r"/attachments/{channel:\d+}/{attachment:\d+}/{name}", self._file)
@@ -73,10 +92,7 @@ class Server:
         return app
 
     async def _file(self, request: web.Request) -> web.Response:
-        chat = self._payloads.world.chats.get(int(request.match_info["channel"]))
-        wanted = int(request.match_info["attachment"])
-        for message in chat.standing.values() if chat else ():
-            for attachment in message.attachments:
-                if attachment.id == wanted:
-                    return web.Response(body=attachment.content, content_type="application/octet-stream")
-        raise web.HTTPNotFound
+        found = self._payloads.world.files.get(int(request.match_info["attachment"]))
+        if found is None:
+            raise web.HTTPNotFound
+        return web.Response(body=found.content, content_type="application/octet-stream")

@@ -71,6 +71,10 @@ class Session:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     log: list[str] = field(default_factory=list, repr=False)
     connection: Connection | None = None
+    replays: int = 0
+    """How many events that were sent already are sent again when it is resumed."""
+    beginning: int = 0
+    """How many events it began with, which are never sent again."""
 
     def tell(self, name: str, payload: Json) -> None:
         """Append an event under the next sequence number."""
@@ -78,8 +82,10 @@ class Session:
 
     def offer(self, event: Event) -> None:
         """Append the event if the intents ask for it and its guild (or direct chats: shard 0) is in this shard."""
+        if event.guild is not None and not event.guild.has_bot:
+            return
         shard = 0 if event.guild is None else (event.guild.id >> 22) % self.shard_count
-        if self.intents & event.intent and shard == self.shard_id:
+        if (not event.intent or self.intents & event.intent) and shard == self.shard_id:
             self.tell(event.name, event.payload(self.intents))
 
     def attach(self, connection: Connection, *, sequence: int) -> None:

@@ -10,13 +10,22 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .interactions import SimulatedInteraction
 
 DISCORD_EPOCH_MS = 1_420_070_400_000
 """The first millisecond of 2015, from which snowflakes count (documented under "Snowflakes")."""
 
 DEFAULT, JOINED, REPLY = 0, 7, 19
 """The message types used here: an ordinary message, somebody's arrival in the guild, a reply."""
+
+EPHEMERAL = 1 << 6
+"""The message flag of what one person sees alone."""
+
+LOADING = 1 << 7
+"""The message flag of a deferred answer that is not there yet."""
 
 HAS_THREAD = 1 << 5
 """The message flag of a message from which a thread was started."""
@@ -48,6 +57,8 @@ class SimulatedGuild:
     name: str
     bot_role_id: int
     created_at: float
+    has_bot: bool = True
+    """Whether the bot is in it, and is told what happens there."""
     members: list[SimulatedUser] = field(default_factory=list, repr=False)
     channels: list[SimulatedChat] = field(default_factory=list, repr=False)
     threads: list[SimulatedChat] = field(default_factory=list, repr=False)
@@ -111,6 +122,24 @@ class SimulatedMessage:
     nonce: str | int | None = None
     tts: bool = False
     thread: SimulatedChat | None = field(default=None, repr=False)
+    interaction: SimulatedInteraction | None = field(default=None, repr=False)
+    """What the bot answers with this message."""
+    forwarded: SimulatedMessage | None = field(default=None, repr=False)
+    """The message that this one passes on."""
+    stickers: list[str] = field(default_factory=list)
+    """The names of the stickers on it."""
+    poll: dict[str, Any] | None = field(default=None, repr=False)
+    """A poll, as it is shown."""
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it is a deferred answer that is not there yet."""
+        return bool(self.flags & LOADING)
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether one person sees it alone."""
+        return bool(self.flags & EPHEMERAL)
 
     @property
     def edited(self) -> bool:
@@ -129,6 +158,7 @@ class World:
         self.guilds: dict[int, SimulatedGuild] = {}
         self.chats: dict[int, SimulatedChat] = {}
         self.webhooks: dict[tuple[int, str], SimulatedUser] = {}
+        self.files: dict[int, SimulatedAttachment] = {}
         self._direct_chats: dict[int, SimulatedChat] = {}
         self.owner = self.add_user("Owner")
         self.bot = self.add_user(bot_name, is_bot=True)
@@ -192,6 +222,18 @@ class World:
         parent.guild.threads.append(thread)
         return thread
 
+    def remove_chat(self, chat: SimulatedChat) -> None:
+        """Take a channel or a thread out of its guild, with all that stands in it, and with a channel its threads."""
+        if chat.guild is None:
+            return
+        for thread in [one for one in chat.guild.threads if one.parent is chat]:
+            self.remove_chat(thread)
+        self.remove(list(chat.standing.values()))
+        self.chats.pop(chat.id, None)
+        for those in (chat.guild.channels, chat.guild.threads):
+            if chat in those:
+                those.remove(chat)
+
     def _add_chat(
         self,
         kind: Literal["direct", "group", "thread"],
@@ -211,8 +253,10 @@ class World:
         return self.webhooks[chat.id, name]
 
     def attachment(self, filename: str, content: bytes) -> SimulatedAttachment:
-        """Create a file to hang on a message."""
-        return SimulatedAttachment(self.next_id(), filename, content)
+        """Create a file to hang on a message, or to give to a command."""
+        made = SimulatedAttachment(self.next_id(), filename, content)
+        self.files[made.id] = made
+        return made
 
     def write(
         self,
@@ -235,11 +279,12 @@ class World:
             text=text,
             reply_to=reply_to,
             sent_at=((message_id >> 22) + DISCORD_EPOCH_MS) / 1000,
-            kind=REPLY if reply_to is not None else kind,
+            kind=REPLY if reply_to is not None and kind == DEFAULT else kind,
             webhook=webhook,
             **more,
         )
-        chat.standing[message.id] = message
+        if not message.is_ephemeral:  # those stand in nobody's history
+            chat.standing[message.id] = message
         return message
 
     def edit(self, message: SimulatedMessage, text: str) -> None:
