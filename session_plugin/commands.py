@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from session_plugin.errors import DatabaseUnavailable, LinkRefused
+from session_plugin.errors import DatabaseUnavailable, LinkingOff, LinkRefused
 from session_plugin.hub import SessionHub
-from session_plugin.model import STORE_CHANNEL, Account, Chat, Notice, SessionIdentity
+from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, SessionIdentity
 
 Command = Literal["link", "unlink", "whoami", "new"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -22,6 +22,8 @@ DESCRIPTIONS: Mapping[Command, str] = {
     "whoami": "Show what the bot knows you as",
     "new": "Start a new conversation",
 }
+
+TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink"})
 
 Spell = Callable[[Command], str]
 """How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming and prefix."""
@@ -84,12 +86,15 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
     """
     account = asked.account
     if asked.chat.kind != "direct" or account is None:
+        await hub.burn_codes(argument)
         return Reply(text="That is for a direct message with me, please.")
     argument = argument.strip()
-    if argument and command != "link":
+    if argument and command not in TAKE_WORDS:
         return Reply(text=f"{asked.spell(command)} takes nothing behind it.")
     try:
-        return Reply(text=await _carry_out(hub, command, argument, account, asked))
+        text = await _carry_out(hub, command, argument, account, asked)
+        unread = [notice_text(notice, spell=asked.spell) for notice in await hub.unread_notices(account)]
+        return Reply(text="\n\n".join([*unread, text]))
     except LinkRefused as refusal:
         return Reply(text=str(refusal))
     except DatabaseUnavailable:
@@ -101,8 +106,7 @@ async def _carry_out(hub: SessionHub, command: Command, argument: str, account: 
         case "link":
             return await _link(hub, argument, account, asked)
         case "unlink":
-            await hub.unlink(account)
-            return "Unlinked. This account has its own conversation again, and the others have theirs."
+            return await _unlink(hub, argument, account, asked)
         case "whoami":
             return await _whoami(hub, account)
         case "new":
@@ -116,14 +120,14 @@ async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) 
     if argument.lower() == "confirm":
         if pending is not None and not pending.is_shown:
             await hub.show_pending_link(account)
-            return _question(pending.redeemer, pending.redeemer_name, spell)
+            return _question(pending, spell)
         identity = await hub.confirm_link(account)
         return f"Linked. Your accounts: {_accounts(identity)}. {spell('unlink')} undoes it."
     if argument:
         return await _redeem(hub, argument, account, asked)
     if pending is not None:
         await hub.show_pending_link(account)
-        return _question(pending.redeemer, pending.redeemer_name, spell)
+        return _question(pending, spell)
     code = await hub.request_link(account, chat=asked.chat, display_name=asked.name)
     return (
         f"Your code is {code.code}. Within ten minutes, write to me from your other account, in a direct message:\n"
@@ -135,12 +139,29 @@ async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) 
 async def _redeem(hub: SessionHub, code: str, account: Account, asked: Asked) -> str:
     try:
         preview = await hub.redeem_link(account, code, chat=asked.chat, display_name=asked.name)
+    except LinkingOff:
+        raise
     except LinkRefused as refusal:
         return f"{refusal} Codes come from {asked.spell('link')}, typed on the other account."
     return (
         f"The code is from {_named(preview.asker, preview.asker_name)}. If that is you, confirm it there: the link command, "
-        "then the word confirm. From then on both accounts share one conversation with me. Until then nothing is shared."
+        "then the word confirm. From then on both accounts share one conversation with me: each sees what was said to me in "
+        "direct messages on the other. Until then nothing is shared."
     )
+
+
+async def _unlink(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
+    if not argument:
+        await hub.unlink(account)
+        return "Unlinked. This account has its own conversation again, and the others have theirs."
+    identity = await hub.identity_of(account)
+    linked = () if identity is None else identity.accounts
+    other = next((one for one in linked if argument == f"{one.channel} {one.channel_user_id}"), None)
+    if other is None or other == account:
+        known = asked.spell("whoami")
+        return f"{asked.spell('unlink')} takes nothing behind it, or another account of yours as {known} shows it."
+    await hub.unlink(other, by=account)
+    return f"Unlinked. The {argument} account has its own conversation again."
 
 
 async def _whoami(hub: SessionHub, account: Account) -> str:
@@ -151,10 +172,12 @@ async def _whoami(hub: SessionHub, account: Account) -> str:
     return f"You are {name}user {identity.user_id}. Your accounts: {_accounts(identity)}."
 
 
-def _question(redeemer: Account, name: str, spell: Spell) -> str:
+def _question(preview: LinkPreview, spell: Spell) -> str:
+    who = _named(preview.redeemer, preview.redeemer_name)
     return (
-        f"{_named(redeemer, name)} typed your code. Is that you? Then write {spell('link')} confirm, and both accounts "
-        "share one conversation with me. If it is not, do nothing: the request lapses in ten minutes."
+        f"{who} typed your code. Is that you? Then write {spell('link')} confirm, "
+        f"and {preview.accounts} accounts share one conversation with me: {preview.messages} messages in {preview.sessions} "
+        "sessions. If it is not, do nothing: the request lapses in ten minutes."
     )
 
 
@@ -172,8 +195,10 @@ def notice_text(notice: Notice, *, spell: Spell) -> str:
     other = _named(notice.account, notice.account_name)
     match notice.kind:
         case "link_redeemed":
-            return _question(notice.account, notice.account_name, spell)
+            return f"{other} typed your code." if notice.preview is None else _question(notice.preview, spell)
         case "linked":
             return f"Linked with {other}: one conversation from now on. {spell('unlink')} undoes it."
         case "unlinked":
             return f"{other} is unlinked: that account has its own conversation again."
+        case "left":
+            return f"{other} has unlinked this account: it has its own conversation again."

@@ -33,5 +33,9 @@ class LinkRefused(SessionError):
     """This code cannot be used. Ask for a new one and try again."""
 
 
+class LinkingOff(LinkRefused):
+    """Linking is off here until whoever runs the bot sets SESSION_SECRET, or SessionHub(secret=...): codes need a secret."""
+
+
 class PluginError(SessionError):
     """A plugin does not fit the hook specifications."""

@@ -37,12 +37,19 @@ class Leases:
             self._held.remove(lease)
             return not self._held
 
-    async def deliver(self, chat: Chat, notice: Notice) -> bool:
-        """Tell a person something, by the adapter that serves the chat; False where none of this process can."""
+    def serve(self, chat: Chat) -> bool:
+        """Tell whether an adapter of this process can say something in a chat."""
+        return self._serving(chat) is not None
+
+    def _serving(self, chat: Chat) -> Lease | None:
         with self._guard:
             held = list(self._held)
         serving = (one for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id))
-        lease = next((one for one in serving if one.deliver is not None), None)
+        return next((one for one in serving if one.deliver is not None), None)
+
+    async def deliver(self, chat: Chat, notice: Notice) -> bool:
+        """Tell a person something, by the adapter that serves the chat; False where none of this process can."""
+        lease = self._serving(chat)
         if lease is None:
             return False
         try:
@@ -63,6 +70,7 @@ class Lease:
         deliver: Deliver | None,
         *,
         opener: Callable[[], Awaitable[object]],
+        watcher: Callable[[], Coroutine[Any, Any, None]],
         releaser: Callable[[Lease], Awaitable[None]],
     ) -> None:
         """Made by SessionHub.attach."""
@@ -70,6 +78,8 @@ class Lease:
         self.bot_id = bot_id
         self.deliver = deliver
         self._opener = opener
+        self._watcher = watcher
+        self._watching: asyncio.Task[None] | None = None
         self._releaser = releaser
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -85,6 +95,8 @@ class Lease:
         except BaseException:
             await self.release()
             raise
+        if self.deliver is not None and self._watching is None:
+            self._watching = self._loop.create_task(self._watcher())
 
     async def tell(self, chat: Chat, notice: Notice) -> None:
         """Deliver a notice on the event loop that opened this lease: a platform's client knows no other."""
@@ -98,4 +110,7 @@ class Lease:
 
     async def release(self) -> None:
         """End this claim; the last one closes the hub. Releasing twice does nothing."""
+        watching, self._watching = self._watching, None
+        if watching is not None and not watching.get_loop().is_closed():
+            watching.get_loop().call_soon_threadsafe(watching.cancel)
         await self._releaser(self)

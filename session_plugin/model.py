@@ -18,6 +18,7 @@ ChatKind = Literal["direct", "group"]
 StartReason = Literal["first", "idle", "new", "unlinked"]
 EndReason = Literal["idle", "new", "linked"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked"]
+NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 
 ROLES: frozenset[str] = frozenset(get_args(Role))
 LATEST = 253_402_300_800.0
@@ -312,19 +313,26 @@ class LinkPreview:
     expires_at: float
     is_shown: bool = False
     """Whether the asker has been shown who the redeemer is."""
+    accounts: int = 2
+    """How many accounts would be this one person: each side may be linked with others already."""
+    sessions: int = 0
+    messages: int = 0
+    """How much both sides have said and been told in direct chats, which would be one history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """Something a person must be told on their own platform, for an adapter to deliver.
 
-    `link_redeemed`: somebody typed the code that this person asked for; `linked` and `unlinked`: it is done. The other
+    `link_redeemed`: somebody typed the code that this person asked for, and `preview` says what a yes would do; `linked` and
+    `unlinked`: it is done; `left`: the account that is told was itself unlinked, by another of the same person. The other
     account is `account`, by its name there.
     """
 
-    kind: Literal["link_redeemed", "linked", "unlinked"]
+    kind: NoticeKind
     account: Account
     account_name: str
+    preview: LinkPreview | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

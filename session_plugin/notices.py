@@ -1,19 +1,30 @@
-"""Tell people about their links on their own platform, by whichever adapter of this process serves them. Best effort."""
+"""Tell people about their links on their own platform.
+
+What is to be told lies in the database. Whichever process serves the bot that a person talks with takes it and delivers it:
+at once where it came to be, within moments elsewhere. What cannot be delivered waits for the person's next command.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Literal
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from session_plugin.announcer import Run
+from session_plugin.errors import SessionError
 from session_plugin.leases import Leases
-from session_plugin.model import Account, Chat, LinkPreview, Notice
-from session_plugin.records.linking import Linked
+from session_plugin.records import notices
+from session_plugin.records.outcomes import Moment
 
-SECONDS = 2.0
-"""How long a command waits for a notice about the same link that is being delivered."""
+LOOK_EVERY = 2.0
+"""Seconds between looks for notices that other processes left for this one."""
+PATIENCE = 2.0
+"""Seconds that a command waits for notices that are being delivered: who is being told need not be told again."""
 
 Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]]
+
+logger = logging.getLogger("session_plugin.hub")
 
 
 class Notices:
@@ -23,42 +34,53 @@ class Notices:
         self,
         leases: Leases,
         *,
-        reach: Callable[[Account], Awaitable[Chat | None]],
-        shown: Callable[[Account], Awaitable[None]],
+        read: Run,
+        write: Run,
+        moment: Callable[[], Moment],
+        is_open: Callable[[], bool],
         start: Start,
     ) -> None:
-        """Deliver by `leases` where `reach` finds people, note by `shown` who was asked, `start` it in the background."""
+        """Deliver by `leases`, look by `read`, note by `write` what became of it, `start` it in the background."""
         self._leases = leases
-        self._reach = reach
-        self._shown = shown
+        self._read = read
+        self._write = write
+        self._moment = moment
+        self._is_open = is_open
         self._start = start
-        self._asking: dict[Account, asyncio.Task[Any]] = {}
+        self._underway: set[asyncio.Task[Any]] = set()
 
-    def ask_for_confirmation(self, preview: LinkPreview) -> None:
-        """Tell the asker who typed the code."""
-        asker = preview.asker
-        self._asking[asker] = task = self._start(self._ask(preview))
-        task.add_done_callback(lambda _: self._asking.pop(asker, None))
+    def deliver_soon(self) -> None:
+        """Deliver what waits, in the background."""
+        task = self._start(self._deliver())
+        self._underway.add(task)
+        task.add_done_callback(self._underway.discard)
 
-    def tell_others(self, kind: Literal["linked", "unlinked"], account: Account, linked: Linked) -> None:
-        """Tell the other accounts of a person that this one was linked or unlinked."""
-        notice = Notice(kind=kind, account=account, account_name=linked.name)
-        for other in linked.others:
-            self._start(self._tell(other, notice))
+    async def delivered(self) -> None:
+        """Wait a while for what is being delivered on this event loop."""
+        loop = asyncio.get_running_loop()
+        if tasks := [task for task in self._underway if task.get_loop() is loop]:
+            await asyncio.wait(tasks, timeout=PATIENCE)
 
-    async def delivered(self, account: Account) -> None:
-        """Wait for the question that is on its way to an account: who is being asked need not be asked again."""
-        task = self._asking.get(account)
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({task}, timeout=SECONDS)
+    async def watch(self) -> None:
+        """Deliver what waits, again and again, until this is cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_EVERY)
 
-    async def _ask(self, preview: LinkPreview) -> None:
-        notice = Notice(kind="link_redeemed", account=preview.redeemer, account_name=preview.redeemer_name)
-        chat = await self._reach(preview.asker)
-        if chat is not None and await self._leases.deliver(chat, notice):
-            await self._shown(preview.asker)
+    async def look(self) -> None:
+        """Deliver what waits now, unless the database is closed; nobody opens it just for that."""
+        if not self._is_open():
+            return
+        try:
+            await self._deliver()
+        except SessionError as error:
+            logger.info("notices cannot be looked for now: %s", error)
 
-    async def _tell(self, account: Account, notice: Notice) -> None:
-        chat = await self._reach(account)
-        if chat is not None:
-            await self._leases.deliver(chat, notice)
+    async def _deliver(self) -> None:
+        for due in await self._read(notices.due, self._moment()):
+            if not self._leases.serve(due.chat):
+                continue  # another process does, or none now
+            notice = await self._write(notices.take, (self._moment(), due.notice_no))
+            if notice is not None:
+                is_delivered = await self._leases.deliver(due.chat, notice)
+                await self._write(notices.settle, (self._moment(), due.notice_no, is_delivered))

@@ -26,9 +26,12 @@ class SessionHub(Messages, People):
         plugins: Objects with hook implementations; see `session_plugin.hooks`.
         load_entry_points: Also register what installed packages offer in the entry-point group `session_plugin`.
         store_patience: Seconds after which the bot goes on although the database has not taken a message.
+        secret: 16 bytes or more under which link codes are hashed, the same in all processes. Without it the environment's
+            SESSION_SECRET; without that, on SQLite, a file beside the database, made when it is needed. On other databases
+            linking is off until there is one.
         clock: Seconds since 1970.
 
     Raises:
-        ValueError: a setting makes no sense.
+        ValueError: a setting makes no sense, or the secret is too short.
         PluginError: a plugin does not fit the hook specifications.
     """

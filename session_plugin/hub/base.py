@@ -18,14 +18,15 @@ from session_plugin.announcer import Announcer
 from session_plugin.consolidator import Consolidator, Limits
 from session_plugin.counting import TokenCounter
 from session_plugin.database.engine import Engine, Tx
-from session_plugin.database.opening import SharedEngine
-from session_plugin.errors import PluginError, SessionError
+from session_plugin.database.opening import SharedEngine, located
+from session_plugin.errors import LinkingOff, PluginError, SessionError
 from session_plugin.intake import Intake
+from session_plugin.keys import Keys
 from session_plugin.leases import Deliver, Lease, Leases
 from session_plugin.model import STORE_CHANNEL, Account, Chat, check_id, check_storable
 from session_plugin.notices import Notices
 from session_plugin.plugins import Plugins
-from session_plugin.records import linking, people, sessions
+from session_plugin.records import people, requests, sessions
 from session_plugin.records.outcomes import Done, Moment
 from session_plugin.rules.settings import HOUR, check_number
 from session_plugin.store import SessionStore
@@ -56,6 +57,7 @@ class HubBase:
         plugins: Iterable[object] = (),
         load_entry_points: bool = True,
         store_patience: float = 2.0,
+        secret: str | bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Check the settings and register the plugins; the database is not touched yet."""
@@ -89,7 +91,15 @@ class HubBase:
         )
         self._leases = Leases()
         self._own_leases: list[Lease] = []
-        self._notices = Notices(self._leases, reach=self._reach, shown=self._mark_shown, start=self._in_background)
+        self._keys = Keys(secret, database=located(database))
+        self._notices = Notices(
+            self._leases,
+            read=self._read,
+            write=self._write,
+            moment=self.moment,
+            is_open=lambda: self._engine.is_open,
+            start=self._in_background,
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
         for plugin in plugins:
             self.register(plugin)
@@ -109,7 +119,7 @@ class HubBase:
 
     def attach(self, channel: str, bot_id: str, deliver: Deliver | None = None) -> Lease:
         """Take a lease for an adapter, and say how it delivers notices to people on its channel."""
-        lease = Lease(channel, bot_id, deliver, opener=self._open, releaser=self._release)
+        lease = Lease(channel, bot_id, deliver, opener=self._open, watcher=self._notices.watch, releaser=self._release)
         self._leases.add(lease)
         return lease
 
@@ -197,11 +207,17 @@ class HubBase:
             return None
         return None if answer is None else str(answer.value)
 
-    async def _reach(self, account: Account) -> Chat | None:
-        return await self._read(sessions.reach, (self.bot, account))
-
-    async def _mark_shown(self, account: Account) -> None:
-        await self._write(linking.mark_shown, (self.moment(), account))
+    async def burn_codes(self, text: str) -> None:
+        """Make worthless whatever in a text is a link code: others than its owner have seen it."""
+        try:
+            hashes = self._keys.code_hashes_in(text)
+            is_code = bool(hashes) and await self._read(requests.is_any_live, hashes)
+            if is_code:
+                (await self._open()).write(requests.burn, (self.moment(), hashes), is_patient=True)
+        except LinkingOff:
+            logger.debug("linking is off, so there are no codes")
+        except SessionError as error:
+            logger.warning("a code that was said in a group could not be taken back: %s", error)
 
     def store(self) -> SessionStore:
         """Give the blocking API over this hub's database and writer. It calls no hooks."""

@@ -54,6 +54,8 @@ class Messages(Memory):
 
     async def _record(self, event: MessageEvent, view: SessionView) -> Recorded:
         async with self._intake.lane(event.chat):
+            if event.chat.kind == "group":
+                await self.burn_codes(event.text)
             kept = await self._intake.filter(event)
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
@@ -76,6 +78,8 @@ class Messages(Memory):
 
     async def _edit(self, event: MessageEvent) -> bool:
         async with self._intake.lane(event.chat):
+            if event.chat.kind == "group":
+                await self.burn_codes(event.text)
             kept = await self._intake.filter(event)
             if kept is not None:
                 passage = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))

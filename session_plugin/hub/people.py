@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
-from session_plugin.errors import SessionError
+from session_plugin.errors import LinkRefused, SessionError
 from session_plugin.hub.base import HubBase
-from session_plugin.model import Account, Chat, LinkCode, LinkPreview, SessionIdentity
-from session_plugin.records import linking, people
-from session_plugin.records.unlinking import unlink
-from session_plugin.rules.linking import code_hash, new_code
+from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, SessionIdentity
+from session_plugin.records import linking, notices, people, requests
+from session_plugin.records.unlinking import Unlinking, unlink
+from session_plugin.rules.codes import new_code
 
 
 class People(HubBase):
@@ -24,15 +25,19 @@ class People(HubBase):
     async def request_link(self, account: Account, *, chat: Chat | None = None, display_name: str = "") -> LinkCode:
         """Make a one-time code, to be typed on the account that is to be linked with this one within ten minutes.
 
-        An account has one code at a time; only a hash of it is stored.
+        An account has one code at a time, and three within an hour; only a keyed hash of it is stored.
 
         Args:
             account: Who asks.
             chat: The direct chat in which they ask, where they can be told who typed the code; None for one known already.
             display_name: The name that the other side is shown; empty leaves the one that is known.
+
+        Raises:
+            LinkRefused: the account has had three codes within the hour.
+            LinkingOff: there is no secret.
         """
         code = new_code(secrets.choice)
-        hashed = code_hash(code)
+        hashed = await asyncio.to_thread(self._keys.code_hash, code)
         if hashed is None:
             raise SessionError("a code was made that no one can type")
         user_id = await self._whose(account)
@@ -46,49 +51,77 @@ class People(HubBase):
     ) -> LinkPreview:
         """Use up a code on the other account. Nothing is linked, and nothing shared, before its asker confirms.
 
-        `chat` and `display_name` are as in `request_link`, of the account that types the code.
+        The asker is told on their own platform who typed it. After five wrong codes an account's next ones are refused for
+        an hour whatever they are; after twenty on a channel within ten minutes, everybody's there for ten minutes.
+
+        `chat` and `display_name` are as in `request_link`, of the account that types the code. In a group the code is
+        refused, and worthless from then on.
 
         Raises:
-            LinkRefused: whatever is wrong with the code; which it is, is not told.
+            LinkRefused: whatever is wrong with the code; which it is, is not told. Or, told in its words, one of the
+                accounts left other accounts less than 24 hours ago.
+            LinkingOff: there is no secret.
         """
-        user_id = await self._whose(account)
+        hashed = await asyncio.to_thread(self._keys.code_hash, code)
+        if chat is not None and chat.kind != "direct":
+            await self.burn_codes(code)
+            raise LinkRefused
         typed = linking.Redemption(
             moment=self.moment(),
             account=account,
-            code_hash=code_hash(code),
+            code_hash=hashed,
             chat=chat,
             display_name=display_name,
-            user_id=user_id,
+            user_id=await self._whose(account),
         )
         preview = await self._announced(linking.redeem, typed)
-        self._notices.ask_for_confirmation(preview)
+        if preview is None:
+            raise LinkRefused
+        self._notices.deliver_soon()
         return preview
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
         """Give the link that waits for this account's confirmation, if any."""
-        await self._notices.delivered(account)
-        return await self._read(linking.pending, (self.moment(), account))
+        await self._notices.delivered()
+        return await self._read(requests.pending, (self.moment(), account))
 
     async def show_pending_link(self, account: Account) -> None:
         """Note that the asker has been shown who typed the code."""
-        await self._mark_shown(account)
+        await self._write(requests.mark_shown, (self.moment(), account))
 
     async def confirm_link(self, account: Account) -> SessionIdentity:
         """Link the account that asked for a code with the one that typed it: one user, one history in order.
 
+        Accounts that either is linked with already come along; all are told.
+
         Raises:
-            LinkRefused: nobody typed this account's code, or too long ago.
+            LinkRefused: nobody typed this account's code, or too long ago; or one of the accounts left others less than 24
+                hours ago.
         """
         linked = await self._announced(linking.confirm, (self.moment(), account))
-        self._notices.tell_others("linked", account, linked)
+        self._notices.deliver_soon()
         return linked.identity
 
-    async def unlink(self, account: Account) -> SessionIdentity:
-        """Take one account out of a person: each side gets back exactly what came from it.
+    async def unlink(self, account: Account, *, by: Account | None = None) -> SessionIdentity:
+        """Take one account out of a person: each side gets back exactly what came from it. All accounts are told.
+
+        Args:
+            account: Which one.
+            by: Another account of the same person, where that asks for it; None for the account itself.
+
+        Returns: Who is now whoever asked for it.
 
         Raises:
-            LinkRefused: the account is not linked with any other.
+            LinkRefused: the account is not linked with any other, or not with `by`.
         """
-        linked = await self._announced(unlink, (self.moment(), account))
-        self._notices.tell_others("unlinked", account, linked)
+        asked = Unlinking(moment=self.moment(), account=account, by=by)
+        linked = await self._announced(unlink, asked)
+        self._notices.deliver_soon()
         return linked.identity
+
+    async def unread_notices(self, account: Account) -> tuple[Notice, ...]:
+        """Take the notices that could not be delivered to an account, to show them to it now."""
+        argument = (self.moment(), account)
+        if not await self._read(notices.has_any, argument):
+            return ()
+        return await self._write(notices.collect, argument)

@@ -10,6 +10,7 @@ from typing import Any
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import AccountTaken, UnknownSession
 from session_plugin.model import STORE_CHANNEL, Account, Chat, Session, Summary
+from session_plugin.records import audit
 from session_plugin.records.cells import from_json, to_bytes, to_json, to_name
 from session_plugin.records.contexts import session_with_messages
 from session_plugin.records.decay import drop_session
@@ -178,14 +179,7 @@ def claim_account(tx: Tx, claim: Claim) -> Done[None]:
         return Done(None)
     home = tx.one("account_by_no", account_no=segment["peer_no"])
     person, seen = see_account(tx, moment, claim.account, user_id=home["home_user_id"])
-    tx.run(
-        "add_audit",
-        at=moment.now,
-        action="claimed",
-        actor_no=person.account_no,
-        user_id=person.user_id,
-        other_user_id=None,
-    )
+    audit.note(tx, moment, "claimed", actor_no=person.account_no, user_id=person.user_id)
     return Done(None, seen)
 
 

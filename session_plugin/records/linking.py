@@ -1,20 +1,32 @@
-"""Two accounts become one person: a code asked for, typed on the other account, confirmed; then their sessions join.
+"""Two accounts prove that they are one person: a code asked for, typed on the other account, confirmed by who asked.
 
-Segments move from session to session, messages never leave their segment. Parting again is in unlinking.py.
+Who types codes is counted whatever comes of it, so a wrong one is a value here and no error: an error would undo the count.
 """
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import LinkRefused
-from session_plugin.model import STORE_CHANNEL, Account, Chat, IdentityEvent, LinkPreview, SessionIdentity
-from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment
-from session_plugin.records.people import Person, find_account, identity_of, see_account, to_account
-from session_plugin.records.sessions import age_out, see_chat
-from session_plugin.rules.linking import CODE_SECONDS, oldest
-from session_plugin.rules.scopes import Scope
+from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, SessionIdentity
+from session_plugin.records import attempts, audit, notices
+from session_plugin.records.joining import join_users
+from session_plugin.records.outcomes import Done, Moment
+from session_plugin.records.people import (
+    Person,
+    current_user_id,
+    find_account,
+    identity_of,
+    person_of,
+    platform_accounts,
+    see_account,
+)
+from session_plugin.records.requests import pending_row, preview_of
+from session_plugin.records.sessions import see_chat
+from session_plugin.rules.codes import CODE_SECONDS
+from session_plugin.rules.linking import must_rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +47,20 @@ def request(tx: Tx, asked: CodeRequest) -> Done[float]:
     """Keep a code's hash for the asking account, instead of any it had; give when it expires.
 
     Raises:
-        LinkRefused: the account is SessionStore's own name for a user, where nobody can type or confirm anything.
+        LinkRefused: the account had three codes within the hour. Or it is SessionStore's own name for a user, where nobody
+            can type or confirm anything.
     """
-    _refuse_store_account(asked.account)
-    person, announcements = see_account(
-        tx, asked.moment, asked.account, display_name=asked.display_name, user_id=asked.user_id
-    )
-    _note_chat(tx, asked.moment, asked.chat, person)
-    expires_at = asked.moment.now + CODE_SECONDS
+    moment, account = asked.moment, asked.account
+    _refuse_store_account(account)
+    if attempts.has_asked_enough(tx, moment, account):
+        raise LinkRefused("You have had three codes within an hour, which is all there are. Please try again later.")
+    attempts.note(tx, moment, account, attempts.ASKED)
+    person, announcements = see_account(tx, moment, account, display_name=asked.display_name, user_id=asked.user_id)
+    _note_chat(tx, moment, asked.chat, person)
+    expires_at = moment.now + CODE_SECONDS
     tx.run("drop_link_request", asker_no=person.account_no)
     tx.run("add_link_request", asker_no=person.account_no, code_hash=asked.code_hash, expires_at=expires_at)
+    audit.note(tx, moment, "code_requested", actor_no=person.account_no, user_id=person.user_id)
     return Done(expires_at, announcements)
 
 
@@ -62,25 +78,64 @@ class Redemption:
     """Whose the account is if it is new and a plugin knows."""
 
 
-def redeem(tx: Tx, typed: Redemption) -> Done[LinkPreview]:
-    """Use up a code: the asker may confirm from now on, for as long as a code lives.
+def redeem(tx: Tx, typed: Redemption) -> Done[LinkPreview | None]:
+    """Use up a code: the asker, who is told, may confirm from now on, for as long as a code lives.
+
+    None if it never existed, is used, has expired, or is this very person's own, or if too many wrong ones were typed; which
+    of these, is not told.
 
     Raises:
-        LinkRefused: it never existed, is used, has expired, or is this very person's own; which one is not told. Or the
-            account is SessionStore's own name for a user.
+        LinkRefused: one of the two has left another person too recently. Or the account is SessionStore's own name for a
+            user.
     """
-    _refuse_store_account(typed.account)
-    person, announcements = see_account(
-        tx, typed.moment, typed.account, display_name=typed.display_name, user_id=typed.user_id
-    )
-    row = None if typed.code_hash is None else tx.first("link_request_by_code", code_hash=typed.code_hash)
-    if row is None or row["expires_at"] < typed.moment.now or row["asker_user_id"] == person.user_id:
-        raise LinkRefused
-    expires_at = typed.moment.now + CODE_SECONDS
+    moment, account = typed.moment, typed.account
+    _refuse_store_account(account)
+    if attempts.is_locked(tx, moment, account) or attempts.is_paused(tx, moment, account.channel):
+        return Done(None)
+    row = _request_by_code(tx, typed)
+    if row is None:
+        _note_wrong(tx, moment, account)
+        return Done(None)
+    person, announcements = see_account(tx, moment, account, display_name=typed.display_name, user_id=typed.user_id)
+    _refuse_restless(tx, moment, row["asker_user_id"], person.user_id)
+    expires_at = moment.now + CODE_SECONDS
     tx.run("redeem_link_request", request_no=row["request_no"], redeemer_no=person.account_no, expires_at=expires_at)
-    _note_chat(tx, typed.moment, typed.chat, person)
-    preview = tx.one("link_request_of", asker_no=row["asker_no"])
-    return Done(_preview(preview), announcements)
+    _note_chat(tx, moment, typed.chat, person)
+    notices.post(tx, moment, "link_redeemed", row["asker_no"], about_no=person.account_no, expires_at=expires_at)
+    audit.note(
+        tx,
+        moment,
+        "code_redeemed",
+        actor_no=person.account_no,
+        user_id=person.user_id,
+        other_user_id=row["asker_user_id"],
+    )
+    return Done(preview_of(tx, tx.one("link_request_of", asker_no=row["asker_no"])), announcements)
+
+
+def _request_by_code(tx: Tx, typed: Redemption) -> Row | None:
+    """Find the request that a typed code is good for.
+
+    The index finds it by a keyed digest, of which whoever guesses knows nothing; what decides takes the same time for all.
+    """
+    row = None if typed.code_hash is None else tx.first("link_request_by_code", code_hash=typed.code_hash)
+    is_right = hmac.compare_digest(b"" if row is None else bytes(row["code_hash"]), typed.code_hash or b"none")
+    if row is None or not is_right or row["expires_at"] < typed.moment.now:
+        return None
+    own = find_account(tx, typed.account)
+    return None if own is not None and own["user_id"] == row["asker_user_id"] else row
+
+
+def _note_wrong(tx: Tx, moment: Moment, account: Account) -> None:
+    """Count a wrong code, and write down where it closes a door."""
+    attempts.note(tx, moment, account, attempts.WRONG)
+    row = find_account(tx, account)
+    actor_no, user_id = (None, None) if row is None else (row["account_no"], row["user_id"])
+    audit.note(tx, moment, "code_refused", actor_no=actor_no, user_id=user_id)
+    if attempts.is_locked(tx, moment, account):
+        audit.note(tx, moment, "account_locked", actor_no=actor_no, user_id=user_id)
+    if attempts.is_paused(tx, moment, account.channel):
+        audit.note(tx, moment, "channel_paused", actor_no=actor_no, user_id=user_id)
 
 
 def _note_chat(tx: Tx, moment: Moment, chat: Chat | None, person: Person) -> None:
@@ -94,108 +149,47 @@ def _refuse_store_account(account: Account) -> None:
         raise LinkRefused("This account cannot be linked by a code; SessionStore.link_channel claims accounts for it.")
 
 
-def pending(tx: Tx, argument: tuple[Moment, Account]) -> LinkPreview | None:
-    """Give the redeemed request that waits for this account's yes; None if there is none."""
-    moment, account = argument
-    row = _pending_row(tx, moment, account)
-    return None if row is None else _preview(row)
-
-
-def mark_shown(tx: Tx, argument: tuple[Moment, Account]) -> None:
-    """Note that the asker has been shown who typed the code."""
-    moment, account = argument
-    row = _pending_row(tx, moment, account)
-    if row is not None:
-        tx.run("show_link_request", request_no=row["request_no"])
-
-
-def _pending_row(tx: Tx, moment: Moment, account: Account) -> Row | None:
-    asker = find_account(tx, account)
-    row = None if asker is None else tx.first("link_request_of", asker_no=asker["account_no"])
-    if row is None or row["redeemer_no"] is None or row["expires_at"] < moment.now:
-        return None
-    return row
-
-
-def _preview(row: Row) -> LinkPreview:
-    return LinkPreview(
-        asker=Account(row["asker_channel"], row["asker_id"]),
-        asker_name=row["asker_name"],
-        redeemer=Account(row["redeemer_channel"], row["redeemer_id"]),
-        redeemer_name=row["redeemer_name"],
-        expires_at=row["expires_at"],
-        is_shown=bool(row["shown"]),
-    )
+def _refuse_restless(tx: Tx, moment: Moment, one: str, other: str) -> None:
+    """Refuse to join two users of whom one has an account that left somebody else within a day."""
+    for user_id, joined in ((one, other), (other, one)):
+        for account in tx.all("accounts_of_user", user_id=user_id):
+            if must_rest(account["left_at"], now=moment.now) and current_user_id(tx, account["left_user_id"]) != joined:
+                raise LinkRefused(
+                    "One of these accounts was unlinked from others less than 24 hours ago. Until those are over it can "
+                    "only be linked with them again. This protects people whose account was stolen."
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """Who somebody is after linking or unlinking, the name of the account that did it, the other accounts concerned."""
+    """Who somebody is after linking or unlinking, and the accounts that were told."""
 
     identity: SessionIdentity
-    name: str
     others: tuple[Account, ...]
 
 
 def confirm(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
-    """Link the asker and the account that typed the asker's code.
+    """Link the asker and the account that typed the asker's code, with all that are linked with either; all are told.
 
     Raises:
-        LinkRefused: nobody typed a code of this account's, or too long ago.
+        LinkRefused: nobody typed a code of this account's, or too long ago. Or one of the two has left another person too
+            recently.
     """
     moment, account = argument
-    row = _pending_row(tx, moment, account)
-    if row is None:
+    row = pending_row(tx, moment, account)
+    if row is None or tx.run("drop_link_request", asker_no=row["asker_no"]) == 0:
         raise LinkRefused("There is nothing to confirm. Ask for a code first, and type it on the other account.")
-    tx.run("drop_link_request", asker_no=row["asker_no"])
-    asker, redeemer = (
-        Account(row["asker_channel"], row["asker_id"]),
-        Account(row["redeemer_channel"], row["redeemer_id"]),
-    )
-    announcements = _join(tx, moment, asker, redeemer)
-    found = tx.one("account_by_key", channel=asker.channel, channel_user_id=asker.channel_user_id)
-    linked = Linked(identity=identity_of(tx, found["user_id"]), name=found["display_name"], others=(redeemer,))
-    return Done(linked, announcements)
-
-
-def _join(tx: Tx, moment: Moment, one: Account, other: Account) -> tuple[Announcement, ...]:
-    """Make two accounts' users one: the older id goes on."""
-    rows = [find_account(tx, one), find_account(tx, other)]
-    users = {row["user_id"]: tx.first("user_by_id", user_id=row["user_id"]) for row in rows if row is not None}
-    if len(users) < 2:  # they became one person in the meantime
-        return ()
-    keep = oldest((user["created_at"], user_id) for user_id, user in users.items() if user is not None)
-    (gone,) = set(users) - {keep}
-    ended: tuple[Announcement, ...] = ()
-    for user_id in (keep, gone):
-        ended += age_out(tx, moment, Scope(moment.bot, user_id=user_id))[1]
-    kept_live = {row["bot"]: row["session_no"] for row in tx.all("live_sessions_of_user", user_id=keep)}
-    for row in tx.all("live_sessions_of_user", user_id=gone):
-        if row["bot"] in kept_live:
-            join_session(tx, moment, row["session_no"], kept_live[row["bot"]])
-    tx.run("give_sessions", user_id=keep, previous=gone)
-    moved = tx.all("accounts_of_user", user_id=gone)
-    tx.run("give_accounts", user_id=keep, previous=gone)
-    tx.run("merge_users", user_id=gone, merged_into=keep)
-    tx.run("add_audit", at=moment.now, action="linked", actor_no=None, user_id=keep, other_user_id=gone)
-    return ended + tuple(
-        IdentityChanged(
-            IdentityEvent(
-                change="linked",
-                account=to_account(row),
-                user_id=keep,
-                previous_user_id=gone,
-                display_name=row["display_name"],
-            )
-        )
-        for row in moved
-        if row["channel"] != STORE_CHANNEL
-    )
-
-
-def join_session(tx: Tx, moment: Moment, session_no: int, into: int) -> None:
-    """End a live session by moving all it has into another; joined is not ended, so nobody is told."""
-    tx.run("move_segments", session_no=into, previous=session_no)
-    tx.run("move_summaries", session_no=into, previous=session_no)
-    tx.run("rejoin_sessions", joined_into=into, previous=session_no)
-    tx.run("join_session", session_no=session_no, joined_into=into, ended_at=moment.now)
+    tx.run("drop_notices_of_kind", account_no=row["asker_no"], kind="link_redeemed")
+    asker, redeemer = person_of(tx, row["asker_no"]), person_of(tx, row["redeemer_no"])
+    if asker.user_id == redeemer.user_id:  # they became one person in the meantime
+        return Done(Linked(identity=identity_of(tx, asker.user_id), others=()))
+    _refuse_restless(tx, moment, asker.user_id, redeemer.user_id)
+    told = [(one, redeemer) for one in platform_accounts(tx, asker.user_id) if one["account_no"] != asker.account_no]
+    told += [(one, asker) for one in platform_accounts(tx, redeemer.user_id)]
+    keep, announcements = join_users(tx, moment, asker.user_id, redeemer.user_id)
+    for one, other in told:
+        notices.post(tx, moment, "linked", one["account_no"], about_no=other.account_no)
+    gone = redeemer.user_id if keep == asker.user_id else asker.user_id
+    audit.note(tx, moment, "linked", actor_no=asker.account_no, user_id=keep, other_user_id=gone)
+    others = tuple(Account(one["channel"], one["channel_user_id"]) for one, _ in told)
+    return Done(Linked(identity=identity_of(tx, keep), others=others), announcements)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Tx
 from session_plugin.model import Chat
-from session_plugin.records.linking import join_session
+from session_plugin.records.joining import join_session
 from session_plugin.records.outcomes import Announcement, Done, Moment
 from session_plugin.records.sessions import age_out, group_no, see_chat
 from session_plugin.rules.scopes import Scope

@@ -264,11 +264,3 @@ def start_new(tx: Tx, where: Where) -> Done[Session | None]:
     founder_no = None if founder is None else founder["account_no"]
     begun, started = start_session(tx, moment, scope, founder_no=founder_no)
     return Done(session_data(tx, begun["session_no"]), announcements + started)
-
-
-def reach(tx: Tx, argument: tuple[str, Account]) -> Chat | None:
-    """Give the direct chat in which an account was last active with this bot; None if there is none."""
-    bot, account = argument
-    row = find_account(tx, account)
-    chat = None if row is None else tx.first("direct_chat_of", account_no=row["account_no"], bot=bot)
-    return None if chat is None else to_chat(chat, "")

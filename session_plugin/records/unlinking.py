@@ -5,9 +5,12 @@ What goes where is decided in rules/linking.py; here it is carried out.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import LinkRefused
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent
+from session_plugin.records import audit, notices
 from session_plugin.records.linking import Linked
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of, platform_accounts, to_account
@@ -16,17 +19,26 @@ from session_plugin.rules.linking import Home, Part, Return, oldest, part
 from session_plugin.rules.scopes import Scope
 
 
-def unlink(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
-    """Take one account out of a person.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlinking:
+    """An account is to leave a person, by its own word or by that of another account of the same person."""
+
+    moment: Moment
+    account: Account
+    by: Account | None = None
+
+
+def unlink(tx: Tx, asked: Unlinking) -> Done[Linked]:
+    """Take one account out of a person; all of them are told.
 
     Raises:
-        LinkRefused: the account is not linked with any other, or is SessionStore's own name for a user, which goes
-            where its id goes.
+        LinkRefused: the account is not linked with any other, or not with the one that asks for it. Or it is SessionStore's
+            own name for a user, which goes where its id goes.
     """
-    moment, account = argument
-    row = find_account(tx, account)
+    moment, account = asked.moment, asked.account
+    row, by = find_account(tx, account), find_account(tx, asked.by or account)
     others = [] if row is None else [a for a in platform_accounts(tx, row["user_id"]) if to_account(a) != account]
-    if row is None or not others or account.channel == STORE_CHANNEL:
+    if row is None or by is None or not others or account.channel == STORE_CHANNEL or row["user_id"] != by["user_id"]:
         raise LinkRefused("This account is not linked with another one.")
     before = row["user_id"]
     _, ended = age_out(tx, moment, Scope(moment.bot, user_id=before))
@@ -38,14 +50,11 @@ def unlink(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
     begun: tuple[Announcement, ...] = ()
     for session_no in sorted({r["session_no"] for no in leaving for r in tx.all("sessions_of_account", account_no=no)}):
         begun += _divide(tx, moment, session_no, leaving, user_ids)
-    tx.run(
-        "add_audit",
-        at=moment.now,
-        action="unlinked",
-        actor_no=row["account_no"],
-        user_id=user_ids[row["account_no"]],
-        other_user_id=user_ids[others[0]["account_no"]],
-    )
+    stayed = user_ids[others[0]["account_no"]]
+    _let_rest(tx, moment, row["account_no"], by["account_no"], stayed)
+    _tell(tx, moment, row["account_no"], by["account_no"], others)
+    actor_no, user_id = by["account_no"], user_ids[row["account_no"]]
+    audit.note(tx, moment, "unlinked", actor_no=actor_no, user_id=user_id, other_user_id=stayed)
     changed = [
         a
         for a in everybody
@@ -53,11 +62,27 @@ def unlink(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
     ]
     events = tuple(IdentityChanged(_unlinked(a, user_ids[a["account_no"]], before)) for a in changed)
     linked = Linked(
-        identity=identity_of(tx, user_ids[row["account_no"]]),
-        name=row["display_name"],
-        others=tuple(to_account(a) for a in others),
+        identity=identity_of(tx, user_ids[by["account_no"]]),
+        others=tuple(to_account(a) for a in (row, *others) if a["account_no"] != by["account_no"]),
     )
     return Done(linked, ended + begun + events)
+
+
+def _let_rest(tx: Tx, moment: Moment, account_no: int, by_no: int, stayed: str) -> None:
+    """Let the account that left, and the one by whose word it did, join only each other's people again for a while."""
+    tx.run("leave_account", account_no=account_no, left_at=moment.now, left_user_id=stayed)
+    if by_no != account_no:
+        left_user_id = _user_id_of(tx, account_no)
+        tx.run("leave_account", account_no=by_no, left_at=moment.now, left_user_id=left_user_id)
+
+
+def _tell(tx: Tx, moment: Moment, account_no: int, by_no: int, others: list[Row]) -> None:
+    """Leave a notice for every account but the one that asked."""
+    if by_no != account_no:
+        notices.post(tx, moment, "left", account_no, about_no=by_no)
+    for other in others:
+        if other["account_no"] != by_no:
+            notices.post(tx, moment, "unlinked", other["account_no"], about_no=account_no)
 
 
 def _unlinked(row: Row, user_id: str, before: str) -> IdentityEvent:

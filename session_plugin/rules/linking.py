@@ -1,4 +1,4 @@
-"""How two accounts become one person and part again: codes, which id survives, what goes back where.
+"""How two accounts become one person and part again: who may, which id survives, what goes back where.
 
 Segments move, messages never do. A segment always stands in a session of the user who owns the account whose chat it is;
 a session always belongs to the user who owns the account in whose chat it began.
@@ -6,30 +6,18 @@ a session always belongs to the user who owns the account in whose chat it began
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""No I, O, 0 and 1, which people confuse. 8 of 32 characters are 40 bits."""
-CODE_LENGTH = 8
-CODE_SECONDS = 600.0
+from session_plugin.rules.settings import DAY
+
+REST = DAY
+"""Seconds that an account which left a person waits before it joins another one."""
 
 
-def new_code(choose: Callable[[str], str]) -> str:
-    """Make a code as people are shown it, `ABCD-2345`; `choose` picks one character at random (secrets.choice)."""
-    code = "".join(choose(ALPHABET) for _ in range(CODE_LENGTH))
-    return f"{code[:4]}-{code[4:]}"
-
-
-def code_hash(typed: str) -> bytes | None:
-    """Hash a code however it was typed: upper or lower case, with or without dashes and spaces; None if it is none."""
-    if not isinstance(typed, str):
-        return None
-    code = "".join(typed.split()).replace("-", "").upper()
-    if len(code) != CODE_LENGTH or any(character not in ALPHABET for character in code):
-        return None
-    return hashlib.sha256(b"session_plugin link code:" + code.encode()).digest()
+def must_rest(left_at: float | None, *, now: float) -> bool:
+    """Tell whether an account has left a person so recently that it may join no other yet; back to that one it may."""
+    return left_at is not None and now - left_at < REST
 
 
 def oldest(users: Iterable[tuple[float, str]]) -> str:

@@ -49,7 +49,7 @@ FROM accounts WHERE account_no = :account_no
 
 -- name: accounts_of_user
 -- All accounts of a person, longest known first.
-SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels
+SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels, left_at, left_user_id
 FROM accounts WHERE user_id = :user_id ORDER BY account_no
 
 -- name: add_account
@@ -109,14 +109,6 @@ UPDATE chats SET became = :became WHERE chat_no = :chat_no OR became = :chat_no
 -- name: set_peer
 -- The first person in a direct chat owns it.
 UPDATE chats SET peer_no = :account_no WHERE chat_no = :chat_no AND peer_no IS NULL
-
--- name: direct_chat_of
--- Where to reach an account: the direct chat in which it was last active.
-SELECT c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind, c.title
-FROM chats AS c LEFT JOIN segments AS g ON g.chat_no = c.chat_no
-WHERE c.peer_no = :account_no AND c.bot = :bot
-GROUP BY c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind, c.title
-ORDER BY MAX(g.last_activity) DESC NULLS LAST LIMIT 1
 
 -- name: live_direct_session
 -- The session that a person is in.
@@ -553,7 +545,7 @@ DELETE FROM link_requests WHERE asker_no = :asker_no
 
 -- name: link_request_by_code
 -- Who asked for this code?
-SELECT r.request_no, r.asker_no, r.expires_at, a.user_id AS asker_user_id
+SELECT r.request_no, r.asker_no, r.code_hash, r.expires_at, a.user_id AS asker_user_id
 FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no WHERE r.code_hash = :code_hash
 
 -- name: redeem_link_request
@@ -564,14 +556,38 @@ WHERE request_no = :request_no
 -- name: link_request_of
 -- The request of an account, with both names.
 SELECT r.request_no, r.asker_no, r.redeemer_no, r.shown, r.expires_at,
-       a.channel AS asker_channel, a.channel_user_id AS asker_id, a.display_name AS asker_name,
-       b.channel AS redeemer_channel, b.channel_user_id AS redeemer_id, b.display_name AS redeemer_name
+       a.channel AS asker_channel, a.channel_user_id AS asker_id, a.display_name AS asker_name, a.user_id AS asker_user_id,
+       b.channel AS redeemer_channel, b.channel_user_id AS redeemer_id, b.display_name AS redeemer_name,
+       b.user_id AS redeemer_user_id
 FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no
 LEFT JOIN accounts AS b ON b.account_no = r.redeemer_no WHERE r.asker_no = :asker_no
 
 -- name: show_link_request
 -- The asker has seen who the other is.
 UPDATE link_requests SET shown = 1 WHERE request_no = :request_no
+
+-- name: count_of_user
+-- What a person would bring into a common history.
+SELECT COUNT(DISTINCT s.session_no) AS sessions, CAST(COALESCE(SUM(g.total_count), 0) AS BIGINT) AS messages
+FROM sessions AS s LEFT JOIN segments AS g ON g.session_no = s.session_no
+WHERE s.user_id = :user_id AND (s.end_reason IS NULL OR s.end_reason <> 'linked')
+
+-- name: add_attempt
+-- A code was asked for, or a wrong one typed.
+INSERT INTO attempts (channel, channel_user_id, kind, at) VALUES (:channel, :channel_user_id, :kind, :at)
+
+-- name: attempts_of_account
+-- How often an account has tried lately.
+SELECT at FROM attempts
+WHERE channel = :channel AND channel_user_id = :channel_user_id AND kind = :kind AND at > :since ORDER BY at
+
+-- name: attempts_on_channel
+-- How often anybody on a channel has.
+SELECT at FROM attempts WHERE channel = :channel AND kind = :kind AND at > :since ORDER BY at
+
+-- name: drop_old_attempts
+-- They count no more.
+DELETE FROM attempts WHERE at < :before
 
 -- name: move_segments
 -- A session is joined into another.
@@ -611,6 +627,14 @@ UPDATE sessions SET user_id = :user_id WHERE founder_no = :founder_no AND user_i
 -- name: give_accounts
 -- All accounts of one user become another's.
 UPDATE accounts SET user_id = :user_id WHERE user_id = :previous
+
+-- name: settle_accounts
+-- They are linked, so they have left nobody.
+UPDATE accounts SET left_at = NULL, left_user_id = NULL WHERE user_id = :user_id AND left_at IS NOT NULL
+
+-- name: leave_account
+-- It was unlinked from those who stayed, and joins nobody else for a while.
+UPDATE accounts SET left_at = :left_at, left_user_id = :left_user_id WHERE account_no = :account_no
 
 -- name: give_accounts_at_home
 -- The accounts that have this id as home go back to it.
@@ -658,6 +682,61 @@ UPDATE segments SET home_session_no = :home_session_no WHERE segment_no = :segme
 -- name: add_audit
 -- Who became whom, when, by whose word.
 INSERT INTO audit (at, action, actor_no, user_id, other_user_id) VALUES (:at, :action, :actor_no, :user_id, :other_user_id)
+
+-- ---- notices ----
+
+-- name: direct_chat_of_account
+-- Where an account can be told something: in the chat in which it was last active, with this bot before others.
+SELECT c.chat_no FROM chats AS c LEFT JOIN segments AS g ON g.chat_no = c.chat_no
+WHERE c.peer_no = :account_no
+GROUP BY c.chat_no, c.bot
+ORDER BY CASE WHEN c.bot = :bot THEN 0 ELSE 1 END, COALESCE(MAX(g.last_activity), 0) DESC, c.chat_no DESC LIMIT 1
+
+-- name: add_notice
+-- Somebody is to be told something.
+INSERT INTO notices (account_no, chat_no, kind, about_no, expires_at)
+VALUES (:account_no, :chat_no, :kind, :about_no, :expires_at)
+
+-- name: due_notices
+-- What waits to be delivered by one bot, oldest first.
+SELECT n.notice_no, n.kind, a.channel AS account_channel, a.channel_user_id AS account_id,
+       c.channel, c.bot_id, c.chat_id, c.kind AS chat_kind, c.title
+FROM notices AS n JOIN chats AS c ON c.chat_no = n.chat_no JOIN accounts AS a ON a.account_no = n.account_no
+WHERE c.bot = :bot AND n.failed_at IS NULL AND n.expires_at >= :now AND (n.taken_at IS NULL OR n.taken_at < :taken_before)
+ORDER BY n.notice_no
+
+-- name: take_notice
+-- Whoever changes this row delivers it.
+UPDATE notices SET taken_at = :now
+WHERE notice_no = :notice_no AND failed_at IS NULL AND expires_at >= :now
+  AND (taken_at IS NULL OR taken_at < :taken_before)
+
+-- name: notice_by_no
+-- What to say, to whom, about whom.
+SELECT notice_no, account_no, kind, about_no FROM notices WHERE notice_no = :notice_no
+
+-- name: fail_notice
+-- It cannot be delivered, so a command has to show it.
+UPDATE notices SET failed_at = :now WHERE notice_no = :notice_no
+
+-- name: notices_of_account
+-- What an account has not been told yet and nobody is telling it now, oldest first.
+SELECT notice_no, account_no, kind, about_no FROM notices
+WHERE account_no = :account_no AND expires_at >= :now
+  AND (failed_at IS NOT NULL OR taken_at IS NULL OR taken_at < :taken_before)
+ORDER BY notice_no
+
+-- name: drop_notice
+-- It was told.
+DELETE FROM notices WHERE notice_no = :notice_no
+
+-- name: drop_notices_of_kind
+-- It was told in another way, or there is nothing to tell any more.
+DELETE FROM notices WHERE account_no = :account_no AND kind = :kind
+
+-- name: drop_old_notices
+-- They are stale.
+DELETE FROM notices WHERE expires_at < :before
 
 -- ---- decay ----
 

@@ -11,6 +11,8 @@ import pytest
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl
 
+SECRET = "what only the tests' hubs know"
+
 
 class Talk:
     """Makes accounts, chats and events; every message gets an id that no other has."""
@@ -105,7 +107,9 @@ async def new_hub(database: Path, clock: Callable[[], float]) -> AsyncIterator[C
     made: list[SessionHub] = []
 
     def make(*plugins: object, path: str | Path = database, **settings: Any) -> SessionHub:
-        hub = SessionHub(path, **{"plugins": plugins, "load_entry_points": False, "clock": clock, **settings})
+        hub = SessionHub(
+            path, **{"plugins": plugins, "load_entry_points": False, "clock": clock, "secret": SECRET, **settings}
+        )
         made.append(hub)
         return hub
 

@@ -24,7 +24,7 @@ from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.records import handles, linking, messages, people, sessions, summaries
 from session_plugin.records.histories import Request, read_history
 from session_plugin.records.outcomes import Moment
-from session_plugin.records.unlinking import unlink
+from session_plugin.records.unlinking import Unlinking, unlink
 from session_plugin.rules.digest import digest
 
 ACCOUNTS = tuple(Account(channel, name) for channel in ("discord", "telegram") for name in ("1", "2"))
@@ -89,6 +89,9 @@ class Linking(RuleBasedStateMachine):
         self.born: dict[str, float] = {}
         self.handles: list[tuple[Account, str, str]] = []
         self.pending: tuple[Account, Account, float] | None = None
+        self.wrong: list[tuple[Account, float]] = []
+        self.asked: list[tuple[Account, float]] = []
+        self.left: dict[Account, tuple[float, str]] = {}
         self.segments: dict[int, int] = {}
 
     def teardown(self) -> None:
@@ -201,13 +204,26 @@ class Linking(RuleBasedStateMachine):
     @rule(one=st.sampled_from(ACCOUNTS), other=st.sampled_from(ACCOUNTS), waits=st.booleans())
     def link(self, one: Account, other: Account, waits: bool) -> None:
         hashed = b"code %d" % next(self.numbers)
-        self.write_now(linking.request, linking.CodeRequest(moment=self.moment(), account=one, code_hash=hashed))
+        asked = linking.CodeRequest(moment=self.moment(), account=one, code_hash=hashed)
+        if [account for account, at in self.asked if self.now - at < 3600.0].count(one) == 3:
+            with pytest.raises(LinkRefused):
+                self.write_now(linking.request, asked)
+            return
+        self.write_now(linking.request, asked)
+        self.asked.append((one, self.now))
         self.see(one)
         if self.pending is not None and self.pending[0] == one:
             self.pending = None
         typed = linking.Redemption(moment=self.moment(), account=other, code_hash=hashed)
+        if self.is_locked(other):
+            assert self.write_now(linking.redeem, typed).value is None
+            return
         if other in self.person(one):
-            with pytest.raises(LinkRefused):
+            assert self.write_now(linking.redeem, typed).value is None
+            self.wrong.append((other, self.now))
+            return
+        if self.must_rest(one, other):
+            with pytest.raises(LinkRefused, match="24 hours"):
                 self.write_now(linking.redeem, typed)
             return
         self.write_now(linking.redeem, typed)
@@ -222,25 +238,29 @@ class Linking(RuleBasedStateMachine):
         assert self.pending is not None
         one, other, since = self.pending
         self.pending = None
-        if self.now - since > 600:
+        first, second = self.person(one), self.person(other)
+        if self.now - since > 600 or (first is not second and self.must_rest(one, other)):
             with pytest.raises(LinkRefused):
                 self.write_now(linking.confirm, (self.moment(), one))
             return
         self.write_now(linking.confirm, (self.moment(), one))
-        first, second = self.person(one), self.person(other)
         if first is not second:
             self.people.remove(second)
             first |= second
+            for account in first:
+                self.left.pop(account, None)
 
-    @rule(account=st.sampled_from(ACCOUNTS))
-    def unlink(self, account: Account) -> None:
+    @rule(account=st.sampled_from(ACCOUNTS), by=st.sampled_from(ACCOUNTS))
+    def unlink(self, account: Account, by: Account) -> None:
         person = self.person(account) if account in self.homes else {account}
+        if by not in person:
+            by = account
         others = {other for other in person if other.channel and other != account}
         if not others:
             with pytest.raises(LinkRefused):
-                self.write_now(unlink, (self.moment(), account))
+                self.write_now(unlink, Unlinking(moment=self.moment(), account=account, by=by))
             return
-        self.write_now(unlink, (self.moment(), account))
+        self.write_now(unlink, Unlinking(moment=self.moment(), account=account))
         leaving = {account}
         if any(self.homes[other] == self.homes[account] for other in others):
             self.homes[account] = self.identity(account).user_id
@@ -249,6 +269,9 @@ class Linking(RuleBasedStateMachine):
             leaving |= person & {Account("", self.homes[account])}
         person -= leaving
         self.people.append(leaving)
+        self.left[account] = (self.now, self.identity(next(iter(others))).user_id)
+        if by != account:
+            self.left[by] = (self.now, self.identity(account).user_id)
 
     # What always holds
 
@@ -283,6 +306,25 @@ class Linking(RuleBasedStateMachine):
             assert self.segments.setdefault(seq, segment_no) == segment_no, "no message changes its part"
 
     # By what means
+
+    def must_rest(self, one: Account, other: Account) -> bool:
+        """Whether one of two people has an account that left a third one within a day."""
+        first, second = (self.person(who) if who in self.homes else {who} for who in (one, other))
+        for person, joined in ((first, second), (second, first)):
+            ids = {self.homes.get(account) for account in joined}
+            lately = (self.left[account] for account in person if account in self.left)
+            if any(self.now - at < 24 * 3600.0 and user_id not in ids for at, user_id in lately):
+                return True
+        return False
+
+    def is_locked(self, account: Account) -> bool:
+        """Whether five wrong codes of its own within an hour, or twenty on its channel within ten minutes, bar it now."""
+        own = [at for who, at in self.wrong if who == account]
+        of_channel = [at for who, at in self.wrong if who.channel == account.channel]
+        return any(
+            bool(times) and self.now - times[-1] < pause and len([at for at in times if times[-1] - at < pause]) >= most
+            for times, most, pause in ((own, 5, 3600.0), (of_channel, 20, 600.0))
+        )
 
     def moment(self, bot: str = "") -> Moment:
         return Moment(bot=bot, now=self.now, max_age=MAX_AGE, new_id=lambda: f"id-{next(self.numbers):06}")

@@ -6,10 +6,10 @@ import pytest
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records import linking, messages, people, sessions
+from session_plugin.records import joining, messages, people, sessions
 from session_plugin.records.histories import Request, read_history
 from session_plugin.records.outcomes import Moment
-from session_plugin.records.unlinking import unlink
+from session_plugin.records.unlinking import Unlinking, unlink
 
 ACCOUNTS = tuple(Account("discord", name) for name in "abcd")
 TREES = [
@@ -47,13 +47,10 @@ class World:
         messages.record(self.tx, messages.Recording(moment=self.moment(), event=event))
 
     def link(self, one, other):
-        code = b"%s %d" % (self.run.encode(), next(self.ticks))
-        linking.request(self.tx, linking.CodeRequest(moment=self.moment(), account=self.account(one), code_hash=code))
-        linking.redeem(self.tx, linking.Redemption(moment=self.moment(), account=self.account(other), code_hash=code))
-        linking.confirm(self.tx, (self.moment(), self.account(one)))
+        joining.join_users(self.tx, self.moment(), self.user_id(one), self.user_id(other))
 
     def unlink(self, number):
-        unlink(self.tx, (self.moment(), self.account(number)))
+        unlink(self.tx, Unlinking(moment=self.moment(), account=self.account(number)))
 
     def where(self, number):
         return sessions.Where(moment=self.moment(), chat=self.chat(number), account=self.account(number))

@@ -32,11 +32,6 @@ CREATE INDEX attempts_of_account ON attempts (channel, channel_user_id, kind, at
 CREATE INDEX attempts_of_channel ON attempts (channel, kind, at);
 CREATE INDEX attempts_at ON attempts (at);
 
-CREATE TABLE link_guards (                         -- a row that whoever types a code on a channel has to hold
-  channel TEXT PRIMARY KEY,
-  entries INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-
 CREATE TABLE notices (                             -- what a person is to be told on their own platform
   notice_no  INTEGER PRIMARY KEY AUTOINCREMENT,
   account_no INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,

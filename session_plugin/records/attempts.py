@@ -1,0 +1,39 @@
+"""Codes asked for and wrong ones typed, counted in the database, so that neither a restart nor another process helps."""
+
+from __future__ import annotations
+
+from session_plugin.database.engine import Tx
+from session_plugin.model import Account
+from session_plugin.records.outcomes import Moment
+from session_plugin.rules.codes import CODES_OF_ACCOUNT, LONGEST_MEMORY, WRONG_BY_ACCOUNT, WRONG_ON_CHANNEL, Limit
+
+ASKED, WRONG = "asked", "wrong"
+
+
+def note(tx: Tx, moment: Moment, account: Account, kind: str) -> None:
+    """Count an attempt, and drop those that matter no more."""
+    tx.run("drop_old_attempts", before=moment.now - LONGEST_MEMORY)
+    tx.run("add_attempt", channel=account.channel, channel_user_id=account.channel_user_id, kind=kind, at=moment.now)
+
+
+def has_asked_enough(tx: Tx, moment: Moment, account: Account) -> bool:
+    """Tell whether an account has had all the codes it gets for now."""
+    return CODES_OF_ACCOUNT.is_reached(_of_account(tx, moment, account, ASKED, CODES_OF_ACCOUNT), moment.now)
+
+
+def is_locked(tx: Tx, moment: Moment, account: Account) -> bool:
+    """Tell whether an account has typed too many wrong codes to type another now."""
+    return WRONG_BY_ACCOUNT.is_reached(_of_account(tx, moment, account, WRONG, WRONG_BY_ACCOUNT), moment.now)
+
+
+def is_paused(tx: Tx, moment: Moment, channel: str) -> bool:
+    """Tell whether so many wrong codes were typed on a channel that nobody's is looked at now."""
+    since = moment.now - WRONG_ON_CHANNEL.memory
+    rows = tx.all("attempts_on_channel", channel=channel, kind=WRONG, since=since)
+    return WRONG_ON_CHANNEL.is_reached([row["at"] for row in rows], moment.now)
+
+
+def _of_account(tx: Tx, moment: Moment, account: Account, kind: str, limit: Limit) -> list[float]:
+    since = moment.now - limit.memory
+    key = {"channel": account.channel, "channel_user_id": account.channel_user_id}
+    return [row["at"] for row in tx.all("attempts_of_account", **key, kind=kind, since=since)]

@@ -1,0 +1,69 @@
+"""Link requests that wait for a yes: who asked, who typed the code, what would join, and whether the asker has seen it."""
+
+from __future__ import annotations
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import Account, LinkPreview
+from session_plugin.records import audit
+from session_plugin.records.outcomes import Moment
+from session_plugin.records.people import find_account, platform_accounts
+
+
+def pending_row(tx: Tx, moment: Moment, account: Account) -> Row | None:
+    """Find the redeemed request that waits for this account's yes."""
+    asker = find_account(tx, account)
+    row = None if asker is None else tx.first("link_request_of", asker_no=asker["account_no"])
+    if row is None or row["redeemer_no"] is None or row["expires_at"] < moment.now:
+        return None
+    return row
+
+
+def pending(tx: Tx, argument: tuple[Moment, Account]) -> LinkPreview | None:
+    """Give the redeemed request that waits for this account's yes; None if there is none."""
+    moment, account = argument
+    row = pending_row(tx, moment, account)
+    return None if row is None else preview_of(tx, row)
+
+
+def preview_of(tx: Tx, row: Row) -> LinkPreview:
+    """Give a request as both sides are shown it, with what would be one conversation."""
+    user_ids = sorted({row["asker_user_id"], row["redeemer_user_id"]})
+    counts = [tx.one("count_of_user", user_id=user_id) for user_id in user_ids]
+    return LinkPreview(
+        asker=Account(row["asker_channel"], row["asker_id"]),
+        asker_name=row["asker_name"],
+        redeemer=Account(row["redeemer_channel"], row["redeemer_id"]),
+        redeemer_name=row["redeemer_name"],
+        expires_at=row["expires_at"],
+        is_shown=bool(row["shown"]),
+        accounts=sum(len(platform_accounts(tx, user_id)) for user_id in user_ids),
+        sessions=sum(count["sessions"] for count in counts),
+        messages=sum(count["messages"] for count in counts),
+    )
+
+
+def mark_shown(tx: Tx, argument: tuple[Moment, Account]) -> None:
+    """Note that the asker has been shown who typed the code; nobody need be told again."""
+    moment, account = argument
+    row = pending_row(tx, moment, account)
+    if row is not None:
+        tx.run("show_link_request", request_no=row["request_no"])
+        tx.run("drop_notices_of_kind", account_no=row["asker_no"], kind="link_redeemed")
+
+
+def is_any_live(tx: Tx, hashes: frozenset[bytes]) -> bool:
+    """Tell whether one of these is a code that was given out."""
+    return any(tx.first("link_request_by_code", code_hash=code_hash) is not None for code_hash in hashes)
+
+
+def burn(tx: Tx, argument: tuple[Moment, frozenset[bytes]]) -> int:
+    """Make codes worthless that others have seen; tell how many of them were codes."""
+    moment, hashes = argument
+    burnt = 0
+    for code_hash in sorted(hashes):
+        row = tx.first("link_request_by_code", code_hash=code_hash)
+        if row is not None:
+            tx.run("drop_link_request", asker_no=row["asker_no"])
+            audit.note(tx, moment, "code_burnt", actor_no=row["asker_no"], user_id=row["asker_user_id"])
+            burnt += 1
+    return burnt

@@ -1,0 +1,377 @@
+"""Linking under attack: codes guessed, seen, stolen; accounts taken over. Nothing is linked that its owner does not want."""
+
+import asyncio
+import random
+import sqlite3
+
+import pytest
+
+from session_plugin import LinkRefused, SessionHub, hookimpl
+
+REFUSAL = "This code cannot be used. Ask for a new one and try again."
+WRONG = "ABCD-2345"
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+@pytest.fixture
+def ann_too(talk):
+    return talk.account("ann", channel="telegram")
+
+
+@pytest.fixture
+def bob(talk):
+    return talk.account("bob", channel="telegram")
+
+
+@pytest.fixture
+def audited(database):
+    def actions():
+        with sqlite3.connect(database) as raw:
+            return [row[0] for row in raw.execute("SELECT action FROM audit ORDER BY entry_no")]
+
+    return actions
+
+
+async def refused(hub, account, code=WRONG):
+    with pytest.raises(LinkRefused) as caught:
+        await hub.redeem_link(account, code)
+    return str(caught.value)
+
+
+# How often one may try
+
+
+async def test_a_fourth_code_within_an_hour_is_refused(hub, ann, clock):
+    for _ in range(3):
+        await hub.request_link(ann)
+    clock.advance(seconds=3599)
+    with pytest.raises(LinkRefused, match="three codes"):
+        await hub.request_link(ann)
+    clock.advance(seconds=1)
+    assert await hub.request_link(ann)
+
+
+async def test_five_wrong_codes_lock_an_account_out_for_an_hour(hub, ann, ann_too, clock):
+    for _ in range(5):
+        await refused(hub, ann_too)
+    clock.advance(seconds=3599)
+    code = (await hub.request_link(ann)).code
+    assert await refused(hub, ann_too, code) == REFUSAL
+    clock.advance(seconds=1)
+    assert (await hub.redeem_link(ann_too, code)).asker == ann
+
+
+async def test_four_wrong_codes_do_not(hub, ann, ann_too):
+    for _ in range(4):
+        await refused(hub, ann_too)
+    assert await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+
+
+async def test_wrong_codes_of_more_than_an_hour_ago_do_not_count(hub, ann, ann_too, clock):
+    for _ in range(3):
+        for _ in range(2):
+            await refused(hub, ann_too)
+        clock.advance(hours=1)
+    assert await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+
+
+async def test_a_locked_account_locks_out_nobody_else(hub, ann, ann_too, bob):
+    for _ in range(5):
+        await refused(hub, bob)
+    assert await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+
+
+async def test_a_restart_does_not_help(new_hub, ann, ann_too):
+    for _ in range(5):
+        hub = new_hub()
+        await refused(hub, ann_too)
+        await hub.close()
+    hub = new_hub()
+    assert await refused(hub, ann_too, (await hub.request_link(ann)).code) == REFUSAL
+
+
+async def test_another_process_does_not_help(new_hub, ann, ann_too):
+    hubs = [new_hub() for _ in range(5)]
+    for hub in hubs:
+        await refused(hub, ann_too)
+    assert await refused(hubs[0], ann_too, (await hubs[0].request_link(ann)).code) == REFUSAL
+
+
+async def test_twenty_wrong_codes_in_ten_minutes_pause_a_channel_for_ten(hub, talk, ann, ann_too, clock):
+    code = (await hub.request_link(ann)).code
+    for number in range(20):
+        await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
+    assert await refused(hub, ann_too, code) == REFUSAL
+    clock.advance(seconds=600)
+    assert await hub.redeem_link(ann_too, code)
+
+
+async def test_a_paused_channel_pauses_no_other(hub, talk, ann, ann_too):
+    code = (await hub.request_link(ann_too)).code
+    for number in range(20):
+        await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
+    assert await hub.redeem_link(ann, code)
+
+
+async def test_two_thousand_guesses_by_a_hundred_accounts_link_nothing(hub, talk, ann):
+    live = await hub.request_link(ann)
+    chance = random.Random(7)
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    guessers = [talk.account(f"guesser-{number}", channel="telegram") for number in range(100)]
+
+    async def guess(account):
+        code = live.code if chance.random() < 0.5 else "".join(chance.choices(alphabet, k=8))
+        with pytest.raises(LinkRefused):
+            await hub.redeem_link(account, code)
+
+    for number in range(20):
+        await refused(hub, guessers[number])
+    await asyncio.gather(*(guess(account) for account in guessers * 20))
+    assert await hub.pending_link(ann) is None
+    assert (await hub.identity_of(ann)).accounts == (ann,)
+
+
+# What others may see
+
+
+async def test_every_refusal_reads_alike(hub, talk, ann, ann_too, bob, clock, link):
+    used, expired = await hub.request_link(ann), await hub.request_link(bob)
+    await hub.redeem_link(ann_too, used.code)
+    clock.advance(seconds=601)
+    own = await hub.request_link(ann)
+    told = [
+        await refused(hub, bob, WRONG),
+        await refused(hub, bob, used.code),
+        await refused(hub, talk.account("eve"), expired.code),
+        await refused(hub, ann, own.code),
+        await refused(hub, bob, "nothing like a code"),
+    ]
+    told += [await refused(hub, bob) for _ in range(5)]
+    assert set(told) == {REFUSAL}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "{}",
+        "look: {}!",
+        "my code is {}, what now",
+        "{}\n{}",
+    ],
+)
+@pytest.mark.parametrize("spelt", ["ABCD-EFG2", "ABCDEFG2", "abcd efg2", "AB-CD-EF-G2", "abcd\N{EN DASH}efg2"])
+async def test_a_code_that_is_said_in_a_group_is_worthless(hub, talk, ann, ann_too, words, spelt):
+    code = (await hub.request_link(ann)).code
+    letters = iter(code.replace("-", ""))
+    typed = "".join(next(letters) if one.isalnum() else one for one in spelt)
+    typed = typed.lower() if spelt.islower() else typed
+    await hub.record(talk.said(talk.group(), words.format(typed, typed), author=ann))
+    assert await refused(hub, ann_too, code) == REFUSAL
+
+
+async def test_a_code_that_is_said_in_a_group_is_worthless_even_where_nothing_is_kept(new_hub, talk, ann, ann_too):
+    class Nothing:
+        @hookimpl
+        def session_filter_message(self, event):
+            return None
+
+    hub = new_hub(Nothing())
+    code = (await hub.request_link(ann)).code
+    await hub.record(talk.said(talk.group(), code))
+    assert await refused(hub, ann_too, code) == REFUSAL
+
+
+async def test_a_code_in_an_edit_is_worthless_too(hub, talk, ann, ann_too):
+    said = talk.said(talk.group(), "hello", author=ann)
+    await hub.record(said)
+    code = (await hub.request_link(ann)).code
+    await hub.edit(talk.said(talk.group(), code, author=ann, message_id=said.message_id))
+    assert await refused(hub, ann_too, code) == REFUSAL
+
+
+async def test_a_code_in_a_direct_message_stays_good(hub, talk, ann, ann_too):
+    code = (await hub.request_link(ann)).code
+    await hub.record(talk.said(ann_too, f"is it {code}?"))
+    assert await hub.redeem_link(ann_too, code)
+
+
+async def test_typing_a_code_in_a_group_is_refused_and_burns_it(hub, talk, ann, ann_too):
+    code = (await hub.request_link(ann)).code
+    with pytest.raises(LinkRefused, match="cannot be used"):
+        await hub.redeem_link(ann_too, code, chat=talk.group(channel="telegram"))
+    assert await refused(hub, ann_too, code) == REFUSAL
+
+
+async def test_other_peoples_codes_stay_good_when_one_is_burnt(hub, talk, ann, ann_too, bob):
+    of_ann, of_bob = await hub.request_link(ann), await hub.request_link(bob)
+    await hub.record(talk.said(talk.group(), of_ann.code))
+    assert await hub.redeem_link(ann_too, of_bob.code)
+
+
+async def test_every_step_is_audited_without_the_code(hub, audited, database, talk, ann, ann_too, bob, clock):
+    burnt = await hub.request_link(ann)
+    await hub.record(talk.said(talk.group(), burnt.code))
+    for _ in range(5):
+        await refused(hub, bob)
+    code = (await hub.request_link(ann)).code
+    await hub.redeem_link(ann_too, code)
+    await hub.confirm_link(ann)
+    await hub.unlink(ann)
+    expected = ["code_requested", "code_burnt", *["code_refused"] * 5, "account_locked"]
+    assert audited() == [*expected, "code_requested", "code_redeemed", "linked", "unlinked"]
+    with sqlite3.connect(database) as raw:
+        entries = repr(raw.execute("SELECT * FROM audit").fetchall())
+    assert code not in entries
+    assert code.replace("-", "") not in entries
+
+
+# A stolen account
+
+
+async def test_whoever_left_joins_nobody_else_for_a_day(hub, talk, link, ann, ann_too, bob, clock):
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann)
+    clock.advance(hours=23.9)
+    with pytest.raises(LinkRefused, match="24 hours"):
+        await link(hub, ann, bob)
+    with pytest.raises(LinkRefused, match="24 hours"):
+        await link(hub, bob, ann)
+    clock.advance(hours=0.2)
+    assert (await link(hub, ann, bob)).accounts == (ann, bob)
+
+
+async def test_whoever_left_may_come_back_at_once_and_then_join_others(hub, link, ann, ann_too, bob):
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann)
+    await link(hub, ann, ann_too)
+    assert set((await link(hub, ann, bob)).accounts) == {ann, ann_too, bob}
+
+
+async def test_who_stayed_may_join_others_at_once(hub, link, ann, ann_too, bob):
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann)
+    assert set((await link(hub, ann_too, bob)).accounts) == {ann_too, bob}
+
+
+async def test_whoever_left_is_not_taken_along_by_another_account(hub, talk, link, ann, ann_too, bob, clock):
+    """Left, then came back to part of its people: it must not reach a third person by way of them."""
+    await link(hub, ann, ann_too)
+    await link(hub, ann_too, bob)
+    await hub.unlink(ann)
+    await hub.unlink(bob)
+    with pytest.raises(LinkRefused, match="24 hours"):
+        await link(hub, bob, talk.account("eve"))
+    assert set((await link(hub, bob, ann_too)).accounts) == {ann_too, bob}
+
+
+async def test_a_refusal_for_a_day_leaves_the_code_as_it_was(hub, link, ann, ann_too, bob, clock):
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann)
+    clock.advance(hours=1)
+    code = (await hub.request_link(bob)).code
+    with pytest.raises(LinkRefused, match="24 hours"):
+        await hub.redeem_link(ann, code)
+    assert await hub.redeem_link(ann_too, code)
+
+
+async def test_a_yes_is_refused_if_the_other_left_somebody_meanwhile(hub, link, ann, ann_too, bob):
+    await link(hub, ann, ann_too)
+    await hub.redeem_link(ann, (await hub.request_link(bob)).code)
+    await hub.unlink(ann)
+    with pytest.raises(LinkRefused, match="24 hours"):
+        await hub.confirm_link(bob)
+    assert (await hub.identity_of(bob)).accounts == (bob,)
+
+
+async def test_an_account_can_be_unlinked_from_any_other_of_the_same_person(hub, talk, link, ann, ann_too, bob, texts):
+    for account in (ann, ann_too, bob):
+        await hub.record(talk.said(account, f"of {account.channel_user_id}"))
+    await link(hub, ann, ann_too)
+    await link(hub, ann, bob)
+    assert set((await hub.unlink(bob, by=ann_too)).accounts) == {ann, ann_too}
+    assert await texts(hub, bob) == [f"of {bob.channel_user_id}"]
+
+
+async def test_nobody_unlinks_an_account_of_somebody_else(hub, link, ann, ann_too, bob):
+    await link(hub, ann, ann_too)
+    with pytest.raises(LinkRefused):
+        await hub.unlink(ann, by=bob)
+    assert len((await hub.identity_of(ann)).accounts) == 2
+
+
+async def test_whoever_unlinks_another_account_waits_as_that_one_does(hub, talk, link, ann, ann_too, bob):
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann_too, by=ann)
+    for account in (ann, ann_too):
+        with pytest.raises(LinkRefused, match="24 hours"):
+            await link(hub, account, bob)
+
+
+# People who are linked with others already
+
+
+async def test_two_people_with_several_accounts_become_one_with_all_of_them(hub, talk, link, ann, ann_too):
+    third, fourth = talk.account("third"), talk.account("fourth", channel="telegram")
+    await link(hub, ann, ann_too)
+    await link(hub, third, fourth)
+    preview = await hub.redeem_link(fourth, (await hub.request_link(ann)).code)
+    assert preview.accounts == 4
+    assert set((await hub.confirm_link(ann)).accounts) == {ann, ann_too, third, fourth}
+
+
+async def test_a_preview_counts_what_would_be_one_history(hub, talk, ann, ann_too, clock):
+    await hub.record(talk.said(ann, "long ago"))
+    clock.advance(days=2)
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, "today"))
+    await hub.record(talk.said(talk.group(), "in public", author=ann))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    preview = await hub.pending_link(ann)
+    assert (preview.accounts, preview.sessions, preview.messages) == (2, 3, 3)
+
+
+# The secret
+
+
+async def test_the_secret_lies_beside_the_database_for_its_owner_alone(new_hub, ann, database):
+    await new_hub(secret=None).request_link(ann)
+    secret = database.with_name("sessions.db.secret")
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert len(secret.read_bytes()) == 64
+
+
+async def test_a_code_is_worthless_under_another_secret(new_hub, ann, ann_too):
+    code = (await new_hub(secret="one secret of many").request_link(ann)).code
+    assert await refused(new_hub(secret="quite another one"), ann_too, code) == REFUSAL
+    assert await new_hub(secret=b"one secret of many").redeem_link(ann_too, code)
+
+
+async def test_the_environment_may_hold_the_secret(monkeypatch, database, ann, clock):
+    monkeypatch.setenv("SESSION_SECRET", "a secret of the environment")
+    async with SessionHub(database, load_entry_points=False, clock=clock) as hub:
+        await hub.request_link(ann)
+    assert not database.with_name("sessions.db.secret").exists()
+
+
+async def test_two_hubs_that_make_the_secret_at_once_make_one(new_hub, ann, ann_too):
+    hubs = [new_hub(secret=None) for _ in range(8)]
+    codes = await asyncio.gather(*(hub.request_link(ann_too) for hub in hubs[:3]))
+    last = await asyncio.gather(*(hub.request_link(ann) for hub in hubs[3:6]))
+    redeemed = [await hubs[7].pending_link(ann)]
+    for code in last:
+        try:
+            redeemed.append(await hubs[6].redeem_link(ann_too, code.code))
+        except LinkRefused:
+            redeemed.append(None)
+    assert len(codes) == 3
+    assert sum(preview is not None for preview in redeemed) == 1
+
+
+@pytest.mark.parametrize("secret", ["short", b"", "x" * 15])
+def test_a_secret_that_can_be_guessed_is_refused(secret, database):
+    with pytest.raises(ValueError, match="can be guessed"):
+        SessionHub(database, secret=secret)
