@@ -19,6 +19,7 @@ Where to look:
     session          the session of a message, an interaction or a command's context
     SessionContext   the type of `ctx` in your commands, with `.session`
     to_event         a Discord message as a MessageEvent
+    to_chat          a Discord channel or thread as a Chat
     CHANNEL          the name of this platform in accounts and chats (what Discord calls a channel is a chat here)
 """
 
@@ -32,6 +33,6 @@ except ModuleNotFoundError as error:
 from session_plugin_discord.attaching import install, session, setup, teardown
 from session_plugin_discord.cog import SessionCog
 from session_plugin_discord.context import SessionContext
-from session_plugin_discord.translate import CHANNEL, to_event
+from session_plugin_discord.translate import CHANNEL, to_chat, to_event
 
-__all__ = ["CHANNEL", "SessionCog", "SessionContext", "install", "session", "setup", "teardown", "to_event"]
+__all__ = ["CHANNEL", "SessionCog", "SessionContext", "install", "session", "setup", "teardown", "to_chat", "to_event"]

@@ -5,7 +5,8 @@ Nothing is synchronised with Discord here: that is for the author to do, once, b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -21,9 +22,9 @@ from session_plugin_discord.translate import shown_name, to_account, to_chat
 
 MOST_SLASH_COMMANDS = 100
 """How many global slash commands Discord lets an application have; a group is one."""
+SLASH_NAME = re.compile(r"[\w-]{1,32}")
+"""What Discord takes for a slash command's name, if it is in lower case; another is for a prefix only."""
 ABOUT = "Your conversation with this bot, and your linked accounts"
-
-Run = Callable[..., Awaitable[None]]
 
 
 class ChatCommands:
@@ -103,7 +104,9 @@ class ChatCommands:
             await self._answer_context(ctx, command, argument)
 
         callback: Any = run  # mypy refuses a hybrid command with parameters, ours like anybody's
-        return commands.HybridCommand(callback, name=name, description=DESCRIPTIONS[command], help=DESCRIPTIONS[command])
+        about = DESCRIPTIONS[command]
+        is_slash = SLASH_NAME.fullmatch(name) is not None and name == name.lower()
+        return commands.HybridCommand(callback, name=name, description=about, help=about, with_app_command=is_slash)
 
     def _slash(self, command: Command, name: str) -> app_commands.Command[Any, ..., None]:
         async def run(interaction: discord.Interaction, argument: str = "") -> None:
