@@ -40,7 +40,6 @@ from session_plugin.model import (
     LinkCode,
     LinkPreview,
     MessageEvent,
-    ModelContext,
     Notice,
     Session,
     SessionIdentity,
@@ -48,6 +47,7 @@ from session_plugin.model import (
     Summary,
     SummaryPart,
 )
+from session_plugin.rules.context import ModelContext
 from session_plugin.rules.quoting import quoted
 from session_plugin.store import SessionStore
 from session_plugin.view import SessionView

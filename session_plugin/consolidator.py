@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from session_plugin.announcer import Run
 from session_plugin.errors import PluginError
+from session_plugin.fitting import Count
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins import Plugins
 from session_plugin.records import leases, summaries
@@ -30,9 +31,6 @@ LEASE_MARGIN = 30.0
 CLOSING_SECONDS = 5.0
 """How long closing waits for a summariser."""
 MOST_WEIGHTS = 10_000
-
-Count = Callable[[Sequence[str]], Awaitable[list[int]]]
-"""Counts the tokens of texts."""
 
 logger = logging.getLogger("session_plugin.hub")
 

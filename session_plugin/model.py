@@ -280,18 +280,6 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelContext:
-    """What to give a model: the newest messages, oldest first, and the summary of what came before them.
-
-    The summary was made from what people wrote, so it is quoted data: give it to a model as part of the conversation, never
-    as a system message.
-    """
-
-    summary: Summary | None
-    messages: tuple[SessionMessage, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCode:
     """A one-time code to be typed on the other account.
 

@@ -6,22 +6,24 @@ link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from session_plugin.database.engine import Tx
+from session_plugin.fitting import OVERHEAD, fit
 from session_plugin.model import (
     Account,
     Chat,
     MessageEvent,
-    ModelContext,
     Role,
     Session,
     SessionIdentity,
     SessionMessage,
 )
 from session_plugin.records import contexts, histories, people, sessions
+from session_plugin.records.histories import ALL
 from session_plugin.records.outcomes import Moment
+from session_plugin.rules.context import ModelContext
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -49,6 +51,9 @@ class Hub(Protocol):
 
     async def start_new(self, where: sessions.Where) -> Session | None:
         """End the live session and start the next."""
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of texts."""
 
 
 class SessionView:
@@ -105,16 +110,29 @@ class SessionView:
         request = histories.Request(where=self._where(), limit=limit, before=before, include_previous=include_previous)
         return await self._read(histories.read_history, request)
 
-    async def for_model(self, *, max_messages: int | None = None) -> ModelContext:
+    async def for_model(self, *, max_tokens: int | None = None, max_messages: int | None = None) -> ModelContext:
         """Give what a model should see: the summary so far, and the newest messages that it does not stand for.
 
+        The newest message is always in, whole unless it alone is more than `max_tokens`: then its end is cut off and marked.
+        The summary is in if it fits beside that one; then come older messages as long as they fit, whole ones only.
+
         Args:
+            max_tokens: How many tokens at most, as a model is given it; counted by a `session_count_tokens` hook, else by
+                an estimate that rather counts too many.
             max_messages: How many messages at most, the newest; None for all that no summary stands for.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+            ValueError: a limit is no whole number, or too small.
         """
-        if max_messages is not None and max_messages < 0:
-            raise ValueError(f"max_messages is a number of messages, not {max_messages!r}")
-        summary, messages = await self._read(contexts.read_context, (self._where(), max_messages))
-        return ModelContext(summary=summary, messages=tuple(messages))
+        for name, limit, least in (("max_tokens", max_tokens, 1), ("max_messages", max_messages, 0)):
+            if limit is not None and (not isinstance(limit, int) or limit < least):
+                raise ValueError(f"{name} is a whole number, {least} or more, not {limit!r}")
+        most = ALL if max_messages is None else max_messages
+        if max_tokens is not None:
+            most = min(most, max_tokens // OVERHEAD + 1)
+        summary, messages = await self._read(contexts.read_context, (self._where(), most))
+        return await fit(summary, messages, max_tokens=max_tokens, count=self._hub.count_tokens)
 
     async def add(self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None) -> SessionMessage | None:
         """Add a message that no platform delivers: a system or developer prompt, a tool's result, an answer sent elsewhere.

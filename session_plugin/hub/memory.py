@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
@@ -39,6 +39,10 @@ class Memory(HubBase):
         is_undone = await self._write(summaries.undo, session_no)
         self._renew_summaries((session_no,))
         return is_undone
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of each text: by the first plugin whose `session_count_tokens` can tell, else by an estimate."""
+        return await self._tokens.count(texts)
 
     async def _numbered(self, session_id: str) -> int:
         session_no = await self._read(sessions.session_no_of, session_id)

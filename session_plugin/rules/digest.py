@@ -12,6 +12,7 @@ DIGEST_BUDGET = 4000
 SHORTEST_LINE = 60
 LONGEST_LINE = 400
 DIGEST_NAME = "digest"
+NO_BRACKETS = str.maketrans("[]", "()")
 
 
 def digest(messages: Sequence[SessionMessage], previous: str | None, *, budget: int = DIGEST_BUDGET) -> str:
@@ -28,8 +29,8 @@ def digest(messages: Sequence[SessionMessage], previous: str | None, *, budget: 
 
 
 def _line(message: SessionMessage, width: int) -> str:
-    who = one_line(f"{message.role} {message.author_name}")  # a name, too, stays on its line
-    line = f"[{who}] {one_line(words_of(message))}"
+    name = one_line(message.author_name).translate(NO_BRACKETS)  # it, too, stays on its line and in its place
+    line = f"[{message.role} {name}".rstrip() + f"] {one_line(words_of(message))}"
     return line if len(line) <= width else line[: width - 1] + "…"
 
 

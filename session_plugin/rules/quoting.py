@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from session_plugin.model import SessionMessage
@@ -39,5 +40,6 @@ def quoted(messages: Iterable[SessionMessage]) -> str:
 
 
 def heading(message: SessionMessage) -> str:
-    """Name a message's role and author on a line of its own, which no name can break."""
-    return one_line(f"{message.role} {message.author_name}").removesuffix(":") + ":"
+    """Name a message's role and author on a line of its own; the name is quoted too, for people choose theirs."""
+    name = one_line(message.author_name)
+    return f"{message.role} {json.dumps(name, ensure_ascii=False)}:" if name else f"{message.role}:"
