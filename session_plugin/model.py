@@ -8,6 +8,7 @@ lone surrogate in it, is refused with ValueError where it enters, because neithe
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ EndReason = Literal["idle", "new", "linked"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked"]
 NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
+KINDS: frozenset[str] = frozenset(get_args(ChatKind))
 ROLES: frozenset[str] = frozenset(get_args(Role))
 LATEST = 253_402_300_800.0
 """The end of the year 9999, beyond which neither Python nor a database can show a time."""
@@ -52,7 +55,7 @@ def is_storable(value: object) -> bool:
     """Tell whether something can be an id in a database at all; nobody has one that cannot."""
     if not isinstance(value, str) or "\0" in value:
         return False
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or _SURROGATE.search(value) is None
 
 
 def check_text(what: str, value: str) -> None:
@@ -111,7 +114,7 @@ class Chat:
         check_id("chat_id", self.chat_id)
         check_storable("bot_id", self.bot_id)
         check_storable("thread_id", self.thread_id)
-        if self.kind not in get_args(ChatKind):
+        if self.kind not in KINDS:
             raise ValueError(f"unknown kind of chat {self.kind!r}: direct or group")
 
 

@@ -20,12 +20,13 @@ class SharedEngine:
         self._database = located(database)
         self._guard = threading.Lock()
         self._opening: Future[Engine] | None = None
+        self.engine: Engine | None = None
+        """The engine, where it can be had without waiting."""
 
     @property
     def is_open(self) -> bool:
         """Whether the engine can be had without waiting."""
-        opening = self._opening
-        return opening is not None and opening.done() and opening.exception() is None
+        return self.engine is not None
 
     def future(self) -> Future[Engine]:
         """Give the engine as soon as it is open; all who ask share one opening, and a failed one is tried anew.
@@ -44,15 +45,20 @@ class SharedEngine:
     def close(self) -> None:
         """Carry out what waits and close, if it was ever opened."""
         with self._guard:
-            opening, self._opening = self._opening, None
+            opening, self._opening, self.engine = self._opening, None, None
         if opening is not None and opening.exception() is None:
             opening.result().close()
 
     def _open_into(self, opening: Future[Engine]) -> None:
         try:
-            opening.set_result(open_engine(self._database))
+            engine = open_engine(self._database)
         except BaseException as error:
             opening.set_exception(error)
+            return
+        with self._guard:
+            if self._opening is opening:
+                self.engine = engine
+        opening.set_result(engine)
 
 
 def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:

@@ -78,7 +78,13 @@ class HubBase:
         self._plugins = Plugins()
         self._engine = SharedEngine(database)
         self._announcer = Announcer(self._plugins, read=self._read, write=self._write)
-        self._intake = Intake(self._plugins, engine=self._open, announce=self._announcer.announce, patience=store_patience)
+        self._intake = Intake(
+            self._plugins,
+            engine=self._open,
+            open_engine=lambda: self._engine.engine,
+            announce=self._announcer.announce,
+            patience=store_patience,
+        )
         self._tokens = TokenCounter(self._plugins)
         self._consolidator = Consolidator(
             self._plugins,
@@ -162,8 +168,8 @@ class HubBase:
         await self._announcer.finish()
 
     async def _open(self) -> Engine:
-        if self._engine.is_open:
-            return self._engine.future().result()
+        if self._engine.engine is not None:
+            return self._engine.engine
         engine = await asyncio.wrap_future(self._engine.future())
         untold = await asyncio.wrap_future(engine.read(sessions.untold, (self.bot, UNTOLD_AT_OPENING)))
         self._announcer.announce(None, untold)

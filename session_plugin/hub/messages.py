@@ -11,6 +11,7 @@ from session_plugin.hub.memory import Memory
 from session_plugin.intake import Filtered
 from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id
 from session_plugin.records import bulk, messages, moving, sessions
+from session_plugin.rules.codes import codes_in
 from session_plugin.view import SessionView
 
 A = TypeVar("A")
@@ -49,8 +50,33 @@ class Messages(Memory):
             DatabaseRefused: the database may not be used.
         """
         view = self.session_of(event.chat, event.author or event.answers, event=event)
-        recorded = await self._intake.patiently(event.chat, self._record(event, view))
+        if self._is_plain(event):
+            recorded = await self._record_at_once(event, view)
+        else:
+            recorded = await self._intake.patiently(event.chat, self._record(event, view))
         return recorded or Recorded(session=view, message=None, is_new=True, is_stored=False)
+
+    def _is_plain(self, event: MessageEvent) -> bool:
+        """Tell whether nobody has to look at a message before it is stored."""
+        has = self._plugins.has
+        return not (
+            has("session_filter_message")
+            or has("session_resolve_user")
+            or (event.chat.kind == "group" and codes_in(event.text))
+        )
+
+    async def _record_at_once(self, event: MessageEvent, view: SessionView) -> Recorded | None:
+        """Record what is plain; by the long way only where something of the chat's is on it already."""
+        recording = messages.Recording(moment=self.moment(), event=event)
+
+        def arrived(outcome: messages.Outcome) -> None:
+            self._when_due(outcome, event.text)
+
+        passage = self._intake.submit_at_once(event.chat, bulk.RECORD, recording, then=arrived)
+        if passage is None:
+            return await self._intake.patiently(event.chat, self._record(event, view))
+        outcome = await self._intake.arrival(passage)
+        return None if outcome is None else _recorded(view, Filtered(event), outcome)
 
     async def _record(self, event: MessageEvent, view: SessionView) -> Recorded:
         async with self._intake.lane(event.chat):
@@ -59,15 +85,10 @@ class Messages(Memory):
             kept = await self._intake.filter(event)
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
-            passage = await self._intake.submit(event.chat, bulk.RECORD, await self._recording(kept))
-        outcome = await passage.outcome()
-        view.is_duplicate = outcome.fate == "duplicate"
-        view.is_stored = outcome.fate in ("stored", "duplicate")
+            arrival = await self._intake.submit(event.chat, bulk.RECORD, await self._recording(kept))
+        outcome = await arrival
         self._when_due(outcome, kept.event.text)
-        message = outcome.known
-        if outcome.fate == "stored":
-            message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
-        return Recorded(session=view, message=message, is_new=not view.is_duplicate, is_stored=view.is_stored)
+        return _recorded(view, kept, outcome)
 
     async def edit(self, event: MessageEvent) -> bool:
         """Change a stored message to what it says now; one that was never seen is stored.
@@ -82,10 +103,10 @@ class Messages(Memory):
                 await self.burn_codes(event.text)
             kept = await self._intake.filter(event)
             if kept is not None:
-                passage = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))
+                arrival = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))
         if kept is None:
             return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
-        outcome = await passage.outcome()
+        outcome = await arrival
         if outcome is not None and outcome.session_no is not None:
             self._when_due(outcome, kept.event.text)
             self._renew_summaries((outcome.session_no,))
@@ -110,8 +131,8 @@ class Messages(Memory):
     async def _delete(self, chat: Chat, message_ids: tuple[str, ...]) -> int:
         deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=message_ids)
         async with self._intake.lane(chat):
-            passage = await self._intake.submit(chat, messages.delete, deletion)
-        outcome = await passage.outcome()
+            arrival = await self._intake.submit(chat, messages.delete, deletion)
+        outcome = await arrival
         self._renew_summaries(outcome.session_nos)
         return outcome.count
 
@@ -139,8 +160,8 @@ class Messages(Memory):
         total, session_nos = 0, set[int]()
         async with self._intake.lane(chat):
             while True:
-                passage = await self._intake.submit(chat, messages.delete_some, (self.moment(), chat))
-                outcome = await passage.outcome()
+                arrival = await self._intake.submit(chat, messages.delete_some, (self.moment(), chat))
+                outcome = await arrival
                 if not outcome.count:
                     break
                 total += outcome.count
@@ -175,3 +196,13 @@ class Messages(Memory):
             answered_user_id=await self._whose(kept.event.answers),
             is_withheld=kept.is_withheld,
         )
+
+
+def _recorded(view: SessionView, kept: Filtered, outcome: messages.Outcome) -> Recorded:
+    """Say what became of a message, and let its session's reader know."""
+    view.is_duplicate = outcome.fate == "duplicate"
+    view.is_stored = outcome.fate in ("stored", "duplicate")
+    message = outcome.known
+    if outcome.fate == "stored":
+        message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
+    return Recorded(session=view, message=message, is_new=not view.is_duplicate, is_stored=view.is_stored)

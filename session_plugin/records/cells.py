@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from session_plugin.model import Attachment
+from session_plugin.model import Attachment, is_storable
 
 logger = logging.getLogger("session_plugin.records")
 
@@ -36,6 +36,8 @@ def to_text(content: object) -> str:
 
 def to_name(text: str) -> str:
     """Make a name storable on every backend: what no text column takes becomes U+FFFD. Names are shown, never compared."""
+    if is_storable(text):
+        return text
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from session_plugin import DatabaseUnavailable, hookimpl
-from session_plugin import intake as intake_module
+from session_plugin import DatabaseUnavailable, hookimpl, line
 
 
 @pytest.fixture
@@ -130,7 +129,7 @@ async def test_a_message_that_waits_twice_is_stored_once(patient_hub, talk, text
 
 
 async def test_only_so_many_messages_wait(patient_hub, talk, texts, hold, database, monkeypatch, caplog):
-    monkeypatch.setattr(intake_module, "MOST_LATE", 5)
+    monkeypatch.setattr(line, "MOST_LATE", 5)
     ann = talk.account("ann")
     await patient_hub.record(talk.said(ann, "before"))
     with hold(database):

@@ -1,0 +1,322 @@
+"""The line before the database: what was handed over and is not on disk yet, and how long anybody waits for it.
+
+If the database has not taken something within the patience, whoever handed it in goes on, and it waits in line. The patience
+is with the database, not with each message: what the first in line has waited counts for those behind it, so that a bot
+whose database is gone answers as fast as ever after one patience. What waits like that is bounded: beyond the bound the
+oldest is dropped and counted. Knows the writer and event loops; knows no plugins and not what a message is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, Generic, Protocol, TypeVar, cast
+
+from session_plugin.database.engine import Engine, Task, Tx
+from session_plugin.errors import DatabaseUnavailable
+from session_plugin.model import Chat
+from session_plugin.records.outcomes import Announcement, Done
+
+A = TypeVar("A")
+T = TypeVar("T")
+Announce = Callable[[Chat, tuple[Announcement, ...]], None]
+
+MOST_IN_LINE = 10_000
+"""Operations in line for the writer; whoever comes after waits until there is room."""
+MOST_LATE = 10_000
+"""Operations that may wait for the database after whoever handed them in has gone on."""
+LATE: Any = object()
+"""What a passage's waiter gets when the patience has run out."""
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class Passage(Task, Generic[T]):
+    """One operation of a chat on its way to the database, handed over on one event loop."""
+
+    __slots__ = ("arrived", "chat", "is_dropped", "loop", "over", "patient_until", "then")
+
+    def __init__(
+        self,
+        chat: Chat,
+        operation: Callable[[Tx, Any], Done[T]],
+        argument: Any,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        tell: Callable[[list[Task]], None],
+        then: Callable[[T], None] | None,
+    ) -> None:
+        """Made by Line.join."""
+        super().__init__(operation, argument, deadline=None, tell=tell)
+        self.chat = chat
+        self.loop = loop
+        self.then = then
+        self.arrived: asyncio.Future[T] = loop.create_future()
+        self.over: Future[None] | None = None
+        self.patient_until = 0.0
+        self.is_dropped = False
+
+    def start(self) -> bool:
+        """Tell whether to go on with it: it may have been dropped from the line."""
+        return not self.is_dropped
+
+
+class Late(Protocol):
+    """Something that still waits though nobody waits for it any more."""
+
+    def done(self) -> bool:
+        """Tell whether it waits no longer."""
+
+    def drop(self) -> None:
+        """Give it up."""
+
+
+class Line:
+    """One hub's operations that are handed over and not on disk yet, over all its event loops."""
+
+    def __init__(self, *, announce: Announce, patience: float) -> None:
+        """Hand what is committed to `announce`; let nobody wait longer than `patience` seconds."""
+        self._announce = announce
+        self._patience = patience
+        self._guard = threading.Lock()
+        self._in_line: dict[Passage[Any], float] = {}
+        self._newest: dict[Chat, Passage[Any]] = {}
+        self._waiters: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiters] = weakref.WeakKeyDictionary()
+        self._latest: _Waiters | None = None
+        self._at_the_end: deque[asyncio.Future[None]] = deque()
+        self._late: deque[Late] = deque()
+        self._is_behind = False
+        self.dropped = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may join."""
+        return len(self._in_line) < MOST_IN_LINE
+
+    async def room(self) -> None:
+        """Wait until one more may join, behind those who wait for it already."""
+        while not self.has_room:
+            waiter = asyncio.get_running_loop().create_future()
+            self._at_the_end.append(waiter)
+            await waiter
+
+    def join(
+        self,
+        engine: Engine,
+        chat: Chat,
+        operation: Callable[[Tx, A], Done[T]],
+        argument: A,
+        *,
+        then: Callable[[T], None] | None = None,
+    ) -> Passage[T]:
+        """Put an operation in line, on the running event loop.
+
+        When it is committed, what it announces is announced, and `then` is called with its value; whoever waits or not.
+
+        Raises:
+            DatabaseUnavailable: the engine is closed.
+        """
+        loop = asyncio.get_running_loop()
+        passage = Passage(chat, operation, argument, loop=loop, tell=self._waiters_on(loop).tell, then=then)
+        with self._guard:
+            self._in_line[passage] = time.monotonic()
+            self._newest[chat] = passage
+        try:
+            engine.enqueue(passage)
+        except DatabaseUnavailable:
+            self._leave([passage])
+            raise
+        return passage
+
+    async def patiently(self, passage: Passage[T]) -> T | None:
+        """Wait for a passage's value; None if the patience runs out first, and it stays in line."""
+        with self._guard:
+            passage.patient_until = time.monotonic() + self._patience_left()
+        self._waiters_on(passage.loop).add(passage)
+        value = await passage.arrived
+        return None if value is LATE else value
+
+    async def through(self, passage: Passage[T]) -> T:
+        """Wait for a passage's value for as long as it takes; whoever is cancelled over it takes it out of the line."""
+        try:
+            return await passage.arrived
+        except asyncio.CancelledError:
+            self._drop(passage)
+            raise
+
+    def patience_left(self) -> float:
+        """Give the seconds of patience that the first in line has left over."""
+        with self._guard:
+            return self._patience_left()
+
+    def newest(self, chat: Chat) -> list[Future[None]]:
+        """Give what is over when all that a chat has in line by now is."""
+        with self._guard:
+            passage = self._newest.get(chat)
+            return [] if passage is None else [_over(passage)]
+
+    def all_of(self, loop: asyncio.AbstractEventLoop) -> list[Future[None]]:
+        """Give what is over when all that an event loop has in line by now is."""
+        with self._guard:
+            return [_over(passage) for passage in self._in_line if passage.loop is loop]
+
+    def let_wait(self, late: Late) -> None:
+        """Leave something in line that nobody waits for any more, and drop the oldest where too many are."""
+        if not self._is_behind:
+            self._is_behind = True
+            logger.warning(
+                "a message was not stored within %g s: it waits in line for the database, or for a filter", self._patience
+            )
+        self._late.append(late)
+        while self._late and self._late[0].done():
+            self._late.popleft()
+        if len(self._late) > MOST_LATE:
+            self._late.popleft().drop()
+            self.dropped += 1
+            if self.dropped == 1:
+                logger.error("more than %d messages wait for the database: the oldest are dropped", MOST_LATE)
+
+    def _waiters_on(self, loop: asyncio.AbstractEventLoop) -> _Waiters:
+        if (latest := self._latest) is not None and latest.loop() is loop:  # nearly always the same
+            return latest
+        waiters = self._waiters.get(loop)
+        if waiters is None:
+            waiters = self._waiters[loop] = _Waiters(loop, arrive=self._arrive, leave=self._leave, give_up=self._give_up)
+        self._latest = waiters
+        return waiters
+
+    def _patience_left(self) -> float:
+        since = next(iter(self._in_line.values()), None)
+        return self._patience if since is None else max(0.0, self._patience - (time.monotonic() - since))
+
+    def _arrive(self, passages: list[Passage[Any]]) -> None:
+        """Take in what the writer is done with, on the event loop that handed it over."""
+        for passage in passages:
+            if passage.error is not None:
+                if not passage.arrived.done():
+                    passage.arrived.set_exception(passage.error)
+                else:
+                    logger.error("a message that had to wait could not be stored: %s", type(passage.error).__name__)
+                continue
+            self._is_behind = False
+            done = passage.result
+            if not passage.arrived.done():
+                passage.arrived.set_result(done.value)
+            if done.announcements:
+                self._announce(passage.chat, done.announcements)
+            if passage.then is not None:
+                passage.then(done.value)
+        self._leave(passages)
+
+    def _leave(self, passages: Iterable[Passage[Any]]) -> None:
+        with self._guard:
+            for passage in passages:
+                self._in_line.pop(passage, None)
+                if self._newest.get(passage.chat) is passage:
+                    del self._newest[passage.chat]
+            overs = [passage.over for passage in passages if passage.over is not None]
+        for over in overs:
+            if not over.done():
+                over.set_result(None)
+        for _ in range(min(len(self._at_the_end), MOST_IN_LINE - len(self._in_line))):
+            _wake(self._at_the_end.popleft())
+
+    def _give_up(self, passage: Passage[Any]) -> None:
+        """Let whoever waits for a passage go on."""
+        passage.arrived.set_result(LATE)
+        self.let_wait(_LatePassage(self, passage))
+
+    def _drop(self, passage: Passage[Any]) -> None:
+        passage.is_dropped = True
+        self._leave([passage])
+
+
+class _Waiters:
+    """Who waits on one event loop. It keeps no loop alive."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        arrive: Callable[[list[Passage[Any]]], None],
+        leave: Callable[[list[Passage[Any]]], None],
+        give_up: Callable[[Passage[Any]], None],
+    ) -> None:
+        self.loop = weakref.ref(loop)
+        self._arrive = arrive
+        self._leave = leave
+        self._give_up = give_up
+        self._patient: deque[Passage[Any]] = deque()
+        self._is_watching = False
+        self.tell = self._tell  # one object for all: the writer tells all who have it at once
+
+    def add(self, passage: Passage[Any]) -> None:
+        """Watch a passage's patience. The first to come is the first to lose it, so one timer will do."""
+        self._patient.append(passage)
+        if not self._is_watching:
+            self._watch()
+
+    def _tell(self, tasks: list[Task]) -> None:
+        """On the writer's thread: wake the event loop, once for all that it has handed over."""
+        passages = cast("list[Passage[Any]]", tasks)
+        loop = self.loop()
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self._told, passages)
+                return
+        except RuntimeError:  # it is closed: nobody waits, and starts are told at the next opening
+            pass
+        self._leave(passages)
+
+    def _told(self, passages: list[Passage[Any]]) -> None:
+        self._arrive(passages)
+        while self._patient and self._patient[0].arrived.done():
+            self._patient.popleft()
+
+    def _watch(self) -> None:
+        while self._patient:
+            first = self._patient[0]
+            left = first.patient_until - time.monotonic()
+            if not first.arrived.done() and left > 0:
+                self._is_watching = True
+                first.loop.call_later(left, self._watch)
+                return
+            self._patient.popleft()
+            if not first.arrived.done():
+                self._give_up(first)
+        self._is_watching = False
+
+
+class _LatePassage:
+    """A passage that nobody waits for any more."""
+
+    def __init__(self, line: Line, passage: Passage[Any]) -> None:
+        self._line = line
+        self._passage = passage
+
+    def done(self) -> bool:
+        return self._passage.is_told or self._passage.is_dropped
+
+    def drop(self) -> None:
+        self._line._drop(self._passage)
+
+
+def _over(passage: Passage[Any]) -> Future[None]:
+    """Give what is done when a passage is over, from any thread. To be called under the line's guard."""
+    if passage.over is None:
+        passage.over = Future()
+    return passage.over
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    def wake() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    waiter.get_loop().call_soon_threadsafe(wake)
