@@ -162,6 +162,7 @@ async def test_a_businesss_chat_is_apart_from_its_customers_own_chat_with_the_bo
     assert seen[0] == (on_telegram.account(carl), ["open today?"])
 
 
+@pytest.mark.filterwarnings("ignore:Please use 'Bot.deleteBusinessMessages'")  # which older versions do not have
 async def test_edits_and_deletions_in_a_businesss_chat_are_followed(on_telegram: Any, hub: SessionHub) -> None:
     owner, carl = on_telegram.simulator.user("Olga"), on_telegram.simulator.user("Carl")
     shop = on_telegram.simulator.business(owner)
