@@ -1,7 +1,8 @@
-"""/link, /unlink, /whoami and /new: a command in, a reply out. Knows the hub; knows no platform.
+"""/link, /unlink, /whoami, /new, /private and /privacy: a command in, a reply out. Knows the hub; knows no platform.
 
 An adapter recognises its platform's commands and hands them in by their names here. The commands and their replies are
-never stored, so an adapter records neither. All of them are for direct chats: a code that others can read is no proof.
+never stored, so an adapter records neither. All but /privacy are for direct chats: a code that others can read is no proof,
+and who somebody is on other platforms is nobody else's business.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from session_plugin.errors import DatabaseUnavailable, LinkingOff, LinkRefused
 from session_plugin.hub import SessionHub
 from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, SessionIdentity
 
-Command = Literal["link", "unlink", "whoami", "new"]
+Command = Literal["link", "unlink", "whoami", "new", "private", "privacy"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 DESCRIPTIONS: Mapping[Command, str] = {
     "link": "Link this account with yours on another platform",
     "unlink": "Take this account out of your linked accounts",
     "whoami": "Show what the bot knows you as",
     "new": "Start a new conversation",
+    "private": "Have nothing kept of what you say, or have it kept again: on or off",
+    "privacy": "What is kept, for how long, who sees it, and how to leave",
 }
 
-TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink"})
+TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink", "private"})
+ANYWHERE: frozenset[Command] = frozenset({"privacy"})
+"""Commands that may be answered where others read along."""
 
 Spell = Callable[[Command], str]
 """How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming and prefix."""
@@ -85,6 +90,8 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
         asked: By whom, and where.
     """
     account = asked.account
+    if command in ANYWHERE:
+        return Reply(text=_privacy(hub, asked.spell))
     if asked.chat.kind != "direct" or account is None:
         await hub.burn_codes(argument)
         return Reply(text="That is for a direct message with me, please.")
@@ -112,6 +119,10 @@ async def _carry_out(hub: SessionHub, command: Command, argument: str, account: 
         case "new":
             await hub.session_of(asked.chat, account).start_new()
             return "This is a new conversation. What was said before is kept apart."
+        case "private":
+            return await _private(hub, argument, account, asked.spell)
+        case "privacy":
+            return _privacy(hub, asked.spell)
 
 
 async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
@@ -169,7 +180,27 @@ async def _whoami(hub: SessionHub, account: Account) -> str:
     if identity is None:
         return f"You are {_named(account, '')}. I know nothing else of you yet."
     name = f"{identity.display_name}, " if identity.display_name else ""
-    return f"You are {name}user {identity.user_id}. Your accounts: {_accounts(identity)}."
+    private = " Nothing of what you say is kept." if identity.is_private else ""
+    return f"You are {name}user {identity.user_id}. Your accounts: {_accounts(identity)}.{private}"
+
+
+async def _private(hub: SessionHub, argument: str, account: Account, spell: Spell) -> str:
+    if argument.lower() in {"on", "off"}:
+        await hub.set_private(account, argument.lower() == "on")
+    elif argument:
+        return f"{spell('private')} on: nothing of what you say to me is kept from now on. {spell('private')} off: it is."
+    identity = await hub.identity_of(account)
+    if identity is not None and identity.is_private:
+        return f"From now on nothing of what you say to me is kept, nor what I answer. {spell('private')} off changes that."
+    return f"What you say to me is kept. {spell('private')} on changes that from then on. {spell('privacy')} tells you more."
+
+
+def _privacy(hub: SessionHub, spell: Spell) -> str:
+    return (
+        f"{hub.privacy_text()}\n"
+        f"{spell('private')} on keeps nothing of yours from then on. {spell('whoami')} shows who you are to me. "
+        f"{spell('unlink')} takes accounts apart."
+    )
 
 
 def _question(preview: LinkPreview, spell: Spell) -> str:

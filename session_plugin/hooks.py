@@ -73,6 +73,15 @@ def session_resolve_user(account: Account) -> str | None:
 
 
 @hookspec(firstresult=True)
+def session_resolve_scope(event: MessageEvent) -> str | None:
+    """Name the part of its scope that a message belongs to; None leaves it in the part without a name.
+
+    A name divides a person's direct chats, or a group's thread, and never joins two: what was said in one part is seen in
+    that part only. The bot's answers are asked about, too. A handler reads the part of the message that it answers.
+    """
+
+
+@hookspec(firstresult=True)
 def session_summarize(session: Session, messages: Sequence[SessionMessage], previous: str | None) -> str | None:
     """Sum up `messages`, which follow what `previous` sums up already; None leaves it to the next plugin or the digest.
 

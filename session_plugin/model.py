@@ -205,6 +205,8 @@ class SessionIdentity:
     display_name: str = ""
     channel_ids: dict[str, str] = field(default_factory=dict)
     accounts: tuple[Account, ...] = field(default=(), kw_only=True)
+    is_private: bool = field(default=False, kw_only=True)
+    """This person asked that nothing they say be kept."""
 
 
 @dataclass(slots=True)
@@ -265,6 +267,8 @@ class Session:
     bot: str = field(default="", kw_only=True)
     chat: Chat | None = field(default=None, kw_only=True)
     """The group (thread) whose session this is; None for a person's direct chats."""
+    scope_name: str = field(default="", kw_only=True)
+    """Which part of its scope this is, where the bot's author keeps parts apart."""
     start_reason: str = field(default="first", kw_only=True)
     ended_at: float | None = field(default=None, kw_only=True)
     end_reason: str | None = field(default=None, kw_only=True)

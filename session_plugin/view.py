@@ -43,7 +43,13 @@ class Hub(Protocol):
     def moment(self) -> Moment:
         """Give what operations need to know of now."""
 
-    async def record(self, event: MessageEvent) -> Stored:
+    def where(self, chat: Chat, account: Account | None, scope_name: str) -> sessions.Where:
+        """Give a place to read or write in."""
+
+    async def scope_name(self, event: MessageEvent) -> str:
+        """Ask which part of its scope a message belongs to."""
+
+    async def record(self, event: MessageEvent, *, scope_name: str | None = None) -> Stored:
         """Store a message."""
 
     async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
@@ -63,6 +69,7 @@ class SessionView:
         chat: Where the reader is.
         account: Who the reader is; None for nobody's user.
         event: The message that is being answered, where there is one.
+        scope_name: The part of the scope that is read, where the author keeps parts apart; None until that was asked.
         is_duplicate: That message had been handed in before: a reconnect, a restart, a second process.
         is_stored: That message is on disk, and nothing was said in this view since, so reading waits for nothing; else it
             waits for what was handed in before.
@@ -74,12 +81,13 @@ class SessionView:
         self.chat = chat
         self.account = account
         self.event = event
+        self.scope_name: str | None = None
         self.is_duplicate = False
         self.is_stored = False
 
     async def info(self) -> Session | None:
         """Give the live session without its messages; None before anybody has said anything in it."""
-        return await self._read(sessions.read_live, self._where())
+        return await self._read(sessions.read_live, await self._where())
 
     async def identity(self) -> SessionIdentity | None:
         """Give the canonical user of this view's account, with all linked accounts; None for nobody known."""
@@ -107,7 +115,7 @@ class SessionView:
         """
         if limit is not None and limit < 0:
             raise ValueError(f"limit is a number of messages, not {limit!r}")
-        request = histories.Request(where=self._where(), limit=limit, before=before, include_previous=include_previous)
+        request = histories.Request(where=await self._where(), limit=limit, before=before, include_previous=include_previous)
         return await self._read(histories.read_history, request)
 
     async def for_model(self, *, max_tokens: int | None = None, max_messages: int | None = None) -> ModelContext:
@@ -131,7 +139,7 @@ class SessionView:
         most = ALL if max_messages is None else max_messages
         if max_tokens is not None:
             most = min(most, max_tokens // OVERHEAD + 1)
-        summary, messages = await self._read(contexts.read_context, (self._where(), most))
+        summary, messages = await self._read(contexts.read_context, (await self._where(), most))
         return await fit(summary, messages, max_tokens=max_tokens, count=self._hub.count_tokens)
 
     async def add(self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None) -> SessionMessage | None:
@@ -150,11 +158,11 @@ class SessionView:
             answers=None if role == "user" else self.account,
             metadata=metadata or {},
         )
-        return (await self._hub.record(event)).message
+        return (await self._hub.record(event, scope_name=await self._part())).message
 
     async def start_new(self) -> Session | None:
         """End the live session, for all linked accounts, and start an empty one; None where nobody is known to own one."""
-        return await self._hub.start_new(self._where())
+        return await self._hub.start_new(await self._where())
 
     async def previous(self, *, limit: int = 10) -> list[Session]:
         """Give the sessions that are over, newest first, without their messages.
@@ -164,10 +172,15 @@ class SessionView:
         """
         if limit < 0:
             raise ValueError(f"limit is a number of sessions, not {limit!r}")
-        return await self._read(sessions.read_previous, (self._where(), limit))
+        return await self._read(sessions.read_previous, (await self._where(), limit))
 
     async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         return await self._hub.read(None if self.is_stored else self.chat, operation, argument)
 
-    def _where(self) -> sessions.Where:
-        return sessions.Where(moment=self._hub.moment(), chat=self.chat, account=self.account)
+    async def _where(self) -> sessions.Where:
+        return self._hub.where(self.chat, self.account, await self._part())
+
+    async def _part(self) -> str:
+        if self.scope_name is None:
+            self.scope_name = "" if self.event is None else await self._hub.scope_name(self.event)
+        return self.scope_name

@@ -58,6 +58,9 @@ class HubBase:
         load_entry_points: bool = True,
         store_patience: float = 2.0,
         secret: str | bytes | None = None,
+        record_when: Callable[[Chat], bool] | None = None,
+        direct_sees_groups: bool = False,
+        privacy_text: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Check the settings and register the plugins; the database is not touched yet."""
@@ -74,6 +77,9 @@ class HubBase:
         self._max_age_hours = max_age_hours
         self._retention_days = retention_days
         self._threshold = consolidation_threshold
+        self._record_when = record_when
+        self._direct_sees_groups = direct_sees_groups
+        self._privacy_text = privacy_text
         self._clock = clock
         self._plugins = Plugins()
         self._engine = SharedEngine(database)

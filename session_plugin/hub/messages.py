@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from session_plugin.database.engine import Tx
+from session_plugin.errors import PluginError
 from session_plugin.hub.memory import Memory
 from session_plugin.intake import Filtered
-from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id
+from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id, check_storable
 from session_plugin.records import bulk, messages, moving, sessions
 from session_plugin.rules.codes import codes_in
 from session_plugin.view import SessionView
 
 A = TypeVar("A")
 T = TypeVar("T")
+
+logger = logging.getLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +30,9 @@ class Recorded:
         session: The session as the message's chat sees it.
         message: The message as it is stored; None where it is not.
         is_new: It was not known before.
-        is_stored: It is on disk. False for one that a filter keeps nothing of, one that was deleted before it came, and
-            one that still waits for a database that cannot be written.
+        is_stored: It is on disk. False for one that a filter keeps nothing of, one of a chat that is not recorded or of
+            somebody who asked that nothing be kept, one that was deleted before it came, and one that still waits for a
+            database that cannot be written.
     """
 
     session: SessionView
@@ -39,35 +44,43 @@ class Recorded:
 class Messages(Memory):
     """Messages on their way in, and sessions on their way out. What grows too long is consolidated."""
 
-    async def record(self, event: MessageEvent) -> Recorded:
+    async def record(self, event: MessageEvent, *, scope_name: str | None = None) -> Recorded:
         """Store a message, once, however often it is handed in.
 
         Returns once it is on disk, or after `store_patience` seconds with `is_stored` False; it is then stored, in order,
         as soon as the database can be written.
+
+        Args:
+            event: The message.
+            scope_name: The part of its scope that it belongs to; None asks the plugins.
 
         Raises:
             ValueError: it cannot be stored as it is: the direct chat of one account with words of another, say.
             DatabaseRefused: the database may not be used.
         """
         view = self.session_of(event.chat, event.author or event.answers, event=event)
-        if self._is_plain(event):
+        view.scope_name = scope_name
+        if self._is_plain(event, view):
             recorded = await self._record_at_once(event, view)
         else:
             recorded = await self._intake.patiently(event.chat, self._record(event, view))
         return recorded or Recorded(session=view, message=None, is_new=True, is_stored=False)
 
-    def _is_plain(self, event: MessageEvent) -> bool:
+    def _is_plain(self, event: MessageEvent, view: SessionView) -> bool:
         """Tell whether nobody has to look at a message before it is stored."""
         has = self._plugins.has
         return not (
             has("session_filter_message")
             or has("session_resolve_user")
+            or (view.scope_name is None and has("session_resolve_scope"))
+            or self._record_when is not None
             or (event.chat.kind == "group" and codes_in(event.text))
         )
 
     async def _record_at_once(self, event: MessageEvent, view: SessionView) -> Recorded | None:
         """Record what is plain; by the long way only where something of the chat's is on it already."""
-        recording = messages.Recording(moment=self.moment(), event=event)
+        view.scope_name = view.scope_name or ""
+        recording = messages.Recording(moment=self.moment(), event=event, scope_name=view.scope_name)
 
         def arrived(outcome: messages.Outcome) -> None:
             self._when_due(outcome, event.text)
@@ -82,10 +95,13 @@ class Messages(Memory):
         async with self._intake.lane(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
-            kept = await self._intake.filter(event)
+            if view.scope_name is None:
+                view.scope_name = await self.scope_name(event)
+            kept = await self._intake.filter(event) if self._is_recorded(event.chat) else None
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
-            arrival = await self._intake.submit(event.chat, bulk.RECORD, await self._recording(kept))
+            recording = await self._recording(kept, view.scope_name)
+            arrival = await self._intake.submit(event.chat, bulk.RECORD, recording)
         outcome = await arrival
         self._when_due(outcome, kept.event.text)
         return _recorded(view, kept, outcome)
@@ -101,9 +117,10 @@ class Messages(Memory):
         async with self._intake.lane(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
-            kept = await self._intake.filter(event)
+            kept = await self._intake.filter(event) if self._is_recorded(event.chat) else None
             if kept is not None:
-                arrival = await self._intake.submit(event.chat, messages.edit, await self._recording(kept))
+                recording = await self._recording(kept, await self.scope_name(event))
+                arrival = await self._intake.submit(event.chat, messages.edit, recording)
         if kept is None:
             return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
         outcome = await arrival
@@ -169,14 +186,6 @@ class Messages(Memory):
         self._renew_summaries(session_nos)
         return total
 
-    async def find_message(self, chat: Chat, message_id: str) -> SessionMessage | None:
-        """Give a stored message by its platform's id; None where it was never stored, or is gone.
-
-        Raises:
-            DatabaseUnavailable: messages of this chat still wait for the database.
-        """
-        return await self.read(chat, messages.find, (self.bot, chat, message_id))
-
     def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:
         """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""
         return SessionView(self, chat, account, event)
@@ -196,13 +205,45 @@ class Messages(Memory):
         await self._intake.settled(where.chat)
         return await self._announced(sessions.start_new, where, chat=where.chat)
 
-    async def _recording(self, kept: Filtered) -> messages.Recording:
+    def where(self, chat: Chat, account: Account | None, scope_name: str) -> sessions.Where:
+        """Give a place to read or write in, for SessionView."""
+        return sessions.Where(
+            moment=self.moment(),
+            chat=chat,
+            account=account,
+            name=scope_name,
+            direct_sees_groups=self._direct_sees_groups,
+        )
+
+    async def scope_name(self, event: MessageEvent) -> str:
+        """Ask the plugins which part of its scope a message belongs to; it has no name where none of them says so."""
+        if not self._plugins.has("session_resolve_scope"):
+            return ""
+        try:
+            answer = await self._plugins.ask("session_resolve_scope", event=event)
+            if answer is not None:
+                check_storable("a scope's name", answer.value)
+        except (PluginError, TypeError, ValueError) as error:
+            logger.warning("no plugin tells which part of its scope a message belongs to: %s", error)
+            return ""
+        return "" if answer is None else str(answer.value)
+
+    def _is_recorded(self, chat: Chat) -> bool:
+        """Tell whether the author wants what is said in a chat to be kept; a rule that fails keeps nothing."""
+        try:
+            return self._record_when is None or bool(self._record_when(chat))
+        except Exception:
+            logger.exception("record_when failed, so nothing of a %s chat on %s is kept", chat.kind, chat.channel)
+            return False
+
+    async def _recording(self, kept: Filtered, scope_name: str) -> messages.Recording:
         return messages.Recording(
             moment=self.moment(),
             event=kept.event,
             user_id=await self._whose(kept.event.author),
             answered_user_id=await self._whose(kept.event.answers),
             is_withheld=kept.is_withheld,
+            scope_name=scope_name,
         )
 
 

@@ -11,6 +11,7 @@ from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, S
 from session_plugin.records import linking, notices, people, requests
 from session_plugin.records.unlinking import Unlinking, unlink
 from session_plugin.rules.codes import new_code
+from session_plugin.rules.privacy import privacy_text
 
 
 class People(HubBase):
@@ -21,6 +22,22 @@ class People(HubBase):
         if isinstance(who, Account):
             return await self._read(people.identity_of_account, who)
         return await self._read(people.identity_of_user, who)
+
+    async def set_private(self, account: Account, is_private: bool) -> None:
+        """Keep nothing that a person says from now on, nor what they are answered, on any of their accounts; or do so again.
+
+        What was kept before stays; `forget` removes it. Whoever is linked with somebody who asked for this says nothing that
+        is kept either, until one of them takes it back.
+        """
+        user_id = await self._whose(account)
+        wish = people.Privacy(moment=self.moment(), account=account, is_private=is_private, user_id=user_id)
+        await self._announced(people.set_privacy, wish)
+
+    def privacy_text(self) -> str:
+        """Say what is kept, for how long and who sees it, in the author's words or in ours."""
+        if self._privacy_text is not None:
+            return self._privacy_text
+        return privacy_text(retention_days=self._retention_days, direct_sees_groups=self._direct_sees_groups)
 
     async def request_link(self, account: Account, *, chat: Chat | None = None, display_name: str = "") -> LinkCode:
         """Make a one-time code, to be typed on the account that is to be linked with this one within ten minutes.

@@ -57,6 +57,7 @@ def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
             "bot_id": recording.event.chat.bot_id,
             "chat_id": recording.event.chat.chat_id,
             "thread_id": recording.event.chat.thread_id,
+            "scope_name": recording.scope_name,
             "message_id": recording.event.message_id,
             "person_channel": person.channel,
             "person_id": person.channel_user_id,

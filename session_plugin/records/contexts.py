@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from session_plugin.database.engine import Tx
 from session_plugin.model import Session, SessionMessage, Summary
-from session_plugin.records.histories import newest
-from session_plugin.records.sessions import Where, live_session_no, session_data
+from session_plugin.records.histories import newest, own_words_in_groups
+from session_plugin.records.sessions import Where, find_scope, fresh_session, session_data
 from session_plugin.records.summaries import current_summary
 
 
 def read_context(tx: Tx, argument: tuple[Where, int | None]) -> tuple[Summary | None, list[SessionMessage]]:
     """Give the summary of a reader's live session and the newest messages that it does not stand for."""
     where, limit = argument
-    session_no = live_session_no(tx, where)
-    if session_no is None:
+    scope = find_scope(tx, where)
+    live = None if scope is None else fresh_session(tx, where.moment, scope)
+    if scope is None or live is None:
         return None, []
-    segments = tx.all("segments_of_session", session_no=session_no)
-    return current_summary(tx, session_no), newest(tx, segments, limit=limit, only_live=True)
+    segments = tx.all("segments_of_session", session_no=live["session_no"])
+    groups = own_words_in_groups(tx, scope, since=live["started_at"], limit=limit)
+    messages = newest(tx, segments, limit=limit, only_live=True, besides=groups)
+    return current_summary(tx, live["session_no"]), messages
 
 
 def session_with_messages(tx: Tx, session_no: int) -> tuple[Session, Summary | None]:

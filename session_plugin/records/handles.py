@@ -103,11 +103,15 @@ class Appended:
 def append(tx: Tx, saved: Saved) -> Done[Appended]:
     """Append a message to a session; one that is over takes it too, and stays over.
 
+    Nothing is kept of somebody who asked for that.
+
     Raises:
         UnknownSession: no session has this handle.
     """
     moment = saved.moment
     segment, ended = _by_handle(tx, moment, saved.handle)
+    if tx.first("is_private_user", user_id=segment["user_id"]) is not None:
+        return Done(Appended(session_no=segment["session_no"], live_count=0), ended)
     row = tx.one(
         "add_message",
         chat_no=segment["chat_no"],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account, MessageEvent, SessionMessage
 from session_plugin.records.cells import attachments_from_json, from_json, to_text
 from session_plugin.records.sessions import Where, find_chat, find_scope, fresh_session, to_chat
+from session_plugin.rules.scopes import Scope
 
 ALL = 2**63 - 1
 """A limit for all rows: the largest number that a database takes."""
@@ -26,19 +29,38 @@ class Request:
 def read_history(tx: Tx, request: Request) -> list[SessionMessage]:
     """Give the newest messages, oldest first, without summaries; what a summary stands for is still there."""
     where = request.where
-    scope = find_scope(tx, where.moment.bot, where.chat, where.account)
+    scope = find_scope(tx, where)
     if scope is None:
         return []
-    if request.include_previous:
-        if scope.user_id is not None:
-            segments = tx.all("segments_of_user", bot=scope.bot, user_id=scope.user_id)
-        else:
-            segments = tx.all("segments_of_group", chat_no=scope.chat_no, thread_id=scope.thread_id)
-    else:
-        live = fresh_session(tx, where.moment, scope)
-        segments = [] if live is None else tx.all("segments_of_session", session_no=live["session_no"])
     before = _seq_of(tx, where, request.before)
-    return newest(tx, segments, limit=request.limit, before=before)
+    if request.include_previous:
+        groups = own_words_in_groups(tx, scope, since=0.0, before=before, limit=request.limit)
+        return newest(tx, _all_segments(tx, scope), limit=request.limit, before=before, besides=groups)
+    live = fresh_session(tx, where.moment, scope)
+    segments = [] if live is None else tx.all("segments_of_session", session_no=live["session_no"])
+    since = where.moment.now - where.moment.max_age if live is None else live["started_at"]
+    groups = own_words_in_groups(tx, scope, since=since, before=before, limit=request.limit)
+    return newest(tx, segments, limit=request.limit, before=before, besides=groups)
+
+
+def _all_segments(tx: Tx, scope: Scope) -> list[Row]:
+    if scope.user_id is not None:
+        return tx.all("segments_of_user", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+    return tx.all("segments_of_group", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name)
+
+
+def own_words_in_groups(
+    tx: Tx, scope: Scope, *, since: float, before: int | None = None, limit: int | None = None
+) -> list[SessionMessage]:
+    """Give what a person said in groups and was answered there, for a reader who sees it; newest first."""
+    if not scope.sees_groups:
+        return []
+    wanted = {"bot": scope.bot, "user_id": scope.user_id, "name": scope.name, "since": since, "before": before}
+    rows = tx.all("own_words_in_groups", **wanted, limit=ALL if limit is None else limit)
+    return [to_message(row, {name: row[name] for name in _OF_CHAT} | {"channel": row["chat_channel"]}) for row in rows]
+
+
+_OF_CHAT = ("thread_id", "bot_id", "chat_id", "kind", "title")
 
 
 def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | None) -> int | None:
@@ -54,9 +76,17 @@ def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | None)
 
 
 def newest(
-    tx: Tx, segments: list[Row], *, limit: int | None, before: int | None = None, only_live: bool = False
+    tx: Tx,
+    segments: list[Row],
+    *,
+    limit: int | None,
+    before: int | None = None,
+    only_live: bool = False,
+    besides: Sequence[SessionMessage] = (),
 ) -> list[SessionMessage]:
     """Merge the tails of segments: the newest `limit` messages over all of them, oldest first; None for all.
+
+    `besides` are messages from elsewhere that stand among them.
 
     Segments are visited from the most recent on, and only as long as one can still hold a message among the newest: so the
     cost does not grow with what lies behind.
@@ -76,7 +106,8 @@ def newest(
             limit=limit,
         )
         rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)[:limit]
-    return [to_message(row, segment) for _, row, segment in reversed(rows)]
+    found = [to_message(row, segment) for _, row, segment in rows]
+    return sorted([*found, *besides], key=attrgetter("seq"))[-limit:]
 
 
 def _last_seq(segment: Row) -> int:

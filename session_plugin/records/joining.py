@@ -6,9 +6,8 @@ from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, IdentityEvent
 from session_plugin.records.outcomes import Announcement, IdentityChanged, Moment
 from session_plugin.records.people import to_account
-from session_plugin.records.sessions import age_out
+from session_plugin.records.sessions import age_out_user
 from session_plugin.rules.linking import oldest
-from session_plugin.rules.scopes import Scope
 
 
 def join_users(tx: Tx, moment: Moment, one: str, other: str) -> tuple[str, tuple[Announcement, ...]]:
@@ -18,11 +17,11 @@ def join_users(tx: Tx, moment: Moment, one: str, other: str) -> tuple[str, tuple
     gone = other if keep == one else one
     ended: tuple[Announcement, ...] = ()
     for user_id in (keep, gone):
-        ended += age_out(tx, moment, Scope(moment.bot, user_id=user_id))[1]
-    kept_live = {row["bot"]: row["session_no"] for row in tx.all("live_sessions_of_user", user_id=keep)}
+        ended += age_out_user(tx, moment, user_id)
+    kept_live = {(row["bot"], row["name"]): row["session_no"] for row in tx.all("live_sessions_of_user", user_id=keep)}
     for row in tx.all("live_sessions_of_user", user_id=gone):
-        if row["bot"] in kept_live:
-            join_session(tx, moment, row["session_no"], kept_live[row["bot"]])
+        if (row["bot"], row["name"]) in kept_live:
+            join_session(tx, moment, row["session_no"], kept_live[row["bot"], row["name"]])
     tx.run("give_sessions", user_id=keep, previous=gone)
     moved = tx.all("accounts_of_user", user_id=gone)
     tx.run("give_accounts", user_id=keep, previous=gone)

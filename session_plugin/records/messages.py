@@ -34,6 +34,7 @@ class Recording:
         user_id: Whose its author's account is if it is new and a plugin knows.
         answered_user_id: The same of the account that it answers.
         is_withheld: A filter failed: `event` has no content.
+        scope_name: The part of its scope that it belongs to.
     """
 
     moment: Moment
@@ -41,6 +42,7 @@ class Recording:
     user_id: str | None = None
     answered_user_id: str | None = None
     is_withheld: bool = False
+    scope_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,10 @@ class Outcome:
     """What became of a message.
 
     `unowned`: a direct message of which nobody knows whose chat it is; it is not kept, rather than given to somebody.
+    `private`: a person asked that nothing of theirs be kept, and it is theirs or an answer to them.
     """
 
-    fate: Literal["stored", "duplicate", "deleted", "unowned"]
+    fate: Literal["stored", "duplicate", "deleted", "unowned", "private"]
     session_no: int | None = None
     seq: int = 0
     live_count: int = 0
@@ -71,6 +74,8 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
             return Done(_duplicate(tx, known))
         if tx.first("tombstone", chat_no=chat["chat_no"], message_id=event.message_id) is not None:
             return Done(Outcome(fate="deleted"))
+    if concerns_private(tx, event, chat):
+        return Done(Outcome(fate="private"))
     author, seen = _see(tx, moment, event.author, event.author_name, recording.user_id)
     answered, seen_too = _see(tx, moment, event.answers, "", recording.answered_user_id)
     chat = see_chat(tx, moment.bot, event.chat)
@@ -81,6 +86,7 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
         chat_no=group_no(chat),
         thread_id=event.chat.thread_id,
         peer_user_id=None if owner is None else owner.user_id,
+        name=recording.scope_name,
     )
     if scope is None:
         return Done(Outcome(fate="unowned"), seen + seen_too)
@@ -113,6 +119,18 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
         person=None if person is None else person.account,
     )
     return Done(stored, announcements)
+
+
+def concerns_private(tx: Tx, event: MessageEvent, chat: Row | None) -> bool:
+    """Tell whether a message is of somebody who asked that nothing of theirs be kept, or to them."""
+    accounts = [account for account in (event.author, event.answers) if account is not None]
+    if chat is not None and chat["peer_no"] is not None:
+        accounts.append(person_of(tx, chat["peer_no"]).account)
+    standings = (
+        tx.first("standing_of_account", channel=account.channel, channel_user_id=account.channel_user_id)
+        for account in dict.fromkeys(accounts)
+    )
+    return any(standing is not None and standing["private"] for standing in standings)
 
 
 def message_values(recording: Recording, *, chat_no: int, segment_no: int, person_no: int | None) -> dict[str, Value]:
@@ -157,24 +175,11 @@ def as_stored(event: MessageEvent, recorded: Outcome, *, is_withheld: bool) -> S
     )
 
 
-def find(tx: Tx, wanted: tuple[str, Chat, str]) -> SessionMessage | None:
-    """Give a message by the bot's name, its chat and its id; None where it was never stored, or is gone."""
-    bot, chat, message_id = wanted
-    row = find_chat(tx, bot, chat)
-    known = None if row is None else tx.first("message_by_key", chat_no=row["chat_no"], message_id=message_id)
-    return None if known is None else _as_known(tx, known)
-
-
 def _duplicate(tx: Tx, known: Row) -> Outcome:
-    message = _as_known(tx, known)
-    return Outcome(fate="duplicate", session_no=known["session_no"], seq=message.seq, known=message)
-
-
-def _as_known(tx: Tx, known: Row) -> SessionMessage:
     segments = tx.all("segments_of_session", session_no=known["session_no"])
     (segment,) = (row for row in segments if row["segment_no"] == known["segment_no"])
-    ((_, message),) = between(tx, segment, known["seq"], known["seq"])
-    return message
+    ((seq, message),) = between(tx, segment, known["seq"], known["seq"])
+    return Outcome(fate="duplicate", session_no=known["session_no"], seq=seq, known=message)
 
 
 def _see(
@@ -221,6 +226,9 @@ def edit(tx: Tx, recording: Recording) -> Done[Outcome | None]:
     row = None
     if chat is not None and event.message_id is not None:
         row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=event.message_id)
+    if row is not None and concerns_private(tx, event, chat):
+        remove(tx, row["segment_no"], (row["seq"],))
+        return Done(None, (MessagesDeleted(event.chat, (str(event.message_id),), row["session_no"]),))
     if row is None:
         stored = record(tx, recording)
         return Done(stored.value if stored.value.fate == "stored" else None, stored.announcements)

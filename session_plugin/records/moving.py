@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from session_plugin.database.engine import Tx
+from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Chat
 from session_plugin.records.joining import join_session
 from session_plugin.records.outcomes import Announcement, Done, Moment
@@ -42,11 +42,17 @@ def move_chat(tx: Tx, move: Move) -> Done[None]:
     ended: tuple[Announcement, ...] = ()
     for chat_no in sorted((old_no, new_no)):
         for row in tx.all("live_sessions_of_chat", chat_no=chat_no):
-            ended += age_out(tx, moment, Scope(moment.bot, chat_no=chat_no, thread_id=row["thread_id"]))[1]
-    live = {row["thread_id"]: row["session_no"] for row in tx.all("live_sessions_of_chat", chat_no=new_no)}
+            scope = Scope(moment.bot, chat_no=chat_no, thread_id=row["thread_id"], name=row["name"])
+            ended += age_out(tx, moment, scope)[1]
+    live = {_part(row): row["session_no"] for row in tx.all("live_sessions_of_chat", chat_no=new_no)}
     for row in tx.all("live_sessions_of_chat", chat_no=old_no):
-        if row["thread_id"] in live:
-            join_session(tx, moment, live[row["thread_id"]], row["session_no"])
+        if _part(row) in live:
+            join_session(tx, moment, live[_part(row)], row["session_no"])
     tx.run("move_sessions", chat_no=new_no, previous=old_no)
     tx.run("move_chat", became=new_no, chat_no=old_no)
     return Done(None, ended)
+
+
+def _part(row: Row) -> tuple[str, str]:
+    """Give what keeps sessions of one group apart: the thread, and the name of the part."""
+    return row["thread_id"], row["name"]

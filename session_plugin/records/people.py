@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, SessionIdentity, is_storable
+from session_plugin.records import audit
 from session_plugin.records.cells import from_json, to_name
-from session_plugin.records.outcomes import Announcement, IdentityChanged, Moment
+from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def identity_of(tx: Tx, user_id: str) -> SessionIdentity:
         display_name=next((row["display_name"] for row in rows if row["display_name"]), ""),
         channel_ids=channel_ids,
         accounts=tuple(to_account(row) for row in rows if row["channel"] != STORE_CHANNEL),
+        is_private=tx.first("is_private_user", user_id=user_id) is not None,
     )
 
 
@@ -127,3 +129,24 @@ def identity_of_user(tx: Tx, user_id: str) -> SessionIdentity | None:
 def is_known(tx: Tx, account: Account) -> bool:
     """Tell whether an account was seen before."""
     return find_account(tx, account) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """An account says that nothing of its person's is to be kept from now on, or that it may be again."""
+
+    moment: Moment
+    account: Account
+    is_private: bool
+    user_id: str | None = None
+    """Whose the account is if it is new and a plugin knows."""
+
+
+def set_privacy(tx: Tx, wish: Privacy) -> Done[None]:
+    """Do as a person wishes, for all of their accounts; what was kept before stays."""
+    moment = wish.moment
+    person, announcements = see_account(tx, moment, wish.account, user_id=wish.user_id)
+    if tx.run("set_private", user_id=person.user_id, private=int(wish.is_private)):
+        action = "private" if wish.is_private else "not_private"
+        audit.note(tx, moment, action, actor_no=person.account_no, user_id=person.user_id)
+    return Done(None, announcements)

@@ -39,21 +39,41 @@ def _chat_key(bot: str, chat: Chat) -> dict[str, str]:
     return {"bot": bot, "channel": chat.channel, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
 
 
-def find_scope(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Scope | None:
-    """Give the scope that a reader in this chat has; None where nothing was ever said or nobody is known to own it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A reader or writer: in which chat, as which account, in which part of the scope, when."""
+
+    moment: Moment
+    chat: Chat
+    account: Account | None
+    name: str = ""
+    direct_sees_groups: bool = False
+
+
+def find_scope(tx: Tx, where: Where) -> Scope | None:
+    """Give the scope that a reader here has; None where nothing was ever said or nobody is known to own it."""
+    bot, chat = where.moment.bot, where.chat
+    row = find_chat(tx, bot, chat)
     if chat.kind == "direct":
-        owner = _find_owner(tx, bot, chat, account)
-        user_id = None if owner is None else owner["user_id"]
-        return scope_of(bot, kind="direct", chat_no=0, thread_id="", peer_user_id=user_id)
-    row = find_chat(tx, bot, chat)
-    if row is None:
+        owner = _find_owner(tx, row, where.account)
+        chat_no, kind, user_id = 0, "direct", None if owner is None else owner["user_id"]
+    elif row is None:
         return None
-    return scope_of(bot, kind=row["kind"], chat_no=group_no(row), thread_id=chat.thread_id, peer_user_id=None)
+    else:
+        chat_no, kind, user_id = group_no(row), row["kind"], None
+    return scope_of(
+        bot,
+        kind=kind,
+        chat_no=chat_no,
+        thread_id=chat.thread_id,
+        peer_user_id=user_id,
+        name=where.name,
+        direct_sees_groups=where.direct_sees_groups,
+    )
 
 
-def _find_owner(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Row | None:
+def _find_owner(tx: Tx, row: Row | None, account: Account | None) -> Row | None:
     """Give the account whose direct chat this is; to a reader who is somebody else it is nobody's."""
-    row = find_chat(tx, bot, chat)
     reader = None if account is None else find_account(tx, account)
     if row is None or row["peer_no"] is None:
         return reader
@@ -65,8 +85,8 @@ def _find_owner(tx: Tx, bot: str, chat: Chat, account: Account | None) -> Row | 
 def live_session(tx: Tx, scope: Scope) -> Row | None:
     """Give the live session of a scope, with its last activity over all segments; it may have been idle for too long."""
     if scope.user_id is not None:
-        return tx.first("live_direct_session", bot=scope.bot, user_id=scope.user_id)
-    return tx.first("live_group_session", chat_no=scope.chat_no, thread_id=scope.thread_id)
+        return tx.first("live_direct_session", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+    return tx.first("live_group_session", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name)
 
 
 def fresh_session(tx: Tx, moment: Moment, scope: Scope) -> Row | None:
@@ -84,6 +104,15 @@ def age_out(tx: Tx, moment: Moment, scope: Scope) -> tuple[Row | None, tuple[Ann
         return row, ()
     ended_at = row["last_activity"] + moment.max_age
     return None, end_session(tx, row["session_no"], ended_at=ended_at, reason="idle")
+
+
+def age_out_user(tx: Tx, moment: Moment, user_id: str) -> tuple[Announcement, ...]:
+    """End all live sessions that a person has with this bot and that have been idle for too long."""
+    names = [row["name"] for row in tx.all("live_sessions_of_user", user_id=user_id) if row["bot"] == moment.bot]
+    ended: tuple[Announcement, ...] = ()
+    for name in names:
+        ended += age_out(tx, moment, Scope(moment.bot, user_id=user_id, name=name))[1]
+    return ended
 
 
 def end_session(tx: Tx, session_no: int, *, ended_at: float, reason: str) -> tuple[Announcement, ...]:
@@ -131,6 +160,7 @@ def start_session(tx: Tx, moment: Moment, scope: Scope, *, founder_no: int | Non
         user_id=scope.user_id,
         chat_no=scope.chat_no,
         thread_id=scope.thread_id,
+        name=scope.name,
         founder_no=founder_no if scope.user_id is not None else None,
         started_at=moment.now,
         start_reason=reason,
@@ -149,8 +179,9 @@ def newest_session(tx: Tx, scope: Scope) -> Row | None:
 def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:
     """Give the sessions of a scope, newest first, without those that are joined into another."""
     if scope.user_id is not None:
-        return tx.all("direct_sessions", bot=scope.bot, user_id=scope.user_id, limit=limit)
-    return tx.all("group_sessions", chat_no=scope.chat_no, thread_id=scope.thread_id, limit=limit)
+        return tx.all("direct_sessions", bot=scope.bot, user_id=scope.user_id, name=scope.name, limit=limit)
+    group = {"chat_no": scope.chat_no, "thread_id": scope.thread_id, "name": scope.name}
+    return tx.all("group_sessions", **group, limit=limit)
 
 
 def session_data(tx: Tx, session_no: int) -> Session | None:
@@ -173,6 +204,7 @@ def session_data(tx: Tx, session_no: int) -> Session | None:
         metadata=from_json(row["metadata"]),
         bot=row["bot"],
         chat=chat,
+        scope_name=row["name"],
         start_reason=row["start_reason"],
         ended_at=row["ended_at"],
         end_reason=row["end_reason"],
@@ -185,18 +217,9 @@ def to_chat(row: Row, thread_id: str) -> Chat:
     return Chat(row["channel"], row["chat_id"], row["kind"], bot_id=row["bot_id"], thread_id=thread_id, title=row["title"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """A reader or writer: in which chat, as which account, when."""
-
-    moment: Moment
-    chat: Chat
-    account: Account | None
-
-
 def live_session_no(tx: Tx, where: Where) -> int | None:
     """Give the number of the session that a reader here is in; None if none is live."""
-    scope = find_scope(tx, where.moment.bot, where.chat, where.account)
+    scope = find_scope(tx, where)
     row = None if scope is None else fresh_session(tx, where.moment, scope)
     return None if row is None else int(row["session_no"])
 
@@ -210,7 +233,7 @@ def read_live(tx: Tx, where: Where) -> Session | None:
 def read_previous(tx: Tx, argument: tuple[Where, int]) -> list[Session]:
     """Give the ended sessions of a reader's scope, newest first."""
     where, limit = argument
-    scope = find_scope(tx, where.moment.bot, where.chat, where.account)
+    scope = find_scope(tx, where)
     if scope is None:
         return []
     live = fresh_session(tx, where.moment, scope)
@@ -254,10 +277,12 @@ def claim(tx: Tx, announcement: SessionStarted | SessionEnded) -> bool:
 def start_new(tx: Tx, where: Where) -> Done[Session | None]:
     """End the live session of a scope, if any, and start the next; None where nobody is known to own one."""
     moment = where.moment
-    scope = find_scope(tx, moment.bot, where.chat, where.account)
+    scope = find_scope(tx, where)
     if scope is None:
         return Done(None)
-    founder = _find_owner(tx, moment.bot, where.chat, where.account) if scope.user_id is not None else None
+    founder = None
+    if scope.user_id is not None:
+        founder = _find_owner(tx, find_chat(tx, moment.bot, where.chat), where.account)
     session, announcements = age_out(tx, moment, scope)
     if session is not None:
         announcements += end_session(tx, session["session_no"], ended_at=moment.now, reason="new")

@@ -14,9 +14,8 @@ from session_plugin.records import audit, notices
 from session_plugin.records.linking import Linked
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of, platform_accounts, to_account
-from session_plugin.records.sessions import age_out
+from session_plugin.records.sessions import age_out_user
 from session_plugin.rules.linking import Home, Part, Return, oldest, part
-from session_plugin.rules.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ def unlink(tx: Tx, asked: Unlinking) -> Done[Linked]:
     if row is None or by is None or not others or account.channel == STORE_CHANNEL or row["user_id"] != by["user_id"]:
         raise LinkRefused("This account is not linked with another one.")
     before = row["user_id"]
-    _, ended = age_out(tx, moment, Scope(moment.bot, user_id=before))
+    ended = age_out_user(tx, moment, before)
     everybody = tx.all("accounts_of_user", user_id=before)
     leaving = _part_ids(tx, moment, row, others)
     user_ids = {a["account_no"]: _user_id_of(tx, a["account_no"]) for a in everybody}
@@ -178,6 +177,7 @@ def _open_target(
         user_id=user_id,
         chat_no=None,
         thread_id="",
+        name=session["name"],
         founder_no=returned.founder_no,
         started_at=session["started_at"],
         start_reason="unlinked",

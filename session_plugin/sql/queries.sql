@@ -61,6 +61,20 @@ VALUES (:channel, :channel_user_id, :user_id, :home_user_id, :display_name) RETU
 -- The name shown on the platform changed.
 UPDATE accounts SET display_name = :display_name WHERE account_no = :account_no
 
+-- name: standing_of_account
+-- Has this account asked that nothing of it be kept, by whichever account of the same person? Is it one that was forgotten?
+SELECT a.forgotten_until,
+       CASE WHEN EXISTS (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0) THEN 1 ELSE 0 END AS private
+FROM accounts AS a WHERE a.channel = :channel AND a.channel_user_id = :channel_user_id
+
+-- name: is_private_user
+-- Has any account of this person asked that nothing be kept?
+SELECT account_no FROM accounts WHERE user_id = :user_id AND private <> 0 LIMIT 1
+
+-- name: set_private
+-- All accounts of a person say it together.
+UPDATE accounts SET private = :private WHERE user_id = :user_id AND private <> :private
+
 -- name: set_labels
 -- What SessionStore's callers call this user on other channels.
 UPDATE accounts SET labels = :labels WHERE account_no = :account_no
@@ -95,8 +109,8 @@ RETURNING chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became
 UPDATE chats SET title = :title WHERE chat_no = :chat_no
 
 -- name: live_sessions_of_chat
--- What goes on in a group, one a thread.
-SELECT session_no, thread_id FROM sessions WHERE chat_no = :chat_no AND ended_at IS NULL ORDER BY session_no
+-- What goes on in a group, one a thread and part.
+SELECT session_no, thread_id, name FROM sessions WHERE chat_no = :chat_no AND ended_at IS NULL ORDER BY session_no
 
 -- name: move_sessions
 -- The group has another chat now, and all its sessions are there.
@@ -112,37 +126,37 @@ UPDATE chats SET peer_no = :account_no WHERE chat_no = :chat_no AND peer_no IS N
 
 -- name: live_direct_session
 -- The session that a person is in.
-SELECT s.session_no, s.session_id,
+SELECT s.session_no, s.session_id, s.started_at,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
          AS last_activity
-FROM sessions AS s WHERE s.bot = :bot AND s.user_id = :user_id AND s.ended_at IS NULL
+FROM sessions AS s WHERE s.bot = :bot AND s.user_id = :user_id AND s.name = :name AND s.ended_at IS NULL
 
 -- name: live_group_session
 -- The session that a group (thread) is in.
-SELECT s.session_no, s.session_id,
+SELECT s.session_no, s.session_id, s.started_at,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
          AS last_activity
-FROM sessions AS s WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.ended_at IS NULL
+FROM sessions AS s WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name AND s.ended_at IS NULL
 
 -- name: live_sessions_of_user
--- A person's live sessions, one a bot.
-SELECT session_no, bot FROM sessions WHERE user_id = :user_id AND ended_at IS NULL
+-- A person's live sessions, one a bot and part.
+SELECT session_no, bot, name FROM sessions WHERE user_id = :user_id AND ended_at IS NULL ORDER BY session_no
 
 -- name: direct_sessions
 -- A person's sessions, newest first; one that is joined into another shows there.
 SELECT session_no, ended_at, end_reason FROM sessions
-WHERE bot = :bot AND user_id = :user_id AND (end_reason IS NULL OR end_reason <> 'linked')
+WHERE bot = :bot AND user_id = :user_id AND name = :name AND (end_reason IS NULL OR end_reason <> 'linked')
 ORDER BY session_no DESC LIMIT :limit
 
 -- name: group_sessions
 -- A group's (thread's) sessions, newest first; one that is joined into another shows there.
 SELECT session_no, ended_at, end_reason FROM sessions
-WHERE chat_no = :chat_no AND thread_id = :thread_id AND (end_reason IS NULL OR end_reason <> 'linked')
+WHERE chat_no = :chat_no AND thread_id = :thread_id AND name = :name AND (end_reason IS NULL OR end_reason <> 'linked')
 ORDER BY session_no DESC LIMIT :limit
 
 -- name: session_by_no
 -- A session with what is counted over its segments.
-SELECT s.session_no, s.session_id, s.bot, s.user_id, s.chat_no, s.thread_id, s.founder_no, s.started_at, s.start_reason,
+SELECT s.session_no, s.session_id, s.bot, s.user_id, s.chat_no, s.thread_id, s.name, s.founder_no, s.started_at, s.start_reason,
        s.ended_at, s.end_reason, s.metadata,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
          AS last_activity,
@@ -156,9 +170,11 @@ SELECT session_no FROM sessions WHERE session_id = :session_id
 
 -- name: add_session
 -- A session begins.
-INSERT INTO sessions (session_id, bot, user_id, chat_no, thread_id, founder_no, started_at, start_reason, ended_at, end_reason)
-VALUES (:session_id, :bot, :user_id, :chat_no, :thread_id, :founder_no, :started_at, :start_reason, :ended_at, :end_reason)
-RETURNING session_no, session_id, started_at AS last_activity
+INSERT INTO sessions (session_id, bot, user_id, chat_no, thread_id, name, founder_no, started_at, start_reason, ended_at,
+  end_reason)
+VALUES (:session_id, :bot, :user_id, :chat_no, :thread_id, :name, :founder_no, :started_at, :start_reason, :ended_at,
+  :end_reason)
+RETURNING session_no, session_id, started_at, started_at AS last_activity
 
 -- name: end_session
 -- A session is over.
@@ -208,14 +224,14 @@ WHERE g.session_no = :session_no ORDER BY g.segment_no
 SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.live_from, g.last_seq,
        c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
 FROM sessions AS s JOIN segments AS g ON g.session_no = s.session_no JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE s.bot = :bot AND s.user_id = :user_id
+WHERE s.bot = :bot AND s.user_id = :user_id AND s.name = :name
 
 -- name: segments_of_group
 -- All parts of all sessions of a group's thread.
 SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.live_from, g.last_seq,
        c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
 FROM sessions AS s JOIN segments AS g ON g.session_no = s.session_no JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id
+WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name
 
 -- name: segment_by_handle
 -- The part that SessionStore knows by this id, and the session it is in now.
@@ -307,8 +323,8 @@ RETURNING seq
 
 -- name: ordinary_places
 -- Where messages go of which chat, person, live session and segment are known, and which are neither stored nor deleted.
-WITH asked (position, bot, channel, bot_id, chat_id, thread_id, message_id, person_channel, person_id) AS (
-  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :thread_id, :message_id, :person_channel, :person_id))
+WITH asked (position, bot, channel, bot_id, chat_id, thread_id, scope_name, message_id, person_channel, person_id) AS (
+  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :thread_id, :scope_name, :message_id, :person_channel, :person_id))
 SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
        (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
        (SELECT SUM(o.live_count) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
@@ -316,14 +332,16 @@ FROM asked
 CROSS JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
 JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
 LEFT JOIN sessions AS d
-  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.ended_at IS NULL
+  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.name = asked.scope_name AND d.ended_at IS NULL
 LEFT JOIN sessions AS s
-  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.ended_at IS NULL
+  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.name = asked.scope_name
+    AND s.ended_at IS NULL
 JOIN segments AS g
   ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
 WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
   AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
-  AND c.became IS NULL
+  AND c.became IS NULL AND a.forgotten_until IS NULL
+  AND NOT EXISTS (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0)
 
 -- name: ordinary_places [postgresql]
 -- The segments are locked, in an order that all processes keep, before sequence numbers are drawn: so these are in the
@@ -332,19 +350,22 @@ SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.di
        (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
        (SELECT CAST(SUM(o.live_count) AS BIGINT) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
 FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:bot_id AS TEXT[]),
-            CAST(:chat_id AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:message_id AS TEXT[]),
+            CAST(:chat_id AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]),
             CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]))
-  AS asked (position, bot, channel, bot_id, chat_id, thread_id, message_id, person_channel, person_id)
+  AS asked (position, bot, channel, bot_id, chat_id, thread_id, scope_name, message_id, person_channel, person_id)
 JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
 JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
 LEFT JOIN sessions AS d
-  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.ended_at IS NULL
+  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.name = asked.scope_name AND d.ended_at IS NULL
 LEFT JOIN sessions AS s
-  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.ended_at IS NULL
+  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.name = asked.scope_name
+    AND s.ended_at IS NULL
 JOIN segments AS g
   ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
 WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
   AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
+  AND c.became IS NULL AND a.forgotten_until IS NULL
+  AND NOT EXISTS (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0)
 ORDER BY g.segment_no FOR UPDATE OF g
 
 -- name: next_seqs
@@ -393,6 +414,19 @@ SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.conte
        a.channel AS person_channel, a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.person_no
 WHERE m.segment_no = :segment_no AND m.seq >= :from_seq AND m.seq < COALESCE(:before, 9223372036854775807)
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: own_words_in_groups
+-- What a person said in groups and was answered there, newest first.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
+       m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
+       a.channel AS person_channel, a.channel_user_id,
+       g.thread_id, c.channel AS chat_channel, c.bot_id, c.chat_id, c.kind, c.title
+FROM accounts AS a JOIN messages AS m ON m.person_no = a.account_no
+JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
+JOIN sessions AS s ON s.session_no = g.session_no
+WHERE a.user_id = :user_id AND c.kind = 'group' AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
+  AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: segment_head

@@ -108,6 +108,34 @@ async def test_whoami_tells_the_id_and_all_accounts(say, hub, ann, too, link, ta
     assert "bob-on-discord" in await say(talk.account("bob"), "whoami")
 
 
+async def test_private_is_turned_on_and_off_and_shown(say, hub, ann, talk, texts):
+    assert "is kept. /private on" in await say(ann, "private")
+    assert "nothing of what you say to me is kept" in await say(ann, "private", "on")
+    await hub.record(talk.said(ann, "between us"))
+    assert "Nothing of what you say is kept." in await say(ann, "whoami")
+    assert "nothing of what you say" in await say(ann, "private")
+    assert "is kept. /private on" in await say(ann, "private", "OFF")
+    assert await texts(hub, ann) == ["of ann"]
+
+
+async def test_garbage_after_private_gets_its_usage(say, hub, ann):
+    assert "/private on:" in await say(ann, "private", "please")
+    assert not (await hub.identity_of(ann)).is_private
+
+
+async def test_privacy_tells_what_is_kept_and_how_to_leave(say, ann, talk):
+    for chat in (None, talk.group()):
+        text = await say(ann, "privacy", chat=chat)
+        assert all(word in text for word in ("is kept", "365 days", "that group only", "/private on", "/unlink"))
+
+
+async def test_privacy_is_in_the_authors_words_where_there_are_any(new_hub, ann, talk):
+    hub = new_hub(privacy_text="Ask the office for our policy.", bot="scribe")
+    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
+    text = (await commands.answer(hub, "privacy", "", asked)).text
+    assert text.startswith("Ask the office for our policy.\n/private on")
+
+
 async def test_new_starts_a_new_conversation(say, hub, ann, texts):
     await say(ann, "new")
     assert await texts(hub, ann) == []
@@ -172,20 +200,17 @@ async def test_no_code_and_no_text_reach_the_log(say, hub, ann, too, caplog, tal
 
 
 def test_each_command_has_its_own_name_by_default():
-    assert commands.check_names({}) == {name: name for name in ("link", "unlink", "whoami", "new")}
+    assert commands.check_names({}) == {name: name for name in commands.COMMANDS}
 
 
 def test_commands_are_renamed_and_turned_off():
-    assert commands.check_names({"link": "connect", "new": ""}) == {
-        "link": "connect",
-        "unlink": "unlink",
-        "whoami": "whoami",
-    }
+    others = {name: name for name in commands.COMMANDS if name not in {"link", "new"}}
+    assert commands.check_names({"link": "connect", "new": ""}) == {"link": "connect", **others}
     assert commands.check_names(None) == {}
 
 
 def test_a_name_for_no_command_of_ours_is_refused():
-    with pytest.raises(ValueError, match=r"'lnk'.*link, unlink, whoami, new"):
+    with pytest.raises(ValueError, match=r"'lnk'.*link, unlink, whoami, new, private, privacy"):
         commands.check_names({"lnk": "connect"})
 
 

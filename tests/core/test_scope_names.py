@@ -1,0 +1,179 @@
+"""Parts of a scope, kept apart by name; and what people see of groups from their direct chats."""
+
+import pytest
+
+from session_plugin import hookimpl
+
+
+class ByTag:
+    """Words that begin with #work belong to the part `work`, everywhere."""
+
+    @hookimpl
+    def session_resolve_scope(self, event):
+        return "work" if event.text.startswith("#work") else None
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+@pytest.fixture
+def ann_too(talk):
+    return talk.account("ann", channel="telegram")
+
+
+async def read(view):
+    return [message.content for message in await view.history(limit=None)]
+
+
+async def test_parts_of_a_scope_are_kept_apart(new_hub, talk, ann):
+    hub = new_hub(ByTag())
+    work = (await hub.record(talk.said(ann, "#work one"))).session
+    other = (await hub.record(talk.said(ann, "two"))).session
+    assert (await read(work), await read(other)) == (["#work one"], ["two"])
+    assert ((await work.info()).scope_name, (await other.info()).scope_name) == ("work", "")
+    assert [m.content for m in (await other.for_model()).messages] == ["two"]
+
+
+async def test_earlier_sessions_of_a_part_are_its_own(new_hub, talk, ann, clock):
+    hub = new_hub(ByTag())
+    await hub.record(talk.said(ann, "#work long ago"))
+    await hub.record(talk.said(ann, "long ago"))
+    clock.advance(days=2)
+    view = (await hub.record(talk.said(ann, "#work today"))).session
+    history = await view.history(limit=None, include_previous=True)
+    assert [message.content for message in history] == ["#work long ago", "#work today"]
+    assert len(await view.previous()) == 1
+
+
+async def test_what_is_added_to_a_view_belongs_to_its_part(new_hub, talk, ann):
+    hub = new_hub(ByTag())
+    view = (await hub.record(talk.said(ann, "#work one"))).session
+    await view.add("tool", "a result")
+    assert await read(view) == ["#work one", "a result"]
+
+
+async def test_a_new_session_is_begun_in_its_part_only(new_hub, talk, ann):
+    hub = new_hub(ByTag())
+    work = (await hub.record(talk.said(ann, "#work one"))).session
+    other = (await hub.record(talk.said(ann, "two"))).session
+    await work.start_new()
+    assert (await read(work), await read(other)) == ([], ["two"])
+
+
+async def test_a_name_never_joins_two_people_or_two_groups(new_hub, talk, ann):
+    hub, bob = new_hub(ByTag()), talk.account("bob")
+    views = [
+        (await hub.record(talk.said(ann, "#work of ann"))).session,
+        (await hub.record(talk.said(bob, "#work of bob"))).session,
+        (await hub.record(talk.said(talk.group("one"), "#work in one"))).session,
+        (await hub.record(talk.said(talk.group("two"), "#work in two"))).session,
+        (await hub.record(talk.said(talk.group("two", thread_id="7"), "#work in its topic"))).session,
+    ]
+    told = ["#work of ann", "#work of bob", "#work in one", "#work in two", "#work in its topic"]
+    assert [await read(view) for view in views] == [[one] for one in told]
+
+
+async def test_linking_and_unlinking_keep_each_part_together_and_apart(new_hub, talk, link, ann, ann_too):
+    hub = new_hub(ByTag())
+    views = {}
+    for account in (ann, ann_too):
+        for text in (f"#work of {account.channel}", f"of {account.channel}"):
+            views[text] = (await hub.record(talk.said(account, text))).session
+    await link(hub, ann, ann_too)
+    assert await read(views["of discord"]) == ["of discord", "of telegram"]
+    assert await read(views["#work of telegram"]) == ["#work of discord", "#work of telegram"]
+    await hub.unlink(ann)
+    assert [await read(view) for view in views.values()] == [[text] for text in views]
+
+
+async def test_parts_of_a_group_move_with_it(new_hub, talk):
+    hub = new_hub(ByTag())
+    old, new = talk.group("old"), talk.group("new")
+    for chat in (old, new):
+        await hub.record(talk.said(chat, f"#work in {chat.chat_id}"))
+        await hub.record(talk.said(chat, f"in {chat.chat_id}"))
+    await hub.move_chat(old, new)
+    work = (await hub.record(talk.said(new, "#work after"))).session
+    assert await read(work) == ["#work in old", "#work in new", "#work after"]
+    assert await read(hub.session_of(new, None)) == ["in old", "in new"]
+
+
+@pytest.mark.parametrize("answer", [5, "a\0b", "\ud800"])
+async def test_a_name_that_is_none_leaves_a_message_in_the_part_without(new_hub, talk, texts, ann, answer, caplog):
+    class Odd:
+        @hookimpl
+        def session_resolve_scope(self, event):
+            return answer
+
+    hub = new_hub(Odd())
+    await hub.record(talk.said(ann, "hello"))
+    assert await texts(hub, ann) == ["hello"]
+    assert "no plugin tells which part" in caplog.text
+
+
+async def test_the_plugins_are_asked_once_for_a_message(new_hub, talk, ann):
+    asked = []
+
+    class Counts:
+        @hookimpl
+        def session_resolve_scope(self, event):
+            asked.append(event.text)
+
+    view = (await new_hub(Counts()).record(talk.said(ann, "hello"))).session
+    await view.history()
+    await view.info()
+    assert asked == ["hello"]
+
+
+# Groups, seen from a direct chat
+
+
+@pytest.fixture
+def wide(new_hub):
+    return new_hub(direct_sees_groups=True)
+
+
+async def in_the_lobby(hub, talk, ann):
+    lobby = talk.group()
+    await hub.record(talk.said(ann, "to the bot"))
+    await hub.record(talk.said(lobby, "of ann", author=ann))
+    await hub.record(talk.said(lobby, "of bob", author=talk.account("bob")))
+    await hub.record(talk.answered(lobby, "to ann", answers=ann))
+    await hub.record(talk.answered(lobby, "to all"))
+    return lobby
+
+
+async def test_by_default_nothing_of_a_group_is_seen_from_a_direct_chat(hub, talk, texts, ann):
+    await in_the_lobby(hub, talk, ann)
+    assert await texts(hub, ann, include_previous=True) == ["to the bot"]
+
+
+async def test_where_the_author_wants_it_people_see_their_own_words_in_groups(wide, talk, texts, ann):
+    lobby = await in_the_lobby(wide, talk, ann)
+    await wide.record(talk.said(ann, "after"))
+    assert await texts(wide, ann) == ["to the bot", "of ann", "to ann", "after"]
+    assert await texts(wide, ann, limit=2) == ["to ann", "after"]
+    assert await texts(wide, ann, include_previous=True) == ["to the bot", "of ann", "to ann", "after"]
+    conversation = await wide.session_of(talk.direct(ann), ann).for_model()
+    assert [message.content for message in conversation.messages] == ["to the bot", "of ann", "to ann", "after"]
+    seen = (await wide.session_of(talk.direct(ann), ann).history(limit=3))[0]
+    assert (seen.chat, seen.person) == (lobby, ann)
+
+
+async def test_a_group_sees_nothing_of_a_direct_chat_even_so(wide, talk, texts, ann):
+    lobby = await in_the_lobby(wide, talk, ann)
+    assert await texts(wide, lobby) == ["of ann", "of bob", "to ann", "to all"]
+
+
+async def test_somebody_else_sees_none_of_it_even_so(wide, talk, texts, ann):
+    await in_the_lobby(wide, talk, ann)
+    assert await texts(wide, talk.account("bob")) == ["of bob"]
+
+
+async def test_what_was_said_in_groups_before_this_session_is_not_in_it(wide, talk, texts, ann, clock):
+    await in_the_lobby(wide, talk, ann)
+    clock.advance(days=2)
+    await wide.record(talk.said(ann, "today"))
+    assert await texts(wide, ann) == ["today"]
