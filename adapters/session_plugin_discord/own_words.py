@@ -10,9 +10,11 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import aiohttp
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
@@ -174,12 +176,13 @@ class OwnWords:
         return replace(event, answers=answers)
 
     async def _recipient(self, channel_id: int) -> Account | None:
-        """Find whose direct chat it is."""
+        """Find whose direct chat it is; where Discord does not tell, perhaps the hub knows."""
         if channel_id in self._direct:
             return self._direct[channel_id][1]
         channel: Any = self._client.get_channel(channel_id)
         if getattr(channel, "recipient", None) is None:
-            channel = await self._client.fetch_channel(channel_id)
+            with suppress(discord.DiscordException, aiohttp.ClientError, OSError):
+                channel = await self._client.fetch_channel(channel_id)
         user = getattr(channel, "recipient", None)
         if user is None:
             return None

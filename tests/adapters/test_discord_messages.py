@@ -8,7 +8,9 @@ from typing import Any
 
 import discord
 import pytest
+from discord.ext import commands
 
+import session_plugin_discord
 from session_plugin import SessionHub, hookimpl
 
 
@@ -29,7 +31,7 @@ async def until_it_says(driver: Any, hub: SessionHub, chat: Any, expected: list[
         assert await contents(driver, hub, chat) == expected
 
 
-async def test_a_hundred_messages_in_a_burst_are_in_order_and_each_handler_finds_its_own(
+async def test_two_hundred_messages_in_a_burst_are_in_order_and_each_handler_finds_its_own(
     on_discord: Any, hub: SessionHub
 ) -> None:
     found: list[tuple[str, str]] = []
@@ -39,16 +41,83 @@ async def test_a_hundred_messages_in_a_burst_are_in_order_and_each_handler_finds
         own = [one.content for one in history if one.message_id == str(turn.message.id)]
         found.append((turn.text, *own))
 
-    ann = on_discord.simulator.user("Ann")
-    room = on_discord.simulator.group("Friends", ann)
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    texts = [str(number) for number in range(200)]
     async with on_discord.running(hub, answer):
-        await asyncio.gather(*(on_discord.simulator.say(ann, room, str(number)) for number in range(100)))
-        history = await on_discord.history(hub, room, count=100)
-        assert [one.content for one in history] == [str(number) for number in range(100)]
-        async with asyncio.timeout(5):
-            while len(found) < 100:
-                await asyncio.sleep(0.01)
-    assert sorted(found) == sorted((str(number), str(number)) for number in range(100))
+        await asyncio.gather(*(on_discord.say(ann, room, text) for text in texts))
+        history = await on_discord.history(hub, room, count=200)
+        assert [one.content for one in history] == texts
+        await on_discord.until(lambda: len(found) == 200)
+    assert sorted(found) == sorted((text, text) for text in texts)
+
+
+class Slow:
+    """A filter that takes its time."""
+
+    @hookimpl
+    async def session_filter_message(self, event: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return event
+
+
+async def test_every_kind_of_handler_finds_the_message_that_it_handles(on_discord: Any, hub: SessionHub) -> None:
+    found: dict[str, str] = {}
+
+    async def last(source: Any) -> str:
+        session = await session_plugin_discord.session(source)
+        return (await session.history())[-1].content
+
+    class Cog(commands.Cog):
+        @commands.Cog.listener()
+        async def on_message(self, message: discord.Message) -> None:
+            found["cog"] = await last(message)
+
+        @commands.command()
+        async def recap(self, ctx: session_plugin_discord.SessionContext) -> None:
+            found["command"] = (await ctx.session.history())[-1].content
+
+    bot = on_discord.make()
+
+    async def listen(message: discord.Message) -> None:
+        found["listener"] = await last(message)
+
+    async def check(ctx: session_plugin_discord.SessionContext) -> bool:
+        found["check"] = await last(ctx)
+        return True
+
+    bot.add_listener(listen, "on_message")
+    bot.add_check(check)
+    on_discord.install(hub, into=bot)
+    hub.register(Slow())
+    ann = on_discord.user("Ann")
+    async with on_discord.started(bot):
+        await bot.add_cog(Cog())
+        await on_discord.say(ann, on_discord.direct_chat(ann), "!recap")
+        await on_discord.until(lambda: len(found) == 4)
+    assert found == dict.fromkeys(("cog", "command", "listener", "check"), "!recap")
+
+
+async def test_two_messages_of_one_person_at_once_are_two_turns_in_order(on_discord: Any, hub: SessionHub) -> None:
+    both = asyncio.Event()
+    running: list[str] = []
+
+    async def answer(turn: Any) -> None:
+        running.append(turn.text)
+        if len(running) == 2:
+            both.set()
+        await both.wait()
+        before = [one.content for one in await turn.session.history(before=turn.session.event)]
+        await turn.reply(f"{turn.text} after {[text for text in before if 'after' not in text]}")
+
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.running(hub, answer):
+        await asyncio.gather(on_discord.say(ann, dm, "one"), on_discord.say(ann, dm, "two"))
+        history = await on_discord.history(hub, dm, count=4)
+    assert [one.content for one in history][:2] == ["one", "two"]
+    told = {one.reply_to: one.content for one in history[2:]}
+    assert told == {history[0].message_id: "one after []", history[1].message_id: "two after ['one']"}
 
 
 async def test_an_authors_slow_prefix_leaves_messages_in_order(on_discord: Any, hub: SessionHub) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 from discord.ext import commands
@@ -239,3 +240,108 @@ async def test_the_handler_of_one_event_does_not_answer_the_author_of_an_earlier
         ("two", on_discord.account(ann)),
         ("somebody deleted something", None),
     ]
+
+
+async def test_a_task_that_a_handler_leaves_behind_answers_for_it_and_a_loop_of_the_bots_answers_nobody(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
+    tasks: list[asyncio.Task[Any]] = []
+    speak = asyncio.Event()
+
+    async def later(channel: Any, text: str) -> None:
+        await speak.wait()
+        await channel.send(text)
+
+    async def answer(turn: Any) -> None:
+        tasks.append(asyncio.create_task(later(turn.message.channel, "in reminder of it")))
+
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann, bob)
+    async with on_discord.running(hub, answer) as bot:
+        alone = asyncio.create_task(later(bot.get_channel(room.id), "on its own"))
+        await on_discord.say(ann, room, "remind me")
+        await says(on_discord, room, ["remind me"])
+        await on_discord.until(lambda: tasks)
+        speak.set()
+        await asyncio.gather(alone, *tasks)
+        history = await on_discord.history(hub, room, count=3)
+    whose = {one.content: one.person for one in history if one.role == "assistant"}
+    assert whose == {"in reminder of it": on_discord.account(ann), "on its own": None}
+
+
+async def test_the_handler_of_a_later_event_answers_nobody_although_somebody_spoke_before(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann)
+    bot = on_discord.make()
+
+    @bot.event
+    async def on_guild_channel_create(channel: Any) -> None:
+        await bot.get_channel(room.id).send("a new channel")
+
+    on_discord.install(hub, into=bot)
+    async with on_discord.started(bot):
+        await on_discord.say(ann, room, "hello")
+        on_discord.simulator.group("Others", bob, guild=room.guild)
+        await on_discord.told(room, "a new channel")
+        _, told = await says(on_discord, room, ["hello", "a new channel"])
+    assert told.person is None
+
+
+async def test_an_edit_of_the_bots_own_keeps_whom_it_answers(on_discord: Any, hub: SessionHub, says: Any) -> None:
+    async def answer(turn: Any) -> None:
+        sent = await turn.say("one moment")
+        await sent.edit(content="here it is")
+
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.say(ann, room, "hello")
+        _, kept = await says(on_discord, room, ["hello", "here it is"])
+    assert (kept.person, kept.edited_at is not None) == (on_discord.account(ann), True)
+
+
+async def test_a_rate_limited_send_is_recorded_once(on_discord: Any, hub: SessionHub, says: Any) -> None:
+    async def answer(turn: Any) -> None:
+        on_discord.simulator.fail_next("POST", "/messages", status=429)
+        await turn.say("after a while")
+
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.ask(ann, room, "hello")
+        await says(on_discord, room, ["hello", "after a while"])
+
+
+async def test_a_send_whose_connection_was_cut_raises_and_is_recorded_because_it_stands(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
+    async def answer(turn: Any) -> None:
+        on_discord.simulator.fail_next("POST", "/messages", status=None, after_effect=True)
+        with pytest.raises((OSError, aiohttp.ClientError)):
+            await turn.say("did it arrive?")
+
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.say(ann, room, "hello")
+        _, kept = await says(on_discord, room, ["hello", "did it arrive?"])
+    assert kept.person == on_discord.account(ann)
+
+
+async def test_whose_a_direct_chat_is_stands_in_the_database_for_when_discord_does_not_tell(
+    on_discord: Any, path: Path
+) -> None:
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    first = SessionHub(path, load_entry_points=False)
+    async with on_discord.running(first):
+        await on_discord.say(ann, dm, "hello")
+        await on_discord.history(first, dm, count=1)
+    second = SessionHub(path, load_entry_points=False)
+    async with on_discord.running(second) as bot:
+        on_discord.simulator.fail_next("GET", f"/channels/{dm.id}", status=403)
+        await bot.get_partial_messageable(dm.id).send("good morning")
+        history = await on_discord.history(second, dm, count=2)
+    assert (history[1].content, history[1].person) == ("good morning", on_discord.account(ann))
