@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
+from session_plugin.errors import DatabaseUnavailable
 from session_plugin.model import Chat, Session
 from session_plugin.plugins import Plugins
 from session_plugin.records.contexts import session_with_messages
@@ -84,6 +85,8 @@ class Announcer:
                 announcement = queue.popleft()
                 try:
                     await self._tell(announcement)
+                except DatabaseUnavailable as error:  # a start or an end is told at the next opening
+                    logger.info("%s could not be announced: %s", _HOOKS[type(announcement)], error)
                 except Exception:
                     logger.exception("%s could not be announced", _HOOKS[type(announcement)])
         finally:

@@ -66,6 +66,10 @@ class Passage(Task, Generic[T]):
         """Tell whether to go on with it: it may have been dropped from the line."""
         return not self.is_dropped
 
+    def is_wanted(self) -> bool:
+        """Tell whether it was not dropped."""
+        return not self.is_dropped
+
 
 class Late(Protocol):
     """Something that still waits though nobody waits for it any more."""
@@ -91,6 +95,7 @@ class Line:
         self._latest: _Waiters | None = None
         self._at_the_end: deque[asyncio.Future[None]] = deque()
         self._late: deque[Late] = deque()
+        self._engine: Engine | None = None
         self._is_behind = False
         self.dropped = 0
 
@@ -122,6 +127,7 @@ class Line:
         Raises:
             DatabaseUnavailable: the engine is closed.
         """
+        self._engine = engine
         loop = asyncio.get_running_loop()
         passage = Passage(chat, operation, argument, loop=loop, tell=self._waiters_on(loop).tell, then=then)
         with self._guard:
@@ -170,9 +176,9 @@ class Line:
         """Leave something in line that nobody waits for any more, and drop the oldest where too many are."""
         if not self._is_behind:
             self._is_behind = True
-            logger.warning(
-                "a message was not stored within %g s: it waits in line for the database, or for a filter", self._patience
-            )
+            trouble = self._engine.trouble if self._engine is not None else ""
+            reason = trouble or "the database takes long, or a filter does"
+            logger.warning("a message was not stored within %g s and waits in line: %s", self._patience, reason)
         self._late.append(late)
         while self._late and self._late[0].done():
             self._late.popleft()

@@ -110,6 +110,10 @@ class Task:
         self.is_started = True
         return True
 
+    def is_wanted(self) -> bool:
+        """Tell whether to keep it in line while the database cannot be written."""
+        return True
+
 
 class Engine(Protocol):
     """A database that runs operations.
@@ -139,6 +143,10 @@ class Engine(Protocol):
         Raises:
             DatabaseUnavailable: the engine is closed.
         """
+
+    @property
+    def trouble(self) -> str:
+        """Why the database could not be written when that was last tried; empty if it could."""
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
         """Run an operation that only reads, in a snapshot of what is committed, on a thread of its own."""

@@ -79,6 +79,11 @@ class PostgresqlEngine:
             raise DatabaseUnavailable(f"{self.url} is not open")
         return self._writer
 
+    @property
+    def trouble(self) -> str:
+        """Why the last try to write failed; empty if it did not."""
+        return "" if self._writer is None else self._writer.trouble
+
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
         """Run a reading operation in a snapshot."""
         readers = self._readers

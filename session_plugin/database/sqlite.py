@@ -7,6 +7,7 @@ done through SQLite.
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import threading
@@ -70,6 +71,11 @@ class SqliteEngine:
         if self._writer is None:
             raise DatabaseUnavailable(f"{self.url} is not open")
         return self._writer
+
+    @property
+    def trouble(self) -> str:
+        """Why the last try to write failed; empty if it did not."""
+        return "" if self._writer is None else self._writer.trouble
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
         """Run a reading operation in a snapshot."""
@@ -168,10 +174,16 @@ class _WriteConnection:
         self._connection = connection
         self._connection.execute(f"PRAGMA busy_timeout = {LONGEST_BLOCK_MS}")
         self._url = url
+        self._file = _file_at(url)
         self.tx: Tx = _SqliteTx(connection)
 
     def begin(self, *, is_alone: bool) -> None:
-        """Take the write lock; whoever has it is alone."""
+        """Take the write lock; whoever has it is alone.
+
+        A file that was deleted could still be written, and all of it would be lost with the last connection.
+        """
+        if _file_at(self._url) != self._file:
+            raise DatabaseUnavailable(f"{self._url} is gone, or another file is in its place: put it back")
         with _as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
 
@@ -205,6 +217,15 @@ class _WriteConnection:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _file_at(url: str) -> tuple[int, int] | None:
+    """Tell which file is at a path, by its device and number; None if there is none, as for a database in memory."""
+    try:
+        found = os.stat(url)  # noqa: PTH116 - for each transaction, and a Path costs more than asking
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

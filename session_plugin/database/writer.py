@@ -81,6 +81,10 @@ class FutureTask(Task):
             self.is_started = self.future.set_running_or_notify_cancel()
         return self.is_started
 
+    def is_wanted(self) -> bool:
+        """Tell whether nobody has cancelled it."""
+        return not self.future.cancelled()
+
 
 def _set_futures(tasks: list[Task]) -> None:
     for task in tasks:
@@ -102,6 +106,7 @@ class Writer:
         self._changed = threading.Condition()
         self._closing_at: float | None = None
         self._tries = 0
+        self.trouble = ""
         self._in_doubt: list[Task] = []
         self._thread = threading.Thread(target=self._work, name="session_plugin-writer", daemon=True)
         self._thread.start()
@@ -135,7 +140,7 @@ class Writer:
         while (group := self._next_group()) is not None:
             try:
                 self._run(group)
-                self._tries = 0
+                self._tries, self.trouble = 0, ""
             except SessionError as error:  # the database's own; an operation's error went to its caller
                 self._connection.rollback()
                 self._wait_or_fail(group, error)
@@ -205,11 +210,13 @@ class Writer:
                 task.error = error
 
     def _wait_or_fail(self, group: list[Task], error: SessionError) -> None:
-        """Put back what can wait, in its old order, and fail what cannot."""
+        """Put back what can wait and is still wanted, in its old order, and fail what cannot."""
         now = time.monotonic()
         is_over = self._closing_at is not None and now >= self._closing_at
         keep, failed = [], []
         for task in group:
+            if not task.is_wanted():
+                continue
             is_late = task.deadline is not None and (now >= task.deadline or not isinstance(error, DatabaseLocked))
             if not (is_late or is_over):
                 keep.append(task)
@@ -219,8 +226,7 @@ class Writer:
         _tell(failed)
         with self._changed:
             self._waiting.extendleft(reversed(keep))
-        if self._tries == 0 and not isinstance(error, DatabaseLocked):
-            logger.warning("the database cannot be written, and is tried again until it can: %s", error)
+        self.trouble = str(error)
         self._tries += 1
         time.sleep(min(SHORTEST_PAUSE * self._tries, LONGEST_PAUSE))
 

@@ -135,7 +135,7 @@ def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Pa
     engine.close()
 
 
-def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path) -> None:
     """SQLite ends the whole transaction by itself then; what is run again must not meet half of it."""
     ids, ann, path = count(), PEOPLE[0], tmp_path / "chats.db"
     engine = open_engine(path)
@@ -159,7 +159,7 @@ def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path, caplog: pytest.L
         engine.write(bulk.RECORD, said(text, f"m{number}" if number % 2 else None), is_patient=True)
         for number, text in enumerate(texts)
     ]
-    while "cannot be written" not in caplog.text:
+    while "cannot be written" not in engine.trouble:
         time.sleep(0.01)
     writing.execute("PRAGMA max_page_count = 1000000")
     fates = [future.result(timeout=20).value.fate for future in futures]
