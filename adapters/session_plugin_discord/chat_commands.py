@@ -14,7 +14,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from session_plugin import Chat, Notice, SessionError, SessionHub
-from session_plugin.commands import DESCRIPTIONS, Asked, Command, Spell, answer, check_names, notice_text
+from session_plugin.commands import DESCRIPTIONS, TAKE_WORDS, Asked, Command, Spell, answer, check_names, notice_text
 from session_plugin_discord.interactions import chat_of
 from session_plugin_discord.own_words import REMEMBERED, OwnWords
 from session_plugin_discord.remembered import Remembered
@@ -44,39 +44,34 @@ class ChatCommands:
         self._names = check_names(names)
         self._group = group
         self._prefixes: Remembered[int, str] = Remembered(REMEMBERED)
-        self._added: list[Any] = []
+        self._added: list[tuple[Any, Any]] = []
 
     # In the bot and out of it
 
     def add(self) -> None:
-        """Add what is offered to the bot, or to a plain client's command tree.
+        """Add what is offered: to a bot by its prefix, and to the command tree of any client that has one.
 
         Raises:
             SessionError: the bot has a command of one of our names.
         """
-        place = self._place
-        if place is None:
-            return
-        made = self._made()
-        self._check_clashes(made)
-        for command in made:
+        bot, tree = self._bot, self._tree
+        added = [] if bot is None else [(bot, command) for command in self._by_prefix()]
+        if tree is not None:
+            added += [(tree, command) for command in self._by_slash(has_prefix=bot is not None)]
+        self._check_clashes(added)
+        for place, command in added:
             place.add_command(command)
-            self._added.append(command)
+        self._added = added
 
     def remove(self) -> None:
         """Take out what was added and is still there."""
-        for command in self._added:
-            if self._place.get_command(command.name) is command:
-                self._place.remove_command(command.name)
-        self._added.clear()
+        for place, command in self._added:
+            if place.get_command(command.name) is command:
+                place.remove_command(command.name)
+        self._added = []
 
     @property
-    def _place(self) -> Any:
-        """Where commands are added: a bot takes them both by prefix and into its tree; a plain client may have no tree."""
-        return self._tree if self._bot is None else self._bot
-
-    @property
-    def _bot(self) -> commands.Bot | commands.AutoShardedBot | None:
+    def _bot(self) -> Any:
         return self._client if isinstance(self._client, commands.Bot | commands.AutoShardedBot) else None
 
     @property
@@ -85,51 +80,64 @@ class ChatCommands:
         tree: app_commands.CommandTree[Any] | None = state._command_tree
         return tree
 
-    def _made(self) -> list[Any]:
-        is_bot = self._bot is not None
-        made = [(self._hybrid if is_bot else self._slash)(command, name) for command, name in self._names.items()]
+    def _by_prefix(self) -> list[Any]:
+        made: list[Any] = [self._prefix_command(command, name) for command, name in self._names.items()]
         if not self._group or not made:
             return made
-        whole: Any
-        if is_bot:
-            whole = commands.HybridGroup(self._overview(), name=self._group, description=ABOUT, help=ABOUT)
-        else:
-            whole = app_commands.Group(name=self._group, description=ABOUT)
+        group: Any = commands.Group(self._overview(), name=self._group, help=ABOUT, invoke_without_command=True)
         for command in made:
-            whole.add_command(command)
-        return [whole]
+            group.add_command(command)
+        return [group]
 
-    def _hybrid(self, command: Command, name: str) -> commands.HybridCommand[Any, ..., None]:
-        async def run(ctx: commands.Context[Any], *, argument: str = "") -> None:
-            await self._answer_context(ctx, command, argument)
+    def _by_slash(self, *, has_prefix: bool) -> list[Any]:
+        names = {
+            command: name
+            for command, name in self._names.items()
+            if not has_prefix or (SLASH_NAME.fullmatch(name) and name == name.lower())
+        }
+        made: list[Any] = [self._slash_command(command, name) for command, name in names.items()]
+        if not self._group or not made:
+            return made
+        group = app_commands.Group(name=self._group, description=ABOUT)
+        for command in made:
+            group.add_command(command)
+        return [group]
 
-        callback: Any = run  # mypy refuses a hybrid command with parameters, ours like anybody's
-        about = DESCRIPTIONS[command]
-        is_slash = SLASH_NAME.fullmatch(name) is not None and name == name.lower()
-        return commands.HybridCommand(callback, name=name, description=about, help=about, with_app_command=is_slash)
+    def _prefix_command(self, command: Command, name: str) -> commands.Command[Any, ..., None]:
+        async def run(ctx: commands.Context[Any], *, words: str = "") -> None:
+            prefix = self._prefixes[ctx.channel.id] = ctx.prefix or ""
+            chat = to_chat(ctx.channel, ctx.guild, bot_id=ctx.me.id)
+            text = await self._answer(command, words, chat, ctx.author, prefix)
+            await ctx.send(text, nonce=self._own_words.unrecorded_nonce())
 
-    def _slash(self, command: Command, name: str) -> app_commands.Command[Any, ..., None]:
-        async def run(interaction: discord.Interaction, argument: str = "") -> None:
-            await self._answer_interaction(interaction, command, argument)
+        return commands.Command(run, name=name, help=DESCRIPTIONS[command])
 
-        return app_commands.Command(name=name, description=DESCRIPTIONS[command], callback=run)
+    def _slash_command(self, command: Command, name: str) -> app_commands.Command[Any, ..., None]:
+        async def run(interaction: discord.Interaction) -> None:
+            await self._answer_interaction(interaction, command, "")
+
+        async def run_with(interaction: discord.Interaction, words: str = "") -> None:
+            await self._answer_interaction(interaction, command, words)
+
+        described = app_commands.describe(words="What you would type behind it")(run_with)
+        callback: Any = described if command in TAKE_WORDS else run
+        return app_commands.Command(name=name, description=DESCRIPTIONS[command], callback=callback)
 
     def _overview(self) -> Any:
         async def run(ctx: commands.Context[Any]) -> None:
-            lines = [f"{self._speller(ctx.prefix or '')(command)}: {DESCRIPTIONS[command]}" for command in self._names]
+            spell = self._speller(ctx.prefix or "")
+            lines = [f"{spell(command)}: {DESCRIPTIONS[command]}" for command in self._names]
             await ctx.send("\n".join(lines), nonce=self._own_words.unrecorded_nonce())
 
         return run
 
-    def _check_clashes(self, made: list[Any]) -> None:
+    def _check_clashes(self, added: list[tuple[Any, Any]]) -> None:
         tree = self._tree
         theirs = [] if tree is None else tree.get_commands(type=discord.AppCommandType.chat_input)
-        for command in made:
-            if self._bot is not None and self._bot.get_command(command.name) is not None:
-                raise SessionError(clash_text(command.name, "command"))
-            if any(one.name == command.name for one in theirs):
-                raise SessionError(clash_text(command.name, "slash command"))
-        if len(theirs) + len(made) > MOST_SLASH_COMMANDS:
+        for place, command in added:
+            if place.get_command(command.name) is not None:
+                raise SessionError(clash_text(command.name, "slash command" if place is tree else "command"))
+        if len(theirs) + sum(place is tree for place, _ in added) > MOST_SLASH_COMMANDS:
             raise SessionError(
                 f"Discord takes {MOST_SLASH_COMMANDS} slash commands, and the bot has {len(theirs)}: put ours into one by "
                 'session_plugin_discord.install(bot, hub, group="session"), or turn some off by its commands argument'
@@ -140,7 +148,7 @@ class ChatCommands:
         seen: BaseException | None = error
         while seen is not None:
             if isinstance(seen, commands.CommandRegistrationError | app_commands.CommandAlreadyRegistered):
-                ours = [one.name for one in self._added]
+                ours = [command.name for _, command in self._added]
                 return SessionError(clash_text(seen.name, "command")) if seen.name in ours else None
             seen = getattr(seen, "original", None) or seen.__cause__
         return None
@@ -152,39 +160,34 @@ class ChatCommands:
         if message.author.bot or self._bot is None:
             return False  # nor does discord.py carry out what a bot says
         content = message.content.casefold()
-        if not any(one.name.casefold() in content for one in self._added):
+        if not any(command.name.casefold() in content for command in self._ours):
             return False  # most messages: asking for the prefix may cost the author a query
         context = await self._bot.get_context(message)
-        return context.command is not None and (context.command.root_parent or context.command) in self._added
+        return context.command is not None and (context.command.root_parent or context.command) in self._ours
 
     def is_own_interaction(self, interaction: discord.Interaction) -> bool:
         """Tell whether an interaction is one of our commands."""
         command = interaction.command
         root = getattr(command, "root_parent", None) or command
-        return root is not None and any(root in (one, getattr(one, "app_command", None)) for one in self._added)
+        return root is not None and root in self._ours
+
+    @property
+    def _ours(self) -> list[Any]:
+        return [command for _, command in self._added]
 
     # Answers
 
-    async def _answer_context(self, ctx: commands.Context[Any], command: Command, argument: str) -> None:
-        if ctx.interaction is not None:
-            await self._answer_interaction(ctx.interaction, command, argument)
-            return
-        prefix = self._prefixes[ctx.channel.id] = ctx.prefix or ""
-        chat = to_chat(ctx.channel, ctx.guild, bot_id=ctx.me.id)
-        text = await self._answer(command, argument, chat, ctx.author, prefix)
-        await ctx.send(text, nonce=self._own_words.unrecorded_nonce())
-
-    async def _answer_interaction(self, interaction: discord.Interaction, command: Command, argument: str) -> None:
+    async def _answer_interaction(self, interaction: discord.Interaction, command: Command, words: str) -> None:
         """Answer so that nobody else can read it; at once, since Discord waits three seconds, and in full afterwards."""
         await interaction.response.defer(ephemeral=True)
         chat = chat_of(interaction, bot_id=interaction.application_id)
         self._prefixes[int(chat.chat_id)] = "/"
-        text = await self._answer(command, argument, chat, interaction.user, "/")
+        text = await self._answer(command, words, chat, interaction.user, "/")
         await interaction.followup.send(text, ephemeral=True)
 
-    async def _answer(self, command: Command, argument: str, chat: Chat, user: discord.abc.User, prefix: str) -> str:
+    async def _answer(self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str) -> str:
         asked = Asked(chat=chat, account=to_account(user), name=shown_name(user), spell=self._speller(prefix))
-        return (await answer(self._hub, command, argument, asked)).text
+        return (await answer(self._hub, command, words, asked)).text
 
     async def deliver(self, chat: Chat, notice: Notice) -> None:
         """Tell a person something in their direct chat."""

@@ -55,9 +55,9 @@ async def test_two_accounts_are_linked_by_slash_commands_alone(on_discord: Any, 
         code = CODE.search(asked.text)
         assert code is not None
         assert f"/link {code.group(1)}" in asked.text
-        typed = await answer(on_discord, other, others, "link", argument=code.group(1))
+        typed = await answer(on_discord, other, others, "link", words=code.group(1))
         await on_discord.told(mine, "Annie")
-        confirmed = await answer(on_discord, ann, mine, "link", argument="confirm")
+        confirmed = await answer(on_discord, ann, mine, "link", words="confirm")
         identity = await hub.identity_of(on_discord.account(other))
         assert {one.channel_user_id for one in identity.accounts} == {str(ann.id), str(other.id)}
         await hub.settle()

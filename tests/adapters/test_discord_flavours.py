@@ -206,7 +206,7 @@ async def test_an_extension_takes_its_options_from_the_bot(on_discord: Any, hub:
     bot.session_options = {"commands": {"link": "connect", "new": ""}, "group": "memory"}
     await bot.load_extension("session_plugin_discord")
     group = bot.get_command("memory")
-    assert isinstance(group, commands.HybridGroup)
+    assert isinstance(group, commands.Group)
     assert "connect" in group.all_commands
     assert not {"link", "new"} & set(group.all_commands)
     await bot.close()
