@@ -143,7 +143,7 @@ def _reply_to(message: Message) -> str | None:
 
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:
-    found = message.effective_attachment
+    found = message.venue or message.effective_attachment  # which takes a venue for the location that comes with it
     if found is None:
         return ()
     if isinstance(found, tuple | list):  # one photo in several sizes, the largest last

@@ -46,6 +46,19 @@ RUN_POLLING = """
 """
 
 
+RUN_WEBHOOK = RUN_POLLING.replace(
+    "application.run_polling()",
+    """
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    application.run_webhook("127.0.0.1", port, url_path="hook", webhook_url=f"http://127.0.0.1:{port}/hook")
+    """,
+)
+
+
 class TestBotRun(EndingContract):
     @pytest.fixture
     def driver(self, on_discord: Driver) -> Driver:
@@ -57,4 +70,12 @@ class TestRunPolling(EndingContract):
     @pytest.fixture
     def driver(self, on_telegram: Driver) -> Driver:
         on_telegram.program = (sys.executable, "-c", textwrap.dedent(RUN_POLLING))
+        return on_telegram
+
+
+class TestRunWebhook(EndingContract):
+    @pytest.fixture
+    def driver(self, on_telegram: Driver) -> Driver:
+        pytest.importorskip("tornado", reason="the extra webhooks of python-telegram-bot")
+        on_telegram.program = (sys.executable, "-c", textwrap.dedent(RUN_WEBHOOK))
         return on_telegram

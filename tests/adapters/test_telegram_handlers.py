@@ -91,24 +91,6 @@ async def test_a_code_in_an_edited_command_is_not_stored(on_telegram: Any, hub: 
     assert [one.content for one in history] == ["last", "you said last"]
 
 
-async def test_twenty_people_at_once_in_one_group_get_each_their_own_answer(on_telegram: Any, hub: SessionHub) -> None:
-    async def answer(turn: Any) -> None:
-        number = int(turn.text)
-        await asyncio.sleep((number * 7 % 20) / 100)
-        assert turn.session.event.text == turn.text
-        await turn.say(f"answer {number}")
-
-    people = [on_telegram.simulator.user(f"Person {number}") for number in range(20)]
-    room = on_telegram.simulator.group("Friends", *people)
-    async with on_telegram.running(hub, answer, builder=on_telegram.builder().concurrent_updates(True)):
-        for number, user in enumerate(people):
-            await on_telegram.simulator.say(user, room, str(number))
-        history = await on_telegram.history(hub, room, count=40)
-    assert [one.content for one in history if one.role == "user"] == [str(number) for number in range(20)]
-    answers = {one.content: one.person for one in history if one.role == "assistant"}
-    assert answers == {f"answer {number}": on_telegram.account(user) for number, user in enumerate(people)}
-
-
 async def test_handlers_that_run_as_tasks_find_their_own_message_stored(on_telegram: Any, hub: SessionHub) -> None:
     async def answer(turn: Any) -> None:
         await asyncio.sleep(0.05)

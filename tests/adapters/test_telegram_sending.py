@@ -303,3 +303,122 @@ async def test_what_cannot_be_recorded_is_sent_all_the_same(on_telegram: Any, hu
         said = await on_telegram.simulator.say(ann, dm, "hello")
         await on_telegram.simulator.answer(dm, after=said)
         assert await on_telegram.told(dm, "sent")
+
+
+@pytest.mark.parametrize(
+    ("send", "kind"),
+    [
+        (lambda message: message.reply_photo(b"1"), "photo"),
+        (lambda message: message.reply_audio(b"1", filename="a.mp3"), "audio"),
+        (lambda message: message.reply_voice(b"1"), "voice"),
+        (lambda message: message.reply_video(b"1"), "video"),
+        (lambda message: message.reply_animation(b"1"), "animation"),
+        (lambda message: message.reply_video_note(b"1"), "videonote"),
+        (lambda message: message.reply_sticker(b"1"), "sticker"),
+        (lambda message: message.reply_location(1.5, 2.5), "location"),
+        (lambda message: message.reply_venue(1.5, 2.5, "Hall", "A street"), "venue"),
+        (lambda message: message.reply_contact("123", "Ann"), "contact"),
+        (lambda message: message.reply_dice(), "dice"),
+        (lambda message: message.reply_poll("tea?", ["yes", "no"]), "poll"),
+    ],
+)
+async def test_whatever_the_bot_sends_is_kept_as_what_it_is(on_telegram: Any, hub: SessionHub, send: Any, kind: str) -> None:
+    async def answer(turn: Any) -> None:
+        await send(turn.message)
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, answer):
+        await on_telegram.simulator.say(ann, dm, "hello")
+        history = await on_telegram.history(hub, dm, count=2)
+    sent = history[1]
+    assert (sent.role, sent.content, [one.kind for one in sent.attachments]) == ("assistant", "", [kind])
+
+
+async def test_captions_and_media_that_the_bot_edits_change_in_their_place(on_telegram: Any, hub: SessionHub) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("more", callback_data="more")]])
+    async with on_telegram.running(hub) as app:
+        one = await app.bot.send_document(ann.id, b"1", caption="one", filename="a.txt")
+        two = await app.bot.send_document(ann.id, b"2", caption="two", filename="b.txt")
+        await one.edit_caption("<b>one</b>, edited", parse_mode=ParseMode.HTML)
+        await two.edit_reply_markup(keyboard)
+        await two.edit_media(InputMediaDocument(b"3", caption="three", filename="c.txt"))
+        history = await on_telegram.history(hub, dm, count=2)
+    assert [(one.content, one.attachments[0].filename) for one in history] == [("one, edited", "a.txt"), ("three", "c.txt")]
+
+
+async def test_an_edit_that_telegram_refuses_changes_nothing(on_telegram: Any, hub: SessionHub) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub) as app:
+        sent = await app.bot.send_message(ann.id, "one")
+        with pytest.raises(BadRequest, match="not modified"):
+            await sent.edit_text("one")
+        on_telegram.simulator.fail_next("editMessageText", error_code=403)
+        with pytest.raises(Forbidden):
+            await sent.edit_text("two")
+        (one,) = await on_telegram.history(hub, dm, count=1)
+    assert (one.content, one.edited_at) == ("one", None)
+
+
+async def test_a_message_that_its_button_changes_is_changed(on_telegram: Any, hub: SessionHub) -> None:
+    keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data="yes")]])
+
+    async def pressed(update: Any, context: Any) -> None:
+        await update.callback_query.answer()
+        await update.callback_query.edit_message_text("tea is served")
+        assert [one.content for one in await context.session.history()] == ["tea is served"]
+        await update.callback_query.message.reply_text("enjoy")
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub) as app:
+        app.add_handler(CallbackQueryHandler(pressed))
+        await app.bot.send_message(ann.id, "tea?", reply_markup=keyboard)
+        await on_telegram.simulator.press(ann, await on_telegram.simulator.answer(dm), "yes")
+        history = await on_telegram.history(hub, dm, count=2)
+    assert [(one.role, one.content) for one in history] == [("assistant", "tea is served"), ("assistant", "enjoy")]
+
+
+async def test_a_job_in_a_direct_chat_answers_its_person(on_telegram: Any, hub: SessionHub) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+
+    async def remind(context: Any) -> None:
+        await context.bot.send_message(context.job.chat_id, "time for tea")
+
+    async def answer(turn: Any) -> None:
+        app.job_queue.run_once(remind, 0, chat_id=turn.message.chat_id)
+
+    async with on_telegram.running(hub, answer) as app:
+        await on_telegram.simulator.say(ann, dm, "remind me")
+        history = await on_telegram.history(hub, dm, count=2)
+    assert (history[1].content, history[1].person) == ("time for tea", on_telegram.account(ann))
+
+
+async def test_what_is_sent_by_a_name_is_kept_in_the_chat_it_names_at_the_servers_time(
+    on_telegram: Any, hub: SessionHub
+) -> None:
+    room = on_telegram.simulator.group("Friends", username="friends_here")
+    async with on_telegram.running(hub) as app:
+        sent = await app.bot.send_message("@friends_here", "hello")
+        (one,) = await on_telegram.history(hub, room, count=1)
+    assert (one.chat.chat_id, one.message_id, one.timestamp) == (str(room.id), str(sent.message_id), sent.date.timestamp())
+
+
+async def test_buttons_that_carry_any_object_still_do(on_telegram: Any, hub: SessionHub) -> None:
+    pytest.importorskip("cachetools", reason="the extra callback-data of python-telegram-bot")
+
+    async def pressed(update: Any, context: Any) -> None:
+        await update.callback_query.edit_message_text(f"got {update.callback_query.data}")
+
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub, builder=on_telegram.builder().arbitrary_callback_data(True)) as app:
+        app.add_handler(CallbackQueryHandler(pressed))
+        keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data=(1, "two"))]])
+        await app.bot.send_message(ann.id, "tea?", reply_markup=keyboard)
+        await on_telegram.simulator.press(ann, await on_telegram.simulator.answer(dm), "yes")
+        await on_telegram.told(dm, "got (1, 'two')")
