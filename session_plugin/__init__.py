@@ -35,7 +35,6 @@ from session_plugin.model import (
     Account,
     Attachment,
     Chat,
-    DecayReport,
     IdentityEvent,
     LinkCode,
     LinkPreview,
@@ -47,7 +46,9 @@ from session_plugin.model import (
     Summary,
     SummaryPart,
 )
+from session_plugin.reports import DecayPart, DecayReport, Progress
 from session_plugin.rules.context import ModelContext
+from session_plugin.rules.policies import Expiry, Retention
 from session_plugin.rules.quoting import quoted
 from session_plugin.store import SessionStore
 from session_plugin.view import SessionView
@@ -62,7 +63,9 @@ __all__ = [
     "DatabaseLocked",
     "DatabaseRefused",
     "DatabaseUnavailable",
+    "DecayPart",
     "DecayReport",
+    "Expiry",
     "IdentityEvent",
     "Lease",
     "LinkCode",
@@ -72,7 +75,9 @@ __all__ = [
     "ModelContext",
     "Notice",
     "PluginError",
+    "Progress",
     "Recorded",
+    "Retention",
     "Session",
     "SessionError",
     "SessionHub",

@@ -54,12 +54,15 @@ def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None
 
 @hookspec
 def session_on_start(session: Session, reason: str) -> None:
-    """A session began: `first`, `idle` or `new` (how the one before it ended), or `unlinked`. At most once a session."""
+    """A session began: `first`, `idle`, `daily` or `new` (how the one before it ended), or `unlinked`.
+
+    At most once a session.
+    """
 
 
 @hookspec
 def session_on_end(session: Session, reason: str) -> None:
-    """A session is over: `idle` or `new`. At most once a session; one that is joined into another has not ended."""
+    """A session is over: `idle`, `daily` or `new`. At most once a session; one that is joined into another has not ended."""
 
 
 @hookspec

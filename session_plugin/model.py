@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
-StartReason = Literal["first", "idle", "new", "unlinked"]
-EndReason = Literal["idle", "new", "linked"]
+StartReason = Literal["first", "idle", "daily", "new", "unlinked"]
+EndReason = Literal["idle", "daily", "new", "linked"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked"]
 NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 
@@ -273,6 +273,8 @@ class Session:
     ended_at: float | None = field(default=None, kw_only=True)
     end_reason: str | None = field(default=None, kw_only=True)
     message_count: int = field(default=0, kw_only=True)
+    is_pinned: bool = field(default=False, kw_only=True)
+    """Retention leaves it alone."""
 
     @property
     def is_live(self) -> bool:
@@ -328,13 +330,3 @@ class Notice:
     account: Account
     account_name: str
     preview: LinkPreview | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecayReport:
-    """What was removed, or would be: counts by kind."""
-
-    messages: int = 0
-    sessions: int = 0
-    tombstones: int = 0
-    is_dry_run: bool = False

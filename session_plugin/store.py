@@ -24,6 +24,7 @@ from session_plugin.records.histories import ALL
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules.consolidation import lease_name
 from session_plugin.rules.digest import DIGEST_NAME, digest
+from session_plugin.rules.policies import Expiry
 from session_plugin.rules.settings import HOUR, check_number
 
 A = TypeVar("A")
@@ -72,12 +73,14 @@ class SessionStore:
         *,
         bot: str,
         max_age_hours: float,
+        expiries: tuple[Expiry, ...],
         consolidation_threshold: int,
         clock: Callable[[], float],
     ) -> Self:
         """Make a store on a hub's engine, which closing the store leaves open."""
         store = cls.__new__(cls)
         store._set_up(bot, max_age_hours, consolidation_threshold, clock)
+        store._expiries = expiries
         store._engine = engine
         store._is_own = False
         return store
@@ -90,6 +93,7 @@ class SessionStore:
         self._threshold = threshold
         self._clock = clock
         self._holder = uuid.uuid4().hex
+        self._expiries: tuple[Expiry, ...] = ()
         self._has_warned = False
 
     def get_or_create(
@@ -251,6 +255,7 @@ class SessionStore:
             now=self._clock(),
             max_age=self._max_age_hours * HOUR,
             new_id=lambda: uuid.uuid4().hex,
+            expiries=self._expiries,
         )
 
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:

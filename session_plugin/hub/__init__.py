@@ -17,7 +17,12 @@ class SessionHub(Messages, People):
         database: A path, or `":memory:"`.
         bot: Your name for the assistant, if several share a database; their sessions are apart.
         max_age_hours: Hours of silence after which the next message starts a new session; exactly as many do not.
-        retention_days: Days after which `decay` removes messages; None keeps them.
+        expiry: When else a session is over: daily at an hour, or otherwise on some channel or in some kind of chat; the most
+            particular one counts. One for all of them replaces `max_age_hours`.
+        retention_days: Days after which messages are removed; None keeps them.
+        retention: The same for some channel or kind of chat; the most particular one counts.
+        upkeep_minutes: How often the open hub ends sessions that nobody writes to any more, removes what is past its
+            retention and makes withdrawn summaries again; None: only when `upkeep` and `decay` are called.
         consolidation_threshold: Unconsolidated messages of a session beyond which the oldest half gets a summary in front.
         consolidation_tokens: The same by tokens: beyond so many, the older half of them; None counts messages only.
         summarize: What sums messages up: an `async (messages, previous) -> str`, as the hook `session_summarize` does; where

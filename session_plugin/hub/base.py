@@ -28,12 +28,16 @@ from session_plugin.notices import Notices
 from session_plugin.plugins import Plugins
 from session_plugin.records import people, requests, sessions
 from session_plugin.records.outcomes import Done, Moment
+from session_plugin.rules.policies import Expiry, Retention, completed
 from session_plugin.rules.settings import HOUR, check_number
 from session_plugin.store import SessionStore
 from session_plugin.summarizer import Summarize, Summarizer
+from session_plugin.upkeep import Upkeep
 
 A = TypeVar("A")
 T = TypeVar("T")
+SHORTEST_UPKEEP = 0.001
+"""Minutes; a pause of none would leave no time for anything else."""
 UNTOLD_AT_OPENING = 1000
 """Starts and ends announced at opening that an earlier process did not come to announce."""
 
@@ -49,7 +53,10 @@ class HubBase:
         *,
         bot: str = "",
         max_age_hours: float = 24.0,
+        expiry: Iterable[Expiry] = (),
         retention_days: float | None = 365,
+        retention: Iterable[Retention] = (),
+        upkeep_minutes: float | None = 5.0,
         consolidation_threshold: int = 100,
         consolidation_tokens: int | None = None,
         summarize: Summarize | None = None,
@@ -66,16 +73,22 @@ class HubBase:
         """Check the settings and register the plugins; the database is not touched yet."""
         check_storable("bot", bot)
         check_number("max_age_hours", max_age_hours)
+        if retention_days is not None:
+            check_number("retention_days", retention_days)
+        if upkeep_minutes is not None:
+            check_number("upkeep_minutes", upkeep_minutes, at_least=SHORTEST_UPKEEP)
         check_number("consolidation_threshold", consolidation_threshold, at_least=2)
         if consolidation_tokens is not None:
             check_number("consolidation_tokens", consolidation_tokens, at_least=2)
         check_number("store_patience", store_patience)
         check_number("summary_patience", summary_patience)
-        if retention_days is not None:
-            check_number("retention_days", retention_days)
         self.bot = bot
         self._max_age_hours = max_age_hours
-        self._retention_days = retention_days
+        self._expiries = completed(expiry, Expiry(max_age_hours=max_age_hours))
+        self._retentions = completed(retention, Retention(days=retention_days))
+        self._upkeep = Upkeep(self._take_turn, minutes=upkeep_minutes)
+        self._upkeep_minutes = upkeep_minutes
+        self._holder = uuid.uuid4().hex
         self._threshold = consolidation_threshold
         self._record_when = record_when
         self._direct_sees_groups = direct_sees_groups
@@ -158,9 +171,11 @@ class HubBase:
 
     async def close(self) -> None:
         """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
+        await self._upkeep.stop()
         if self._engine.is_open:
             await self._consolidator.finish()
             await self.settle()
+            await self._upkeep.stop()  # storing what waited may have started it again
         await asyncio.to_thread(self._engine.close)
 
     async def settle(self) -> None:
@@ -174,12 +189,17 @@ class HubBase:
         await self._announcer.finish()
 
     async def _open(self) -> Engine:
+        self._upkeep.start()
         if self._engine.engine is not None:
             return self._engine.engine
         engine = await asyncio.wrap_future(self._engine.future())
         untold = await asyncio.wrap_future(engine.read(sessions.untold, (self.bot, UNTOLD_AT_OPENING)))
         self._announcer.announce(None, untold)
         return engine
+
+    async def _take_turn(self) -> None:
+        """Make a round of upkeep; what it is, a hub's memory says."""
+        raise NotImplementedError
 
     async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         return await asyncio.wrap_future((await self._open()).read(operation, argument))
@@ -199,7 +219,13 @@ class HubBase:
 
     def moment(self) -> Moment:
         """Give what operations need to know of now and of this hub, for SessionView."""
-        return Moment(bot=self.bot, now=self._clock(), max_age=self._max_age_hours * HOUR, new_id=_new_id)
+        return Moment(
+            bot=self.bot,
+            now=self._clock(),
+            max_age=self._max_age_hours * HOUR,
+            new_id=_new_id,
+            expiries=self._expiries,
+        )
 
     async def _whose(self, account: Account | None) -> str | None:
         """Ask the plugins whose a new account is, if any of them might know."""
@@ -237,6 +263,7 @@ class HubBase:
             lambda: self._engine.future().result(),
             bot=self.bot,
             max_age_hours=self._max_age_hours,
+            expiries=self._expiries,
             consolidation_threshold=self._threshold,
             clock=self._clock,
         )

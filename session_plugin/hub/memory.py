@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
+from session_plugin.database.engine import Tx
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
-from session_plugin.model import DecayReport, Summary
+from session_plugin.model import Summary
 from session_plugin.records import decay as decaying
-from session_plugin.records import messages, sessions, summaries
-from session_plugin.rules.settings import DAY
+from session_plugin.records import leases, messages, sessions, summaries
+from session_plugin.reports import DecayReport, Progress, Report
+from session_plugin.rules.settings import MINUTE
+
+A = TypeVar("A")
+SILENT_AT_ONCE = 200
+"""Sessions ended in one transaction."""
+WITHDRAWN_AT_ONCE = 100
+"""Summaries made again in one round of upkeep."""
+
+logger = logging.getLogger("session_plugin.hub")
 
 
 class Memory(HubBase):
-    """Consolidation and decay."""
+    """Consolidation, decay, and what the passing of time asks for."""
 
     async def consolidate(self, session_id: str) -> Summary | None:
         """Put a summary in front of the oldest half of a session's messages, which stay readable.
@@ -61,15 +73,64 @@ class Memory(HubBase):
         for session_no in session_nos:
             self._in_background(self._consolidator.consolidate(session_no, is_renewal=True))
 
-    async def decay(self, *, dry_run: bool = False) -> DecayReport:
-        """Remove what was received more than `retention_days` ago, in pieces that never hold the writer long."""
-        if self._retention_days is None:
-            return DecayReport(is_dry_run=dry_run)
-        moment = self.moment()
-        cutoff = decaying.Cutoff(bot=self.bot, before=moment.now - self._retention_days * DAY, moment=moment)
+    async def pin(self, session_id: str, *, is_pinned: bool = True) -> None:
+        """Keep a session from retention, or no longer. It still ends as any other, and people can still have it erased.
+
+        Raises:
+            UnknownSession: no session has this id.
+        """
+        await self._write(decaying.pin, (await self._numbered(session_id), is_pinned))
+
+    async def decay(self, *, dry_run: bool = False, progress: Report | None = None) -> DecayReport:
+        """Remove what was received longer ago than its retention, in pieces that never hold the writer long.
+
+        Archive, summaries and remembered deletions go like everything else; pinned sessions stay.
+
+        Args:
+            dry_run: Remove nothing; say what would go, and why.
+            progress: Called after each piece.
+        """
+        retentions = decaying.Retentions(moment=self.moment(), policies=self._retentions)
         if dry_run:
-            return await self._read(decaying.count_old, cutoff)
-        total = DecayReport()
-        while (piece := await self._write(decaying.remove_piece, cutoff)) != DecayReport():
-            total = decaying.add(total, piece)
+            return await self._read(decaying.count_old, retentions)
+        await self.end_silent()
+        parts = []
+        for cutoff in await self._read(decaying.cutoffs, retentions):
+            messages = await self._in_pieces(decaying.remove_messages, cutoff, "messages", progress)
+            tombstones = await self._in_pieces(decaying.remove_tombstones, cutoff, "tombstones", progress)
+            parts.append(decaying.part_of(cutoff, messages=messages, tombstones=tombstones))
+        sessions = await self._in_pieces(decaying.remove_sessions, retentions, "sessions", progress)
+        report = decaying.report_of(parts, sessions=sessions)
+        if report != DecayReport():
+            logger.info("decay removed %d messages and %d sessions", report.messages, report.sessions)
+        return report
+
+    async def _in_pieces(self, operation: Callable[[Tx, A], int], argument: A, what: str, progress: Report | None) -> int:
+        total = 0
+        while count := await self._write(operation, argument):
+            total += count
+            if progress is not None:
+                progress(Progress(what=what, done=total))
         return total
+
+    async def end_silent(self) -> int:
+        """End the sessions whose time is over, though nobody writes to them any more; tell how many."""
+        moment, after, total = self.moment(), 0, 0
+        while session_nos := await self._read(sessions.seemingly_live, (moment, after, SILENT_AT_ONCE)):
+            after = session_nos[-1]
+            total += await self._announced(sessions.end_those_over, (moment, session_nos))
+        return total
+
+    async def upkeep(self) -> None:
+        """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again."""
+        await self.decay()
+        for session_no in await self._read(summaries.withdrawn, (self.bot, WITHDRAWN_AT_ONCE)):
+            await self._consolidator.consolidate(session_no, is_renewal=True)
+
+    async def _take_turn(self) -> None:
+        """Make a round of upkeep, unless another process made one lately."""
+        assert self._upkeep_minutes is not None
+        seconds = self._upkeep_minutes * MINUTE / 2
+        claim = leases.Claim(name=f"upkeep:{self.bot}", holder=self._holder, now=self._clock(), seconds=seconds)
+        if await self._write(leases.take, claim):
+            await self.upkeep()

@@ -11,6 +11,7 @@ from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, S
 from session_plugin.records import linking, notices, people, requests
 from session_plugin.records.unlinking import Unlinking, unlink
 from session_plugin.rules.codes import new_code
+from session_plugin.rules.policies import longest
 from session_plugin.rules.privacy import privacy_text
 
 
@@ -37,7 +38,7 @@ class People(HubBase):
         """Say what is kept, for how long and who sees it, in the author's words or in ours."""
         if self._privacy_text is not None:
             return self._privacy_text
-        return privacy_text(retention_days=self._retention_days, direct_sees_groups=self._direct_sees_groups)
+        return privacy_text(retention_days=longest(self._retentions), direct_sees_groups=self._direct_sees_groups)
 
     async def request_link(self, account: Account, *, chat: Chat | None = None, display_name: str = "") -> LinkCode:
         """Make a one-time code, to be typed on the account that is to be linked with this one within ten minutes.

@@ -16,7 +16,6 @@ from session_plugin.model import Account, MessageEvent
 from session_plugin.records.cells import to_name
 from session_plugin.records.messages import Outcome, Recording, message_values, record
 from session_plugin.records.outcomes import Done, MessageStored
-from session_plugin.rules.scopes import is_idle
 
 
 def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Outcome]]:
@@ -77,7 +76,7 @@ def _is_ordinary(recording: Recording, row: Row) -> bool:
         and not (event.author is not None and event.answers is not None)
         and (not name or name == row["display_name"])
         and (not title or title == row["title"])
-        and not is_idle(row["last_activity"], now=moment.now, max_age=moment.max_age)
+        and not moment.may_be_over(row["last_activity"])
     )
 
 
@@ -89,6 +88,7 @@ class _Batch:
     waiting: list[tuple[int, Recording, Row]] = field(default_factory=list)
     seen: set[tuple[Hashable, ...]] = field(default_factory=set)
     stored_in: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    latest: dict[int, float] = field(default_factory=dict)
 
     def has_no(self, event: MessageEvent) -> bool:
         """Tell whether a message is not in the batch already; the second of two equal ones is a duplicate."""
@@ -97,6 +97,12 @@ class _Batch:
     def add(self, position: int, recording: Recording, row: Row) -> None:
         self.waiting.append((position, recording, row))
         self.seen.add((recording.event.chat, recording.event.message_id))
+
+    def _received_at(self, recording: Recording, row: Row) -> float:
+        """Give when a message counts as received: never before what is in its session already."""
+        latest: float = max(recording.moment.now, self.latest.get(row["session_no"], row["last_activity"]))
+        self.latest[row["session_no"]] = latest
+        return latest
 
     def store(self) -> dict[int, Done[Outcome]]:
         """Store what waits, and give what became of each."""
@@ -109,13 +115,14 @@ class _Batch:
         segments: dict[int, dict[str, Value]] = {}
         outcomes: dict[int, Done[Outcome]] = {}
         for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
-            now = recording.moment.now
+            now = self._received_at(recording, row)
             messages.append(
                 message_values(
                     recording,
                     chat_no=row["chat_no"],
                     segment_no=row["segment_no"],
                     person_no=row["account_no"],
+                    received_at=now,
                 )
                 | {"seq": seq}
             )

@@ -112,6 +112,7 @@ def append(tx: Tx, saved: Saved) -> Done[Appended]:
     segment, ended = _by_handle(tx, moment, saved.handle)
     if tx.first("is_private_user", user_id=segment["user_id"]) is not None:
         return Done(Appended(session_no=segment["session_no"], live_count=0), ended)
+    received_at = max(moment.now, segment["last_activity"])
     row = tx.one(
         "add_message",
         chat_no=segment["chat_no"],
@@ -122,7 +123,7 @@ def append(tx: Tx, saved: Saved) -> Done[Appended]:
         author_name=None,
         channel=to_name(saved.channel),
         sent_at=moment.now,
-        received_at=moment.now,
+        received_at=received_at,
         content=to_bytes(saved.content),
         metadata=to_json(saved.metadata or {}),
         attachments=None,
@@ -130,7 +131,7 @@ def append(tx: Tx, saved: Saved) -> Done[Appended]:
         edited_at=None,
         withheld=0,
     )
-    tx.run("count_message", segment_no=segment["segment_no"], seq=row["seq"], at=moment.now)
+    tx.run("count_message", segment_no=segment["segment_no"], seq=row["seq"], at=received_at)
     counted = tx.first("live_count", session_no=segment["session_no"])
     live_count = 0 if counted is None else counted["live_count"]
     return Done(Appended(session_no=segment["session_no"], live_count=live_count), ended)

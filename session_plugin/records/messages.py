@@ -101,14 +101,16 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
     person = author or answered
     if person is None and event.role != "user":
         person = owner or _person_replied_to(tx, chat["chat_no"], event)
+    received_at = max(moment.now, place_.last_activity)
     values = message_values(
         recording,
         chat_no=chat["chat_no"],
         segment_no=place_.segment_no,
         person_no=None if person is None else person.account_no,
+        received_at=received_at,
     )
     row = tx.one("add_message", **values)
-    tx.run("count_message", segment_no=place_.segment_no, seq=row["seq"], at=moment.now)
+    tx.run("count_message", segment_no=place_.segment_no, seq=row["seq"], at=received_at)
     live_count = _live_count(tx, place_.session_no)
     announcements = seen + seen_too + begun + (MessageStored(event, place_.session_no),)
     stored = Outcome(
@@ -133,7 +135,9 @@ def concerns_private(tx: Tx, event: MessageEvent, chat: Row | None) -> bool:
     return any(standing is not None and standing["private"] for standing in standings)
 
 
-def message_values(recording: Recording, *, chat_no: int, segment_no: int, person_no: int | None) -> dict[str, Value]:
+def message_values(
+    recording: Recording, *, chat_no: int, segment_no: int, person_no: int | None, received_at: float
+) -> dict[str, Value]:
     """Give a message's columns, but for its sequence number."""
     event = recording.event
     return {
@@ -145,7 +149,7 @@ def message_values(recording: Recording, *, chat_no: int, segment_no: int, perso
         "author_name": to_name(event.author_name) or None,
         "channel": None,
         "sent_at": event.sent_at,
-        "received_at": recording.moment.now,
+        "received_at": received_at,
         "content": to_bytes(event.text),
         "metadata": to_json(event.metadata),
         "attachments": attachments_to_json(event.attachments),

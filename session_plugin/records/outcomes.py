@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from session_plugin.database.engine import Row
 from session_plugin.model import Chat, IdentityEvent, MessageEvent
+from session_plugin.rules.policies import End, Expiry, policy_of
+from session_plugin.rules.settings import HOUR
 
 T = TypeVar("T")
 
@@ -18,14 +21,40 @@ class Moment:
     Args:
         bot: The author's name for the assistant.
         now: Seconds since 1970, by the hub's clock.
-        max_age: Seconds of silence after which a session is over.
+        max_age: Seconds of silence after which a session is over where no other policy is.
         new_id: Makes an id that was never used before.
+        expiries: When a session is over, where that goes by more than `max_age`.
     """
 
     bot: str
     now: float
     max_age: float
     new_id: Callable[[], str]
+    expiries: tuple[Expiry, ...] = ()
+
+    def end_of(self, session: Row) -> End | None:
+        """Say when and why a live session is over by now; None if it goes on.
+
+        Its row has when it began and was last active, and the channel and kind of the chat in which it was.
+        """
+        return self._expiry(session["channel"], session["kind"]).end_of(
+            started_at=session["started_at"], last_activity=session["last_activity"], now=self.now
+        )
+
+    def may_be_over(self, last_activity: float) -> bool:
+        """Tell whether a session that was last active then can be over, wherever it is."""
+        silence = self.shortest_silence
+        return silence is not None and self.now - last_activity > silence
+
+    @property
+    def shortest_silence(self) -> float | None:
+        """Seconds of silence without which no session is over; None where none ever is."""
+        if not self.expiries:
+            return self.max_age
+        return min((s for expiry in self.expiries if (s := expiry.shortest_silence) is not None), default=None)
+
+    def _expiry(self, channel: str, kind: str) -> Expiry:
+        return policy_of(self.expiries or (Expiry(max_age_hours=self.max_age / HOUR),), channel, kind)
 
 
 @dataclass(frozen=True, slots=True)

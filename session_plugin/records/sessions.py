@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
@@ -9,7 +10,7 @@ from session_plugin.model import Account, Chat, Session, SessionIdentity, is_sto
 from session_plugin.records.cells import from_json, to_name
 from session_plugin.records.outcomes import Announcement, Done, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of
-from session_plugin.rules.scopes import Scope, is_idle, scope_of
+from session_plugin.rules.scopes import Scope, scope_of
 
 
 def see_chat(tx: Tx, bot: str, chat: Chat) -> Row:
@@ -92,18 +93,38 @@ def live_session(tx: Tx, scope: Scope) -> Row | None:
 def fresh_session(tx: Tx, moment: Moment, scope: Scope) -> Row | None:
     """Give the live session of a scope unless it has been idle for too long; changes nothing."""
     row = live_session(tx, scope)
-    if row is None or is_idle(row["last_activity"], now=moment.now, max_age=moment.max_age):
-        return None
-    return row
+    return None if row is None or moment.end_of(row) is not None else row
 
 
 def age_out(tx: Tx, moment: Moment, scope: Scope) -> tuple[Row | None, tuple[Announcement, ...]]:
-    """End the live session of a scope if it has been idle for too long; give it if it goes on."""
+    """End the live session of a scope if its time is over; give it if it goes on."""
     row = live_session(tx, scope)
-    if row is None or not is_idle(row["last_activity"], now=moment.now, max_age=moment.max_age):
+    end = None if row is None else moment.end_of(row)
+    if row is None or end is None:
         return row, ()
-    ended_at = row["last_activity"] + moment.max_age
-    return None, end_session(tx, row["session_no"], ended_at=ended_at, reason="idle")
+    return None, end_session(tx, row["session_no"], ended_at=end.at, reason=end.reason)
+
+
+def seemingly_live(tx: Tx, argument: tuple[Moment, int, int]) -> list[int]:
+    """Give live sessions, from a number on, that have been silent long enough to be over (moment, after, limit)."""
+    moment, after, limit = argument
+    silence = moment.shortest_silence
+    if silence is None:
+        return []
+    rows = tx.all("silent_sessions", bot=moment.bot, after=after, before=moment.now - silence, limit=limit)
+    return [row["session_no"] for row in rows]
+
+
+def end_those_over(tx: Tx, argument: tuple[Moment, Sequence[int]]) -> Done[int]:
+    """End those of some live sessions whose time is over, though nobody writes to them; tell how many."""
+    moment, session_nos = argument
+    announcements: tuple[Announcement, ...] = ()
+    for session_no in session_nos:
+        row = tx.first("live_session_by_no", session_no=session_no)
+        end = None if row is None else moment.end_of(row)
+        if end is not None:
+            announcements += end_session(tx, session_no, ended_at=end.at, reason=end.reason)
+    return Done(len(announcements), announcements)
 
 
 def age_out_user(tx: Tx, moment: Moment, user_id: str) -> tuple[Announcement, ...]:
@@ -127,6 +148,8 @@ class Place:
 
     session_no: int
     segment_no: int
+    last_activity: float
+    """What the clock said last in this session; no message in it is received before that, though the clock be set back."""
 
 
 def place(
@@ -146,7 +169,7 @@ def place(
             thread_id=thread_id,
             last_activity=session["last_activity"],
         )
-    return Place(session["session_no"], segment["segment_no"]), ended + started
+    return Place(session["session_no"], segment["segment_no"], session["last_activity"]), ended + started
 
 
 def start_session(tx: Tx, moment: Moment, scope: Scope, *, founder_no: int | None) -> tuple[Row, tuple[Announcement, ...]]:
@@ -209,6 +232,7 @@ def session_data(tx: Tx, session_no: int) -> Session | None:
         ended_at=row["ended_at"],
         end_reason=row["end_reason"],
         message_count=row["message_count"],
+        is_pinned=bool(row["pinned"]),
     )
 
 
@@ -236,18 +260,15 @@ def read_previous(tx: Tx, argument: tuple[Where, int]) -> list[Session]:
     scope = find_scope(tx, where)
     if scope is None:
         return []
-    live = fresh_session(tx, where.moment, scope)
-    skipped = None if live is None else live["session_no"]
+    live = live_session(tx, scope)
+    end = None if live is None else where.moment.end_of(live)
+    skipped = None if live is None or end is not None else live["session_no"]
     numbers = [row["session_no"] for row in earlier_sessions(tx, scope, limit=limit + 1)]
     found = [session_data(tx, number) for number in numbers if number != skipped]
-    return [_as_ended(session, where.moment) for session in found if session is not None][:limit]
-
-
-def _as_ended(session: Session, moment: Moment) -> Session:
-    """Give a session that nobody has ended yet, though it has been idle for too long, as it will be recorded."""
-    if session.ended_at is None:
-        session.ended_at, session.end_reason = session.last_activity + moment.max_age, "idle"
-    return session
+    for session in found:
+        if session is not None and session.ended_at is None and end is not None:  # as it will be recorded
+            session.ended_at, session.end_reason = end.at, end.reason
+    return [session for session in found if session is not None][:limit]
 
 
 def session_no_of(tx: Tx, session_id: str) -> int | None:

@@ -42,11 +42,3 @@ def scope_of(
     if peer_user_id is None:
         return None
     return Scope(bot, user_id=peer_user_id, name=name, sees_groups=direct_sees_groups)
-
-
-def is_idle(last_activity: float, *, now: float, max_age: float) -> bool:
-    """Tell whether a session has been silent for more than `max_age` seconds; exactly as long is not more.
-
-    A clock that was set back makes nothing old.
-    """
-    return now - last_activity > max_age

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-HOUR, DAY = 3600.0, 86400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 """In seconds, as all durations are inside."""
 
 

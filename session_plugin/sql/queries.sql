@@ -125,18 +125,38 @@ UPDATE chats SET became = :became WHERE chat_no = :chat_no OR became = :chat_no
 UPDATE chats SET peer_no = :account_no WHERE chat_no = :chat_no AND peer_no IS NULL
 
 -- name: live_direct_session
--- The session that a person is in.
-SELECT s.session_no, s.session_id, s.started_at,
+-- The session that a person is in, and the channel where it was last active.
+SELECT s.session_no, s.session_id, s.started_at, 'direct' AS kind,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
-         AS last_activity
+         AS last_activity,
+       COALESCE((SELECT c.channel FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+                 WHERE g.session_no = s.session_no ORDER BY g.last_activity DESC, g.segment_no DESC LIMIT 1), '') AS channel
 FROM sessions AS s WHERE s.bot = :bot AND s.user_id = :user_id AND s.name = :name AND s.ended_at IS NULL
 
 -- name: live_group_session
 -- The session that a group (thread) is in.
-SELECT s.session_no, s.session_id, s.started_at,
+SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind, c.channel,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
          AS last_activity
-FROM sessions AS s WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name AND s.ended_at IS NULL
+FROM sessions AS s JOIN chats AS c ON c.chat_no = s.chat_no
+WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name AND s.ended_at IS NULL
+
+-- name: live_session_by_no
+-- Is it still live, and when and where was it last active?
+SELECT s.session_no, s.started_at, CASE WHEN s.chat_no IS NULL THEN 'direct' ELSE 'group' END AS kind,
+       COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
+         AS last_activity,
+       COALESCE((SELECT c.channel FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+                 WHERE g.session_no = s.session_no ORDER BY g.last_activity DESC, g.segment_no DESC LIMIT 1),
+                (SELECT c.channel FROM chats AS c WHERE c.chat_no = s.chat_no), '') AS channel
+FROM sessions AS s WHERE s.session_no = :session_no AND s.ended_at IS NULL
+
+-- name: silent_sessions
+-- Live sessions in which nothing was said for a while.
+SELECT s.session_no FROM sessions AS s
+WHERE s.bot = :bot AND s.ended_at IS NULL AND s.session_no > :after AND s.started_at < :before
+  AND NOT EXISTS (SELECT 1 FROM segments AS g WHERE g.session_no = s.session_no AND g.last_activity >= :before)
+ORDER BY s.session_no LIMIT :limit
 
 -- name: live_sessions_of_user
 -- A person's live sessions, one a bot and part.
@@ -157,7 +177,7 @@ ORDER BY session_no DESC LIMIT :limit
 -- name: session_by_no
 -- A session with what is counted over its segments.
 SELECT s.session_no, s.session_id, s.bot, s.user_id, s.chat_no, s.thread_id, s.name, s.founder_no, s.started_at, s.start_reason,
-       s.ended_at, s.end_reason, s.metadata,
+       s.ended_at, s.end_reason, s.metadata, s.pinned,
        COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
          AS last_activity,
        CAST(COALESCE((SELECT SUM(g.total_count) FROM segments AS g WHERE g.session_no = s.session_no), 0) AS BIGINT)
@@ -215,7 +235,7 @@ UPDATE segments SET handle = :handle WHERE segment_no = :segment_no
 -- name: segments_of_session
 -- All parts of a session, with their chats.
 SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.home_session_no, g.live_from, g.changed, g.last_seq,
-       c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
+       g.last_activity, c.channel, c.bot_id, c.chat_id, c.kind, c.title, c.peer_no
 FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
 WHERE g.session_no = :session_no ORDER BY g.segment_no
 
@@ -235,7 +255,7 @@ WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name
 
 -- name: segment_by_handle
 -- The part that SessionStore knows by this id, and the session it is in now.
-SELECT g.segment_no, g.chat_no, g.session_no, s.user_id, s.ended_at, c.peer_no
+SELECT g.segment_no, g.chat_no, g.last_activity, g.session_no, s.user_id, s.ended_at, c.peer_no
 FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no JOIN chats AS c ON c.chat_no = g.chat_no
 WHERE g.handle = :handle AND s.bot = :bot
 
@@ -511,6 +531,14 @@ UPDATE summaries SET content = NULL
 WHERE content IS NOT NULL AND summary_no IN (
   SELECT summary_no FROM summary_parts WHERE segment_no = :segment_no AND from_seq <= :seq AND to_seq >= :seq)
 
+-- name: sessions_with_withdrawn
+-- Whose summaries wait to be made again, but for those that are left alone after failures.
+SELECT DISTINCT s.session_no FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
+WHERE m.content IS NULL AND m.superseded_by IS NULL AND s.bot = :bot
+  AND NOT EXISTS (SELECT 1 FROM consolidation_failures AS f
+                  WHERE f.session_no = s.session_no AND f.waits_until IS NOT NULL)
+ORDER BY s.session_no LIMIT :limit
+
 -- name: withdraw_summaries_of_segment
 -- A whole part goes, and every text made with it.
 UPDATE summaries SET content = NULL
@@ -774,34 +802,46 @@ DELETE FROM notices WHERE expires_at < :before
 
 -- ---- decay ----
 
+-- name: kinds_of_chats
+-- Retention goes by channel and kind of chat.
+SELECT DISTINCT channel, kind FROM chats WHERE bot = :bot ORDER BY channel, kind
+
 -- name: count_old
--- What a decay would remove. A session that something can go back to stays as long as the session that this is in.
-WITH silent AS (
-  SELECT s.session_no, s.started_at, s.ended_at, COALESCE(
-    (SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at) AS last_activity
-  FROM sessions AS s WHERE s.bot = :bot),
-gone AS (
-  SELECT session_no FROM silent WHERE started_at < :before AND last_activity < :before
-    AND (CAST(:max_age AS DOUBLE PRECISION) IS NULL OR ended_at IS NOT NULL OR :now - last_activity > :max_age))
+-- What a decay would remove in one kind of chat: each part's messages up to its first young one.
 SELECT
   (SELECT COUNT(*) FROM (
      SELECT g.segment_no, (SELECT y.seq FROM messages AS y WHERE y.segment_no = g.segment_no AND y.received_at >= :before
                            ORDER BY y.seq LIMIT 1) AS young_seq
      FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
-     WHERE c.bot = :bot AND g.oldest_at < :before) AS w
+     WHERE c.bot = :bot AND c.channel = :channel AND c.kind = :kind AND g.oldest_at < :before
+       AND NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)
+   ) AS w
    JOIN messages AS m ON m.segment_no = w.segment_no AND m.seq < COALESCE(w.young_seq, 9223372036854775807)) AS messages,
-  (SELECT COUNT(*) FROM gone WHERE NOT EXISTS (
-     SELECT 1 FROM segments AS h
-     WHERE h.home_session_no = gone.session_no AND h.session_no NOT IN (SELECT session_no FROM gone))) AS sessions,
   (SELECT COUNT(*) FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no
-   WHERE c.bot = :bot AND t.at < :before) AS tombstones
+   WHERE c.bot = :bot AND c.channel = :channel AND c.kind = :kind AND t.at < :before) AS tombstones
 
 -- name: segments_with_old
 -- Parts that begin with a message that is too old; `oldest_at` may be that of one deleted since.
-SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE g.oldest_at < :before AND c.bot = :bot
+SELECT g.segment_no, g.live_from FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE g.oldest_at < :before AND c.bot = :bot AND c.channel = :channel AND c.kind = :kind
   AND (SELECT m.received_at FROM messages AS m WHERE m.segment_no = g.segment_no ORDER BY m.seq LIMIT 1) < :before
+  AND NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)
 ORDER BY g.oldest_at LIMIT :limit
+
+-- name: remove_head
+-- The oldest messages of a part go.
+DELETE FROM messages WHERE segment_no = :segment_no AND seq <= :to_seq
+
+-- name: uncount_head
+-- So many fewer are in it.
+UPDATE segments SET live_count = live_count - :live, total_count = total_count - :count, changed = changed + 1
+WHERE segment_no = :segment_no
+
+-- name: withdraw_summaries_of_head
+-- Every summary that stands for one of them has to be made again.
+UPDATE summaries SET content = NULL
+WHERE content IS NOT NULL AND summary_no IN (
+  SELECT summary_no FROM summary_parts WHERE segment_no = :segment_no AND from_seq <= :to_seq)
 
 -- name: set_oldest
 -- After messages went.
@@ -809,16 +849,31 @@ UPDATE segments SET oldest_at = (
   SELECT m.received_at FROM messages AS m WHERE m.segment_no = :segment_no ORDER BY m.seq LIMIT 1)
 WHERE segment_no = :segment_no
 
--- name: empty_old_sessions
--- Sessions of which nothing is left, to which nothing can go back, and which are over, by age at least.
-SELECT s.session_no FROM sessions AS s
-WHERE s.bot = :bot AND s.started_at < :before
-  AND NOT EXISTS (SELECT 1 FROM segments AS g
-                  WHERE g.session_no = s.session_no AND (g.total_count > 0 OR g.last_activity >= :before))
+-- name: empty_sessions
+-- Sessions of which nothing is left, and to which nothing can go back.
+SELECT s.session_no, s.started_at, s.ended_at, COALESCE(c.channel, '') AS channel, COALESCE(c.kind, 'direct') AS kind
+FROM sessions AS s LEFT JOIN chats AS c ON c.chat_no = s.chat_no
+WHERE s.bot = :bot AND s.session_no > :after AND s.started_at < :before AND s.pinned = 0
+  AND NOT EXISTS (SELECT 1 FROM segments AS g WHERE g.session_no = s.session_no AND g.total_count > 0)
   AND NOT EXISTS (SELECT 1 FROM segments AS h WHERE h.home_session_no = s.session_no AND h.session_no <> s.session_no)
-  AND (CAST(:max_age AS DOUBLE PRECISION) IS NULL OR s.ended_at IS NOT NULL OR :now - COALESCE(
-    (SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at) > :max_age)
 ORDER BY s.session_no LIMIT :limit
+
+-- name: sessions_to_empty
+-- Sessions of which nothing may be left after a decay.
+SELECT s.session_no, s.started_at, s.ended_at, COALESCE(c.channel, '') AS channel, COALESCE(c.kind, 'direct') AS kind
+FROM sessions AS s LEFT JOIN chats AS c ON c.chat_no = s.chat_no
+WHERE s.bot = :bot AND s.session_no > :after AND s.started_at < :before AND s.pinned = 0
+  AND NOT EXISTS (SELECT 1 FROM segments AS g JOIN sessions AS p ON p.session_no = g.home_session_no
+                  WHERE g.session_no = s.session_no AND p.pinned = 1)
+ORDER BY s.session_no LIMIT :limit
+
+-- name: homes_elsewhere
+-- Where the parts are that can go back to a session.
+SELECT DISTINCT session_no FROM segments WHERE home_session_no = :session_no AND session_no <> :session_no
+
+-- name: set_pinned
+-- Decay leaves it alone, or does so no longer.
+UPDATE sessions SET pinned = :pinned WHERE session_no = :session_no
 
 -- name: references_to_session
 -- Is anything left of a session, or can anything go back to it?
@@ -849,4 +904,4 @@ DELETE FROM sessions WHERE session_no = :session_no
 -- Deletions that no platform will contradict any more.
 DELETE FROM tombstones WHERE (chat_no, message_id) IN (
   SELECT t.chat_no, t.message_id FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no
-  WHERE c.bot = :bot AND t.at < :before LIMIT :limit)
+  WHERE c.bot = :bot AND c.channel = :channel AND c.kind = :kind AND t.at < :before LIMIT :limit)
