@@ -22,8 +22,17 @@ from telegram.ext import (
 from session_plugin import Chat, Lease, Notice, SessionError, SessionHub, SessionView
 from session_plugin.commands import DESCRIPTIONS, Asked, Command, answer, check_names, notice_text
 from session_plugin_telegram.context import give_sessions
-from session_plugin_telegram.outgoing import SessionRecorder, answering, unrecorded
-from session_plugin_telegram.translate import CHANNEL, to_event, to_place
+from session_plugin_telegram.outgoing import SessionRecorder, unrecorded
+from session_plugin_telegram.requests import answering
+from session_plugin_telegram.translate import (
+    CHANNEL,
+    edited_in,
+    said_in,
+    to_business_chat,
+    to_event,
+    to_move,
+    to_place,
+)
 
 FIRST_GROUP = -1000
 """The handler group that hands messages to the hub: before an author's, unless theirs is lower still."""
@@ -162,23 +171,31 @@ class _Adapter:
         """Hand an update's message to the hub before any handler of the author's runs."""
         try:
             await self._open()  # for those who install only now that the application is initialized
-            message = update.message or update.edited_message or update.channel_post or update.edited_channel_post
-            if message is not None and not self._is_command(update):
-                recorded = await self._record(message, is_edit=update.message is None and update.channel_post is None)
-                if recorded is not None and answering.get() is not None:
-                    context.session = recorded  # type: ignore[attr-defined]
-                    answering.set(recorded)
+            recorded = await self._record(update)
+            if recorded is not None and answering.get() is not None:
+                context.session = recorded  # type: ignore[attr-defined]
+                answering.set(recorded)
         except Exception:
             logger.exception("an update could not be recorded; it is handled all the same")
 
-    async def _record(self, message: Message, *, is_edit: bool) -> SessionView | None:
+    async def _record(self, update: Update) -> SessionView | None:
+        """Tell the hub what an update says; give the session with the message in it, where there is one."""
+        if (gone := update.deleted_business_messages) is not None:
+            chat = to_business_chat(gone.chat, gone.business_connection_id, bot_id=self._bot_id)
+            await self._hub.delete(chat, [str(message_id) for message_id in gone.message_ids])
+        said, edited = said_in(update), edited_in(update)
+        message = said or edited
+        if message is None or self._is_command(update):
+            return None
+        if (move := to_move(message, bot_id=self._bot_id)) is not None:
+            await self._hub.move_chat(*move)
         event = to_event(message, bot_id=self._bot_id)
         if event is None:
             return None
-        if is_edit:
-            await self._hub.edit(event)
-            return self._hub.session_of(event.chat, event.author, event=event)
-        return (await self._hub.record(event)).session
+        if said is not None:
+            return (await self._hub.record(event)).session
+        await self._hub.edit(event)
+        return self._hub.session_of(event.chat, event.author, event=event)
 
     def _is_command(self, update: Update) -> bool:
         return any(handler.check_update(update) for handler in self._handlers.values())

@@ -25,43 +25,36 @@ from session_plugin import Account, Attachment, Chat, MessageEvent
 
 CHANNEL = "telegram"
 
-_ELSEWHERE = (
-    "channel_post",
-    "edited_channel_post",
-    "business_message",
-    "edited_business_message",
-    "deleted_business_messages",
-    "guest_message",
-)
+_ELSEWHERE = ("channel_post", "edited_channel_post", "deleted_business_messages", "guest_message")
+_SAID = ("message", "channel_post", "business_message")
+_EDITED = ("edited_message", "edited_channel_post", "edited_business_message")
 _FILES = (Animation, Audio, Document, Sticker, Video, VideoNote, Voice)
 
 
 def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     """Translate a message; None for one in which nobody says anything (a join, a pinned message, a new title).
 
-    None also for what is said in a business account's chats: the bot stands in for somebody there, and the chat has the
-    id of its other side's own chat with the bot.
-
     Args:
         message: As python-telegram-bot gives it, in an update or as the result of sending.
         bot_id: The bot's own user id, as text: its messages are the assistant's.
 
     Who speaks is decided by `sender_chat` first: an anonymous administrator, a channel and a linked channel's automatic
-    forward come with a made-up `from_user`, and are nobody's user.
+    forward come with a made-up `from_user`, and are nobody's user. What a bot says for a business account comes from the
+    account's owner, but for `sender_business_bot`.
     """
     text = message.text or message.caption or ""
     attachments = _attachments(message)
-    if message.business_connection_id is not None or not (text or attachments):
+    if not (text or attachments):
         return None
-    sender = message.from_user
-    is_own = message.sender_chat is None and sender is not None and str(sender.id) == bot_id
+    sender = _sender(message)
+    is_own = sender is not None and str(sender.id) == bot_id
     return MessageEvent(
         chat=to_chat(message, bot_id=bot_id),
         message_id=str(message.message_id),
         role="assistant" if is_own else "user",
         text=text,
         sent_at=message.date.timestamp(),
-        author=None if is_own or message.sender_chat is not None else to_account(sender),
+        author=to_account(sender),
         author_name=_author_name(message),
         answers=_answered(message, bot_id) if is_own else None,
         reply_to=_reply_to(message),
@@ -71,20 +64,27 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     )
 
 
+def said_in(update: Update) -> Message | None:
+    """Give what is said in an update, for the first time; `effective_message` does not tell what it is of."""
+    return next((message for kind in _SAID if (message := getattr(update, kind)) is not None), None)
+
+
+def edited_in(update: Update) -> Message | None:
+    """Give the message that is edited in an update, as it is now."""
+    return next((message for kind in _EDITED if (message := getattr(update, kind)) is not None), None)
+
+
 def to_place(update: Update, *, bot_id: str) -> tuple[Chat, Account | None] | None:
     """Give where an update happens and who is behind it; None where nobody can own a session.
 
-    That is a channel, and a place where nobody talks with the bot itself: what is said in the name of a business is not
-    its chat.
+    That is a channel, and a chat that the bot is not in.
     """
     if update.effective_chat is None or any(getattr(update, kind, None) for kind in _ELSEWHERE):
         return None
     query = update.callback_query  # not `effective_message`: that one warns of a message too old to be shown
-    message = update.message or update.edited_message or (None if query is None else query.message)
+    message = said_in(update) or edited_in(update) or (None if query is None else query.message)
     if not isinstance(message, Message):
         return as_chat(update.effective_chat, bot_id=bot_id), to_account(update.effective_user)
-    if message.business_connection_id is not None:
-        return None
     is_anonymous = message.sender_chat is not None and query is None
     return to_chat(message, bot_id=bot_id), None if is_anonymous else to_account(update.effective_user)
 
@@ -97,13 +97,38 @@ def to_account(user: TelegramUser | None) -> Account | None:
 def to_chat(message: Message, *, bot_id: str) -> Chat:
     """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it marks a reply.
 
-    A channel's direct messages are one chat, with a topic for each person who writes to it.
+    A channel's direct messages are one chat, with a topic for each person who writes to it. A business account's chat with
+    somebody has that person's id, as their own chat with the bot has; here it is a chat of its own, and like a group: both
+    sides see it, and nothing else.
     """
+    if message.business_connection_id is not None:
+        return to_business_chat(message.chat, message.business_connection_id, bot_id=bot_id)
     thread = message.message_thread_id if message.is_topic_message else None
     direct_messages = getattr(message, "direct_messages_topic", None)  # python-telegram-bot knows it from 22.4 on
     if direct_messages is not None:
         thread = direct_messages.topic_id
     return as_chat(message.chat, bot_id=bot_id, thread_id=thread)
+
+
+def to_business_chat(chat: TelegramChat, connection_id: str, *, bot_id: str) -> Chat:
+    """Give a business account's chat with somebody."""
+    chat_id = business_chat_id(connection_id, str(chat.id))
+    return Chat(CHANNEL, chat_id, "group", bot_id=bot_id, title=chat.full_name or "")
+
+
+def business_chat_id(connection_id: str, chat_id: str) -> str:
+    """Make the id of a business account's chat."""
+    return f"{connection_id}:{chat_id}"
+
+
+def to_move(message: Message, *, bot_id: str) -> tuple[Chat, Chat] | None:
+    """Give the old and the new chat of a group that became a supergroup, from either's service message; else None."""
+    here = as_chat(message.chat, bot_id=bot_id)
+    if message.migrate_to_chat_id is not None:
+        return here, Chat(CHANNEL, str(message.migrate_to_chat_id), "group", bot_id=bot_id)
+    if message.migrate_from_chat_id is not None:
+        return Chat(CHANNEL, str(message.migrate_from_chat_id), "group", bot_id=bot_id), here
+    return None
 
 
 def as_chat(chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | None = None) -> Chat:
@@ -116,6 +141,13 @@ def as_chat(chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | 
         thread_id="" if thread_id is None else str(thread_id),
         title=chat.title or chat.full_name or "",
     )
+
+
+def _sender(message: Message) -> TelegramUser | None:
+    """Give who wrote a message; None for what a chat says."""
+    if message.sender_chat is not None:
+        return None
+    return message.sender_business_bot or message.from_user
 
 
 def _author_name(message: Message) -> str:
@@ -175,4 +207,15 @@ def _metadata(message: Message) -> dict[str, Any]:
         metadata["media_group_id"] = message.media_group_id
     if message.quote is not None:
         metadata["quote"] = message.quote.text
+    elsewhere = message.external_reply
+    if elsewhere is not None and elsewhere.chat is not None:
+        metadata["replies_to"] = {"chat_id": str(elsewhere.chat.id), "message_id": str(elsewhere.message_id)}
+    if message.poll is not None:
+        metadata["poll"] = {"question": message.poll.question, "options": [one.text for one in message.poll.options]}
+    if message.sticker is not None and message.sticker.emoji:
+        metadata["emoji"] = message.sticker.emoji
+    if message.dice is not None:
+        metadata["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
+    if message.location is not None:
+        metadata["location"] = {"latitude": message.location.latitude, "longitude": message.location.longitude}
     return metadata

@@ -186,6 +186,14 @@ class Messages(Memory):
         self._renew_summaries(session_nos)
         return total
 
+    async def find_message(self, chat: Chat, message_id: str) -> SessionMessage | None:
+        """Give a stored message by its platform's id; None where it was never stored, or is gone.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+        """
+        return await self.read(chat, messages.find, (self.bot, chat, message_id))
+
     def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:
         """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""
         return SessionView(self, chat, account, event)

@@ -179,11 +179,24 @@ def as_stored(event: MessageEvent, recorded: Outcome, *, is_withheld: bool) -> S
     )
 
 
+def find(tx: Tx, wanted: tuple[str, Chat, str]) -> SessionMessage | None:
+    """Give a message by the bot's name, its chat and its id; None where it was never stored, or is gone."""
+    bot, chat, message_id = wanted
+    row = find_chat(tx, bot, chat)
+    known = None if row is None else tx.first("message_by_key", chat_no=row["chat_no"], message_id=message_id)
+    return None if known is None else _as_known(tx, known)
+
+
 def _duplicate(tx: Tx, known: Row) -> Outcome:
+    message = _as_known(tx, known)
+    return Outcome(fate="duplicate", session_no=known["session_no"], seq=message.seq, known=message)
+
+
+def _as_known(tx: Tx, known: Row) -> SessionMessage:
     segments = tx.all("segments_of_session", session_no=known["session_no"])
     (segment,) = (row for row in segments if row["segment_no"] == known["segment_no"])
-    ((seq, message),) = between(tx, segment, known["seq"], known["seq"])
-    return Outcome(fate="duplicate", session_no=known["session_no"], seq=seq, known=message)
+    ((_, message),) = between(tx, segment, known["seq"], known["seq"])
+    return message
 
 
 def _see(

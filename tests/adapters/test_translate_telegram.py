@@ -111,8 +111,37 @@ def test_the_direct_messages_of_a_channel_are_apart_for_each_person() -> None:
     assert threads == ["1", "2"]
 
 
-def test_what_is_said_in_a_business_accounts_chat_is_not_the_bots_own_chat() -> None:
-    assert event(text="x", chat=PRIVATE, business_connection_id="b1") is None
+def test_a_business_accounts_chat_is_another_than_the_persons_own_and_like_a_group() -> None:
+    own, business = event(text="x", chat=PRIVATE), event(text="x", chat=PRIVATE, business_connection_id="b1")
+    assert own.chat == Chat(CHANNEL, str(ANN["id"]), bot_id=BOT_ID)
+    assert business.chat == Chat(CHANNEL, f"b1:{ANN['id']}", "group", bot_id=BOT_ID)
+    assert business.author == own.author
+
+
+def test_what_the_bot_says_for_a_business_account_is_its_own_and_answers_the_other_side() -> None:
+    owner = {"id": 77, "is_bot": False, "first_name": "Olga"}
+    said = event(text="x", chat=PRIVATE, **{"from": owner}, business_connection_id="b1", sender_business_bot=BOT)
+    assert (said.role, said.author, said.answers) == ("assistant", None, Account(CHANNEL, str(ANN["id"])))
+
+
+def test_what_another_bot_says_for_a_business_account_is_nobodys() -> None:
+    said = event(text="x", chat=PRIVATE, business_connection_id="b1", sender_business_bot={**BOT, "id": 5})
+    assert (said.role, said.author, said.answers) == ("user", None, None)
+
+
+def test_a_reply_to_another_chat_says_where() -> None:
+    origin = {"type": "user", "date": 1, "sender_user": ANN}
+    said = event(text="x", external_reply={"origin": origin, "chat": NEWS, "message_id": 7})
+    assert (said.reply_to, said.metadata["replies_to"]) == (None, {"chat_id": str(NEWS["id"]), "message_id": "7"})
+
+
+def test_a_poll_a_sticker_and_a_place_say_what_they_are() -> None:
+    options = [{"text": text, "voter_count": 0, "persistent_id": text} for text in ("yes", "no")]
+    flags = {"is_closed": False, "is_anonymous": True, "allows_multiple_answers": False, "allows_revoting": True}
+    poll = {"id": "1", "question": "Tea?", "options": options, "total_voter_count": 0, "type": "regular", **flags}
+    assert event(poll={**poll, "members_only": False}).metadata["poll"] == {"question": "Tea?", "options": ["yes", "no"]}
+    place = {"latitude": 1.5, "longitude": 2.5}
+    assert event(location=place).metadata["location"] == place
 
 
 @pytest.mark.parametrize(

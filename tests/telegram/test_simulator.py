@@ -411,7 +411,7 @@ async def test_one_person_has_one_direct_chat_with_the_persons_id(simulator: Tel
 
 async def test_a_wrong_token_is_refused(simulator: TelegramSimulator) -> None:
     stranger = telegram.Bot("7000000001:other", base_url=simulator.environment()["TELEGRAM_BASE_URL"])
-    async with stranger.request:  # a bot that is refused leaves it open, up to version 21.11 of python-telegram-bot
+    async with stranger.request:  # a bot that is refused leaves it open, in older versions of python-telegram-bot
         with pytest.raises(InvalidToken):
             await stranger.get_me()
     assert simulator.calls == []

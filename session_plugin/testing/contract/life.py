@@ -50,13 +50,12 @@ class LifeContract(ContractPart):
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         sessions = []
-        for text in ("before", "after"):
+        for text, count in (("before", 2), ("after", 4)):
             hub = SessionHub(path, load_entry_points=False)
             async with driver.running(hub, echo):
                 await driver.ask(ann, dm, text)
-                await driver.history(hub, dm, count=2)
+                history = await driver.history(hub, dm, count=count)
                 sessions.append(await driver.view(hub, dm).info())
-                history = await driver.view(hub, dm).history()
         assert len({session.session_id for session in sessions if session is not None}) == 1
         assert [one.content for one in history] == ["before", "you said before", "after", "you said after"]
 
