@@ -46,7 +46,14 @@ from session_plugin.model import (
     Summary,
     SummaryPart,
 )
-from session_plugin.reports import DecayPart, DecayReport, Progress
+from session_plugin.reports import (
+    DecayPart,
+    DecayReport,
+    FailedConsolidation,
+    HubStatus,
+    PluginStatus,
+    Progress,
+)
 from session_plugin.rules.context import ModelContext
 from session_plugin.rules.policies import Expiry, Retention
 from session_plugin.rules.quoting import quoted
@@ -66,6 +73,8 @@ __all__ = [
     "DecayPart",
     "DecayReport",
     "Expiry",
+    "FailedConsolidation",
+    "HubStatus",
     "IdentityEvent",
     "Lease",
     "LinkCode",
@@ -75,6 +84,7 @@ __all__ = [
     "ModelContext",
     "Notice",
     "PluginError",
+    "PluginStatus",
     "Progress",
     "Recorded",
     "Retention",

@@ -30,6 +30,8 @@ LEASE_MARGIN = 30.0
 """Seconds that a lease outlasts the summariser: enough to put the summary in place."""
 CLOSING_SECONDS = 5.0
 """How long closing waits for a summariser."""
+MOST_ROUNDS = 5
+"""Times that a session is looked at again because it changed meanwhile; then its next message does so."""
 MOST_WEIGHTS = 10_000
 
 logger = logging.getLogger("session_plugin.hub")
@@ -96,7 +98,9 @@ class Consolidator:
             self._unasked.add(task)
         try:
             summary = await self._once(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
-            while session_no in self._again:
+            for _ in range(MOST_ROUNDS):
+                if session_no not in self._again:
+                    break
                 self._again.discard(session_no)
                 is_over = await self._is_over(session_no)
                 summary = await self._once(session_no, is_renewal=not is_over, is_asked_for=False) or summary
@@ -138,7 +142,10 @@ class Consolidator:
                 await self._write(summaries.clear, plan)
                 plan = await self._read(summaries.plan, replace(request, at_least=0))
             written = None if plan is None else await self._summarise(plan)
-            if written is None or not await self._announced(summaries.put, written):
+            if written is None:
+                return None
+            if not await self._announced(summaries.put, written):
+                self._again.add(request.session_no)  # something under it changed meanwhile
                 return None
             self._weights.pop(request.session_no, None)
             summary: Summary | None = (await self._read(session_with_messages, request.session_no))[1]
@@ -207,6 +214,7 @@ class Consolidator:
             return None
         fault = fault_of(answer.value, messages, previous)
         if fault is not None:
+            self._plugins.note_failure(answer.plugin)
             raise PluginError(f"plugin {answer.plugin} gave no usable summary: {fault}")
         return answer.value, answer.plugin
 

@@ -70,6 +70,11 @@ class Intake:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
+    def waiting(self) -> int:
+        """How many messages, edits and deletions are handed in and not on disk yet."""
+        return self._line.waiting
+
+    @property
     def dropped(self) -> int:
         """How many messages were dropped because too many waited."""
         return self._line.dropped

@@ -100,6 +100,11 @@ class Line:
         self.dropped = 0
 
     @property
+    def waiting(self) -> int:
+        """How many operations are handed over and not on disk yet."""
+        return len(self._in_line)
+
+    @property
     def has_room(self) -> bool:
         """Whether one more may join."""
         return len(self._in_line) < MOST_IN_LINE

@@ -12,6 +12,7 @@ import inspect
 import logging
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -23,6 +24,7 @@ from session_plugin import hooks
 from session_plugin.errors import PluginError
 from session_plugin.model import Attachment, MessageEvent
 from session_plugin.records.cells import attachments_to_json, to_json
+from session_plugin.reports import PluginStatus
 
 ASYNC_SECONDS = 5.0
 """How long an async hook may take before it is cancelled."""
@@ -44,6 +46,13 @@ class Answer:
     value: Any
 
 
+@dataclass(slots=True)
+class _Counted:
+    calls: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+
+
 class Plugins:
     """The plugins of one hub."""
 
@@ -53,6 +62,7 @@ class Plugins:
         self._manager.add_hookspecs(hooks)
         self._resting_until: dict[str, float] = {}
         self._abandoned: set[asyncio.Future[Any]] = set()
+        self._counted: defaultdict[str, _Counted] = defaultdict(_Counted)
 
     def register(self, plugin: object, name: str | None = None) -> str:
         """Add a plugin; give the name it goes by.
@@ -112,6 +122,16 @@ class Plugins:
                 raise PluginError(f"plugin {entry.name} of {source} cannot be loaded: {error}") from error
             loaded.append(f"{entry.name} ({source})")
         return loaded
+
+    def note_failure(self, name: str) -> None:
+        """Count an answer of a plugin that turned out to be of no use."""
+        self._counted[name].failures += 1
+
+    def status(self) -> tuple[PluginStatus, ...]:
+        """Say of each plugin how often it was called, how often it failed, and how long it took in all."""
+        names = [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
+        counts = [(name, self._counted[name]) for name in sorted(names)]
+        return tuple(PluginStatus(name=name, calls=c.calls, failures=c.failures, seconds=c.seconds) for name, c in counts)
 
     def has(self, hook: str) -> bool:
         """Tell whether any plugin implements a hook."""
@@ -183,6 +203,19 @@ class Plugins:
 
     async def _call(
         self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any], seconds: float | None = None
+    ) -> Any:
+        counted, started = self._counted[implementation.plugin_name], time.perf_counter()
+        counted.calls += 1
+        try:
+            return await self._carry_out(implementation, hook, arguments, seconds)
+        except Exception:
+            counted.failures += 1
+            raise
+        finally:
+            counted.seconds += time.perf_counter() - started
+
+    async def _carry_out(
+        self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any], seconds: float | None
     ) -> Any:
         started = time.perf_counter()
         try:

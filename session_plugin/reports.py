@@ -43,3 +43,61 @@ class DecayReport:
     tombstones: int = 0
     is_dry_run: bool = False
     parts: tuple[DecayPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginStatus:
+    """How a plugin did since its hub was made: calls, failures, and seconds in all, waiting included."""
+
+    name: str
+    calls: int
+    failures: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedConsolidation:
+    """A session whose summariser has failed so many times in a row, and why it did last.
+
+    `waits_until` is when it is tried again by itself; None: with the next message.
+    """
+
+    session_id: str
+    failures: int
+    reason: str
+    waits_until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubStatus:
+    """How a hub is. People are counted over the whole database, all else of this hub's bot only.
+
+    Args:
+        database: Where it is, without a password.
+        size_bytes: What the database takes on disk, its log not counted.
+        users: People, those who go by another's id since a link not counted.
+        archived_messages: Those of `messages` for which a summary stands.
+        oldest_message_at: When the oldest message was received; None without any.
+        waiting: Messages, edits and deletions handed in and not on disk yet; they are not acknowledged.
+        dropped: Those that were given up because too many waited.
+        pending_consolidations: Sessions with more messages than the threshold, or with a summary to be made again.
+        failed_consolidations: Those whose summariser fails, the worst first, a hundred at most.
+    """
+
+    database: str
+    size_bytes: int
+    users: int
+    accounts: int
+    chats: int
+    sessions: int
+    live_sessions: int
+    messages: int
+    archived_messages: int
+    summaries: int
+    tombstones: int
+    oldest_message_at: float | None
+    waiting: int
+    dropped: int
+    pending_consolidations: int
+    failed_consolidations: tuple[FailedConsolidation, ...]
+    plugins: tuple[PluginStatus, ...]

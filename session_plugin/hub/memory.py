@@ -12,7 +12,8 @@ from session_plugin.hub.base import HubBase
 from session_plugin.model import Summary
 from session_plugin.records import decay as decaying
 from session_plugin.records import leases, messages, sessions, summaries
-from session_plugin.reports import DecayReport, Progress, Report
+from session_plugin.records import status as counting
+from session_plugin.reports import DecayReport, HubStatus, Progress, Report
 from session_plugin.rules.settings import MINUTE
 
 A = TypeVar("A")
@@ -120,6 +121,17 @@ class Memory(HubBase):
             after = session_nos[-1]
             total += await self._announced(sessions.end_those_over, (moment, session_nos))
         return total
+
+    async def status(self) -> HubStatus:
+        """Say how the hub is: how much it keeps, what waits, what fails. It looks at every session, so ask now and then."""
+        counts = await self._read(counting.count, (self.bot, self._threshold))
+        return HubStatus(
+            database=(await self._open()).url,
+            waiting=self._intake.waiting,
+            dropped=self._intake.dropped,
+            plugins=self._plugins.status(),
+            **{name: getattr(counts, name) for name in counting.Counts.__slots__},
+        )
 
     async def upkeep(self) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again."""

@@ -208,6 +208,10 @@ class Messages(Memory):
             await self._intake.settled(chat)
         return await self._read(operation, argument)
 
+    async def write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a writing operation that announces nothing, for SessionView."""
+        return await self._write(operation, argument)
+
     async def start_new(self, where: sessions.Where) -> Session | None:
         """End the live session and start the next, for SessionView; None where nobody is known to own one."""
         await self._intake.settled(where.chat)

@@ -213,6 +213,25 @@ UPDATE sessions SET start_told = 1 WHERE session_no = :session_no AND start_told
 -- Whoever changes this row tells the hooks of the end.
 UPDATE sessions SET end_told = 1 WHERE session_no = :session_no AND end_told = 0 AND ended_at IS NOT NULL
 
+-- ---- states ----
+
+-- name: state_of_session
+-- What the bot's author notes down about a session.
+SELECT state, state_version FROM sessions WHERE session_no = :session_no
+
+-- name: set_state_of_session
+-- It changes from one version to the next; whoever read an older one changes nothing.
+UPDATE sessions SET state = :state, state_version = state_version + 1
+WHERE session_no = :session_no AND state_version = :version
+
+-- name: state_of_user
+-- What the bot's author notes down about a person.
+SELECT state, state_version FROM users WHERE user_id = :user_id
+
+-- name: set_state_of_user
+-- It changes in the same way.
+UPDATE users SET state = :state, state_version = state_version + 1 WHERE user_id = :user_id AND state_version = :version
+
 -- ---- segments ----
 
 -- name: segment_of
@@ -582,6 +601,49 @@ ON CONFLICT (session_no) DO UPDATE SET failures = excluded.failures, reason = ex
 -- name: forget_consolidation_failures
 -- It works again.
 DELETE FROM consolidation_failures WHERE session_no = :session_no
+
+-- ---- status ----
+
+-- name: database_size
+-- What it takes on disk.
+SELECT c.page_count * s.page_size AS size FROM pragma_page_count() AS c, pragma_page_size() AS s
+
+-- name: database_size [postgresql]
+-- What its tables and their indexes take.
+SELECT CAST(COALESCE(SUM(pg_total_relation_size(oid)), 0) AS BIGINT) AS size
+FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(quote_ident(current_schema()))
+
+-- name: count_people
+-- Over all bots.
+SELECT (SELECT COUNT(*) FROM users WHERE merged_into IS NULL) AS users, (SELECT COUNT(*) FROM accounts) AS accounts
+
+-- name: count_of_bot
+-- What one bot has, from its segments' counters rather than from its messages.
+SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
+       (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot) AS sessions,
+       (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.ended_at IS NULL) AS live_sessions,
+       (SELECT CAST(COALESCE(SUM(g.total_count), 0) AS BIGINT) FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+        WHERE c.bot = :bot) AS messages,
+       (SELECT CAST(COALESCE(SUM(g.live_count), 0) AS BIGINT) FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+        WHERE c.bot = :bot) AS live_messages,
+       (SELECT COUNT(*) FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
+        WHERE s.bot = :bot AND m.superseded_by IS NULL AND m.content IS NOT NULL) AS summaries,
+       (SELECT COUNT(*) FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no WHERE c.bot = :bot) AS tombstones,
+       (SELECT MIN(g.oldest_at) FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+        WHERE c.bot = :bot AND g.total_count > 0) AS oldest_message_at
+
+-- name: count_pending_consolidations
+-- Sessions that are over the threshold, or have a summary to be made again.
+SELECT COUNT(*) AS count FROM sessions AS s
+WHERE s.bot = :bot AND (
+  (SELECT SUM(g.live_count) FROM segments AS g WHERE g.session_no = s.session_no) > :threshold
+  OR EXISTS (SELECT 1 FROM summaries AS m WHERE m.session_no = s.session_no AND m.content IS NULL AND m.superseded_by IS NULL))
+
+-- name: failed_consolidations
+-- Whose summariser fails, the worst first.
+SELECT s.session_id, f.failures, f.reason, f.waits_until
+FROM consolidation_failures AS f JOIN sessions AS s ON s.session_no = f.session_no
+WHERE s.bot = :bot ORDER BY f.failures DESC, s.session_no LIMIT :limit
 
 -- ---- leases ----
 
