@@ -10,11 +10,11 @@ From then on every message to the bot and from it is kept, in one session for ea
 handlers read it: `await ctx.session.history()` on Discord, `await context.session.history()` on Telegram.
 
 Where to look:
-    SessionHub      what adapters and bots talk to: record, link, unlink, consolidate, decay
+    SessionHub      what adapters and bots talk to: record, link, unlink, forget, export, consolidate, decay
     SessionView     what a handler holds: history, for_model, add, start_new
     SessionStore    the same database by a blocking API: get_or_create, save_message, decay
     hooks           what a plugin can be told and asked; implement with `hookimpl`
-    commands        /link, /unlink, /whoami and /new for adapters to offer
+    commands        /link, /whoami, /forget, /export and their kin for adapters to offer
     errors          all that is raised here, below SessionError
 """
 
@@ -23,6 +23,8 @@ from session_plugin.errors import (
     DatabaseLocked,
     DatabaseRefused,
     DatabaseUnavailable,
+    ForgetRefused,
+    LinkingOff,
     LinkRefused,
     PluginError,
     SessionError,
@@ -40,6 +42,7 @@ from session_plugin.model import (
     LinkPreview,
     MessageEvent,
     Notice,
+    Receipt,
     Session,
     SessionIdentity,
     SessionMessage,
@@ -74,18 +77,21 @@ __all__ = [
     "DecayReport",
     "Expiry",
     "FailedConsolidation",
+    "ForgetRefused",
     "HubStatus",
     "IdentityEvent",
     "Lease",
     "LinkCode",
     "LinkPreview",
     "LinkRefused",
+    "LinkingOff",
     "MessageEvent",
     "ModelContext",
     "Notice",
     "PluginError",
     "PluginStatus",
     "Progress",
+    "Receipt",
     "Recorded",
     "Retention",
     "Session",

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from session_plugin.errors import DatabaseUnavailable
-from session_plugin.model import Chat, Session
+from session_plugin.model import Chat, Session, SessionIdentity
 from session_plugin.plugins import Plugins
 from session_plugin.records.contexts import session_with_messages
 from session_plugin.records.outcomes import (
@@ -95,7 +95,8 @@ class Announcer:
     async def _tell(self, announcement: Announcement) -> None:
         hook, tell = _HOOKS[type(announcement)], self._plugins.tell
         if isinstance(announcement, IdentityChanged):
-            identity = await self._read(identity_of_user, announcement.event.user_id)
+            user_id = announcement.event.user_id
+            identity = await self._read(identity_of_user, user_id) or SessionIdentity(user_id=user_id)  # forgotten since
             await tell(hook, event=announcement.event, identity=identity)
             return
         if isinstance(announcement, SessionStarted | SessionEnded) and not (

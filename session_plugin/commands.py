@@ -1,4 +1,4 @@
-"""/link, /unlink, /whoami, /new, /private and /privacy: a command in, a reply out. Knows the hub; knows no platform.
+"""/link, /unlink, /whoami, /new, /private, /privacy, /export, /forget: a command in, a reply out. Knows no platform.
 
 An adapter recognises its platform's commands and hands them in by their names here. The commands and their replies are
 never stored, so an adapter records neither. All but /privacy are for direct chats: a code that others can read is no proof,
@@ -7,15 +7,16 @@ and who somebody is on other platforms is nobody else's business.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from session_plugin.errors import DatabaseUnavailable, LinkingOff, LinkRefused
+from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused
 from session_plugin.hub import SessionHub
-from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, SessionIdentity
+from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, Receipt, SessionIdentity
 
-Command = Literal["link", "unlink", "whoami", "new", "private", "privacy"]
+Command = Literal["link", "unlink", "whoami", "new", "private", "privacy", "export", "forget"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 DESCRIPTIONS: Mapping[Command, str] = {
     "link": "Link this account with yours on another platform",
@@ -24,9 +25,11 @@ DESCRIPTIONS: Mapping[Command, str] = {
     "new": "Start a new conversation",
     "private": "Have nothing kept of what you say, or have it kept again: on or off",
     "privacy": "What is kept, for how long, who sees it, and how to leave",
+    "export": "Hand you all that is kept of you",
+    "forget": "Erase all that is kept of you",
 }
 
-TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink", "private"})
+TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink", "private", "forget"})
 ANYWHERE: frozenset[Command] = frozenset({"privacy"})
 """Commands that may be answered where others read along."""
 
@@ -34,11 +37,24 @@ Spell = Callable[[Command], str]
 """How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming and prefix."""
 
 
+DOCUMENT_BYTES = 8 * 1024 * 1024
+"""The largest file of an export: Discord takes 10 MiB from a bot, Telegram 50 MB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file to send along with a reply."""
+
+    name: str
+    content: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What to answer to a command, in the chat where it was given."""
+    """What to answer to a command, in the chat where it was given; files come after the text, one message each."""
 
     text: str
+    documents: tuple[Document, ...] = ()
 
 
 def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
@@ -99,30 +115,35 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
     if argument and command not in TAKE_WORDS:
         return Reply(text=f"{asked.spell(command)} takes nothing behind it.")
     try:
-        text = await _carry_out(hub, command, argument, account, asked)
+        reply = await _carry_out(hub, command, argument, account, asked)
         unread = [notice_text(notice, spell=asked.spell) for notice in await hub.unread_notices(account)]
-        return Reply(text="\n\n".join([*unread, text]))
-    except LinkRefused as refusal:
+    except (LinkRefused, ForgetRefused) as refusal:
         return Reply(text=str(refusal))
     except DatabaseUnavailable:
         return Reply(text="I cannot get at my memory just now, so nothing was done. Please try again in a moment.")
+    return Reply(text="\n\n".join([*unread, reply.text]), documents=reply.documents)
 
 
-async def _carry_out(hub: SessionHub, command: Command, argument: str, account: Account, asked: Asked) -> str:
+async def _carry_out(hub: SessionHub, command: Command, argument: str, account: Account, asked: Asked) -> Reply:
     match command:
         case "link":
-            return await _link(hub, argument, account, asked)
+            text = await _link(hub, argument, account, asked)
         case "unlink":
-            return await _unlink(hub, argument, account, asked)
+            text = await _unlink(hub, argument, account, asked)
         case "whoami":
-            return await _whoami(hub, account)
+            text = await _whoami(hub, account)
         case "new":
             await hub.session_of(asked.chat, account).start_new()
-            return "This is a new conversation. What was said before is kept apart."
+            text = "This is a new conversation. What was said before is kept apart."
         case "private":
-            return await _private(hub, argument, account, asked.spell)
+            text = await _private(hub, argument, account, asked.spell)
         case "privacy":
-            return _privacy(hub, asked.spell)
+            text = _privacy(hub, asked.spell)
+        case "export":
+            return await _export(hub, account)
+        case "forget":
+            text = await _forget(hub, argument, account, asked.spell)
+    return Reply(text=text)
 
 
 async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
@@ -198,9 +219,52 @@ async def _private(hub: SessionHub, argument: str, account: Account, spell: Spel
 def _privacy(hub: SessionHub, spell: Spell) -> str:
     return (
         f"{hub.privacy_text()}\n"
-        f"{spell('private')} on keeps nothing of yours from then on. {spell('whoami')} shows who you are to me. "
-        f"{spell('unlink')} takes accounts apart."
+        f"{spell('export')} hands you all of it. {spell('forget')} erases all of it. {spell('private')} on keeps nothing of "
+        f"yours from then on. {spell('whoami')} shows who you are to me. {spell('unlink')} takes accounts apart."
     )
+
+
+async def _forget(hub: SessionHub, argument: str, account: Account, spell: Spell) -> str:
+    if argument.lower() == "confirm":
+        receipt = await hub.confirm_forget(account)
+        rest = " Its last traces in the file are being overwritten." if receipt.is_pending else ""
+        return f"Forgotten: {_counted(receipt)}.{rest} If you write to me again, we begin anew."
+    if argument:
+        return f"{spell('forget')} tells you what would be erased; {spell('forget')} confirm then erases it."
+    identity = await hub.identity_of(account)
+    if identity is None:
+        return "I know nothing of you that could be erased."
+    receipt = await hub.ask_to_forget(account)
+    return (
+        f"This erases {_counted(receipt)}, for good: all that you said to me and I answered, in direct messages and in "
+        f"groups, with the summaries made of it, on all of your accounts ({_accounts(identity)}). What others said stays. "
+        f"{spell('export')} hands you all of it first. To erase it, write {spell('forget')} confirm within ten minutes."
+    )
+
+
+def _counted(receipt: Receipt) -> str:
+    counts = {"message": receipt.messages, "session": receipt.sessions, "account": receipt.accounts}
+    *most, last = [f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in counts.items()]
+    return f"{', '.join(most)} and {last}"
+
+
+async def _export(hub: SessionHub, account: Account) -> Reply:
+    files: list[bytes] = []
+    lines: list[bytes] = []
+    size = 0
+    async for one in hub.export(account):
+        line = json.dumps(one).encode() + b"\n"
+        if size + len(line) > DOCUMENT_BYTES and lines:
+            files.append(b"".join(lines))
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if not lines:
+        return Reply(text="I know nothing of you that I could hand over.")
+    files.append(b"".join(lines))
+    names = ["export.jsonl"] if len(files) == 1 else [f"export-{number}.jsonl" for number in range(1, len(files) + 1)]
+    documents = tuple(Document(name=name, content=content) for name, content in zip(names, files, strict=True))
+    return Reply(text="This is all that is kept of you: a JSON object in each line.", documents=documents)
 
 
 def _question(preview: LinkPreview, spell: Spell) -> str:

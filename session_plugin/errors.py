@@ -37,5 +37,9 @@ class LinkingOff(LinkRefused):
     """Linking is off here until whoever runs the bot sets SESSION_SECRET, or SessionHub(secret=...): codes need a secret."""
 
 
+class ForgetRefused(SessionError):
+    """There is nothing to confirm. Ask first what would be erased, and say yes within ten minutes."""
+
+
 class PluginError(SessionError):
     """A plugin does not fit the hook specifications."""

@@ -49,7 +49,10 @@ def session_on_delete(chat: Chat, message_ids: Sequence[str], session: Session) 
 
 @hookspec
 def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None:
-    """An account was seen for the first time, renamed, linked or unlinked; `identity` is its user from now on."""
+    """An account was seen for the first time, renamed, linked or unlinked; `identity` is its user from now on.
+
+    Or it was forgotten: then `identity` has the id it went by and nothing else, and what you keep of it is to go, too.
+    """
 
 
 @hookspec

@@ -18,7 +18,7 @@ Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
 StartReason = Literal["first", "idle", "daily", "new", "unlinked"]
 EndReason = Literal["idle", "daily", "new", "linked"]
-IdentityChange = Literal["seen", "renamed", "linked", "unlinked"]
+IdentityChange = Literal["seen", "renamed", "linked", "unlinked", "forgotten"]
 NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
@@ -330,3 +330,24 @@ class Notice:
     account: Account
     account_name: str
     preview: LinkPreview | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What went when a person was forgotten, or would go: counts by kind.
+
+    Of `audit_details` the entry stays, without whom it was about. `is_pending`: the rows are gone, but their bytes may still
+    lie in the database's file, because somebody else is reading it; it is tried again until they are gone, too.
+    """
+
+    messages: int = 0
+    summaries: int = 0
+    sessions: int = 0
+    chats: int = 0
+    accounts: int = 0
+    link_requests: int = 0
+    notices: int = 0
+    attempts: int = 0
+    audit_details: int = 0
+    is_pending: bool = False
+    is_dry_run: bool = False

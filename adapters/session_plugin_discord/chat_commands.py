@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import discord
@@ -14,7 +15,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from session_plugin import Chat, Notice, SessionError, SessionHub
-from session_plugin.commands import DESCRIPTIONS, TAKE_WORDS, Asked, Command, Spell, answer, check_names, notice_text
+from session_plugin.commands import DESCRIPTIONS, TAKE_WORDS, Asked, Command, Reply, Spell, answer, check_names, notice_text
 from session_plugin_discord.interactions import chat_of
 from session_plugin_discord.own_words import REMEMBERED, OwnWords
 from session_plugin_discord.remembered import Remembered
@@ -107,8 +108,10 @@ class ChatCommands:
         async def run(ctx: commands.Context[Any], *, words: str = "") -> None:
             prefix = self._prefixes[ctx.channel.id] = ctx.prefix or ""
             chat = to_chat(ctx.channel, ctx.guild, bot_id=ctx.me.id)
-            text = await self._answer(command, words, chat, ctx.author, prefix)
-            await ctx.send(text, nonce=self._own_words.unrecorded_nonce())
+            reply = await self._answer(command, words, chat, ctx.author, prefix)
+            await ctx.send(reply.text, nonce=self._own_words.unrecorded_nonce())
+            for file in _files(reply):
+                await ctx.send(file=file, nonce=self._own_words.unrecorded_nonce())
 
         return commands.Command(run, name=name, help=DESCRIPTIONS[command])
 
@@ -182,12 +185,14 @@ class ChatCommands:
         await interaction.response.defer(ephemeral=True)
         chat = chat_of(interaction, bot_id=interaction.application_id)
         self._prefixes[int(chat.chat_id)] = "/"
-        text = await self._answer(command, words, chat, interaction.user, "/")
-        await interaction.followup.send(text, ephemeral=True)
+        reply = await self._answer(command, words, chat, interaction.user, "/")
+        await interaction.followup.send(reply.text, ephemeral=True)
+        for file in _files(reply):
+            await interaction.followup.send(file=file, ephemeral=True)
 
-    async def _answer(self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str) -> str:
+    async def _answer(self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str) -> Reply:
         asked = Asked(chat=chat, account=to_account(user), name=shown_name(user), spell=self._speller(prefix))
-        return (await answer(self._hub, command, words, asked)).text
+        return await answer(self._hub, command, words, asked)
 
     async def deliver(self, chat: Chat, notice: Notice) -> None:
         """Tell a person something in their direct chat."""
@@ -208,6 +213,10 @@ class ChatCommands:
         if isinstance(prefix, list | tuple) and prefix:
             return str(prefix[0])
         return f"@{self._client.user.name} " if self._client.user is not None else ""
+
+
+def _files(reply: Reply) -> list[discord.File]:
+    return [discord.File(BytesIO(document.content), filename=document.name) for document in reply.documents]
 
 
 def clash_text(name: str, what: str) -> str:

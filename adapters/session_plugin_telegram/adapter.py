@@ -222,6 +222,8 @@ class _Adapter:
         token = unrecorded.set(True)
         try:
             await message.reply_text(reply.text)
+            for document in reply.documents:
+                await message.reply_document(document.content, filename=document.name)
         finally:
             unrecorded.reset(token)
 

@@ -151,5 +151,11 @@ class Engine(Protocol):
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
         """Run an operation that only reads, in a snapshot of what is committed, on a thread of its own."""
 
+    def purge(self) -> Future[bool]:
+        """See to it that no byte is left of what was deleted, in the file and beside it; False if it has to be tried again.
+
+        Where the database is somebody else's to keep, a server's, there is nothing to do here.
+        """
+
     def close(self, timeout: float = 10.0) -> None:
         """Carry out what waits, answer everybody, close. What cannot be written within `timeout` seconds fails."""

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -31,6 +31,8 @@ READERS = 2
 """Threads that read. Python's SQLite lets one run while others wait for the disk; more do not read faster."""
 MOST_ROWS = 256
 """Rows of values in one statement. SQLite takes 32,766 parameters; as many as messages are in a group will do."""
+LONGEST_PURGE = 2.0
+"""Seconds for which writing the file anew waits for others who read or write it."""
 LONGEST_BLOCK_MS = 500
 """How long one try to get the write lock may block; the writer tries again, and can be closed in between."""
 
@@ -86,6 +88,30 @@ class SqliteEngine:
             return readers.submit(self._read, operation, argument)
         except RuntimeError as error:  # the pool was shut down in the meantime
             raise DatabaseUnavailable(f"{self.url} is not open") from error
+
+    def purge(self) -> Future[bool]:
+        """Write the file anew, without what was deleted, and empty its log.
+
+        `secure_delete` overwrites what is deleted, but not the copies that SQLite leaves behind when it moves rows from page
+        to page to keep its trees in balance; searching files finds them again and again.
+        """
+        readers = self._readers
+        if readers is None:
+            done: Future[bool] = Future()
+            done.set_result(self._writer is not None)
+            return done
+        return readers.submit(self._purge)
+
+    def _purge(self) -> bool:
+        with closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
+            try:
+                connection.execute("VACUUM")
+                is_busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+                    return False
+                raise
+        return is_busy == 0
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish what waits, checkpoint, close."""

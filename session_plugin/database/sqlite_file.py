@@ -37,6 +37,8 @@ def connect(path: str, *, busy_timeout: float, access: str = READ_WRITE) -> sqli
     connection.row_factory = sqlite3.Row
     connection.text_factory = _to_text
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+    connection.execute("PRAGMA temp_store = MEMORY")  # and is sorted in no file that stays behind
     return connection
 
 

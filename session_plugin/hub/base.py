@@ -19,6 +19,7 @@ from session_plugin.consolidator import Consolidator, Limits
 from session_plugin.counting import TokenCounter
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import SharedEngine, located
+from session_plugin.eraser import Eraser
 from session_plugin.errors import LinkingOff, PluginError, SessionError
 from session_plugin.intake import Intake
 from session_plugin.keys import Keys
@@ -125,7 +126,11 @@ class HubBase:
             is_open=lambda: self._engine.is_open,
             start=self._in_background,
         )
+        self._eraser = Eraser(engine=self._open, read=self._read, write=self._write, is_open=lambda: self._engine.is_open)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._register_all(plugins, summarize, load_entry_points=load_entry_points)
+
+    def _register_all(self, plugins: Iterable[object], summarize: Summarize | None, *, load_entry_points: bool) -> None:
         for plugin in plugins:
             self.register(plugin)
         if summarize is not None:
@@ -172,6 +177,7 @@ class HubBase:
     async def close(self) -> None:
         """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
         await self._upkeep.stop()
+        self._eraser.stop()
         if self._engine.is_open:
             await self._consolidator.finish()
             await self.settle()
@@ -195,6 +201,7 @@ class HubBase:
         engine = await asyncio.wrap_future(self._engine.future())
         untold = await asyncio.wrap_future(engine.read(sessions.untold, (self.bot, UNTOLD_AT_OPENING)))
         self._announcer.announce(None, untold)
+        self._in_background(self._eraser.go_on())
         return engine
 
     async def _take_turn(self) -> None:
@@ -225,6 +232,7 @@ class HubBase:
             max_age=self._max_age_hours * HOUR,
             new_id=_new_id,
             expiries=self._expiries,
+            account_hash=self._keys.account_hash,
         )
 
     async def _whose(self, account: Account | None) -> str | None:

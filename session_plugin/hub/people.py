@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
-from session_plugin.errors import LinkRefused, SessionError
-from session_plugin.hub.base import HubBase
-from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, SessionIdentity
-from session_plugin.records import linking, notices, people, requests
+from session_plugin.errors import ForgetRefused, LinkRefused, SessionError
+from session_plugin.hub.memory import Memory
+from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, Receipt, SessionIdentity
+from session_plugin.records import exporting, forgetting, linking, notices, people, requests
 from session_plugin.records.unlinking import Unlinking, unlink
 from session_plugin.rules.codes import new_code
 from session_plugin.rules.policies import longest
 from session_plugin.rules.privacy import privacy_text
 
 
-class People(HubBase):
+class People(Memory):
     """Identities and links."""
 
     async def identity_of(self, who: Account | str) -> SessionIdentity | None:
@@ -136,6 +139,69 @@ class People(HubBase):
         linked = await self._announced(unlink, asked)
         self._notices.deliver_soon()
         return linked.identity
+
+    async def forget(self, who: Account | str) -> Receipt:
+        """Erase a person: messages, archive, summaries, identities, links and codes, over all linked accounts and all bots.
+
+        Others lose nothing: in a group only the person's own messages and the answers to them go, and summaries that were
+        made with them are made again from what remains. Messages of before that a platform delivers again are not taken in;
+        what the person writes from now on begins anew.
+
+        Args:
+            who: An account of theirs, or a user id that is or was theirs. For nobody known, nothing is done.
+
+        Returns: What went, by kind. On SQLite no byte of it is left in the file, its log or its shared memory; if somebody
+        else reads the file just now it says `is_pending`, and that is tried again until it is so.
+        """
+        await self._intake.finish()
+        forgotten = await self._announced(forgetting.forget, forgetting.Forgetting(moment=self.moment(), who=who))
+        return await self._erased(forgotten)
+
+    async def ask_to_forget(self, account: Account) -> Receipt:
+        """Count what would go if an account's person were forgotten; `confirm_forget` does it within ten minutes."""
+        return await self._write(forgetting.ask, forgetting.Forgetting(moment=self.moment(), who=account))
+
+    async def confirm_forget(self, account: Account) -> Receipt:
+        """Forget an account's person, as `forget` does.
+
+        Raises:
+            ForgetRefused: the account was not asked whether it wants that, or too long ago.
+        """
+        await self._intake.finish()
+        asked = forgetting.Forgetting(moment=self.moment(), who=account)
+        forgotten = await self._announced(forgetting.confirm, asked)
+        if forgotten is None:
+            raise ForgetRefused
+        return await self._erased(forgotten)
+
+    async def _erased(self, forgotten: forgetting.Forgotten) -> Receipt:
+        self._renew_summaries(forgotten.session_nos)
+        if forgotten.receipt == Receipt():
+            return forgotten.receipt
+        is_erased = await asyncio.shield(self._kept(self._eraser.erase()))
+        return replace(forgotten.receipt, is_pending=not is_erased)
+
+    async def export(self, who: Account | str) -> AsyncIterator[dict[str, Any]]:
+        """Hand over all that is known of a person, over all linked accounts and bots; nothing about others.
+
+        Args:
+            who: An account of theirs, or a user id that is or was theirs. For nobody known there is nothing.
+
+        Yields: One thing after another, ready for JSON, by its `kind`: first `export` with the `schema`, then accounts,
+        chats, sessions, summaries and what else there is, then messages. `session_plugin/records/exporting.py` lists the
+        fields.
+        """
+        person = await self._announced(exporting.begin, (self.moment(), who))
+        if person is None:
+            return
+        for line in person.lines:
+            yield line
+        for first in person.pages:
+            page: exporting.Page | None = first
+            while page is not None:
+                lines, page = await self._read(exporting.read_page, page)
+                for line in lines:
+                    yield line
 
     async def unread_notices(self, account: Account) -> tuple[Notice, ...]:
         """Take the notices that could not be delivered to an account, to show them to it now."""

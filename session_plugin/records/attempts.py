@@ -7,7 +7,7 @@ from session_plugin.model import Account
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules.codes import CODES_OF_ACCOUNT, LONGEST_MEMORY, WRONG_BY_ACCOUNT, WRONG_ON_CHANNEL, Limit
 
-ASKED, WRONG = "asked", "wrong"
+ASKED, WRONG, FORGET = "asked", "wrong", "forget"
 
 
 def note(tx: Tx, moment: Moment, account: Account, kind: str) -> None:
@@ -31,6 +31,12 @@ def is_paused(tx: Tx, moment: Moment, channel: str) -> bool:
     since = moment.now - WRONG_ON_CHANNEL.memory
     rows = tx.all("attempts_on_channel", channel=channel, kind=WRONG, since=since)
     return WRONG_ON_CHANNEL.is_reached([row["at"] for row in rows], moment.now)
+
+
+def was_asked_to_be_forgotten(tx: Tx, moment: Moment, account: Account, *, within: float) -> bool:
+    """Tell whether an account has been asked lately whether it wants to be forgotten."""
+    limit = Limit(1, within=within)
+    return limit.is_reached(_of_account(tx, moment, account, FORGET, limit), moment.now)
 
 
 def _of_account(tx: Tx, moment: Moment, account: Account, kind: str, limit: Limit) -> list[float]:

@@ -18,7 +18,7 @@ from session_plugin.records.outcomes import (
     MessageStored,
     Moment,
 )
-from session_plugin.records.people import Person, person_of, see_account
+from session_plugin.records.people import Person, forgotten_account, person_of, see_account
 from session_plugin.records.sessions import find_chat, group_no, place, see_chat
 from session_plugin.records.summaries import withdraw_over
 from session_plugin.rules.scopes import scope_of
@@ -50,10 +50,11 @@ class Outcome:
     """What became of a message.
 
     `unowned`: a direct message of which nobody knows whose chat it is; it is not kept, rather than given to somebody.
-    `private`: a person asked that nothing of theirs be kept, and it is theirs or an answer to them.
+    `private`: a person asked that nothing of theirs be kept, and it is theirs or an answer to them. `forgotten`: it was
+    sent before its person was forgotten, and comes again.
     """
 
-    fate: Literal["stored", "duplicate", "deleted", "unowned", "private"]
+    fate: Literal["stored", "duplicate", "deleted", "unowned", "private", "forgotten"]
     session_no: int | None = None
     seq: int = 0
     live_count: int = 0
@@ -74,8 +75,9 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
             return Done(_duplicate(tx, known))
         if tx.first("tombstone", chat_no=chat["chat_no"], message_id=event.message_id) is not None:
             return Done(Outcome(fate="deleted"))
-    if concerns_private(tx, event, chat):
-        return Done(Outcome(fate="private"))
+    reason = unwanted(tx, recording, chat)
+    if reason is not None:
+        return Done(Outcome(fate=reason))
     author, seen = _see(tx, moment, event.author, event.author_name, recording.user_id)
     answered, seen_too = _see(tx, moment, event.answers, "", recording.answered_user_id)
     chat = see_chat(tx, moment.bot, event.chat)
@@ -123,16 +125,26 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
     return Done(stored, announcements)
 
 
-def concerns_private(tx: Tx, event: MessageEvent, chat: Row | None) -> bool:
-    """Tell whether a message is of somebody who asked that nothing of theirs be kept, or to them."""
+def unwanted(tx: Tx, recording: Recording, chat: Row | None) -> Literal["private", "forgotten"] | None:
+    """Tell why a message is not to be kept, if it is not.
+
+    Its author, or whom it answers, asked that nothing of theirs be kept; or was forgotten, and it is as old as that.
+    """
+    event = recording.event
     accounts = [account for account in (event.author, event.answers) if account is not None]
     if chat is not None and chat["peer_no"] is not None:
         accounts.append(person_of(tx, chat["peer_no"]).account)
-    standings = (
-        tx.first("standing_of_account", channel=account.channel, channel_user_id=account.channel_user_id)
-        for account in dict.fromkeys(accounts)
-    )
-    return any(standing is not None and standing["private"] for standing in standings)
+    for account in dict.fromkeys(accounts):
+        standing = tx.first("standing_of_account", channel=account.channel, channel_user_id=account.channel_user_id)
+        if standing is None:
+            gone = forgotten_account(tx, recording.moment, account)
+            if gone is not None and (event.sent_at <= gone["sent_until"] or recording.moment.now < gone["at"]):
+                return "forgotten"
+        elif standing["private"]:
+            return "private"
+        elif standing["forgotten_until"] is not None and event.sent_at <= standing["forgotten_until"]:
+            return "forgotten"
+    return None
 
 
 def message_values(
@@ -243,7 +255,7 @@ def edit(tx: Tx, recording: Recording) -> Done[Outcome | None]:
     row = None
     if chat is not None and event.message_id is not None:
         row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=event.message_id)
-    if row is not None and concerns_private(tx, event, chat):
+    if row is not None and unwanted(tx, recording, chat) == "private":
         remove(tx, row["segment_no"], (row["seq"],))
         return Done(None, (MessagesDeleted(event.chat, (str(event.message_id),), row["session_no"]),))
     if row is None:

@@ -49,13 +49,14 @@ FROM accounts WHERE account_no = :account_no
 
 -- name: accounts_of_user
 -- All accounts of a person, longest known first.
-SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels, left_at, left_user_id
+SELECT account_no, channel, channel_user_id, user_id, home_user_id, display_name, labels, left_at, left_user_id, private,
+       forgotten_until
 FROM accounts WHERE user_id = :user_id ORDER BY account_no
 
 -- name: add_account
 -- First sight of an account.
-INSERT INTO accounts (channel, channel_user_id, user_id, home_user_id, display_name)
-VALUES (:channel, :channel_user_id, :user_id, :home_user_id, :display_name) RETURNING account_no
+INSERT INTO accounts (channel, channel_user_id, user_id, home_user_id, display_name, forgotten_until)
+VALUES (:channel, :channel_user_id, :user_id, :home_user_id, :display_name, :forgotten_until) RETURNING account_no
 
 -- name: rename_account
 -- The name shown on the platform changed.
@@ -861,6 +862,241 @@ DELETE FROM notices WHERE account_no = :account_no AND kind = :kind
 -- name: drop_old_notices
 -- They are stale.
 DELETE FROM notices WHERE expires_at < :before
+
+-- ---- forgetting ----
+
+-- name: count_of_person
+-- What would go if a person were forgotten.
+SELECT
+  (SELECT COUNT(*) FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
+     JOIN chats AS c ON c.chat_no = g.chat_no JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id)
+  + (SELECT COUNT(*) FROM messages AS m JOIN accounts AS a ON a.account_no = m.person_no
+     JOIN chats AS c ON c.chat_no = m.chat_no WHERE a.user_id = :user_id AND c.kind = 'group') AS messages,
+  (SELECT COUNT(*) FROM summaries AS y JOIN sessions AS s ON s.session_no = y.session_no
+   WHERE s.user_id = :user_id) AS summaries,
+  (SELECT COUNT(*) FROM sessions WHERE user_id = :user_id) AS sessions,
+  (SELECT COUNT(*) FROM chats AS c JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id) AS chats,
+  (SELECT COUNT(*) FROM accounts WHERE user_id = :user_id) AS accounts,
+  (SELECT COUNT(*) FROM link_requests WHERE asker_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+     OR redeemer_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)) AS link_requests,
+  (SELECT COUNT(*) FROM notices WHERE account_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+     OR about_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)) AS notices,
+  (SELECT COUNT(*) FROM attempts AS t JOIN accounts AS a ON a.channel = t.channel AND a.channel_user_id = t.channel_user_id
+   WHERE a.user_id = :user_id) AS attempts,
+  (SELECT COUNT(*) FROM audit AS t
+   WHERE t.actor_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+     OR t.user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+     OR t.other_user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)) AS audit_details
+
+-- name: newest_of_account
+-- When the newest was sent of what an account said, or was told in its direct chats, or deleted there.
+SELECT MAX(at) AS at FROM (
+  SELECT MAX(m.sent_at) AS at FROM messages AS m WHERE m.person_no = :account_no
+  UNION ALL
+  SELECT MAX(m.sent_at) FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no
+    JOIN messages AS m ON m.segment_no = g.segment_no WHERE c.peer_no = :account_no
+  UNION ALL
+  SELECT MAX(t.at) FROM chats AS c JOIN tombstones AS t ON t.chat_no = c.chat_no WHERE c.peer_no = :account_no) AS known
+
+-- name: add_forgotten
+-- This account's old messages must not come back; nobody can read from this who it is.
+INSERT INTO forgotten (account_hash, sent_until, at) VALUES (:account_hash, :sent_until, :at)
+ON CONFLICT (account_hash) DO UPDATE SET at = excluded.at,
+  sent_until = CASE WHEN excluded.sent_until > forgotten.sent_until THEN excluded.sent_until ELSE forgotten.sent_until END
+
+-- name: anybody_forgotten
+-- Mostly nobody was, and no account need be hashed to find that out.
+SELECT at FROM forgotten LIMIT 1
+
+-- name: forgotten_account
+-- Was an account with this hash forgotten, and up to when are its messages old?
+SELECT sent_until, at FROM forgotten WHERE account_hash = :account_hash
+
+-- name: messages_in_groups
+-- What an account said in groups and was answered there.
+SELECT m.message_id, g.segment_no, g.session_no, g.thread_id, c.channel, c.bot_id, c.chat_id, c.kind, c.title
+FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
+WHERE m.person_no = :account_no AND c.kind = 'group' ORDER BY m.seq
+
+-- name: withdraw_summaries_of_person
+-- Texts that were made with something of this account's go, until they are made again without it.
+UPDATE summaries SET content = NULL
+WHERE content IS NOT NULL AND summary_no IN (
+  SELECT p.summary_no FROM messages AS m
+  JOIN summary_parts AS p ON p.segment_no = m.segment_no AND p.from_seq <= m.seq AND p.to_seq >= m.seq
+  WHERE m.person_no = :account_no)
+
+-- name: drop_messages_of_person
+-- All that an account said and was answered, in groups; in direct chats the rest follows.
+DELETE FROM messages WHERE person_no = :account_no AND chat_no IN (SELECT chat_no FROM chats WHERE kind = 'group')
+
+-- name: recount_segment
+-- After some of its messages went.
+UPDATE segments SET changed = changed + 1,
+  total_count = (SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = :segment_no),
+  live_count = (SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from),
+  oldest_at = (SELECT m.received_at FROM messages AS m WHERE m.segment_no = :segment_no ORDER BY m.seq LIMIT 1)
+WHERE segment_no = :segment_no
+
+-- name: drop_direct_messages
+-- All that was said in a person's direct chats, the bot's words included.
+DELETE FROM messages WHERE segment_no IN (
+  SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+  JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id)
+
+-- name: forget_superseded_of_user
+-- No summary is superseded by one that goes.
+UPDATE summaries SET superseded_by = NULL WHERE superseded_by IN (
+  SELECT y.summary_no FROM summaries AS y JOIN sessions AS s ON s.session_no = y.session_no WHERE s.user_id = :user_id)
+
+-- name: drop_summaries_of_user
+-- What was made of a person's sessions.
+DELETE FROM summaries WHERE session_no IN (SELECT session_no FROM sessions WHERE user_id = :user_id)
+
+-- name: rehome_segments_of_others
+-- Nothing goes back to a session that is no more.
+UPDATE segments SET home_session_no = session_no
+WHERE home_session_no IN (SELECT session_no FROM sessions WHERE user_id = :user_id)
+  AND session_no NOT IN (SELECT session_no FROM sessions WHERE user_id = :user_id)
+
+-- name: unlink_joined_of_others
+-- Nor is anything joined into one.
+UPDATE sessions SET joined_into = NULL
+WHERE joined_into IN (SELECT session_no FROM sessions WHERE user_id = :user_id)
+
+-- name: drop_segments_of_user
+-- They are empty.
+DELETE FROM segments WHERE session_no IN (SELECT session_no FROM sessions WHERE user_id = :user_id)
+
+-- name: drop_sessions_of_user
+-- So are these.
+DELETE FROM sessions WHERE user_id = :user_id
+
+-- name: drop_tombstones_of_user
+-- Of deletions in chats that go.
+DELETE FROM tombstones WHERE chat_no IN (
+  SELECT c.chat_no FROM chats AS c JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id)
+
+-- name: drop_chats_of_user
+-- A person's direct chats.
+DELETE FROM chats WHERE peer_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+
+-- name: drop_link_requests_of_user
+-- Codes that a person asked for or typed.
+DELETE FROM link_requests WHERE asker_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+  OR redeemer_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+
+-- name: drop_notices_of_user
+-- What a person was to be told, or others about them.
+DELETE FROM notices WHERE account_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+  OR about_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+
+-- name: drop_attempts_of_account
+-- Codes it asked for and typed.
+DELETE FROM attempts WHERE channel = :channel AND channel_user_id = :channel_user_id
+
+-- name: blank_audit_of_user
+-- That something happened stays; to whom does not.
+UPDATE audit SET
+  actor_no = CASE WHEN actor_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id) THEN NULL ELSE actor_no END,
+  user_id = CASE WHEN user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+    THEN NULL ELSE user_id END,
+  other_user_id = CASE WHEN other_user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+    THEN NULL ELSE other_user_id END
+WHERE actor_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+  OR user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+  OR other_user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+
+-- name: forget_who_was_left
+-- Whoever left this person has nobody to come back to.
+UPDATE accounts SET left_user_id = ''
+WHERE left_user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+
+-- name: drop_accounts_of_user
+-- Who they were.
+DELETE FROM accounts WHERE user_id = :user_id
+
+-- name: drop_user
+-- All ids that a person ever went by.
+DELETE FROM users WHERE user_id = :user_id OR merged_into = :user_id
+
+-- name: add_erasure
+-- What was deleted may still lie in the file, until somebody has seen to that.
+INSERT INTO erasures (at) VALUES (:at)
+
+-- name: newest_erasure
+-- Is there anything to see to?
+SELECT MAX(erasure_no) AS erasure_no FROM erasures
+
+-- name: drop_erasures
+-- It has been seen to.
+DELETE FROM erasures WHERE erasure_no <= :erasure_no
+
+-- ---- handing over ----
+
+-- name: segments_of_person
+-- Where the words of a person's direct chats are.
+SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id ORDER BY g.segment_no
+
+-- name: export_segment
+-- What was said in one direct chat, oldest first, a page of it.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata, m.attachments,
+       m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
+       c.channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN sessions AS s ON s.session_no = g.session_no
+JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE m.segment_no = :segment_no AND m.seq > :after ORDER BY m.seq LIMIT :limit
+
+-- name: export_words_in_groups
+-- What an account said in groups and was answered there, oldest first, a page of it.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata, m.attachments,
+       m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
+       c.channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN sessions AS s ON s.session_no = g.session_no
+JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE m.person_no = :account_no AND c.kind = 'group' AND m.seq > :after ORDER BY m.seq LIMIT :limit
+
+-- name: export_chats
+-- A person's direct chats.
+SELECT c.channel, c.bot, c.bot_id, c.chat_id, c.title
+FROM chats AS c JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id ORDER BY c.chat_no
+
+-- name: export_sessions
+-- A person's sessions.
+SELECT session_id, bot, name AS scope_name, started_at, start_reason, ended_at, end_reason, metadata
+FROM sessions WHERE user_id = :user_id ORDER BY session_no
+
+-- name: export_summaries
+-- What was made of them.
+SELECT s.session_id, y.content AS text, y.made_at, y.made_by
+FROM summaries AS y JOIN sessions AS s ON s.session_no = y.session_no
+WHERE s.user_id = :user_id AND y.content IS NOT NULL ORDER BY y.summary_no
+
+-- name: export_link_requests
+-- A person's side of links that are asked for; the other side is somebody else's.
+SELECT CASE WHEN a.account_no = r.asker_no THEN 'asker' ELSE 'redeemer' END AS role, r.expires_at
+FROM accounts AS a JOIN link_requests AS r ON r.asker_no = a.account_no OR r.redeemer_no = a.account_no
+WHERE a.user_id = :user_id ORDER BY r.request_no
+
+-- name: export_notices
+-- What a person is to be told.
+SELECT n.kind AS notice, n.expires_at FROM notices AS n JOIN accounts AS a ON a.account_no = n.account_no
+WHERE a.user_id = :user_id ORDER BY n.notice_no
+
+-- name: export_attempts
+-- What is counted of a person.
+SELECT t.channel, t.kind AS attempt, t.at
+FROM attempts AS t JOIN accounts AS a ON a.channel = t.channel AND a.channel_user_id = t.channel_user_id
+WHERE a.user_id = :user_id ORDER BY t.at
+
+-- name: export_audit
+-- What was written down about a person.
+SELECT action, at FROM audit
+WHERE actor_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+  OR user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+  OR other_user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)
+ORDER BY entry_no
 
 -- ---- decay ----
 

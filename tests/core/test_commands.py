@@ -1,5 +1,6 @@
 """/link, /unlink, /whoami and /new: what is answered, and that nothing is done where others can read."""
 
+import json
 import logging
 import re
 
@@ -133,7 +134,49 @@ async def test_privacy_is_in_the_authors_words_where_there_are_any(new_hub, ann,
     hub = new_hub(privacy_text="Ask the office for our policy.", bot="scribe")
     asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
     text = (await commands.answer(hub, "privacy", "", asked)).text
-    assert text.startswith("Ask the office for our policy.\n/private on")
+    assert text.startswith("Ask the office for our policy.\n/export hands")
+
+
+async def test_forget_names_what_goes_and_waits_for_a_yes(say, hub, ann, too, link, texts):
+    await link(hub, ann, too)
+    question = await say(ann, "forget")
+    assert "2 messages, 2 sessions and 2 accounts" in question
+    assert all(word in question for word in ("discord ann-on-discord", "telegram ann-on-telegram", "/forget confirm"))
+    assert len(await texts(hub, ann)) == 2
+    assert "Forgotten: 2 messages" in await say(ann, "forget", "confirm")
+    assert await texts(hub, ann) == []
+    assert "I know nothing of you" in await say(too, "forget")
+
+
+async def test_a_yes_to_being_forgotten_without_the_question_does_nothing(say, hub, ann, texts):
+    assert "nothing to confirm" in await say(ann, "forget", "confirm")
+    assert "/forget confirm then erases" in await say(ann, "forget", "please")
+    assert await texts(hub, ann) == ["of ann"]
+
+
+async def test_export_hands_over_a_file_of_json_lines(hub, ann, talk):
+    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
+    reply = await commands.answer(hub, "export", "", asked)
+    (document,) = reply.documents
+    lines = [json.loads(line) for line in document.content.splitlines()]
+    assert document.name == "export.jsonl"
+    assert [line["text"] for line in lines if line["kind"] == "message"] == ["of ann"]
+
+
+async def test_an_export_that_is_too_large_for_one_file_comes_in_several(hub, ann, talk, monkeypatch):
+    monkeypatch.setattr(commands, "DOCUMENT_BYTES", 1000)
+    for number in range(20):
+        await hub.record(talk.said(ann, f"words {number}"))
+    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
+    documents = (await commands.answer(hub, "export", "", asked)).documents
+    assert [document.name for document in documents[:2]] == ["export-1.jsonl", "export-2.jsonl"]
+    lines = [json.loads(line) for document in documents for line in document.content.splitlines()]
+    assert len([line for line in lines if line["kind"] == "message"]) == 21
+    assert all(len(document.content) <= 1000 for document in documents)
+
+
+async def test_who_is_unknown_has_nothing_to_be_handed_over(say, talk):
+    assert "know nothing of you" in await say(talk.account("bob"), "export")
 
 
 async def test_new_starts_a_new_conversation(say, hub, ann, texts):
@@ -155,7 +198,18 @@ async def test_a_command_that_takes_nothing_does_nothing_with_something(say, hub
 
 @pytest.mark.parametrize(
     ("command", "argument"),
-    [("link", ""), ("link", "CODE"), ("link", "confirm"), ("unlink", ""), ("whoami", ""), ("new", "")],
+    [
+        ("link", ""),
+        ("link", "CODE"),
+        ("link", "confirm"),
+        ("unlink", ""),
+        ("whoami", ""),
+        ("new", ""),
+        ("private", "on"),
+        ("export", ""),
+        ("forget", ""),
+        ("forget", "confirm"),
+    ],
 )
 async def test_in_a_group_nothing_is_done_and_nothing_told(say, hub, ann, too, talk, texts, command, argument):
     lobby = talk.group()
@@ -210,7 +264,7 @@ def test_commands_are_renamed_and_turned_off():
 
 
 def test_a_name_for_no_command_of_ours_is_refused():
-    with pytest.raises(ValueError, match=r"'lnk'.*link, unlink, whoami, new, private, privacy"):
+    with pytest.raises(ValueError, match=r"'lnk'.*link, unlink, whoami, new, private, privacy, export, forget"):
         commands.check_names({"lnk": "connect"})
 
 

@@ -1,0 +1,176 @@
+"""No byte of what was forgotten stays in an SQLite file, its log or its shared memory, however it got there."""
+
+import asyncio
+import random
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from session_plugin import Account, Chat, MessageEvent
+
+
+@pytest.fixture(autouse=True)
+def careless_sqlite(monkeypatch):
+    """Give connections as an SQLite makes them that overwrites nothing, unless somebody asks for it."""
+    connect = sqlite3.connect
+
+    def careless(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute("PRAGMA temp_store = FILE")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", careless)
+
+
+@pytest.fixture
+def bytes_of(database):
+    """Read all that lies in the database's file and beside it."""
+
+    def read():
+        return b"".join(path.read_bytes() for path in sorted(database.parent.iterdir()))
+
+    return read
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+async def until(is_true):
+    async with asyncio.timeout(30):
+        while not is_true():
+            await asyncio.sleep(0.05)
+
+
+async def test_no_word_and_no_name_is_left(hub, talk, bytes_of, ann):
+    bob = talk.account("bob")
+    for number in range(50):
+        for account in (ann, bob):
+            said = talk.said(
+                account, f"zanzibar-of-{account.channel_user_id} " * 5, author_name=f"Name of {account.channel_user_id}"
+            )
+            await hub.record(said)
+            await hub.record(talk.said(talk.group(), f"zanzibar-of-{account.channel_user_id}", author=account))
+            if number % 5 == 0:
+                await hub.edit(
+                    talk.said(account, f"zanzibar-of-{account.channel_user_id} edited", message_id=said.message_id)
+                )
+    assert bytes_of().count(b"ann-on-discord") > 100
+    receipt = await hub.forget(ann)
+    assert not receipt.is_pending
+    assert b"ann-on-discord" not in bytes_of()
+    assert bytes_of().count(b"zanzibar-of-bob-on-discord") > 100
+
+
+async def test_no_byte_of_a_summary_is_left(new_hub, talk, bytes_of, ann):
+    hub = new_hub(consolidation_threshold=4)
+    for number in range(20):
+        await hub.record(talk.said(ann, f"zanzibar {number}"))
+        await hub.record(talk.said(talk.group(), f"zanzibar {number} in the group", author=ann))
+    await hub.settle()
+    await hub.forget(ann)
+    await hub.settle()
+    await hub.forget(ann)
+    assert b"zanzibar" not in bytes_of()
+
+
+async def test_rows_that_sqlite_moved_about_leave_no_copy(new_hub, database, bytes_of):
+    """Pages that fill up and empty again leave copies of what stood in them: that is what writing the file anew is for."""
+    chance = random.Random(3)
+    hub = new_hub()
+    people = [Account("discord", f"person-{number:02}") for number in range(24)]
+
+    async def say(number):
+        who = chance.choice(people)
+        text = f"zanzibar-of-{who.channel_user_id}-{number} " * chance.choice((1, 2, 8, 40, 250))
+        chat = Chat("discord", f"chat of {who.channel_user_id}")
+        event = MessageEvent(chat=chat, message_id=f"m{number}", role="user", text=text, sent_at=1.0, author=who)
+        await hub.record(event)
+        if number % 4 == 0:
+            await hub.edit(
+                MessageEvent(chat=chat, message_id=f"m{number}", role="user", text=text * 2, sent_at=1.0, author=who)
+            )
+        if number % 7 == 0:
+            await hub.delete(chat, [f"m{number}"])
+
+    for start in range(0, 1200, 50):
+        await asyncio.gather(*(say(number) for number in range(start, start + 50)))
+    for who in chance.sample(people, len(people)):
+        await hub.forget(who)
+        assert who.channel_user_id.encode() not in bytes_of(), who
+
+
+async def test_a_reader_elsewhere_makes_it_pending_until_it_has_read(hub, talk, bytes_of, database, ann, spawn):
+    await hub.record(talk.said(ann, "zanzibar"))
+    reader = spawn(
+        """
+        import sqlite3, sys
+        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+        connection.execute("BEGIN")
+        print(connection.execute("SELECT COUNT(*) FROM messages").fetchone()[0], flush=True)
+        sys.stdin.readline()
+        connection.execute("ROLLBACK")
+        connection.close()
+        """,
+        database,
+    )
+    assert reader.stdout.readline() == "1\n"
+    receipt = await hub.forget(ann)
+    assert receipt.is_pending
+    assert receipt.messages == 1
+    reader.stdin.write("\n")
+    reader.stdin.flush()
+    await until(lambda: b"zanzibar" not in bytes_of())
+
+
+async def test_what_a_process_did_not_come_to_erase_the_next_start_does(new_hub, talk, bytes_of, database, ann):
+    hub = new_hub()
+    await hub.record(talk.said(ann, "zanzibar"))
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM messages").fetchone()
+        assert (await hub.forget(ann)).is_pending
+        await hub.close()
+    with closing(sqlite3.connect(database)) as raw:
+        assert raw.execute("SELECT COUNT(*) FROM erasures").fetchone() == (1,)
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    again = new_hub()
+    assert await again.identity_of(ann) is None
+    await until(lambda: _erasures(database) == 0)
+    assert b"zanzibar" not in bytes_of()
+
+
+def _erasures(database):
+    with closing(sqlite3.connect(database)) as raw:
+        return raw.execute("SELECT COUNT(*) FROM erasures").fetchone()[0]
+
+
+async def test_the_file_is_whole_and_writable_afterwards(hub, talk, texts, database, ann):
+    bob = talk.account("bob")
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "hello"))
+    await asyncio.gather(hub.forget(ann), *(hub.record(talk.said(bob, f"{number}")) for number in range(50)))
+    await hub.record(talk.said(bob, "after"))
+    assert len(await texts(hub, bob)) == 52
+    with closing(sqlite3.connect(database)) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+async def test_nothing_is_left_of_a_deleted_message_that_a_page_holds(hub, talk, bytes_of, ann):
+    """Deleting alone overwrites what it deletes, where SQLite has moved nothing; it does not wait for the file."""
+    said = talk.said(ann, "a zanzibar that was deleted")
+    await hub.record(said)
+    await hub.record(talk.said(ann, "another"))
+    await hub.delete(said.chat, [said.message_id])
+    await hub.close()
+    assert b"a zanzibar that was deleted" not in bytes_of()
+
+
+async def test_in_memory_there_is_nothing_to_be_done(new_hub, talk, ann):
+    hub = new_hub(path=":memory:")
+    await hub.record(talk.said(ann, "zanzibar"))
+    assert not (await hub.forget(ann)).is_pending

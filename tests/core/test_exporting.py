@@ -1,0 +1,146 @@
+"""Handing over a person's data: everything that forgetting would remove, and nothing about anybody else."""
+
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+
+from session_plugin.records import exporting
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+@pytest.fixture
+def ann_too(talk):
+    return talk.account("ann", channel="telegram")
+
+
+@pytest.fixture
+def bob(talk):
+    return talk.account("bob")
+
+
+async def exported(hub, who):
+    return [line async for line in hub.export(who)]
+
+
+def texts_of(lines):
+    return [line["text"] for line in lines if line["kind"] == "message"]
+
+
+async def test_everything_of_a_person_is_handed_over_over_all_accounts(hub, talk, link, ann, ann_too):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, f"said on {account.channel}", author_name=f"Ann of {account.channel}"))
+        await hub.record(talk.answered(account, f"answered on {account.channel}"))
+    await link(hub, ann, ann_too)
+    lines = await exported(hub, ann_too)
+    identity = await hub.identity_of(ann)
+    assert lines[0] == {"kind": "export", "schema": 1, "made_at": hub.moment().now, "user_id": identity.user_id}
+    accounts = [(line["channel"], line["id"], line["name"]) for line in lines if line["kind"] == "account"]
+    assert accounts == [
+        ("discord", ann.channel_user_id, "Ann of discord"),
+        ("telegram", ann_too.channel_user_id, "Ann of telegram"),
+    ]
+    assert sorted(texts_of(lines)) == ["answered on discord", "answered on telegram", "said on discord", "said on telegram"]
+    assert texts_of(await exported(hub, identity.user_id)) == texts_of(lines)
+
+
+async def test_of_groups_only_ones_own_words_and_the_answers_to_them(hub, talk, ann, bob):
+    lobby = talk.group()
+    await hub.record(talk.said(lobby, "of ann", author=ann, author_name="Ann"))
+    await hub.record(talk.answered(lobby, "to ann", answers=ann))
+    await hub.record(talk.said(lobby, "of bob", author=bob, author_name="Bob"))
+    await hub.record(talk.answered(lobby, "to bob", answers=bob))
+    lines = await exported(hub, ann)
+    assert texts_of(lines) == ["of ann", "to ann"]
+    assert "bob" not in json.dumps(lines).casefold()
+
+
+async def test_nothing_is_said_about_whom_one_is_linking_with(hub, talk, ann, bob):
+    await hub.record(talk.said(ann, "mine", author_name="Ann"))
+    await hub.record(talk.said(bob, "of bob", author_name="Bob"))
+    await hub.redeem_link(bob, (await hub.request_link(ann)).code)
+    lines = await exported(hub, ann)
+    assert "bob" not in json.dumps(lines).casefold()
+    assert [line["role"] for line in lines if line["kind"] == "link_request"] == ["asker"]
+    assert [line["notice"] for line in lines if line["kind"] == "notice"] == ["link_redeemed"]
+
+
+async def test_no_code_is_handed_over(hub, ann):
+    code = (await hub.request_link(ann)).code
+    assert code not in json.dumps(await exported(hub, ann))
+
+
+async def test_a_long_history_comes_in_order_and_whole(hub, talk, ann):
+    said = [talk.said(ann, f"{number}") for number in range(1203)]
+    await asyncio.gather(*map(hub.record, said))
+    assert texts_of(await exported(hub, ann)) == [event.text for event in said]
+
+
+async def test_what_is_exported_and_what_is_then_forgotten_are_the_same(new_hub, talk, link, ann, ann_too, bob):
+    hub = new_hub(consolidation_threshold=4)
+    lobby = talk.group()
+    for account in (ann, bob, ann_too):
+        for number in range(7):
+            await hub.record(talk.said(account, f"words {number}"))
+        await hub.record(talk.said(lobby, "in public", author=account) if account != ann_too else talk.said(account, "more"))
+    await hub.settle()
+    await link(hub, ann, ann_too)
+    kinds = Counter(line["kind"] for line in await exported(hub, ann))
+    receipt = await hub.forget(ann)
+    assert kinds["message"] == receipt.messages
+    assert kinds["session"] == receipt.sessions
+    assert kinds["chat"] == receipt.chats
+    assert kinds["account"] == receipt.accounts
+    assert kinds["attempt"] == receipt.attempts
+    assert kinds["summary"] >= 1
+
+
+async def test_any_text_can_be_written_as_json(hub, talk, ann):
+    odd = "a\0b \ud800 \N{GRINNING FACE}\n"
+    await hub.record(talk.said(ann, odd, metadata={"k": [1, None]}))
+    (message,) = [line for line in await exported(hub, ann) if line["kind"] == "message"]
+    again = json.loads(json.dumps(message).encode())
+    assert (again["text"], again["metadata"]) == (odd, {"k": [1, None]})
+
+
+async def test_each_kind_has_just_the_fields_that_are_documented(new_hub, talk, link, ann, ann_too, bob):
+    table = [row.split("|") for row in exporting.__doc__.splitlines() if row.startswith("| ") and "kind" not in row[:7]]
+    documented = {
+        row[1].strip(): {"kind", *(name.split("(")[0].split(":")[0].strip() for name in _fields(row[2]))} for row in table
+    }
+    hub = new_hub(consolidation_threshold=4)
+    for number in range(9):
+        await hub.record(talk.said(ann, f"words {number}"))
+    await hub.settle()
+    await hub.redeem_link(bob, (await hub.request_link(ann)).code)
+    seen = {line["kind"]: set(line) for line in await exported(hub, ann)}
+    assert seen == documented
+
+
+def _fields(cell):
+    """Split at commas that stand in no parentheses; what follows a semicolon or a colon is explanation."""
+    depth, field, fields = 0, "", []
+    for one in cell.split(";")[0].split(": ")[0]:
+        depth += (one == "(") - (one == ")")
+        if one == "," and depth == 0:
+            fields.append(field)
+            field = ""
+        else:
+            field += one
+    return [*fields, field]
+
+
+async def test_nobody_known_has_nothing(hub, ann):
+    assert await exported(hub, ann) == []
+    assert await exported(hub, "nobody's id") == []
+
+
+async def test_handing_over_is_audited(hub, talk, ann):
+    await hub.record(talk.said(ann, "mine"))
+    await exported(hub, ann)
+    assert "exported" in [line["action"] for line in await exported(hub, ann) if line["kind"] == "audit"]

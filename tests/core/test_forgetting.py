@@ -1,0 +1,274 @@
+"""Forgetting a person: everything of theirs goes, over all accounts, and nothing of anybody else's."""
+
+import asyncio
+from dataclasses import asdict
+
+import pytest
+
+from session_plugin import Account, ForgetRefused, Receipt, UnknownSession
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+@pytest.fixture
+def ann_too(talk):
+    return talk.account("ann", channel="telegram")
+
+
+@pytest.fixture
+def bob(talk):
+    return talk.account("bob")
+
+
+async def test_everything_of_a_person_goes_over_all_accounts(hub, talk, texts, link, ann, ann_too):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, "mine", author_name="Ann"))
+        await hub.record(talk.answered(account, "the bot's"))
+    await link(hub, ann, ann_too)
+    receipt = await hub.forget(ann_too)
+    assert (receipt.messages, receipt.sessions, receipt.chats, receipt.accounts) == (4, 2, 2, 2)
+    assert not receipt.is_pending
+    for account in (ann, ann_too):
+        assert await texts(hub, account, include_previous=True) == []
+        assert await hub.identity_of(account) is None
+
+
+async def test_a_person_can_be_named_by_any_id_they_ever_had(hub, talk, texts, link, ann, ann_too):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, "mine"))
+    old_id = (await hub.identity_of(ann_too)).user_id
+    await link(hub, ann, ann_too)
+    assert (await hub.forget(old_id)).accounts == 2
+    assert await hub.identity_of(old_id) is None
+
+
+@pytest.mark.parametrize("who", ["nobody's id", Account("discord", "nobody"), "a\0b"])
+async def test_forgetting_nobody_known_does_nothing(hub, talk, texts, ann, who):
+    await hub.record(talk.said(ann, "mine"))
+    assert await hub.forget(who) == Receipt()
+    assert await texts(hub, ann) == ["mine"]
+
+
+async def test_in_a_group_only_their_words_and_the_answers_to_them_go(hub, talk, texts, ann, bob):
+    lobby = talk.group()
+    await hub.record(talk.said(lobby, "of ann", author=ann))
+    await hub.record(talk.answered(lobby, "to ann", answers=ann))
+    await hub.record(talk.said(lobby, "of bob", author=bob))
+    await hub.record(talk.answered(lobby, "to bob", answers=bob))
+    await hub.record(talk.answered(lobby, "to all"))
+    session_id = (await hub.session_of(lobby, bob).info()).session_id
+    await hub.forget(ann)
+    assert await texts(hub, lobby) == ["of bob", "to bob", "to all"]
+    info = await hub.session_of(lobby, bob).info()
+    assert (info.session_id, info.message_count) == (session_id, 3)
+
+
+async def test_others_in_direct_chats_lose_nothing(hub, talk, texts, link, ann, bob):
+    for account in (ann, bob):
+        await hub.record(talk.said(account, f"of {account.channel_user_id}"))
+    await hub.forget(ann)
+    assert await texts(hub, bob) == ["of bob-on-discord"]
+
+
+async def test_whoever_was_linked_with_them_and_left_keeps_all_of_their_own(hub, talk, texts, link, ann, ann_too, bob):
+    for account in (ann, ann_too, bob):
+        await hub.record(talk.said(account, f"of {account.channel_user_id}"))
+    await link(hub, ann, ann_too)
+    await link(hub, ann, bob)
+    await hub.record(talk.said(bob, "while linked"))
+    await hub.unlink(bob)
+    await hub.forget(ann)
+    assert await texts(hub, bob, include_previous=True) == ["of bob-on-discord", "while linked"]
+    assert (await hub.identity_of(bob)).accounts == (bob,)
+
+
+async def test_whoever_left_them_waits_as_before_to_join_others(hub, talk, link, ann, bob, ann_too):
+    await link(hub, ann, bob)
+    await hub.unlink(bob)
+    await hub.forget(ann)
+    assert await hub.request_link(bob)
+
+
+async def test_a_groups_summary_is_made_again_without_them(new_hub, talk, texts, ann, bob):
+    hub = new_hub(consolidation_threshold=4)
+    lobby = talk.group()
+    for number in range(4):
+        for account in (ann, bob):
+            await hub.record(talk.said(lobby, f"{account.channel_user_id} {number}", author=account))
+    await hub.settle()
+    view = hub.session_of(lobby, bob)
+    assert "ann-on-discord 0" in (await view.for_model()).summary.text
+    await hub.forget(ann)
+    await hub.settle()
+    summary = (await view.for_model()).summary
+    assert "bob-on-discord 0" in summary.text
+    assert "ann" not in summary.text
+
+
+async def test_the_summaries_of_their_direct_chats_go(new_hub, talk, ann):
+    hub = new_hub(consolidation_threshold=4)
+    for number in range(9):
+        await hub.record(talk.said(ann, f"words {number}"))
+    await hub.settle()
+    assert (await hub.forget(ann)).summaries >= 1
+    assert (await hub.session_of(talk.direct(ann), ann).for_model()).summary is None
+
+
+async def test_codes_links_notices_and_attempts_go_with_them(hub, talk, ann, ann_too, link):
+    await hub.record(talk.said(ann, "hi"))
+    code = (await hub.request_link(ann)).code
+    await hub.redeem_link(ann_too, code)
+    receipt = await hub.forget(ann)
+    assert (receipt.link_requests, receipt.notices, receipt.attempts) == (1, 1, 1)
+    assert receipt.audit_details == 2
+    assert (await hub.unread_notices(ann), await hub.pending_link(ann)) == ((), None)
+
+
+async def test_what_would_go_is_counted_as_it_then_goes(hub, talk, link, ann, ann_too, bob, new_hub):
+    hub = new_hub(consolidation_threshold=4)
+    lobby = talk.group()
+    for account in (ann, ann_too, bob):
+        for number in range(6):
+            await hub.record(talk.said(account, f"words {number}"))
+            await hub.record(talk.answered(account, "an answer"))
+    for account in (ann, bob):
+        await hub.record(talk.said(lobby, "in public", author=account))
+    await link(hub, ann, ann_too)
+    await hub.request_link(ann)
+    await hub.settle()
+    counted = await hub.ask_to_forget(ann)
+    receipt = await hub.confirm_forget(ann)
+    assert counted.is_dry_run
+    expected = asdict(counted) | {"is_dry_run": False, "attempts": counted.attempts}
+    assert asdict(receipt) == expected
+    assert receipt.messages == 25
+
+
+async def test_a_yes_needs_a_question_within_ten_minutes(hub, talk, texts, ann, clock):
+    await hub.record(talk.said(ann, "mine"))
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(ann)
+    await hub.ask_to_forget(ann)
+    clock.advance(seconds=601)
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(ann)
+    assert await texts(hub, ann) == ["mine"]
+    await hub.ask_to_forget(ann)
+    assert (await hub.confirm_forget(ann)).messages == 1
+
+
+async def test_hooks_are_told_who_was_forgotten_and_what_went_of_groups(new_hub, diary, talk, link, ann, ann_too):
+    hub = new_hub(diary)
+    lobby = talk.group()
+    said = talk.said(lobby, "of ann", author=ann)
+    await hub.record(said)
+    await link(hub, ann, ann_too)
+    user_id = (await hub.identity_of(ann)).user_id
+    await hub.forget(ann)
+    await hub.settle()
+    told = [
+        (one["event"].account, one["event"].user_id) for one in diary.of("identity") if one["event"].change == "forgotten"
+    ]
+    assert told == [(ann, user_id), (ann_too, user_id)]
+    assert [one["message_ids"] for one in diary.of("delete")] == [(said.message_id,)]
+    assert diary.of("identity")[-1]["identity"].accounts == ()
+
+
+# What comes back, and what does not
+
+
+async def test_messages_of_before_that_come_again_stay_forgotten(hub, talk, texts, ann):
+    old = [talk.said(ann, f"{number}", sent_at=float(number)) for number in range(1, 4)]
+    answer = talk.answered(ann, "an answer", sent_at=4.0)
+    for event in (*old, answer):
+        await hub.record(event)
+    await hub.forget(ann)
+    for event in (*old, answer):
+        assert not (await hub.record(event)).is_stored
+    assert await texts(hub, ann, include_previous=True) == []
+    assert await hub.identity_of(ann) is None
+
+
+async def test_who_writes_again_begins_anew(hub, talk, texts, ann):
+    old = talk.said(ann, "old", sent_at=5.0)
+    await hub.record(old)
+    before = (await hub.identity_of(ann)).user_id
+    await hub.forget(ann)
+    assert (await hub.record(talk.said(ann, "new", sent_at=6.0))).is_stored
+    assert not (await hub.record(old)).is_stored
+    assert await texts(hub, ann, include_previous=True) == ["new"]
+    assert (await hub.identity_of(ann)).user_id != before
+    assert (await hub.session_of(talk.direct(ann), ann).info()).start_reason == "first"
+
+
+async def test_many_that_come_again_at_once_stay_forgotten(hub, talk, texts, ann):
+    old = [talk.said(ann, f"old {number}", sent_at=5.0) for number in range(30)]
+    await asyncio.gather(*map(hub.record, old))
+    await hub.forget(ann)
+    await hub.record(talk.said(ann, "new", sent_at=6.0))
+    await asyncio.gather(*map(hub.record, old))
+    assert await texts(hub, ann) == ["new"]
+
+
+async def test_old_words_in_a_group_stay_forgotten_too(hub, talk, texts, ann, bob):
+    lobby = talk.group()
+    old = talk.said(lobby, "of ann", author=ann, sent_at=5.0)
+    for event in (old, talk.said(lobby, "of bob", author=bob, sent_at=5.0)):
+        await hub.record(event)
+    await hub.forget(ann)
+    assert not (await hub.record(old)).is_stored
+    assert not await hub.edit(talk.said(lobby, "edited", author=ann, sent_at=5.0, message_id=old.message_id))
+    assert await texts(hub, lobby) == ["of bob"]
+
+
+async def test_a_deleted_message_stays_deleted(hub, talk, texts, ann, clock):
+    deleted = talk.said(ann, "deleted", sent_at=clock())
+    await hub.record(deleted)
+    clock.advance(seconds=5)
+    await hub.delete(deleted.chat, [deleted.message_id])
+    await hub.forget(ann)
+    assert not (await hub.record(deleted)).is_stored
+    clock.advance(seconds=5)
+    assert (await hub.record(talk.said(ann, "new", sent_at=clock()))).is_stored
+
+
+async def test_it_is_remembered_over_restarts_and_by_other_processes(new_hub, talk, texts, ann):
+    old = talk.said(ann, "old", sent_at=5.0)
+    hub = new_hub()
+    await hub.record(old)
+    await hub.forget(ann)
+    await hub.close()
+    for other in (hub, new_hub()):
+        assert not (await other.record(old)).is_stored
+
+
+async def test_being_forgotten_twice_keeps_the_later_watermark(hub, talk, ann):
+    for sent_at in (5.0, 9.0):
+        await hub.record(talk.said(ann, "words", sent_at=sent_at))
+        await hub.forget(ann)
+    assert not (await hub.record(talk.said(ann, "between", sent_at=7.0))).is_stored
+
+
+async def test_a_handle_of_the_blocking_store_finds_nothing_any_more(hub, talk, ann):
+    await hub.record(talk.said(ann, "mine"))
+    user_id = (await hub.identity_of(ann)).user_id
+    store = hub.store()
+    session = await asyncio.to_thread(store.get_or_create, user_id)
+    await asyncio.to_thread(store.save_message, session.session_id, "user", "by the store")
+    assert (await hub.forget(ann)).messages == 2
+    with pytest.raises(UnknownSession):
+        await asyncio.to_thread(store.save_message, session.session_id, "user", "again")
+
+
+async def test_forgetting_while_messages_come_in_leaves_no_message_without_an_owner(hub, talk, texts, ann, bob):
+    lobby = talk.group()
+    said = [
+        talk.said(where, f"{n}", author=ann, sent_at=float(n)) for n in range(1, 40) for where in (talk.direct(ann), lobby)
+    ]
+    await asyncio.gather(*map(hub.record, said), hub.forget(ann), hub.forget(ann))
+    await hub.forget(ann)
+    assert await texts(hub, lobby) == []
+    assert await hub.identity_of(ann) is None
