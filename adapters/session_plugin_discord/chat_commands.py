@@ -107,7 +107,7 @@ class ChatCommands:
     def _prefix_command(self, command: Command, name: str) -> commands.Command[Any, ..., None]:
         async def run(ctx: commands.Context[Any], *, words: str = "") -> None:
             prefix = self._prefixes[ctx.channel.id] = ctx.prefix or ""
-            chat = to_chat(ctx.channel, ctx.guild, bot_id=ctx.me.id)
+            chat = to_chat(ctx.channel, ctx.guild, bot_id=self._bot_id)
             reply = await self._answer(command, words, chat, ctx.author, prefix)
             await ctx.send(reply.text, nonce=self._own_words.unrecorded_nonce())
             for file in _files(reply):
@@ -183,7 +183,7 @@ class ChatCommands:
     async def _answer_interaction(self, interaction: discord.Interaction, command: Command, words: str) -> None:
         """Answer so that nobody else can read it; at once, since Discord waits three seconds, and in full afterwards."""
         await interaction.response.defer(ephemeral=True)
-        chat = chat_of(interaction, bot_id=interaction.application_id)
+        chat = chat_of(interaction, bot_id=self._bot_id)
         self._prefixes[int(chat.chat_id)] = "/"
         reply = await self._answer(command, words, chat, interaction.user, "/")
         await interaction.followup.send(reply.text, ephemeral=True)
@@ -200,6 +200,11 @@ class ChatCommands:
         text = notice_text(notice, spell=self._speller(prefix))
         messageable = self._client.get_partial_messageable(int(chat.chat_id))
         await messageable.send(text, nonce=self._own_words.unrecorded_nonce())
+
+    @property
+    def _bot_id(self) -> int:
+        user: Any = self._client.user  # whose id an old application does not share
+        return int(user.id)
 
     def _speller(self, prefix: str) -> Spell:
         group = f"{self._group} " if self._group else ""

@@ -15,6 +15,8 @@ from discord.ext import commands
 
 import session_plugin_discord
 from session_plugin import SessionError, SessionHub
+from session_plugin_discord.simulator import DiscordSimulator
+from session_plugin_discord.testing import DiscordDriver
 
 CODE = re.compile(r"code is (\S+)\.")
 
@@ -45,7 +47,16 @@ def kept(path: Path) -> int:
         return int(count)
 
 
-async def test_two_accounts_are_linked_by_slash_commands_alone(on_discord: Any, hub: SessionHub, path: Path) -> None:
+@pytest.mark.parametrize("is_old", [False, True], ids=["a new application", "an application with an id of its own"])
+async def test_two_accounts_are_linked_by_slash_commands_alone(
+    point_discord: Any, hub: SessionHub, path: Path, is_old: bool
+) -> None:
+    async with DiscordSimulator(is_old=is_old) as simulator:
+        point_discord(simulator)
+        await _link_by_slash(DiscordDriver(simulator), hub, path)
+
+
+async def _link_by_slash(on_discord: DiscordDriver, hub: SessionHub, path: Path) -> None:
     bot = made()
     session_plugin_discord.install(bot, hub)
     ann, other = on_discord.user("Ann"), on_discord.user("Annie")
@@ -240,3 +251,14 @@ async def test_our_commands_need_no_name_in_lower_case_where_there_is_a_prefix(o
         assert (await on_discord.ask(ann, dm, "!WhoAmI")).startswith("You are")
         assert bot.tree.get_command("link") is not None
         assert bot.tree.get_command("WhoAmI") is None
+
+
+async def test_a_command_that_the_author_has_put_in_the_place_of_ours_stays_when_we_go(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    bot = made(sync=False)
+    session_plugin_discord.install(bot, hub)
+    async with on_discord.connected(bot):
+        bot.remove_command("link")
+        _with_prefix_command(bot)
+    assert [command.name for command in bot.commands] == ["link"]

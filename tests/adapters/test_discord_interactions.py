@@ -419,3 +419,26 @@ async def test_words_that_a_webhook_of_the_bots_says_wait_for_what_they_answer(
         history = await on_discord.history(hub, room, count=2)
     assert held[0][0] == "hello"
     assert [(one.content, one.author_name, one.person) for one in history][1] == ("by webhook", "News", None)
+
+
+async def test_an_interaction_is_answered_in_time_although_the_database_is_locked_and_patience_is_long(
+    on_discord: Any, path: Path, bot: Bot, says: Any
+) -> None:
+    """Discord takes no first answer after three seconds."""
+    patient = SessionHub(path, load_entry_points=False, store_patience=30)
+    add_commands(bot)
+    session_plugin_discord.install(bot, patient)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        await on_discord.say(ann, dm, "hello")
+        await on_discord.history(patient, dm, count=1)
+        holder = sqlite3.connect(path, isolation_level=None)
+        try:
+            holder.execute("BEGIN IMMEDIATE")
+            used = await on_discord.simulator.slash(ann, dm, "say", words="hi")
+            await on_discord.until(lambda: used.answers)
+        finally:
+            holder.close()
+        history = await on_discord.history(patient, dm, count=3)
+    assert [one.content for one in history] == ["hello", "/say words:hi", "said hi"]

@@ -320,3 +320,24 @@ async def test_a_thread_is_a_chat_of_its_own_and_names_its_parent(on_discord: An
         history = await on_discord.history(hub, thread, count=2)
     assert history[0].metadata == {"guild_id": str(room.guild.id), "parent_id": str(room.id)}
     assert history[0].chat.title == "Friends #plans"
+
+
+async def test_the_preview_of_a_message_that_was_never_heard_stores_nothing(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    said = await on_discord.say(ann, dm, "https://example.com/ while nobody listens")
+    async with on_discord.running(hub):
+        await on_discord.simulator.unfurl(said)
+        await on_discord.say(ann, dm, "last")
+        await says(on_discord, dm, ["last"])
+
+
+async def test_an_edit_of_a_message_that_was_never_heard_is_kept(on_discord: Any, hub: SessionHub, says: Any) -> None:
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    said = await on_discord.say(ann, dm, "while nobody listens")
+    async with on_discord.running(hub):
+        await on_discord.edit(said, "now you do")
+        await says(on_discord, dm, ["now you do"])

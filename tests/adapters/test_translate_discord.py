@@ -8,6 +8,7 @@ import discord
 import pytest
 
 from session_plugin import Account, Attachment, Chat
+from session_plugin_discord.interactions import input_event
 from session_plugin_discord.translate import CHANNEL, raw_chat, to_account, to_chat, to_event
 
 BOT_ID, ANN_ID, MESSAGE_ID = 900_000_000_000_000_001, 1_234_567_890_123_456_789, 1_300_000_000_000_000_000
@@ -264,3 +265,33 @@ async def test_content_is_kept_as_it_was_typed(world: World) -> None:
 
 async def test_a_bot_has_no_account(world: World) -> None:
     assert to_account(world.message(content="x", author=BOT).author) is None
+
+
+def interaction(world: World, **fields: Any) -> discord.Interaction:
+    data = {
+        "id": str(MESSAGE_ID),
+        "type": 2,
+        "application_id": str(BOT_ID),
+        "token": "t",
+        "version": 1,
+        "data": {"id": "1", "name": "say", "type": 1},
+        "channel": {"id": str(DM), "type": 1, "recipients": []},
+        "user": ANN,
+        "context": 1,
+        "attachment_size_limit": 0,
+        **fields,
+    }
+    return discord.Interaction(data=data, state=world.state)
+
+
+async def test_a_slash_command_in_ones_chat_with_somebody_else_is_in_no_chat_with_the_bot(world: World) -> None:
+    world.state.http._HTTPClient__session = None
+    assert input_event(interaction(world), bot_id=BOT_ID).chat.kind == "direct"
+    assert input_event(interaction(world, context=2), bot_id=BOT_ID).chat.kind == "group"
+
+
+async def test_a_mentionable_option_is_a_person_or_a_role(world: World) -> None:
+    world.state.http._HTTPClient__session = None
+    options = [{"name": "to", "type": 9, "value": str(ANN_ID)}, {"name": "of", "type": 9, "value": "77"}]
+    data = {"id": "1", "name": "say", "type": 1, "options": options, "resolved": {"users": {str(ANN_ID): ANN}}}
+    assert input_event(interaction(world, data=data), bot_id=BOT_ID).text == f"/say to:<@{ANN_ID}> of:<@&77>"

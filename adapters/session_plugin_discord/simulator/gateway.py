@@ -182,7 +182,7 @@ class Gateway:
                 "session_id": session.id,
                 "resume_gateway_url": self.url,
                 "shard": [session.shard_id, session.shard_count],
-                "application": {"id": str(self._payloads.world.bot.id), "flags": self._payloads.application_flags},
+                "application": {"id": str(self._payloads.world.application_id), "flags": self._payloads.application_flags},
             },
         )
         for guild in mine:

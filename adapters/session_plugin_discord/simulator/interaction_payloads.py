@@ -27,10 +27,10 @@ class InteractionPayloads:
 
     def event(self, interaction: SimulatedInteraction) -> Json:
         """Return the payload of INTERACTION_CREATE, which comes whatever the intents are."""
-        bot, chat = self._payloads.world.bot, interaction.chat
+        chat = interaction.chat
         payload: Json = {
             "id": str(interaction.id),
-            "application_id": str(bot.id),
+            "application_id": str(self._payloads.world.application_id),
             "type": interaction.kind,
             "token": interaction.token,
             "version": 1,
@@ -95,7 +95,7 @@ class InteractionPayloads:
         interaction: SimulatedInteraction | None = message.interaction
         if interaction is None:
             return {}
-        application_id = str(self._payloads.world.bot.id)
+        application_id = str(self._payloads.world.application_id)
         user = self._payloads.user(interaction.user)
         metadata: Json = {
             "id": str(interaction.id),

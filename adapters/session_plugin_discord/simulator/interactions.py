@@ -74,7 +74,7 @@ class Interactions:
 
     def register(self, guild_id: int | None, commands: list[Json]) -> list[Json]:
         """Replace the commands of a guild, or the global ones."""
-        own = {"application_id": str(self._world.bot.id), "version": "1", "description": "", "type": CHAT_INPUT}
+        own = {"application_id": str(self._world.application_id), "version": "1", "description": "", "type": CHAT_INPUT}
         self.commands[guild_id] = [own | {"id": str(self._world.next_id())} | command for command in commands]
         return self.commands[guild_id]
 

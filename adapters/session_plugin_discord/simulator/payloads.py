@@ -66,10 +66,10 @@ class Payloads:
         return self.user(self.world.bot) | own
 
     def application(self) -> Json:
-        """Return the bot's application, which shares its id with the bot's account."""
+        """Return the bot's application, which shares its id with the bot's account unless it is old."""
         bot = self.world.bot
         return {
-            "id": str(bot.id),
+            "id": str(self.world.application_id),
             "name": bot.name,
             "icon": None,
             "description": "",

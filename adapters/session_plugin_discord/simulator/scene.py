@@ -32,6 +32,7 @@ class Scene:
         message_content_enabled: bool = True,
         echo_first: bool = True,
         shards: int = 1,
+        is_old: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare a Discord with nobody in it but the bot; nothing listens before `start`.
@@ -45,11 +46,14 @@ class Scene:
             echo_first: Whether the event about a message of the bot is on the wire before the answer to the request
                 that made it. Discord promises neither order, so a bot should live with both.
             shards: How many shards are recommended to clients that ask.
+            is_old: Whether the application is as old as those whose id is not that of their bot's account.
             clock: Unix seconds; ids and times come from it.
         """
         self._bell = Bell()
         self._shards = shards
         self._world = World(bot_name=bot_name, clock=clock)
+        if is_old:
+            self._world.application_id = self._world.next_id()
         payloads = Payloads(self._world, message_content_enabled=message_content_enabled)
         self._events = Events(payloads)
         self._gateway = Gateway(payloads, self._events, token=token, changed=self._bell.ring)

@@ -162,6 +162,7 @@ class World:
         self._direct_chats: dict[int, SimulatedChat] = {}
         self.owner = self.add_user("Owner")
         self.bot = self.add_user(bot_name, is_bot=True)
+        self.application_id = self.bot.id
 
     def next_id(self) -> int:
         """Return a new snowflake: the time in the upper bits, and more than every id before it."""
