@@ -262,3 +262,40 @@ async def test_a_command_that_the_author_has_put_in_the_place_of_ours_stays_when
         bot.remove_command("link")
         _with_prefix_command(bot)
     assert [command.name for command in bot.commands] == ["link"]
+
+
+async def test_an_export_is_handed_over_in_files_that_only_its_owner_sees(
+    on_discord: Any, hub: SessionHub, path: Path
+) -> None:
+    bot = made()
+    session_plugin_discord.install(bot, hub)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        await on_discord.say(ann, dm, "I like tea")
+        await on_discord.history(hub, dm, count=1)
+        used = await on_discord.simulator.slash(ann, dm, "export")
+        text, file = await on_discord.simulator.answered(used, count=2)
+        await on_discord.say(ann, dm, "!export")
+        await on_discord.until(lambda: any(one.attachments for one in on_discord.messages(dm)))
+        await hub.settle()
+        history = await on_discord.history(hub, dm, count=1)
+    assert [one.is_ephemeral for one in (text, file)] == [True, True]
+    assert b"I like tea" in file.attachments[0].content
+    assert [one.content for one in history] == ["I like tea"]
+
+
+async def test_forgetting_by_a_slash_command_leaves_nothing(on_discord: Any, hub: SessionHub, path: Path) -> None:
+    bot = made()
+    session_plugin_discord.install(bot, hub)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        await on_discord.say(ann, dm, "I like tea")
+        await on_discord.history(hub, dm, count=1)
+        asked = await answer(on_discord, ann, dm, "forget")
+        word = re.search(r"/forget (\S+)", asked.text)
+        await answer(on_discord, ann, dm, "forget", words="" if word is None else word.group(1))
+        await hub.settle()
+    assert kept(path) == 0
+    assert b"I like tea" not in path.read_bytes()
