@@ -138,6 +138,23 @@ async def test_an_application_may_get_its_hub_when_it_is_initialized_already(
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+async def test_a_hub_that_came_late_to_a_silent_application_is_closed_with_it(
+    on_telegram: Any, hub: SessionHub, path: Any
+) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    app = on_telegram.make()
+    async with app:
+        session_plugin_telegram.install(app, hub)
+        await app.start()
+        await app.updater.start_polling()
+        await on_telegram.simulator.say(ann, dm, "hello")
+        await on_telegram.history(hub, dm, count=1)
+        await app.updater.stop()
+        await app.stop()
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
 async def test_several_applications_share_a_hub_and_keep_their_people_apart(
     on_telegram: Any, hub: SessionHub, simulators: Any
 ) -> None:

@@ -36,8 +36,9 @@ async def test_sending_does_not_wait_for_the_database(on_telegram: Any, path: Pa
                 gone = await app.bot.send_message(ann.id, "gone")
                 await app.bot.delete_message(ann.id, gone.message_id)
                 await app.bot.send_message(ann.id, "two")
-        history = await on_telegram.history(hub, dm, count=2)
-    assert [one.content for one in history] == ["one, edited", "two"]
+                await app.bot.copy_message(ann.id, ann.id, sent.message_id)
+        history = await on_telegram.history(hub, dm, count=3)
+    assert [one.content for one in history] == ["one, edited", "two", "one, edited"]
 
 
 async def test_what_was_sent_during_a_lock_is_stored_before_the_bot_has_stopped(on_telegram: Any, path: Path) -> None:
@@ -55,13 +56,14 @@ async def test_what_was_sent_during_a_lock_is_stored_before_the_bot_has_stopped(
     await app.start()
     await app.updater.start_polling()
     with locked(path):
-        await app.bot.send_message(ann.id, "the last words")
+        sent = await app.bot.send_message(ann.id, "the last words")
+        await app.bot.copy_message(ann.id, ann.id, sent.message_id)
         stopping = asyncio.create_task(stop())
         await asyncio.wait({stopping}, timeout=0.2)
         assert not stopping.done()
     await stopping
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("SELECT CAST(content AS TEXT) FROM messages").fetchall() == [("the last words",)]
+        assert database.execute("SELECT CAST(content AS TEXT) FROM messages").fetchall() == [("the last words",)] * 2
 
 
 async def test_a_read_right_after_sending_has_all_of_an_album_in_it(on_telegram: Any, hub: SessionHub) -> None:

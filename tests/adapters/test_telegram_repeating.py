@@ -105,6 +105,20 @@ async def test_a_copy_that_replies_in_a_topic_is_the_topics(on_telegram: Any, hu
     assert (history[1].person, history[1].reply_to) == (on_telegram.account(ann), str(said.id))
 
 
+async def test_a_copy_that_names_no_topic_is_the_groups_and_not_the_topics(on_telegram: Any, hub: SessionHub) -> None:
+    async def answer(turn: Any) -> None:
+        await turn.message.get_bot().copy_message(turn.message.chat_id, turn.message.chat_id, turn.message.message_id)
+
+    ann = on_telegram.simulator.user("Ann")
+    room = on_telegram.simulator.group("Friends", ann)
+    topic = on_telegram.simulator.thread(room, "plans")
+    async with on_telegram.running(hub, answer):
+        await on_telegram.simulator.say(ann, topic, "echo")
+        (copy,) = await on_telegram.history(hub, room, count=1)
+        assert len(await on_telegram.history(hub, topic, count=1)) == 1
+    assert (copy.content, copy.person) == ("echo", None)
+
+
 async def test_a_copy_of_what_the_bot_never_saw_is_not_made_up(on_telegram: Any, hub: SessionHub, errors: Any) -> None:
     ann = on_telegram.simulator.user("Ann")
     room, dm = on_telegram.simulator.group("Friends", ann), on_telegram.simulator.direct_chat(ann)
