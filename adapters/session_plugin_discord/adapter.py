@@ -75,6 +75,11 @@ class Adapter:
         if not self._client.intents.message_content:
             logger.warning("the message_content intent is off: what is said in guilds is mostly blank and is not kept")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds the hub open."""
+        return self._lease is not None
+
     def listen(self) -> None:
         """See every event from now on; for a client that has logged in. Does nothing if it listens already."""
         if self._lease is None or self._client.user is None or self._taps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import discord
@@ -38,7 +39,7 @@ def install(
 
     Raises:
         TypeError: it is no client of discord.py's.
-        ValueError: a command is unknown, or this bot has a hub already.
+        ValueError: a command is unknown, or this bot has a hub already, or is running.
 
     Example:
         >>> import discord, session_plugin_discord
@@ -50,31 +51,49 @@ def install(
         raise TypeError(f"install needs a commands.Bot or another discord.Client, not {type(bot).__name__}")
     if getattr(bot, "session_hub", hub) is not hub or _adapter_of(bot) is not None:
         raise ValueError("this bot has a hub already")
+    if bot.is_ready():
+        raise ValueError(
+            "this bot is running: install before it is run, or await bot.load_extension('session_plugin_discord')"
+        )
     adapter = Adapter(bot, hub, commands=commands, group=group, slash_input=slash_input, ephemeral=ephemeral)
     client: Any = bot
     client.session_hub = hub  # the name under which the extension looks for it
     client.session_adapter = adapter
-    authors_login: Callable[[str], Awaitable[None]] = bot.login
-
-    async def login(token: str) -> None:
-        """Attach before the author's setup_hook, whenever it was set, so that a tree that it syncs has our commands."""
-        await _open(bot, adapter)
-        try:
-            await authors_login(token)
-        except Exception as error:
-            raise adapter.commands.explained(error) or error from error
-        adapter.listen()
-
-    client.login = login
+    _open_with(bot, adapter)
     if not hasattr(bot, "add_cog"):
         _close_with(bot, adapter)
 
 
-async def _open(bot: discord.Client, adapter: Adapter) -> None:
-    if not isinstance(bot, commands.Bot | commands.AutoShardedBot):
+def _open_with(client: Any, adapter: Adapter) -> None:
+    """Attach before the author's setup_hook, whenever it was set, so that a tree that it syncs has our commands."""
+    authors_login: Callable[[str], Awaitable[None]] = client.login
+    authors_connect: Callable[..., Awaitable[None]] = client.connect
+
+    async def login(token: str) -> None:
+        await _open(client, adapter)
+        try:
+            await authors_login(token)
+        except Exception as error:
+            explained = adapter.commands.explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+
+    async def connect(*, reconnect: bool = True) -> None:
+        await _open(client, adapter)  # an author may install in setup_hook
+        adapter.listen()
+        await authors_connect(reconnect=reconnect)
+
+    client.login, client.connect = login, connect
+
+
+async def _open(client: Any, adapter: Adapter) -> None:
+    if adapter.is_open:
+        return
+    if isinstance(client, commands.Bot | commands.AutoShardedBot):
+        await client.add_cog(SessionCog(client, adapter))
+    else:
         await adapter.open()
-    elif bot.get_cog(SessionCog.__cog_name__) is None:
-        await bot.add_cog(SessionCog(bot, adapter))
 
 
 def _close_with(client: discord.Client, adapter: Adapter) -> None:
@@ -114,7 +133,8 @@ async def setup(bot: AnyBot) -> None:
 
 async def teardown(bot: AnyBot) -> None:
     """Detach; discord.py has removed the cog by then, and with it all that it attached."""
-    del bot.session_adapter  # type: ignore[union-attr]  # set by setup
+    with suppress(AttributeError):  # setup may have failed before it was set
+        del bot.session_adapter  # type: ignore[union-attr]  # set by setup
 
 
 async def session(source: Source) -> SessionView:

@@ -5,6 +5,7 @@ Nothing is synchronised with Discord here: that is for the author to do, once, b
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from io import BytesIO
@@ -20,6 +21,8 @@ from session_plugin_discord.interactions import chat_of
 from session_plugin_discord.own_words import REMEMBERED, OwnWords
 from session_plugin_discord.remembered import Remembered
 from session_plugin_discord.translate import shown_name, to_account, to_chat
+
+logger = logging.getLogger("session_plugin.discord")
 
 MOST_SLASH_COMMANDS = 100
 """How many global slash commands Discord lets an application have; a group is one."""
@@ -165,7 +168,11 @@ class ChatCommands:
         content = message.content.casefold()
         if not any(command.name.casefold() in content for command in self._ours):
             return False  # most messages: asking for the prefix may cost the author a query
-        context = await self._bot.get_context(message)
+        try:
+            context = await self._bot.get_context(message)
+        except Exception:  # the author's prefix: then discord.py carries nothing out either
+            logger.exception("the bot's prefix could not be told, so a message is taken for no command of ours")
+            return False
         return context.command is not None and (context.command.root_parent or context.command) in self._ours
 
     def is_own_interaction(self, interaction: discord.Interaction) -> bool:

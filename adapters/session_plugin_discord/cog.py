@@ -11,7 +11,7 @@ from session_plugin_discord.adapter import Adapter
 AnyBot = commands.Bot | commands.AutoShardedBot
 
 
-class SessionCog(commands.Cog, name="Sessions"):
+class SessionCog(commands.Cog, name="session_plugin"):
     """One bot's attachment to a hub, as discord.py loads and unloads it."""
 
     def __init__(self, bot: AnyBot, adapter: Adapter) -> None:

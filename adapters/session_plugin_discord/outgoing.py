@@ -40,9 +40,11 @@ class Outgoing:
         self._own_words = own_words
         self._interaction_answers = InteractionAnswers(self)
         self._under_way: set[asyncio.Future[None]] = set()
+        self._is_over = True
 
     def watch(self) -> None:
         """Stand before the function that sends messages to a channel; it is in all of discord.py 2."""
+        self._is_over = False
         self._send = self._http.send_message
         self._http.send_message = self._send_message
 
@@ -52,6 +54,7 @@ class Outgoing:
             del self._http.send_message
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=PATIENCE_AT_THE_END)
+        self._is_over = True
         await self._own_words.finish()
 
     def begin(self, _: str) -> None:
@@ -75,7 +78,8 @@ class Outgoing:
         try:
             data = await send()
             try:
-                await record(data)
+                if not self._is_over:  # what comes later would open the hub again
+                    await record(data)
             except Exception:
                 logger.exception("a message of the bot's could not be recorded")
         finally:
@@ -99,8 +103,8 @@ class Outgoing:
         return await self._carry_out(send, record)
 
     def question(self, token: str | None) -> Question | None:
-        """Give the interaction that a token belongs to; None for a webhook's."""
-        return None if token is None else self._own_words.question(token)
+        """Give the interaction that a token belongs to; None for a webhook's, or after the end."""
+        return None if token is None or self._is_over else self._own_words.question(token)
 
 
 class InteractionAnswers(AsyncWebhookAdapter):

@@ -142,7 +142,7 @@ async def test_the_authors_setup_hook_runs_whether_it_was_set_before_or_after(
     ann = on_discord.simulator.user("Ann")
     dm = on_discord.simulator.direct_chat(ann)
     async with on_discord.started(bot):
-        await until(lambda: bot.get_cog("Sessions"))
+        await until(lambda: bot.get_cog("session_plugin"))
         await on_discord.ask(ann, dm, "hello")
         history = await on_discord.history(hub, dm, count=2)
     assert ran == ["setup_hook"]

@@ -219,3 +219,49 @@ async def test_a_database_that_is_refused_stops_a_plain_client_too(on_discord: A
     with pytest.raises(SessionError, match=path.name):
         async with on_discord.connected(client):
             pass
+
+
+@pytest.mark.parametrize("flavour", ["Bot", "Client with a tree"])
+async def test_a_hub_may_be_installed_in_setup_hook(on_discord: Any, hub: SessionHub, flavour: str) -> None:
+    client = made(flavour)
+    with_events(client)
+
+    async def setup_hook() -> None:
+        session_plugin_discord.install(client, hub)
+
+    client.setup_hook = setup_hook
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(client):
+        assert await on_discord.ask(ann, dm, "hello") == "hello"
+        assert len(await on_discord.history(hub, dm, count=2)) == 2
+
+
+async def test_installing_into_a_running_client_says_what_to_do_instead(on_discord: Any, hub: SessionHub) -> None:
+    bot = made("Bot")
+    async with on_discord.connected(bot):
+        with pytest.raises(ValueError, match="load_extension"):
+            session_plugin_discord.install(bot, hub)
+
+
+async def test_what_is_sent_after_the_end_opens_nothing_again(on_discord: Any, hub: SessionHub, modules: None) -> None:
+    bot = made("Bot")
+    bot.session_hub = hub
+    sends: list[Any] = []
+
+    @bot.event
+    async def on_message(message: discord.Message) -> None:
+        if message.author != bot.user:
+            sends.append(bot.http.send_message)  # as somebody who stands before it keeps it
+
+    await bot.load_extension("session_plugin_discord")
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        await on_discord.say(ann, dm, "hello")
+        await on_discord.until(lambda: sends)
+        await bot.unload_extension("session_plugin_discord")
+        with discord.http.handle_message_parameters("late") as params:
+            await sends[0](dm.id, params=params)
+        await on_discord.told(dm, "late")
+        assert not hub._engine.is_open

@@ -341,3 +341,14 @@ async def test_an_edit_of_a_message_that_was_never_heard_is_kept(on_discord: Any
     async with on_discord.running(hub):
         await on_discord.edit(said, "now you do")
         await says(on_discord, dm, ["now you do"])
+
+
+async def test_a_prefix_of_the_authors_that_fails_loses_no_message(on_discord: Any, hub: SessionHub, says: Any) -> None:
+    async def prefix(bot: Any, message: Any) -> str:
+        raise RuntimeError("the prefixes cannot be read")
+
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.running(hub, prefix=prefix):
+        await on_discord.say(ann, dm, "what's new?")
+        await says(on_discord, dm, ["what's new?"])
