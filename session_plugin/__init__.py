@@ -54,8 +54,10 @@ from session_plugin.reports import (
     DecayReport,
     FailedConsolidation,
     HubStatus,
+    ImportReport,
     PluginStatus,
     Progress,
+    Skipped,
 )
 from session_plugin.rules.context import ModelContext
 from session_plugin.rules.policies import Expiry, Retention
@@ -80,6 +82,7 @@ __all__ = [
     "ForgetRefused",
     "HubStatus",
     "IdentityEvent",
+    "ImportReport",
     "Lease",
     "LinkCode",
     "LinkPreview",
@@ -101,6 +104,7 @@ __all__ = [
     "SessionMessage",
     "SessionStore",
     "SessionView",
+    "Skipped",
     "Summary",
     "SummaryPart",
     "UnknownSession",

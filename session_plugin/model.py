@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
-StartReason = Literal["first", "idle", "daily", "new", "unlinked"]
-EndReason = Literal["idle", "daily", "new", "linked"]
+StartReason = Literal["first", "idle", "daily", "new", "unlinked", "imported"]
+EndReason = Literal["idle", "daily", "new", "linked", "imported"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked", "forgotten"]
 NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 

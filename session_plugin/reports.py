@@ -101,3 +101,30 @@ class HubStatus:
     pending_consolidations: int
     failed_consolidations: tuple[FailedConsolidation, ...]
     plugins: tuple[PluginStatus, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """What an import left out, and why: a `session`, a `message`, or a `cell` of one that is taken in without it."""
+
+    what: str
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What an import took in, and what it left out.
+
+    Args:
+        known_messages: Those that an earlier import had taken in, and those deleted since.
+        past_retention: New messages so old that the next decay removes them; raise `retention_days` to keep them.
+    """
+
+    users: int = 0
+    sessions: int = 0
+    messages: int = 0
+    summaries: int = 0
+    known_messages: int = 0
+    past_retention: int = 0
+    skipped: tuple[Skipped, ...] = ()

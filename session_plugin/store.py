@@ -18,10 +18,12 @@ import platformdirs
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import SessionError
+from session_plugin.importing import Import
 from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable, check_text
-from session_plugin.records import handles, leases, summaries
+from session_plugin.records import handles, imports, leases, summaries
 from session_plugin.records.histories import ALL
 from session_plugin.records.outcomes import Moment
+from session_plugin.reports import ImportReport, Report
 from session_plugin.rules.consolidation import lease_name
 from session_plugin.rules.digest import DIGEST_NAME, digest
 from session_plugin.rules.policies import Expiry
@@ -235,6 +237,27 @@ class SessionStore:
         moment = self._moment()
         max_age = moment.max_age if active_only else None
         return self._read(handles.list_sessions, handles.Listing(moment=moment, max_age=max_age, limit=limit))
+
+    def import_original(self, path: str | Path, *, progress: Report | None = None) -> ImportReport:
+        """Take in what the original SessionStore kept in its `sessions.db`, which is left untouched.
+
+        Users and sessions keep their ids, messages their times and order. It can be run again, and takes in what came since.
+
+        Args:
+            path: The original's file.
+            progress: Called after each piece.
+
+        Raises:
+            DatabaseRefused: it is no database of the original's, or damaged.
+        """
+        import_ = Import(path, before=None, progress=progress)
+        import_.open()
+        try:
+            while (piece := import_.next_piece()) is not None:
+                import_.note(piece, self._write(imports.take_in, (self._moment(), piece)))
+        finally:
+            import_.close()
+        return import_.report()
 
     def close(self) -> None:
         """Close the database; closing twice does nothing."""

@@ -124,8 +124,8 @@ def _is_ours(path: str) -> bool:
     if {"sessions", "session_messages"} <= tables:
         raise DatabaseRefused(
             f"{path} was written by the original SessionStore, whose tables this version does not continue; it was left "
-            "as it is. Give the new store another path. To import the old sessions, read the table session_messages with "
-            "sqlite3 and hand each row to get_or_create and save_message."
+            "as it is. Give the new store another path, and take the old sessions in with import_original(path), which "
+            "hubs and stores have."
         )
     raise DatabaseRefused(f"{path} is another program's database; it was left as it is. Give another path.")
 

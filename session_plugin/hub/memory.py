@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from session_plugin.database.engine import Tx
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
-from session_plugin.model import Summary
+from session_plugin.importing import Import
+from session_plugin.model import STORE_CHANNEL, Summary
 from session_plugin.records import decay as decaying
-from session_plugin.records import leases, messages, sessions, summaries
+from session_plugin.records import imports, leases, messages, sessions, summaries
 from session_plugin.records import status as counting
-from session_plugin.reports import DecayReport, HubStatus, Progress, Report
+from session_plugin.reports import DecayReport, HubStatus, ImportReport, Progress, Report
+from session_plugin.rules.policies import policy_of
 from session_plugin.rules.settings import MINUTE
 
 A = TypeVar("A")
@@ -132,6 +136,30 @@ class Memory(HubBase):
             plugins=self._plugins.status(),
             **{name: getattr(counts, name) for name in counting.Counts.__slots__},
         )
+
+    async def import_original(self, path: str | Path, *, progress: Report | None = None) -> ImportReport:
+        """Take in what the original SessionStore kept in its `sessions.db`, which is left untouched.
+
+        Its users are users here, under the same ids, and `store()` finds their sessions under the same ids. Times and order
+        stay; a summary is a summary again. It can be run again, and takes in what came since. Hooks are told of none of it.
+        Best done before the bot first runs: what is said earlier comes before it in the order.
+
+        Args:
+            path: The original's file.
+            progress: Called after each piece.
+
+        Raises:
+            DatabaseRefused: it is no database of the original's, or damaged.
+        """
+        before = policy_of(self._retentions, STORE_CHANNEL, "direct").before(self.moment().now)
+        import_ = Import(path, before=before, progress=progress)
+        await asyncio.to_thread(import_.open)
+        try:
+            while (piece := await asyncio.to_thread(import_.next_piece)) is not None:
+                import_.note(piece, await self._write(imports.take_in, (self.moment(), piece)))
+        finally:
+            await asyncio.to_thread(import_.close)
+        return import_.report()
 
     async def upkeep(self) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again."""

@@ -54,7 +54,7 @@ def open_session(tx: Tx, asked: Asked) -> Done[Opened]:
     found, begun = place(tx, moment, scope, chat_no=chat_no, thread_id="", founder_no=person.account_no)
     handle = _handle(tx, moment, found.segment_no)
     if asked.channel and asked.channel_user_id:
-        _label(tx, person.account_no, asked.channel, asked.channel_user_id)
+        label(tx, person.account_no, asked.channel, asked.channel_user_id)
         tx.run("touch_activity", segment_no=found.segment_no, at=moment.now)
     opened = session_with_messages(tx, found.session_no)
     assert opened is not None
@@ -72,7 +72,8 @@ def _handle(tx: Tx, moment: Moment, segment_no: int) -> str:
     return handle
 
 
-def _label(tx: Tx, account_no: int, channel: str, channel_user_id: str) -> None:
+def label(tx: Tx, account_no: int, channel: str, channel_user_id: str) -> None:
+    """Note what a user is called on another channel; it decides nothing."""
     row = tx.first("account_by_no", account_no=account_no)
     labels = {} if row is None else from_json(row["labels"])
     if labels.get(channel) != channel_user_id:

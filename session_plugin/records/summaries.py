@@ -6,7 +6,7 @@ supersedes those before it; a withdrawn one (no content) waits to be made again 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
@@ -102,10 +102,16 @@ def plan(tx: Tx, request: PlanRequest) -> Plan | None:
     return Plan(
         session_no=request.session_no,
         messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0])),
-        previous=None if is_stale or not current else "\n".join(to_text(row["content"]) for row in current),
+        previous=_summed_up(tx, request.session_no, current, is_stale=is_stale),
         parts=tuple(parts),
         supersedes=tuple(row["summary_no"] for row in current),
     )
+
+
+def _summed_up(tx: Tx, session_no: int, current: Sequence[Row], *, is_stale: bool) -> str | None:
+    """Give what a new summary builds on: those there are; where one is withdrawn, only what was never here to read anew."""
+    rows = tx.all("summaries_of_the_gone", session_no=session_no) if is_stale else current
+    return "\n".join(to_text(row["content"]) for row in rows) or None
 
 
 def _first_seq(tx: Tx, segment_no: int, *, default: int) -> int:
@@ -172,12 +178,15 @@ def clear(tx: Tx, plan_: Plan) -> None:
 def undo(tx: Tx, session_no: int) -> bool:
     """Take back the newest of a session's summaries; what it superseded counts again. False where there is none.
 
-    What was withdrawn meanwhile stays so until it is made again.
+    What was withdrawn meanwhile stays so until it is made again. One that came along from elsewhere, without the messages
+    that it stands for, stays: there is nothing to put in its place.
     """
-    current = tx.all("current_summaries", session_no=session_no)
-    if not current:
+    imported = {row["summary_no"] for row in tx.all("summaries_of_the_gone", session_no=session_no)}
+    current = [row["summary_no"] for row in tx.all("current_summaries", session_no=session_no)]
+    undoable = [number for number in current if number not in imported]
+    if not undoable:
         return False
-    _drop(tx, current[-1]["summary_no"])
+    _drop(tx, undoable[-1])
     return True
 
 

@@ -197,6 +197,10 @@ VALUES (:session_id, :bot, :user_id, :chat_no, :thread_id, :name, :founder_no, :
   :end_reason)
 RETURNING session_no, session_id, started_at, started_at AS last_activity
 
+-- name: set_metadata
+-- What the original kept with it.
+UPDATE sessions SET metadata = :metadata WHERE session_no = :session_no
+
 -- name: end_session
 -- A session is over.
 UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason WHERE session_no = :session_no AND ended_at IS NULL
@@ -509,6 +513,18 @@ INSERT INTO tombstones (chat_no, message_id, at) VALUES (:chat_no, :message_id, 
 SELECT summary_no, content, made_by, made_at FROM summaries
 WHERE session_no = :session_no AND superseded_by IS NULL ORDER BY summary_no
 
+-- name: summaries_of_the_gone
+-- Imported ones: what they stand for was deleted elsewhere, so their range is empty, and they cannot be made again.
+SELECT s.summary_no, s.content FROM summaries AS s
+WHERE s.session_no = :session_no AND s.content IS NOT NULL
+  AND EXISTS (SELECT 1 FROM summary_parts AS p WHERE p.summary_no = s.summary_no)
+  AND NOT EXISTS (SELECT 1 FROM summary_parts AS p WHERE p.summary_no = s.summary_no AND p.to_seq >= p.from_seq)
+ORDER BY s.summary_no
+
+-- name: summary_by_maker
+-- Was this summary taken in before?
+SELECT summary_no FROM summaries WHERE session_no = :session_no AND made_by = :made_by LIMIT 1
+
 -- name: summaries_of_session
 -- All summaries of a session, the newest first.
 SELECT summary_no FROM summaries WHERE session_no = :session_no ORDER BY summary_no DESC
@@ -602,6 +618,38 @@ ON CONFLICT (session_no) DO UPDATE SET failures = excluded.failures, reason = ex
 -- name: forget_consolidation_failures
 -- It works again.
 DELETE FROM consolidation_failures WHERE session_no = :session_no
+
+-- ---- the original's file ----
+
+-- name: original_count
+-- How many rows there are, the store's own summaries among them.
+SELECT COUNT(*) AS count FROM session_messages
+
+-- name: original_columns
+-- Is it the original's table?
+SELECT name FROM pragma_table_info(:table)
+
+-- name: original_check
+-- Is the file whole?
+SELECT quick_check AS finding FROM pragma_quick_check(1)
+
+-- name: original_sessions
+-- As they began.
+SELECT session_id, user_id, display_name, channel_ids, created_at, last_activity, metadata FROM sessions
+ORDER BY created_at, rowid
+
+-- name: original_newest
+-- The later ones come after the earlier ones of the same user.
+SELECT user_id, session_id FROM sessions ORDER BY last_activity, rowid
+
+-- name: original_messages
+-- Of one session, as they were stored.
+SELECT id, role, content, channel, timestamp, metadata FROM session_messages WHERE session_id IS :session_id ORDER BY id
+
+-- name: original_orphans
+-- Messages of sessions that there are not.
+SELECT id, session_id FROM session_messages
+WHERE NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.session_id = session_messages.session_id) ORDER BY id
 
 -- ---- status ----
 
