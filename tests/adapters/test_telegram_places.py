@@ -260,3 +260,19 @@ async def test_a_refused_send_to_the_old_group_moves_its_session_and_raises_as_e
         await app.bot.send_message(moved.value.new_chat_id, "to the new one")
         history = await on_telegram.history(hub, new, count=3)
     assert [one.content for one in history] == ["before", "you said before", "to the new one"]
+
+
+async def test_a_refused_copy_from_the_old_group_moves_nothing(on_telegram: Any, hub: SessionHub) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    old, other = on_telegram.simulator.group("Friends", ann, basic=True), on_telegram.simulator.group("Others", ann)
+    async with on_telegram.running(hub) as app:
+        said = await on_telegram.simulator.say(ann, old, "before")
+        await on_telegram.simulator.say(ann, other, "elsewhere")
+        await on_telegram.history(hub, other, count=1)
+        new = on_telegram.simulator.migrate(old, tells_old=False, tells_new=False)
+        with pytest.raises(ChatMigrated):
+            await app.bot.copy_message(other.id, old.id, said.id)
+        await app.bot.send_message(new.id, "to the new one")
+        (moved,) = await on_telegram.history(hub, new, count=1)
+        (kept,) = await on_telegram.history(hub, other, count=1)
+    assert (moved.content, kept.content) == ("to the new one", "elsewhere")

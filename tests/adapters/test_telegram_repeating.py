@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from telegram import Bot
+from telegram import Bot, ReplyParameters
 
 from session_plugin import SessionHub
 from session_plugin_telegram.markup import plain
@@ -94,7 +94,9 @@ async def test_a_copy_is_found_by_its_handler_at_once(on_telegram: Any, hub: Ses
 
 async def test_a_copy_that_replies_in_a_topic_is_the_topics(on_telegram: Any, hub: SessionHub) -> None:
     async def answer(turn: Any) -> None:
-        await turn.message.reply_copy(turn.message.chat_id, turn.message.message_id, do_quote=True)
+        reply = ReplyParameters(turn.message.message_id)
+        bot, chat_id = turn.message.get_bot(), turn.message.chat_id
+        await bot.copy_message(chat_id, chat_id, turn.message.message_id, reply_parameters=reply)
 
     ann = on_telegram.simulator.user("Ann")
     topic = on_telegram.simulator.thread(on_telegram.simulator.group("Friends", ann), "plans")

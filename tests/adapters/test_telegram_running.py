@@ -1,10 +1,11 @@
-"""A Telegram bot's life cycles: by hand, and by run_polling in a process of its own."""
+"""A Telegram bot's life cycles: by hand, and by run_polling and run_webhook in a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from telegram.ext import AIORateLimiter
 
 from session_plugin import SessionHub
@@ -37,18 +39,22 @@ builder = builder.base_file_url(os.environ["TELEGRAM_BASE_FILE_URL"]).post_init(
 app = builder.build()
 session_plugin_telegram.install(app, SessionHub(sys.argv[1]))
 app.add_handler(MessageHandler(filters.TEXT, answer))
-app.run_polling()
+if sys.argv[2] == "polling":
+    app.run_polling()
+else:
+    app.run_webhook("127.0.0.1", int(sys.argv[2]), webhook_url=f"http://127.0.0.1:{sys.argv[2]}")
 print("over", flush=True)
 """
 
 
 @asynccontextmanager
-async def process(driver: Any, path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(driver: Any, path: Path, way: str = "polling") -> AsyncIterator[asyncio.subprocess.Process]:
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         BOT,
         str(path),
+        way,
         env={**os.environ, **driver.simulator.environment()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -66,9 +72,17 @@ def contents(path: Path) -> list[str]:
         return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
 
 
-async def test_run_polling_keeps_its_callbacks_and_ends_with_the_hub_closed(on_telegram: Any, path: Path) -> None:
+def free_port() -> str:
+    pytest.importorskip("tornado", reason="the extra webhooks of python-telegram-bot")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("choose", [lambda: "polling", free_port], ids=["run_polling", "run_webhook"])
+async def test_run_keeps_its_callbacks_and_ends_with_the_hub_closed(on_telegram: Any, path: Path, choose: Any) -> None:
     ann = on_telegram.simulator.user("Ann")
-    async with process(on_telegram, path) as running:
+    async with process(on_telegram, path, choose()) as running:
         await on_telegram.simulator.connected(timeout=30)
         assert await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello") == "1 hello"
         running.send_signal(signal.SIGTERM)
