@@ -38,7 +38,7 @@ LONGEST_BLOCK_MS = 500
 
 
 _PARAMETER = re.compile(r":([a-z_]+)")
-_VALUES = re.compile(r"VALUES (\([?, ]+\))")
+_VALUES = re.compile(r"VALUES (\([?,\s]+\))")
 
 
 class SqliteEngine:

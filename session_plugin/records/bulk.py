@@ -52,32 +52,30 @@ def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
         {
             "position": position,
             "bot": recording.moment.bot,
-            "channel": recording.event.chat.channel,
-            "bot_id": recording.event.chat.bot_id,
-            "chat_id": recording.event.chat.chat_id,
-            "thread_id": recording.event.chat.thread_id,
+            "channel": chat.channel,
+            "bot_id": chat.bot_id,
+            "chat_id": chat.chat_id,
+            "kind": chat.kind,
+            "title": to_name(chat.title),
+            "thread_id": chat.thread_id,
             "scope_name": recording.scope_name,
-            "message_id": recording.event.message_id,
+            "message_id": event.message_id,
             "person_channel": person.channel,
             "person_id": person.channel_user_id,
+            "author_name": to_name(event.author_name) if event.author is not None else "",
         }
         for position, recording in enumerate(recordings)
-        if (person := _person(recording.event)) is not None
+        for event in (recording.event,)
+        for chat in (event.chat,)
+        if (person := _person(event)) is not None
     ]
 
 
 def _is_ordinary(recording: Recording, row: Row) -> bool:
-    event, moment = recording.event, recording.moment
-    name = to_name(event.author_name) if event.author is not None else ""
-    title = to_name(event.chat.title)
-    return (
-        row["kind"] == event.chat.kind
-        and (event.chat.kind == "group" or row["peer_no"] == row["account_no"])
-        and not (event.author is not None and event.answers is not None)
-        and (not name or name == row["display_name"])
-        and (not title or title == row["title"])
-        and not moment.may_be_over(row["last_activity"])
-    )
+    """Tell whether a message whose place is known may go there at once."""
+    event = recording.event
+    is_of_two = event.author is not None and event.answers is not None
+    return not is_of_two and not recording.moment.may_be_over(row["last_activity"])
 
 
 @dataclass(slots=True)

@@ -366,50 +366,61 @@ VALUES (:chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :ch
 RETURNING seq
 
 -- name: ordinary_places
--- Where messages go of which chat, person, live session and segment are known, and which are neither stored nor deleted.
-WITH asked (position, bot, channel, bot_id, chat_id, thread_id, scope_name, message_id, person_channel, person_id) AS (
-  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :thread_id, :scope_name, :message_id, :person_channel, :person_id))
-SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
+-- Where messages go of which nothing is new: the chat and its title, a person who wants to be remembered and their name, a live
+-- session, a part of it; and which are neither stored nor deleted.
+WITH asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id, person_channel, person_id,
+            author_name) AS (
+  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :kind, :title, :thread_id, :scope_name, :message_id, :person_channel,
+    :person_id, :author_name))
+SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
        (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
        (SELECT SUM(o.live_count) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
 FROM asked
-CROSS JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+CROSS JOIN chats AS c
+  ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+  AND c.kind = asked.kind
 JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
 LEFT JOIN sessions AS d
   ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.name = asked.scope_name AND d.ended_at IS NULL
 LEFT JOIN sessions AS s
   ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.name = asked.scope_name
-    AND s.ended_at IS NULL
+  AND s.ended_at IS NULL
 JOIN segments AS g
   ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
-WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
-  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
-  AND c.became IS NULL AND a.forgotten_until IS NULL
+WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL AND a.forgotten_until IS NULL
+  AND (asked.author_name = '' OR asked.author_name = a.display_name) AND (asked.title = '' OR asked.title = c.title)
   AND NOT EXISTS (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0)
+  AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
+  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
 
 -- name: ordinary_places [postgresql]
 -- The segments are locked, in an order that all processes keep, before sequence numbers are drawn: so these are in the
 -- order of the COMMITs within a segment.
-SELECT asked.position, c.chat_no, c.kind, c.title, c.peer_no, a.account_no, a.display_name, g.session_no, g.segment_no,
+SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
        (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
        (SELECT CAST(SUM(o.live_count) AS BIGINT) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
 FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:bot_id AS TEXT[]),
-            CAST(:chat_id AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]),
-            CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]))
-  AS asked (position, bot, channel, bot_id, chat_id, thread_id, scope_name, message_id, person_channel, person_id)
-JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+            CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]), CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]),
+            CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]), CAST(:person_channel AS TEXT[]),
+            CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
+  AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id, person_channel, person_id,
+            author_name)
+JOIN chats AS c
+  ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
+  AND c.kind = asked.kind
 JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
 LEFT JOIN sessions AS d
   ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.name = asked.scope_name AND d.ended_at IS NULL
 LEFT JOIN sessions AS s
   ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.name = asked.scope_name
-    AND s.ended_at IS NULL
+  AND s.ended_at IS NULL
 JOIN segments AS g
   ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
-WHERE NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
-  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
-  AND c.became IS NULL AND a.forgotten_until IS NULL
+WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL AND a.forgotten_until IS NULL
+  AND (asked.author_name = '' OR asked.author_name = a.display_name) AND (asked.title = '' OR asked.title = c.title)
   AND NOT EXISTS (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0)
+  AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
+  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
 ORDER BY g.segment_no FOR UPDATE OF g
 
 -- name: next_seqs
