@@ -238,20 +238,25 @@ class _WriteConnection:
             with suppress(psycopg.Error):  # what made it necessary may have ended the connection, too
                 connection.execute("ROLLBACK")
 
-    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
+    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
         connection = self._connection
         assert connection is not None
         with as_our_errors(self._url):
-            connection.execute("SAVEPOINT operation")
+            if not is_whole:
+                connection.execute("SAVEPOINT operation")
             try:
                 result = operation(self._tx, argument)
             except NotAlone:
                 raise
             except Exception:
-                if not connection.closed:
+                if not connection.closed and is_whole:
+                    connection.execute("ROLLBACK")
+                    self.begin(is_alone=self._tx.is_alone)
+                elif not connection.closed:
                     connection.execute("ROLLBACK TO operation")
                 raise
-            connection.execute("RELEASE operation")
+            if not is_whole:
+                connection.execute("RELEASE operation")
             return result
 
     def close(self) -> None:

@@ -226,19 +226,24 @@ class _WriteConnection:
             with suppress(sqlite3.Error):  # what made it necessary has ended the transaction, too
                 self._connection.execute("ROLLBACK")
 
-    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
+    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
         with _as_our_errors(self._url):
             if not self._connection.in_transaction:  # a full disk, say, ended it for the whole group
                 raise DatabaseUnavailable(f"{self._url} gave up a transaction; its operations are run again")
-            self._connection.execute("SAVEPOINT operation")
+            if not is_whole:
+                self._connection.execute("SAVEPOINT operation")
             try:
                 result = operation(self.tx, argument)
             except Exception:
-                if self._connection.in_transaction:
+                if self._connection.in_transaction and is_whole:
+                    self._connection.execute("ROLLBACK")
+                    self._connection.execute("BEGIN IMMEDIATE")
+                elif self._connection.in_transaction:
                     self._connection.execute("ROLLBACK TO operation")
                     self._connection.execute("RELEASE operation")
                 raise
-            self._connection.execute("RELEASE operation")
+            if not is_whole:
+                self._connection.execute("RELEASE operation")
             return result
 
     def close(self) -> None:

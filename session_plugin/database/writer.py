@@ -58,8 +58,11 @@ class WriteConnection(Protocol):
     def rollback(self) -> None:
         """Undo all of it; harmless when there is none."""
 
-    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
-        """Run one operation atomically within the transaction: its result, or its error with nothing changed."""
+    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
+        """Run one operation atomically within the transaction: its result, or its error with nothing changed.
+
+        Where it is the whole transaction so far, a failure may begin that anew, which is cheaper than a savepoint.
+        """
 
     def close(self) -> None:
         """Close, leaving the database tidy."""
@@ -183,14 +186,17 @@ class Writer:
             self._in_doubt = []
 
     def _attempt_all(self, tasks: list[Task]) -> None:
+        is_whole = True
         for operation, run in groupby(tasks, key=attrgetter("operation")):
-            self._attempt(operation, list(run))
+            self._attempt(operation, list(run), is_whole=is_whole)
+            is_whole = False
 
-    def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[Task]) -> None:
+    def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[Task], *, is_whole: bool) -> None:
         """Run tasks of one operation: at once if it can, one by one if it cannot or if that fails."""
         if isinstance(operation, InBulk):
+            arguments = [task.argument for task in tasks]
             try:
-                results = self._connection.attempt(operation.many, [task.argument for task in tasks])
+                results = self._connection.attempt(operation.many, arguments, is_whole=is_whole)
             except (DatabaseUnavailable, NotAlone):
                 raise
             except Exception as error:  # one of them is at fault; one by one it is that one's error
@@ -203,11 +209,12 @@ class Writer:
         for task in tasks:
             task.error = None
             try:
-                task.result = self._connection.attempt(operation, task.argument)
+                task.result = self._connection.attempt(operation, task.argument, is_whole=is_whole)
             except DatabaseUnavailable:
                 raise
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
+            is_whole = False
 
     def _wait_or_fail(self, group: list[Task], error: SessionError) -> None:
         """Put back what can wait and is still wanted, in its old order, and fail what cannot."""
