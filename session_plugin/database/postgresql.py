@@ -220,6 +220,9 @@ class _WriteConnection:
                 raise CommitInDoubt(str(error)) from error
             raise
 
+    def pause(self) -> None:
+        """The server takes care of itself."""
+
     def was_committed(self) -> bool:
         """Ask what became of a COMMIT that was not answered.
 

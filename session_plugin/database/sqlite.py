@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Row, Task, Tx, Value
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare
@@ -201,6 +202,11 @@ class _WriteConnection:
         self._connection.execute(f"PRAGMA busy_timeout = {LONGEST_BLOCK_MS}")
         self._url = url
         self._file = _file_at(url)
+        self._checkpointer: Checkpointer | None = None
+        if url != MEMORY:
+            self._checkpointer = Checkpointer(
+                url, connection, connect=lambda: connect(url, busy_timeout=LONGEST_BLOCK_MS / 1000)
+            )
         self.tx: Tx = _SqliteTx(connection)
 
     def begin(self, *, is_alone: bool) -> None:
@@ -216,6 +222,12 @@ class _WriteConnection:
     def commit(self) -> None:
         with _as_our_errors(self._url):
             self._connection.execute("COMMIT")
+
+    def pause(self) -> None:
+        """Take care of the log, now that everybody has been told."""
+        if self._checkpointer is not None:
+            with suppress(sqlite3.Error):  # what is wrong with the database shows at the next transaction
+                self._checkpointer.between_transactions()
 
     def was_committed(self) -> bool:
         """No COMMIT goes unanswered here."""
@@ -247,6 +259,8 @@ class _WriteConnection:
             return result
 
     def close(self) -> None:
+        if self._checkpointer is not None:
+            self._checkpointer.close()
         self._connection.close()
 
 

@@ -48,6 +48,9 @@ class WriteConnection(Protocol):
             CommitInDoubt: it may be, and `was_committed` will tell.
         """
 
+    def pause(self) -> None:
+        """Do what is better done between two transactions, when nobody waits for the last one any more."""
+
     def was_committed(self) -> bool:
         """Tell what became of the transaction that is in doubt.
 
@@ -147,6 +150,10 @@ class Writer:
             except SessionError as error:  # the database's own; an operation's error went to its caller
                 self._connection.rollback()
                 self._wait_or_fail(group, error)
+            except Exception as error:  # a mistake of ours: whoever waits must not wait for ever
+                logger.exception("a group of operations was given up")
+                self._connection.rollback()
+                self._fail([task for task in group if not task.is_told], error)
         self._connection.close()
 
     def _next_group(self) -> list[Task] | None:
@@ -177,6 +184,7 @@ class Writer:
             self._in_doubt = started
             raise
         _tell(started)
+        self._connection.pause()
 
     def _resolve_doubt(self) -> None:
         """Learn what became of the last group: tell its tasks, or leave them in line to be run again."""
@@ -227,15 +235,20 @@ class Writer:
             is_late = task.deadline is not None and (now >= task.deadline or not isinstance(error, DatabaseLocked))
             if not (is_late or is_over):
                 keep.append(task)
-            elif task.start():
-                task.error = error
+            else:
                 failed.append(task)
-        _tell(failed)
+        self._fail(failed, error)
         with self._changed:
             self._waiting.extendleft(reversed(keep))
         self.trouble = str(error)
         self._tries += 1
         time.sleep(min(SHORTEST_PAUSE * self._tries, LONGEST_PAUSE))
+
+    def _fail(self, tasks: list[Task], error: Exception) -> None:
+        failed = [task for task in tasks if task.start()]
+        for task in failed:
+            task.error = error
+        _tell(failed)
 
 
 def _tell(tasks: list[Task]) -> None:

@@ -1,0 +1,53 @@
+"""The log of an SQLite file stays bounded, whoever reads and however steadily it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from session_plugin.database import checkpoints
+from session_plugin.database.engine import Engine, Tx
+from session_plugin.database.opening import open_engine
+
+LONG = 200_000
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr(checkpoints, "LONG", LONG)
+    engine = open_engine(tmp_path / "sessions.db")
+    yield engine
+    engine.close()
+
+
+def add(tx: Tx, user_id: str) -> None:
+    tx.run("add_user", user_id=user_id, created_at=0.0)
+
+
+def count(tx: Tx, _: None) -> int:
+    return sum(tx.first("user_by_id", user_id=f"user {n}") is not None for n in range(3000))
+
+
+def write_without_pause(engine: Engine, log: Path) -> int:
+    """Add 3,000 users, a transaction each, and give the greatest length that the log had."""
+    longest = 0
+    for n in range(3000):
+        engine.write(add, f"user {n}").result(30)
+        longest = max(longest, log.stat().st_size)
+    return longest
+
+
+def test_the_log_stays_bounded_under_a_load_that_never_pauses(engine: Engine, tmp_path: Path) -> None:
+    longest = write_without_pause(engine, tmp_path / "sessions.db-wal")
+    assert LONG < longest < 10 * LONG
+    assert engine.read(count, None).result(30) == 3000
+
+
+def test_no_commit_makes_a_checkpoint(engine: Engine) -> None:
+    def setting(tx: Tx, _: None) -> int:
+        found: int = tx._execute("PRAGMA wal_autocheckpoint").fetchone()[0]  # type: ignore[attr-defined]
+        return found
+
+    assert engine.write(setting, None).result(30) == 0
