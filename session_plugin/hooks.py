@@ -30,6 +30,16 @@ PROJECT = "session_plugin"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Mark a method as the implementation of the hook of its name.
+
+Example:
+    class Shout:
+        @hookimpl
+        def session_filter_message(self, event):
+            return replace(event, text=event.text.upper())
+
+    hub.register(Shout())
+"""
 
 
 @hookspec

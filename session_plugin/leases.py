@@ -61,7 +61,14 @@ class Leases:
 
 
 class Lease:
-    """A claim on a hub: it stays open until the last one is released."""
+    """A claim on a hub: it stays open until the last one is released.
+
+    Example:
+        lease = hub.attach("linechat", "bot-1")
+        await lease.open()  # the bot starts
+        ...
+        await lease.release()  # the bot has stopped
+    """
 
     def __init__(
         self,

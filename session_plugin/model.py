@@ -83,6 +83,10 @@ class Account:
     Args:
         channel: The platform: `"discord"`, `"telegram"`, `"slack:T012"`. Empty only for the users of SessionStore.
         channel_user_id: The platform's own id of that somebody, as text.
+
+    Example:
+        ann = Account("discord", "1001")
+        assert ann != Account("telegram", "1001")  # whoever has the same id elsewhere is somebody else
     """
 
     channel: str
@@ -99,6 +103,10 @@ class Chat:
     """A room on a channel, as one bot account sees it; `thread_id` names a topic inside it.
 
     What a platform calls a channel (Discord) is a chat here. `title` is for people and takes no part in comparisons.
+
+    Example:
+        direct = Chat("telegram", "2002", bot_id="7000000001")
+        topic = Chat("telegram", "-1005", "group", bot_id="7000000001", thread_id="12", title="Friends")
     """
 
     channel: str
@@ -123,6 +131,10 @@ class Attachment:
     """What came with a message besides its text: described, never downloaded.
 
     Links expire on every platform, so `id` is the platform's lasting id of the file.
+
+    Example:
+        photo = Attachment(id="AgACAgIAAx0C", kind="photo", size=48_213)
+        recorded = await hub.record(replace(event, text="", attachments=(photo,)))
     """
 
     id: str
@@ -150,6 +162,12 @@ class MessageEvent:
         answers: For the bot's own words: the account they answer. None where that is not known.
         reply_to: `message_id` of the message that this one replies to.
         edited_at: When it was last edited, by the platform's clock; None if never.
+
+    Example:
+        said = MessageEvent(chat=dm, message_id="7", role="user", text="Hello!", sent_at=time.time(), author=ann)
+        await hub.record(said)
+        answer = MessageEvent(chat=dm, message_id="8", role="assistant", text="Hello!", sent_at=time.time(), answers=ann)
+        await hub.record(answer)
     """
 
     chat: Chat
@@ -184,6 +202,15 @@ class IdentityEvent:
 
     `user_id` is the account's user from now on; `previous_user_id` is the one before, where it changed, so that authors
     can move what they keep by user id themselves.
+
+    Example:
+        class Follow:
+            @hookimpl
+            def session_on_identity(self, event, identity):
+                if event.previous_user_id is not None:
+                    print(f"what you keep of {event.previous_user_id} is {event.user_id}'s from now on")
+
+        hub.register(Follow())
     """
 
     change: IdentityChange
@@ -199,6 +226,11 @@ class SessionIdentity:
 
     `channel_ids` maps a channel to an account's id on it; where a person has two accounts on one channel it names the one
     known longer, and `accounts` has both.
+
+    Example:
+        await hub.record(event)
+        identity = await hub.identity_of(ann)
+        print(identity.user_id, identity.display_name, identity.accounts)
     """
 
     user_id: str
@@ -211,7 +243,13 @@ class SessionIdentity:
 
 @dataclass(slots=True)
 class SessionMessage:
-    """One message as it is read back. `timestamp` is when it was sent, in seconds since 1970."""
+    """One message as it is read back. `timestamp` is when it was sent, in seconds since 1970.
+
+    Example:
+        await hub.record(event)
+        for message in await session.history():
+            print(f"{message.author_name or message.role}: {message.content}")
+    """
 
     role: str
     content: str
@@ -234,7 +272,15 @@ class SessionMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryPart:
-    """A range of one chat's messages, both ends included, that a summary stands for."""
+    """A range of one chat's messages, both ends included, that a summary stands for.
+
+    Example:
+        recorded = await hub.record(event)
+        info = await recorded.session.info()
+        if summary := await hub.consolidate(info.session_id):  # None for so short a session
+            for part in summary.parts:
+                print(part.chat.channel, part.from_seq, part.to_seq)
+    """
 
     chat: Chat
     from_seq: int
@@ -243,7 +289,13 @@ class SummaryPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What stands in front of a session's recent messages. The messages it stands for can still be read."""
+    """What stands in front of a session's recent messages. The messages it stands for can still be read.
+
+    Example:
+        conversation = await session.for_model()
+        if conversation.summary is not None:
+            print(conversation.summary.text)
+    """
 
     text: str
     made_at: float
@@ -256,6 +308,11 @@ class Session:
     """A stretch of conversation in one scope. At most one of a scope is live: the one with no `ended_at`.
 
     `messages` holds what was asked for when the session was read, and nothing where only the session itself was.
+
+    Example:
+        await hub.record(event)
+        info = await session.info()
+        print(info.session_id, info.start_reason, info.message_count)
     """
 
     session_id: str = ""
@@ -293,6 +350,10 @@ class LinkCode:
     """A one-time code to be typed on the other account.
 
     `code` is shown once and kept nowhere; `expires_at` is in seconds since 1970.
+
+    Example:
+        code = await hub.request_link(ann)
+        print(f"Within ten minutes, type {code.code} on your other account.")
     """
 
     code: str = field(repr=False)
@@ -301,7 +362,13 @@ class LinkCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPreview:
-    """Two accounts about to become one person: who asked, and who typed the code."""
+    """Two accounts about to become one person: who asked, and who typed the code.
+
+    Example:
+        code = await hub.request_link(ann, display_name="Ann")
+        preview = await hub.redeem_link(bob, code.code)
+        print(f"The code is from {preview.asker_name}.")
+    """
 
     asker: Account
     asker_name: str
@@ -324,6 +391,12 @@ class Notice:
     `link_redeemed`: somebody typed the code that this person asked for, and `preview` says what a yes would do; `linked` and
     `unlinked`: it is done; `left`: the account that is told was itself unlinked, by another of the same person. The other
     account is `account`, by its name there.
+
+    Example:
+        async def deliver(chat, notice):
+            print(f"to {chat.chat_id}: {notice.kind}, {notice.account_name}")
+
+        lease = hub.attach("linechat", "bot-1", deliver)
     """
 
     kind: NoticeKind
@@ -338,6 +411,11 @@ class Receipt:
 
     Of `audit_details` the entry stays, without whom it was about. `is_pending`: the rows are gone, but their bytes may still
     lie in the database's file, because somebody else is reading it; it is tried again until they are gone, too.
+
+    Example:
+        await hub.record(event)
+        receipt = await hub.forget(ann)
+        print(f"{receipt.messages} messages are gone" + (", their bytes soon" if receipt.is_pending else ""))
     """
 
     messages: int = 0

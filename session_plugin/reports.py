@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far long work is: so many `what` of `total`; None where nobody can tell how many there are."""
+    """How far long work is: so many `what` of `total`; None where nobody can tell how many there are.
+
+    Example:
+        progress = Progress(what="messages", done=1_200, total=10_000)
+        print(f"{progress.done} of {progress.total} {progress.what}")
+    """
 
     what: str
     done: int
@@ -21,7 +26,13 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecayPart:
-    """What was removed, or would be, on one channel in one kind of chat, and why: it was received too long ago."""
+    """What was removed, or would be, on one channel in one kind of chat, and why: it was received too long ago.
+
+    Example:
+        report = await hub.decay(dry_run=True)
+        for part in report.parts:
+            print(f"{part.channel}, {part.kind}: {part.messages} messages older than {part.retention_days:g} days")
+    """
 
     channel: str
     kind: str
@@ -36,6 +47,10 @@ class DecayReport:
     """What was removed, or would be: counts in all, and by channel and kind of chat.
 
     A session goes when it is over and nothing of it is left; tombstones are remembered deletions.
+
+    Example:
+        report = await hub.decay(dry_run=True)
+        print(f"{report.messages} messages are past their time")
     """
 
     messages: int = 0
@@ -47,7 +62,13 @@ class DecayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginStatus:
-    """How a plugin did since its hub was made: calls, failures, and seconds in all, waiting included."""
+    """How a plugin did since its hub was made: calls, failures, and seconds in all, waiting included.
+
+    Example:
+        status = await hub.status()
+        for plugin in status.plugins:
+            print(f"{plugin.name}: {plugin.failures} of {plugin.calls} calls failed")
+    """
 
     name: str
     calls: int
@@ -60,6 +81,11 @@ class FailedConsolidation:
     """A session whose summariser has failed so many times in a row, and why it did last.
 
     `waits_until` is when it is tried again by itself; None: with the next message.
+
+    Example:
+        status = await hub.status()
+        for failed in status.failed_consolidations:
+            print(f"{failed.session_id}: {failed.failures} times, {failed.reason}")
     """
 
     session_id: str
@@ -82,6 +108,10 @@ class HubStatus:
         dropped: Those that were given up because too many waited.
         pending_consolidations: Sessions with more messages than the threshold, or with a summary to be made again.
         failed_consolidations: Those whose summariser fails, the worst first, a hundred at most.
+
+    Example:
+        status = await hub.status()
+        print(f"{status.messages} messages, {status.waiting} waiting, {status.dropped} dropped")
     """
 
     database: str
@@ -105,7 +135,14 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """What an import left out, and why: a `session`, a `message`, or a `cell` of one that is taken in without it."""
+    """What an import left out, and why: a `session`, a `message`, or a `cell` of one that is taken in without it.
+
+    Example:
+        async def take_in(path: str) -> None:
+            report = await hub.import_original(path)
+            for left_out in report.skipped:
+                print(f"{left_out.what} {left_out.where}: {left_out.reason}")
+    """
 
     what: str
     where: str
@@ -119,6 +156,11 @@ class ImportReport:
     Args:
         known_messages: Those that an earlier import had taken in, and those deleted since.
         past_retention: New messages so old that the next decay removes them; raise `retention_days` to keep them.
+
+    Example:
+        async def take_in(path: str) -> None:
+            report = await hub.import_original(path)
+            print(f"{report.messages} messages of {report.users} users, {len(report.skipped)} left out")
     """
 
     users: int = 0

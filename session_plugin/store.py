@@ -52,6 +52,12 @@ class SessionStore:
     Raises:
         DatabaseRefused: the database may not be used; it is left as it is.
         ValueError: a setting makes no sense.
+
+    Example:
+        with SessionStore("notes.db", max_age_hours=24.0, consolidation_threshold=100) as store:
+            session = store.get_or_create("ann", display_name="Ann")
+            store.save_message(session.session_id, "user", "Remember the milk.")
+            print([message.content for message in store.get_or_create("ann").messages])
     """
 
     def __init__(

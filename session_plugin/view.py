@@ -81,6 +81,13 @@ class SessionView:
         is_duplicate: That message had been handed in before: a reconnect, a restart, a second process.
         is_stored: That message is on disk, and nothing was said in this view since, so reading waits for nothing; else it
             waits for what was handed in before.
+
+    Example:
+        await hub.record(event)
+        session = hub.session_of(dm, ann)
+        print([message.content for message in await session.history(limit=5)])
+        await session.add("tool", "It is raining.")
+        await session.start_new()
     """
 
     def __init__(self, hub: Hub, chat: Chat, account: Account | None, event: MessageEvent | None = None) -> None:

@@ -42,10 +42,7 @@ def install(
         ValueError: a command is unknown, or this bot has a hub already, or is running.
 
     Example:
-        >>> import discord, session_plugin_discord
-        >>> from session_plugin import SessionHub
-        >>> bot = discord.ext.commands.Bot("!", intents=discord.Intents.default())
-        >>> session_plugin_discord.install(bot, SessionHub("bot.db"), commands={"new": "reset"}, group="session")
+        session_plugin_discord.install(bot, hub, commands={"new": "reset"}, group="session")
     """
     if not isinstance(bot, discord.Client):
         raise TypeError(f"install needs a commands.Bot or another discord.Client, not {type(bot).__name__}")
@@ -114,6 +111,10 @@ async def setup(bot: AnyBot) -> None:
 
     Raises:
         SessionError: there is no hub, or one is attached already.
+
+    Example:
+        bot.session_hub = hub
+        await bot.load_extension("session_plugin_discord")
     """
     if _adapter_of(bot) is not None:
         raise SessionError("this bot has a hub already: install one, or load the extension, not both")
@@ -132,7 +133,13 @@ async def setup(bot: AnyBot) -> None:
 
 
 async def teardown(bot: AnyBot) -> None:
-    """Detach; discord.py has removed the cog by then, and with it all that it attached."""
+    """Detach; discord.py has removed the cog by then, and with it all that it attached.
+
+    Example:
+        bot.session_hub = hub
+        await bot.load_extension("session_plugin_discord")
+        await bot.unload_extension("session_plugin_discord")
+    """
     with suppress(AttributeError):  # setup may have failed before it was set
         del bot.session_adapter  # type: ignore[union-attr]  # set by setup
 
@@ -144,10 +151,9 @@ async def session(source: Source) -> SessionView:
         SessionError: no hub is attached to this bot.
 
     Example:
-        >>> import discord, session_plugin_discord
-        >>> async def on_message(message: discord.Message) -> None:
-        ...     conversation = await session_plugin_discord.session(message)
-        ...     await message.channel.send(f"{len(await conversation.history())} messages so far")
+        async def on_message(message: discord.Message) -> None:
+            conversation = await session_plugin_discord.session(message)
+            await message.channel.send(f"{len(await conversation.history())} messages so far")
     """
     if isinstance(source, commands.Context):
         client: Any = source.bot

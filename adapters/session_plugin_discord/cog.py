@@ -12,7 +12,13 @@ AnyBot = commands.Bot | commands.AutoShardedBot
 
 
 class SessionCog(commands.Cog, name="session_plugin"):
-    """One bot's attachment to a hub, as discord.py loads and unloads it."""
+    """One bot's attachment to a hub, as discord.py loads and unloads it.
+
+    Example:
+        bot.session_hub = hub
+        await bot.load_extension("session_plugin_discord")
+        assert isinstance(bot.get_cog("session_plugin"), SessionCog)
+    """
 
     def __init__(self, bot: AnyBot, adapter: Adapter) -> None:
         """Attach nothing yet: discord.py calls `cog_load`."""

@@ -13,6 +13,12 @@ class SessionContext(commands.Context[Any]):
     """A commands.Context with `.session`, for annotations; the adapter sets it on whatever context class you use.
 
     A context of your own derives from this one.
+
+    Example:
+        @bot.command()
+        async def recap(ctx: SessionContext) -> None:
+            messages = await ctx.session.history(limit=5, before=ctx.session.event)
+            await ctx.reply("; ".join(message.content for message in messages))
     """
 
     session: SessionView

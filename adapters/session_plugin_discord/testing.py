@@ -31,7 +31,14 @@ __all__ = ["DiscordDriver", "on_discord", "point_discord"]
 
 
 class DiscordDriver(Driver):
-    """Bots of discord.py on a DiscordSimulator, to which `point_discord` leads them."""
+    """Bots of discord.py on a DiscordSimulator, to which `point_discord` leads them.
+
+    Example:
+        async def test_a_bot_of_my_own(on_discord):
+            ann = on_discord.user("Ann")
+            async with on_discord.started(bot):
+                assert await on_discord.ask(ann, on_discord.direct_chat(ann), "!ping") == "pong"
+    """
 
     channel = "discord"
     prefix = "!"
@@ -88,7 +95,15 @@ class DiscordDriver(Driver):
 
 @pytest.fixture
 def point_discord() -> Iterator[Callable[[DiscordSimulator], None]]:
-    """Lead discord.py's process-wide addresses to a simulator, and back again after the test."""
+    """Lead discord.py's process-wide addresses to a simulator, and back again after the test.
+
+    Example:
+        async def test_two_worlds(point_discord):
+            async with DiscordSimulator() as first, DiscordSimulator() as second:
+                point_discord(first)
+                ...
+                point_discord(second)
+    """
     base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
 
     def point(simulator: DiscordSimulator) -> None:
@@ -102,7 +117,14 @@ def point_discord() -> Iterator[Callable[[DiscordSimulator], None]]:
 
 @pytest_asyncio.fixture
 async def on_discord(point_discord: Callable[[DiscordSimulator], None]) -> AsyncIterator[DiscordDriver]:
-    """Give a Discord of this test's own, to which every bot of discord.py connects that is started meanwhile."""
+    """Give a Discord of this test's own, to which every bot of discord.py connects that is started meanwhile.
+
+    Example:
+        async def test_my_bot_greets(on_discord):
+            ann = on_discord.user("Ann")
+            async with on_discord.started(bot):
+                assert await on_discord.ask(ann, on_discord.direct_chat(ann), "hello") == "Hello, Ann!"
+    """
     async with DiscordSimulator(bot_name="Marvin") as simulator:
         point_discord(simulator)
         yield DiscordDriver(simulator)

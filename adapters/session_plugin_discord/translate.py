@@ -10,6 +10,11 @@ import discord
 from session_plugin import Account, Attachment, Chat, MessageEvent
 
 CHANNEL = "discord"
+"""This platform's name in accounts and chats.
+
+Example:
+    account = Account(CHANNEL, "1001")
+"""
 
 
 def to_event(message: discord.Message, *, bot_id: int, shown_in: Chat | None = None) -> MessageEvent | None:
@@ -25,10 +30,8 @@ def to_event(message: discord.Message, *, bot_id: int, shown_in: Chat | None = N
         shown_in: The chat in which it is shown, where that is known better: then it may be ephemeral.
 
     Example:
-        >>> import discord
-        >>> from session_plugin_discord import to_event
-        >>> async def on_message(message: discord.Message) -> None:
-        ...     print(to_event(message, bot_id=message.guild.me.id))
+        async def on_message(message: discord.Message) -> None:
+            print(to_event(message, bot_id=message.guild.me.id))
     """
     is_own = message.author.id == bot_id
     text = _text(message)
@@ -61,6 +64,10 @@ def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
     """Give the chat of a channel or thread: always its own id; a thread's parent is another chat.
 
     That there is no guild makes nothing direct: a guild that is not cached is missing too.
+
+    Example:
+        async def on_guild_channel_update(before, after):
+            print(to_chat(after, after.guild, bot_id=bot.user.id).title)
     """
     if isinstance(channel, discord.DMChannel):
         return Chat(CHANNEL, str(channel.id), "direct", bot_id=str(bot_id))

@@ -63,6 +63,9 @@ def install(
     Raises:
         TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen.
         ValueError: a command is unknown, or this application has a hub already.
+
+    Example:
+        session_plugin_telegram.install(application, hub, commands={"link": "connect", "new": ""})
     """
     bot = application.bot
     if not isinstance(bot, ExtBot):
@@ -79,11 +82,7 @@ async def add_to_menu(
     """Show our commands in the bot's menu, behind those that are there; without this call the menu is left alone.
 
     Call it when the application is initialized, in `post_init` for example, and after a `set_my_commands` of your own,
-    which replaces the whole list:
-
-        async def post_init(application: Application) -> None:
-            await application.bot.set_my_commands([("start", "Begin")])
-            await session_plugin_telegram.add_to_menu(application)
+    which replaces the whole list.
 
     Args:
         application: One that has a hub.
@@ -92,6 +91,11 @@ async def add_to_menu(
 
     Raises:
         ValueError: the application has no hub.
+
+    Example:
+        async def post_init(application: Application) -> None:
+            await application.bot.set_my_commands([("start", "Begin")])
+            await session_plugin_telegram.add_to_menu(application)
     """
     recorder = getattr(application.bot, "rate_limiter", None)
     names = recorder.names if isinstance(recorder, SessionRecorder) else None

@@ -15,6 +15,13 @@ class SessionContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any
 
     To have it checked from end to end, build with it: `ApplicationBuilder().context_types(ContextTypes(SessionContext))`.
     A context of your own derives from this one.
+
+    Example:
+        async def answer(update: telegram.Update, context: SessionContext) -> None:
+            conversation = await context.session.for_model(max_messages=40)
+            await update.message.reply_text(f"{len(conversation.messages)} messages so far")
+
+        application.add_handler(telegram.ext.MessageHandler(telegram.ext.filters.TEXT, answer))
     """
 
     session: SessionView = None  # type: ignore[assignment]  # None where nobody can own one: a channel post, a job

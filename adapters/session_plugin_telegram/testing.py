@@ -31,7 +31,14 @@ AnyApplication = Application[Any, Any, Any, Any, Any, Any]
 
 
 class TelegramDriver(Driver):
-    """Applications of python-telegram-bot on a TelegramSimulator, to which `builder` leads them."""
+    """Applications of python-telegram-bot on a TelegramSimulator, to which `builder` leads them.
+
+    Example:
+        async def test_a_bot_of_my_own(on_telegram):
+            application = on_telegram.builder().concurrent_updates(True).build()
+            async with on_telegram.started(application):
+                ...
+    """
 
     channel = "telegram"
     prefix = "/"
@@ -101,6 +108,13 @@ class TelegramDriver(Driver):
 
 @pytest_asyncio.fixture
 async def on_telegram() -> AsyncIterator[TelegramDriver]:
-    """Give a Telegram of this test's own."""
+    """Give a Telegram of this test's own.
+
+    Example:
+        async def test_my_bot_greets(on_telegram):
+            ann = on_telegram.user("Ann")
+            async with on_telegram.started(application):
+                assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello, Ann!"
+    """
     async with TelegramSimulator(bot_name="Marvin") as simulator:
         yield TelegramDriver(simulator)

@@ -24,6 +24,11 @@ from telegram import User as TelegramUser
 from session_plugin import Account, Attachment, Chat, MessageEvent
 
 CHANNEL = "telegram"
+"""This platform's name in accounts and chats.
+
+Example:
+    account = Account(CHANNEL, "2002")
+"""
 
 _ELSEWHERE = ("channel_post", "edited_channel_post", "deleted_business_messages", "guest_message")
 _SAID = ("message", "channel_post", "business_message")
@@ -41,6 +46,12 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     Who speaks is decided by `sender_chat` first: an anonymous administrator, a channel and a linked channel's automatic
     forward come with a made-up `from_user`, and are nobody's user. What a bot says for a business account comes from the
     account's owner, but for `sender_business_bot`.
+
+    Example:
+        ann = telegram.User(2002, "Ann", is_bot=False)
+        said = telegram.Message(7, datetime.now(UTC), telegram.Chat(2002, "private"), from_user=ann, text="Hello!")
+        event = to_event(said, bot_id="7000000001")
+        assert (event.author, event.text) == (Account("telegram", "2002"), "Hello!")
     """
     text = message.text or message.caption or ""
     attachments = _attachments(message)

@@ -43,4 +43,9 @@ class SessionHub(Messages, People):
     Raises:
         ValueError: a setting makes no sense, or the secret is too short.
         PluginError: a plugin does not fit the hook specifications.
+
+    Example:
+        async with SessionHub("bot.db", max_age_hours=24) as hub:
+            recorded = await hub.record(event)
+            print([message.content for message in await recorded.session.history()])
     """

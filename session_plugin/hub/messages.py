@@ -33,6 +33,11 @@ class Recorded:
         is_stored: It is on disk. False for one that a filter keeps nothing of, one of a chat that is not recorded or of
             somebody who asked that nothing be kept, one that was deleted before it came, and one that still waits for a
             database that cannot be written.
+
+    Example:
+        recorded = await hub.record(event)
+        if recorded.is_new and recorded.is_stored:
+            print(recorded.message.content, await recorded.session.history(before=event))
     """
 
     session: SessionView

@@ -44,6 +44,11 @@ class ModelContext:
     Attributes:
         tokens: How many tokens it is, counted as it is given to a model; None where no budget was asked for.
         is_cut: The newest message alone was more than the budget; its end is missing, and a mark stands there.
+
+    Example:
+        await hub.record(event)
+        conversation = await session.for_model(max_messages=40)
+        prompt = [{"role": message.role, "content": message.content} for message in conversation.messages]
     """
 
     summary: Summary | None

@@ -34,6 +34,10 @@ class Expiry:
 
     Raises:
         ValueError: a value makes no sense; the message names it and the rule.
+
+    Example:
+        nightly = Expiry(max_age_hours=None, daily_hour=4, time_zone="Europe/Vienna", channel="telegram")
+        hub = SessionHub("bot.db", expiry=[nightly])
     """
 
     max_age_hours: float | None = 24.0
@@ -96,6 +100,9 @@ class Retention:
 
     Raises:
         ValueError: a value makes no sense; the message names it and the rule.
+
+    Example:
+        hub = SessionHub("bot.db", retention=[Retention(days=30, kind="group"), Retention(days=None, channel="discord")])
     """
 
     days: float | None

@@ -35,6 +35,10 @@ def quoted(messages: Iterable[SessionMessage]) -> str:
 
     Whatever a message says, it stays behind the marks of its lines: it can neither end the quotes nor add a message of
     somebody else's. For summarisers, and whoever else shows a conversation to a model as data.
+
+    Example:
+        await hub.record(event)
+        print("Sum up what these people say.", quoted(await session.history()))
     """
     return "\n".join(f"{heading(message)}\n{quote(words_of(message))}" for message in messages)
 

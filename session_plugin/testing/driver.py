@@ -33,6 +33,10 @@ class Turn:
 
     `message` is the platform's own object; `say` sends to the chat, `reply` in answer to the message. `session` is None
     where nobody can own one.
+
+    Example:
+        async def echo(turn: Turn) -> None:
+            await turn.say(f"you said {turn.text}")
     """
 
     text: str
@@ -43,7 +47,14 @@ class Turn:
 
 
 Handle = Callable[[Turn], Awaitable[object]]
-"""A bot author's handler of messages."""
+"""A bot author's handler of messages.
+
+Example:
+    async def recall(turn: Turn) -> None:
+        await turn.reply(str(await turn.session.history()))
+
+    handle: Handle = recall
+"""
 
 
 class Driver(ABC):
@@ -66,6 +77,15 @@ class Driver(ABC):
             the database that SESSION_DATABASE names, and finds the simulator by `environment()`. Without one, the tests
             that kill a bot are skipped.
         failures: What handlers raised. The first of them is raised when the bot has stopped.
+
+    Example:
+        class MyDriver(Driver):
+            channel, prefix, package = "discord", "!", session_plugin_discord
+            lacks = frozenset({"threads", "attachments"})
+
+            def make(self, handle=None, **options): ...
+
+            def connected(self, bot): ...
     """
 
     channel: str

@@ -30,7 +30,16 @@ TOKEN_SECONDS = 15 * 60
 
 @dataclass(eq=False)
 class SimulatedInteraction:
-    """Something that a person used, and what the bot made of it."""
+    """Something that a person used, and what the bot made of it.
+
+    Example:
+        async def test_the_bot_answers_ping(on_discord):
+            ann = on_discord.user("Ann")
+            async with on_discord.started(bot):
+                used = await on_discord.simulator.slash(ann, on_discord.direct_chat(ann), "ping")
+                (answer,) = await on_discord.simulator.answered(used)
+                assert answer.text == "pong"
+    """
 
     id: int
     kind: int

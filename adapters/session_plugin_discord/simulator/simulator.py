@@ -20,6 +20,12 @@ class DiscordSimulator(People, Usage, Troubles):
 
     What happens while no client is connected stands in the chats and in the history, but no event tells of it later,
     unless a session is cut off and resumed: as on Discord.
+
+    Example:
+        async with DiscordSimulator() as simulator:
+            ann = simulator.user("Ann")
+            hello = await simulator.say(ann, simulator.direct_chat(ann), "hello")
+            await simulator.edit(hello, "hello there")
     """
 
     async def __aenter__(self) -> DiscordSimulator:

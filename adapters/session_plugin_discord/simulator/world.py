@@ -35,7 +35,13 @@ SNOWFLAKE_MENTION = re.compile(r"<@!?(\d{1,20})>")
 
 @dataclass(eq=False)
 class SimulatedUser:
-    """Somebody with an account: a person, or a bot that is not the one under test."""
+    """Somebody with an account: a person, or a bot that is not the one under test.
+
+    Example:
+        async with DiscordSimulator() as simulator:
+            ann = simulator.user("Ann")
+            print(ann.id, ann.name)
+    """
 
     id: int
     name: str
@@ -66,7 +72,13 @@ class SimulatedGuild:
 
 @dataclass(eq=False)
 class SimulatedChat:
-    """A place where messages stand: a direct chat with the bot, a guild's text channel, or a thread in one."""
+    """A place where messages stand: a direct chat with the bot, a guild's text channel, or a thread in one.
+
+    Example:
+        async with DiscordSimulator() as simulator:
+            room = simulator.group("friends", simulator.user("Ann"))
+            plans = simulator.thread(room, "plans")
+    """
 
     id: int
     kind: Literal["direct", "group", "thread"]
@@ -98,7 +110,14 @@ class SimulatedAttachment:
 
 @dataclass(eq=False)
 class SimulatedMessage:
-    """A message as it stands now: an edit changes this very object, and a deletion sets `is_deleted`."""
+    """A message as it stands now: an edit changes this very object, and a deletion sets `is_deleted`.
+
+    Example:
+        async with DiscordSimulator() as simulator:
+            ann = simulator.user("Ann")
+            said = await simulator.say(ann, simulator.direct_chat(ann), "hello")
+            assert (said.text, said.is_from_bot) == ("hello", False)
+    """
 
     id: int
     chat: SimulatedChat

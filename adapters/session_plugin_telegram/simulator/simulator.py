@@ -46,6 +46,12 @@ class TelegramSimulator(InlineStage):
         bot_name: The bot's name; its username is made from it and ends with "bot", as Telegram wants.
         port: The port to listen on; 0 takes a free one.
         clock: What time it is, in Unix seconds, for the dates of messages.
+
+    Example:
+        async with TelegramSimulator() as simulator:
+            ann = simulator.user("Ann")
+            hello = await simulator.say(ann, simulator.direct_chat(ann), "hello")
+            await simulator.edit(hello, "hello there")
     """
 
     def __init__(

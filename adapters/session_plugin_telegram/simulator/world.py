@@ -23,7 +23,13 @@ _GENERAL_TOPIC = 1
 
 @dataclass(frozen=True)
 class SimulatedUser:
-    """A person, or the bot. Equal to every other record of the same id: names may repeat and change, ids never."""
+    """A person, or the bot. Equal to every other record of the same id: names may repeat and change, ids never.
+
+    Example:
+        async with TelegramSimulator() as simulator:
+            ann = simulator.user("Ann", username="ann")
+            assert ann == SimulatedUser(ann.id, "Ann, renamed")
+    """
 
     id: int
     name: str = field(compare=False)
@@ -35,7 +41,13 @@ class SimulatedUser:
 
 @dataclass(frozen=True)
 class SimulatedBusiness:
-    """A person who lets the bot stand in for them in their own private chats, by a connection with an id."""
+    """A person who lets the bot stand in for them in their own private chats, by a connection with an id.
+
+    Example:
+        async with TelegramSimulator() as simulator:
+            shop, ann = simulator.business(simulator.user("Owner")), simulator.user("Ann")
+            await simulator.say(ann, simulator.business_chat(shop, ann), "Are you open?")
+    """
 
     connection_id: str
     owner: SimulatedUser = field(compare=False)
@@ -47,6 +59,12 @@ class SimulatedChat:
 
     A business account's chat with somebody has that person's id, as their own chat with the bot has: only `business` tells
     them apart. A basic group is one that is no supergroup yet.
+
+    Example:
+        async with TelegramSimulator() as simulator:
+            room = simulator.group("Friends", simulator.user("Ann"), forum=True)
+            plans = simulator.thread(room, "plans")
+            assert (plans.id, plans.parent) == (room.id, room)
     """
 
     id: int
@@ -98,6 +116,12 @@ class SimulatedMessage:
 
     `author` is the person; it is None for the bot's messages and for what was written in the name of a chat
     (`sender_chat`). Ids repeat between chats.
+
+    Example:
+        async with TelegramSimulator() as simulator:
+            ann = simulator.user("Ann")
+            said = await simulator.say(ann, simulator.direct_chat(ann), "hello")
+            assert (said.text, said.is_from_bot) == ("hello", False)
     """
 
     id: int

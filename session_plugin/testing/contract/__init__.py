@@ -23,13 +23,12 @@ __all__ = [
 class Contract(
     ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract, PatienceContract, EndingContract
 ):
-    """All of it.
+    """All of it. The tests are coroutines: have pytest-asyncio installed.
 
-    class TestMyAdapter(Contract):
-        @pytest.fixture
-        async def driver(self):
-            async with MySimulator() as simulator:
-                yield MyDriver(simulator)
-
-    The tests are coroutines: have pytest-asyncio installed.
+    Example:
+        class TestMyAdapter(Contract):
+            @pytest.fixture
+            async def driver(self):
+                async with MySimulator() as simulator:
+                    yield MyDriver(simulator)
     """
