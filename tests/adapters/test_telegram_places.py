@@ -115,14 +115,21 @@ async def test_two_anonymous_administrators_are_nobody_and_not_one_user(on_teleg
 
 
 async def test_a_channels_post_is_kept_there_and_in_its_linked_group_as_nobodys(on_telegram: Any, hub: SessionHub) -> None:
+    accounts: list[Any] = []
+
+    async def answer(turn: Any) -> None:
+        if turn.session is not None:
+            accounts.append(turn.session.account)
+
     news, room = on_telegram.simulator.channel("News"), on_telegram.simulator.group("Friends")
     on_telegram.simulator.link(news, room)
-    async with on_telegram.running(hub) as app:
+    async with on_telegram.running(hub, answer) as app:
         await on_telegram.simulator.post(news, "from people")
         await app.bot.send_message(news.id, "from the bot")
         posts, discussed = [await on_telegram.history(hub, chat, count=2) for chat in (news, room)]
     assert words(posts) == [("user", "from people"), ("assistant", "from the bot")]
     assert words(discussed) == [("user", "from people"), ("user", "from the bot")]
+    assert accounts == [None, None]  # and not 777000, Telegram's own account, which all such posts come from
     assert {(one.author_name, one.person, one.metadata["forwarded_from"]) for one in discussed} == {
         ("News", None, "channel")
     }

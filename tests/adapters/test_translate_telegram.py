@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import telegram
-from telegram import Message
+from telegram import Message, Update
 from telegram import User as TelegramUser
 
 from session_plugin import Account, Attachment, Chat
-from session_plugin_telegram.translate import CHANNEL, to_account, to_event
+from session_plugin_telegram.translate import CHANNEL, to_account, to_event, to_place
 
 BOT_ID = "7000000001"
 ANN = {"id": 4_503_599_627_370_495, "is_bot": False, "first_name": "Ann", "last_name": "Lee", "username": "ann"}
@@ -51,6 +51,20 @@ def test_what_is_said_in_the_name_of_a_chat_is_nobodys(sender: dict[str, Any]) -
 
 def test_an_automatic_forward_of_the_linked_channel_is_not_telegrams_own() -> None:
     assert event(text="post", sender_chat=NEWS, is_automatic_forward=True, **{"from": TELEGRAM}).author is None
+
+
+def test_nobody_is_behind_an_automatic_forward() -> None:
+    said = {"message_id": 5, "date": 1, "chat": GROUP, "from": TELEGRAM, "sender_chat": NEWS, "text": "x"}
+    place = to_place(Update.de_json({"update_id": 1, "message": said}, None), bot_id=BOT_ID)
+    assert place == (Chat(CHANNEL, str(GROUP["id"]), "group", bot_id=BOT_ID), None)
+
+
+def test_whoever_presses_a_button_is_behind_it_and_not_who_wrote_above_it() -> None:
+    said = {"message_id": 5, "date": 1, "chat": GROUP, "from": FAKE_ADMIN, "sender_chat": GROUP, "text": "x"}
+    query = {"id": "1", "from": ANN, "chat_instance": "1", "message": said}
+    place = to_place(Update.de_json({"update_id": 1, "callback_query": query}, None), bot_id=BOT_ID)
+    assert place is not None
+    assert place[1] == Account(CHANNEL, str(ANN["id"]))
 
 
 def test_an_anonymous_administrators_title_is_shown() -> None:
