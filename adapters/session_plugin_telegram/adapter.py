@@ -49,11 +49,12 @@ def install(
     *,
     commands: Mapping[str, str] | None = {},
 ) -> None:
-    """Attach a hub to an application, once it is built and before it is initialized.
+    """Attach a hub to an application, once it is built; in `post_init` will do.
 
-    From then on `context.session` is set in every handler of updates; error handlers and jobs have contexts of their own.
-    The hub opens when the application is initialized and is released when it is shut down, in whatever way it is run. If a
-    CommandHandler of yours has the name of a command of ours by then, initializing raises SessionError.
+    From then on `context.session` is set in every handler of updates and in their error handlers; it is None in jobs, and
+    where nobody can own one. The hub opens when the application is initialized and is released when it is shut down, in
+    whatever way it is run. If a CommandHandler of yours has the name of a command of ours by then, initializing raises
+    SessionError.
 
     Args:
         application: Built by ApplicationBuilder; its bot is an ExtBot, as it is unless you gave another one.
@@ -61,7 +62,8 @@ def install(
         commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}` turns one off, None all.
 
     Raises:
-        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen.
+        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen, or its context class has a
+            `session` of its own.
         ValueError: a command is unknown, or this application has a hub already.
 
     Example:
