@@ -126,7 +126,8 @@ class _Adapter:
             bot, hub, names, bot.rate_limiter, start=self._start, opened=self._open, closed=self._close
         )
         bot._rate_limiter = recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
-        application.add_handler(TypeHandler(Update, self._first, block=True), group=FIRST_GROUP)
+        self._tap = TypeHandler(Update, self._first, block=True)
+        application.add_handler(self._tap, group=FIRST_GROUP)
         for handler in self._handlers.values():
             application.add_handler(handler, group=COMMAND_GROUP)
 
@@ -144,17 +145,18 @@ class _Adapter:
                 raise
 
     def _refuse_clashes(self) -> None:
-        """Refuse to stand before a command of the author's that has one of our names; by now their handlers are there."""
-        ours = set(self._names.values())
-        for handlers in self._application.handlers.values():
-            for handler in handlers:
-                if not isinstance(handler, CommandHandler) or handler in self._handlers.values():
-                    continue
-                for name in ours & handler.commands:
-                    raise SessionError(
-                        f"the application has a command {name} already: rename ours, or turn it off, by the commands "
-                        "argument of session_plugin_telegram.install"
-                    )
+        """Refuse to stand in the way of a handler of the author's, or behind it; by now their handlers are there."""
+        names = set(self._names.values())
+        for group, handlers in self._application.handlers.items():
+            theirs = [handler for handler in handlers if handler is not self._tap and handler not in self._handlers.values()]
+            if theirs and group in (FIRST_GROUP, COMMAND_GROUP):  # of a group, one handler at most sees an update
+                raise SessionError(f"a handler of the application is in group {group}, which is ours: choose another group")
+            commands = {name for handler in theirs if isinstance(handler, CommandHandler) for name in handler.commands}
+            for name in sorted(names & commands):
+                raise SessionError(
+                    f"the application has a command {name} already: rename ours, or turn it off, by the commands "
+                    "argument of session_plugin_telegram.install"
+                )
 
     async def _close(self) -> None:
         lease, self._lease = self._lease, None

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 _MARKS = {
     "markdown": re.compile(r"\\(?P<escaped>[_*`\[])|\[(?P<linked>[^\]]*)\]\([^)]*\)|```(?:\w+\n)?|[*_`]"),
     "markdownv2": re.compile(
-        r"\\(?P<escaped>[\x01-\x7e])|!?\[(?P<linked>(?:\\.|[^\]\\])*)\]\((?:\\.|[^)\\])*\)|```(?:\w+\n)?|\|\||[*_~`]|^>",
+        r"\\(?P<escaped>[\x01-\x7e])|!?\[(?P<linked>(?:\\.|[^\]\\])*)\]\((?:\\.|[^)\\])*\)|```(?:\w+\n)?|^(?:\*\*)?>|\|\||[*_~`]",
         re.MULTILINE,
     ),
 }

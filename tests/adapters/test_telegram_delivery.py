@@ -189,6 +189,22 @@ async def test_a_send_whose_answer_is_lost_raises_as_ever_and_is_not_made_up(
     assert [one.content for one in history] == ["sent again"]
 
 
+async def test_two_processes_that_share_a_bots_webhook_store_a_message_once(
+    on_telegram: Any, hub: SessionHub, path: Any
+) -> None:
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    handles, hubs = [Noting(), Noting()], [hub, SessionHub(path, load_entry_points=False)]
+    apps = [on_telegram.install(one, into=on_telegram.make(handle)) for one, handle in zip(hubs, handles, strict=True)]
+    async with apps[0], apps[1]:
+        await on_telegram.simulator.say(ann, dm, "hello")
+        (update,) = await apps[0].bot.get_updates(timeout=1)
+        await asyncio.gather(*(app.process_update(update) for app in apps))
+        history = await on_telegram.history(hub, dm, count=1)
+    assert [one.content for one in history] == ["hello"]
+    assert sorted(was_duplicate for handle in handles for _, was_duplicate in handle.seen) == [False, True]
+
+
 async def test_an_application_without_an_updater_remembers_what_it_is_fed(on_telegram: Any, hub: SessionHub) -> None:
     user = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(user)

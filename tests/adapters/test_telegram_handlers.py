@@ -266,6 +266,17 @@ async def test_a_command_of_the_authors_that_has_the_name_of_one_of_ours_is_an_e
         await application.bot.rate_limiter.initialize()
 
 
+@pytest.mark.parametrize("group", [-1000, -999])
+async def test_a_handler_of_the_authors_in_one_of_our_groups_is_an_error_at_the_start(hub: SessionHub, group: int) -> None:
+    async def mine(update: Update, context: Any) -> None: ...
+
+    application = ApplicationBuilder().token("7000000001:group").build()
+    application.add_handler(TypeHandler(Update, mine), group=group)
+    session_plugin_telegram.install(application, hub)
+    with pytest.raises(SessionError, match=f"in group {group}, which is ours"):
+        await application.bot.rate_limiter.initialize()
+
+
 async def test_a_name_that_telegram_does_not_take_leaves_the_application_as_it_was(hub: SessionHub) -> None:
     application = ApplicationBuilder().token("7000000001:names").build()
     with pytest.raises(ValueError, match="not a valid bot command"):

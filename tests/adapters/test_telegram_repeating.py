@@ -168,3 +168,7 @@ async def test_what_remains_of_marked_up_text_is_what_telegram_shows(on_telegram
         dm = on_telegram.simulator.direct_chat(on_telegram.simulator.user("Ann"))
         sent = await app.bot.send_document(dm.id, b"1", caption=text, parse_mode=mode)
     assert plain(text, mode) == sent.caption
+
+
+def test_an_expandable_quotation_has_no_marks_either() -> None:  # which the simulator does not know
+    assert plain("**>quoted\n>and more||", "MarkdownV2") == "quoted\nand more"

@@ -71,7 +71,8 @@ class Scenery:
     def thread(self, chat: SimulatedChat, name: str) -> SimulatedChat:
         """Open a topic in a forum, or in a person's chat with the bot; the bot gets the service message.
 
-        A group that is no forum becomes one. A topic has the id of its chat. What stands in it does not stand in the chat
+        A group that is no forum becomes one. That a private chat's topic opens with a service message, as a group's does,
+        is taken for granted here. A topic has the id of its chat. What stands in it does not stand in the chat
         itself, which is then the topic General.
         """
         if chat.kind not in {"group", "direct"} or chat.is_basic:
@@ -87,7 +88,8 @@ class Scenery:
     def link(self, channel: SimulatedChat, group: SimulatedChat) -> None:
         """Make a group the place where a channel's posts are discussed: each of them appears there by itself.
 
-        There it comes from Telegram's own account, in the name of the channel.
+        There it comes from Telegram's own account, in the name of the channel. That the bot is told of its own posts there,
+        too, is not documented; here it is, which is the harder case for a bot.
         """
         if channel.kind != "channel" or group.kind != "group":
             raise ValueError(f"a channel is linked with a group, not the {channel} with the {group}")
@@ -97,7 +99,8 @@ class Scenery:
         """Turn a basic group into a supergroup, and return that: another chat, with another id, empty for bots.
 
         The bot is told twice, by a service message in the old chat (`tells_old`) and by one in the new (`tells_new`), and
-        is refused with the new id when it sends to the old one.
+        is refused with the new id when it sends to the old one. In which order the two come, and whom they come from, is
+        not documented.
         """
         if not group.is_basic or group.id in self._world.moved:
             raise ValueError(f"only a basic group becomes a supergroup, and once; not the {group}")

@@ -122,6 +122,7 @@ class Sending:
         return True
 
     def _delete_business_messages(self, call: Call) -> bool:
+        # Whether the bot gets a `deleted_business_messages` of its own deletions is not documented; here it does not.
         business = self._world.businesses.get(call.text("business_connection_id"))
         if business is None:
             raise bad_request("BUSINESS_CONNECTION_INVALID")
