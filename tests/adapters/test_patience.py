@@ -17,7 +17,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     return found
 
 
-async def test_beyond_the_bound_the_oldest_are_dropped_and_that_is_told_once(
+async def test_beyond_the_bound_the_oldest_are_dropped_counted_and_told_once(
     driver: Driver, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(line, "MOST_LATE", 6)
@@ -38,7 +38,9 @@ async def test_beyond_the_bound_the_oldest_are_dropped_and_that_is_told_once(
             for number in range(10):
                 await driver.say(*((ann, home) if number % 2 else (bob, away)), str(number))
             await driver.until(lambda: len(seen) == 12)
+            status = await hub.status()
         kept = [[one.content for one in await driver.history(hub, dm, count=4)] for dm in (home, away)]
+    assert (status.dropped, status.waiting) == (4, 6)
     assert kept == [["before", "5", "7", "9"], ["before", "4", "6", "8"]]
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == [
         "more than 6 messages wait for the database: the oldest are dropped"
