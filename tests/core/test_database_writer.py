@@ -41,7 +41,8 @@ def add_twice(tx: Tx, user_id: str) -> None:
     """Break a rule of the database itself."""
     add(tx, user_id)
     for _ in range(2):
-        tx.run("add_account", channel="c", channel_user_id="1", user_id=user_id, home_user_id=user_id, display_name="")
+        key = {"channel": "c", "channel_user_id": "1"}
+        tx.run("add_account", **key, user_id=user_id, home_user_id=user_id, display_name="", forgotten_until=None)
 
 
 def is_there(tx: Tx, user_id: str) -> bool:

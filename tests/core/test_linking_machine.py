@@ -1,27 +1,25 @@
-"""People link, part, write, edit, delete and start anew in any order; what each contributed is always what it said.
+"""People link, part, write, edit, delete, ask for privacy, are forgotten and start anew, in any order, on every backend.
 
-The operations run as they are, on a real file. Beside them stands a model: who is linked with whom as sets of accounts, what
-was said as a list. After each step the database is held against it.
+What each contributed is always what it said. The operations run as they are, on a real database. Beside them stands a model:
+who is linked with whom as sets of accounts, what was said as a list. After each step the database is held against it.
 """
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import LinkRefused
-from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records import handles, linking, messages, people, sessions, summaries
+from session_plugin.model import Account, Chat, MessageEvent, Receipt
+from session_plugin.records import forgetting, handles, linking, messages, people, sessions, summaries
 from session_plugin.records.histories import Request, read_history
 from session_plugin.records.outcomes import Moment
 from session_plugin.records.unlinking import Unlinking, unlink
@@ -36,12 +34,13 @@ MAX_AGE = 24 * 3600.0
 ALWAYS_EMPTY = {
     "a part stands in a session of the user who owns its chat": """
         SELECT g.segment_no FROM segments g JOIN sessions s USING (session_no) JOIN chats c ON c.chat_no = g.chat_no
-        JOIN accounts a ON a.account_no = c.peer_no WHERE s.user_id IS NOT a.user_id""",
+        JOIN accounts a ON a.account_no = c.peer_no WHERE s.user_id IS DISTINCT FROM a.user_id""",
     "a session is of the user in whose chat it began": """
-        SELECT session_no FROM sessions s JOIN accounts a ON a.account_no = s.founder_no WHERE s.user_id IS NOT a.user_id""",
+        SELECT session_no FROM sessions s JOIN accounts a ON a.account_no = s.founder_no
+        WHERE s.user_id IS DISTINCT FROM a.user_id""",
     "a group's part stands in a session of that group's thread": """
         SELECT g.segment_no FROM segments g JOIN sessions s USING (session_no) JOIN chats c ON c.chat_no = g.chat_no
-        WHERE c.kind = 'group' AND (s.chat_no IS NOT g.chat_no OR s.thread_id <> g.thread_id)""",
+        WHERE c.kind = 'group' AND (s.chat_no IS DISTINCT FROM g.chat_no OR s.thread_id <> g.thread_id)""",
     "a scope has at most one live session": """
         SELECT 1 FROM sessions WHERE ended_at IS NULL GROUP BY bot, user_id, chat_no, thread_id HAVING COUNT(*) > 1""",
     "counters are what counting gives": """
@@ -59,6 +58,8 @@ ALWAYS_EMPTY = {
         SELECT s.session_no FROM sessions s JOIN segments g USING (session_no) WHERE s.end_reason = 'linked'""",
     "an id in use stands for itself": """
         SELECT a.user_id FROM accounts a JOIN users u USING (user_id) WHERE u.merged_into IS NOT NULL""",
+    "what is said in a direct chat is somebody's": """
+        SELECT m.seq FROM messages m JOIN chats c ON c.chat_no = m.chat_no WHERE c.kind = 'direct' AND c.peer_no IS NULL""",
     "a message is in a part of its chat": """
         SELECT m.seq FROM messages m JOIN segments g USING (segment_no) WHERE m.chat_no <> g.chat_no""",
 }
@@ -72,16 +73,18 @@ class Said:
     bot: str
     event: MessageEvent
     edited: int = 0
+    first: MessageEvent | None = None
+    """As it was delivered, where it was."""
 
 
 class Linking(RuleBasedStateMachine):
     """The operations, and the model beside them."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = open_engine(self.folder / "sessions.db")
-        self.raw = sqlite3.connect(self.folder / "sessions.db")
+        self.is_sqlite = "://" not in database
+        self.engine = open_engine(database)
+        self.raw = sqlite3.connect(database) if self.is_sqlite else psycopg.connect(database, autocommit=True)
         self.now, self.numbers = 1_000_000.0, count(1)
         self.said: list[Said] = []
         self.homes: dict[Account, str] = {}  # also of the store's own accounts, each at home at its id
@@ -91,26 +94,33 @@ class Linking(RuleBasedStateMachine):
         self.pending: tuple[Account, Account, float] | None = None
         self.wrong: list[tuple[Account, float]] = []
         self.asked: list[tuple[Account, float]] = []
+        self.private: set[Account] = set()
         self.left: dict[Account, tuple[float, str]] = {}
         self.segments: dict[int, int] = {}
 
     def teardown(self) -> None:
-        assert self.raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert self.raw.execute("PRAGMA foreign_key_check").fetchall() == []
+        if self.is_sqlite:
+            assert self.raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert self.raw.execute("PRAGMA foreign_key_check").fetchall() == []
         self.raw.close()
         self.engine.close()
-        shutil.rmtree(self.folder)
 
     # What can happen
 
     @rule(account=st.sampled_from(ACCOUNTS), bot=st.sampled_from(BOTS), is_answer=st.booleans())
     def write(self, account: Account, bot: str, is_answer: bool) -> None:
         role, who = ("assistant", {"answers": account}) if is_answer else ("user", {"author": account})
+        if self.is_private(account):
+            self.refuse(bot, self.event(direct(account), role=role, **who), "private")
+            return
         self.record(account, bot, self.event(direct(account), role=role, **who))
         self.see(account)
 
     @rule(group=st.sampled_from(GROUPS), account=st.sampled_from((*ACCOUNTS, None)), bot=st.sampled_from(BOTS))
     def write_in_group(self, group: Chat, account: Account | None, bot: str) -> None:
+        if self.is_private(account):
+            self.refuse(bot, self.event(group, role="user", author=account), "private")
+            return
         self.record(group, bot, self.event(group, role="user", author=account))
         if account is not None:
             self.see(account)
@@ -137,6 +147,8 @@ class Linking(RuleBasedStateMachine):
             moment=self.moment(bot), handle=handle, role="user", content=text, channel="web", metadata=None
         )
         self.write_now(handles.append, saved)
+        if self.is_private(owner):
+            return
         event = MessageEvent(chat=Chat("", owner.channel_user_id), message_id=None, role="user", text=text, sent_at=0.0)
         self.said.append(Said(owner, bot, event))
 
@@ -158,7 +170,9 @@ class Linking(RuleBasedStateMachine):
         edited = 1 if is_late else one.edited + 2
         event = self.event(one.event.chat, message_id=one.event.message_id, role=one.event.role, edited_at=float(edited))
         self.write_now(messages.edit, messages.Recording(moment=self.moment(one.bot), event=event))
-        if edited >= one.edited:
+        if isinstance(one.owner, Account) and self.is_private(one.owner):
+            self.said.remove(one)
+        elif edited >= one.edited:
             one.event, one.edited = event, edited
 
     @precondition(lambda self: any(one.event.message_id for one in self.said))
@@ -171,6 +185,32 @@ class Linking(RuleBasedStateMachine):
         self.said.remove(one)
         again = self.write_now(messages.record, messages.Recording(moment=self.moment(one.bot), event=one.event))
         assert again.value.fate == "deleted"
+
+    @rule(account=st.sampled_from(ACCOUNTS), is_private=st.booleans())
+    def ask_for_privacy(self, account: Account, is_private: bool) -> None:
+        wish = people.Privacy(moment=self.moment(), account=account, is_private=is_private)
+        self.write_now(people.set_privacy, wish)
+        self.see(account)
+        person = self.person(account)
+        self.private = self.private | person if is_private else self.private - person
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def forget(self, account: Account) -> None:
+        """All that is a person's goes, and what is delivered again stays away; nobody else's history changes."""
+        asked = forgetting.Forgetting(moment=self.moment(), who=account)
+        if account not in self.homes:
+            assert self.write_now(forgetting.forget, asked).value.receipt == Receipt()
+            return
+        person = self.person(account)
+        gone = [one for one in self.said if one.owner in person or one.event.author in person or self.was_of(one, person)]
+        counted = self.engine.read(forgetting.count, asked).result()
+        receipt = self.write_now(forgetting.forget, asked).value.receipt
+        assert (receipt.messages, receipt.accounts) == (len(gone), len(person))
+        assert replace(counted, is_dry_run=False) == receipt
+        self.lose(person, gone)
+        for one in gone:
+            if one.first is not None:
+                self.refuse(one.bot, one.first, "forgotten")
 
     @rule(where=st.sampled_from(ACCOUNTS + GROUPS), bot=st.sampled_from(BOTS))
     def start_new(self, where: Account | Chat, bot: str) -> None:
@@ -307,6 +347,37 @@ class Linking(RuleBasedStateMachine):
 
     # By what means
 
+    def is_private(self, account: Account | None) -> bool:
+        """Whether any account of the same person asked for it."""
+        return account in self.homes and bool(self.private & self.person(account))
+
+    def was_of(self, one: Said, person: set[Account]) -> bool:
+        """Whether a message was of a person before it was edited, which says nothing of its author."""
+        return one.first is not None and one.first.author in person
+
+    def refuse(self, bot: str, event: MessageEvent, fate: str) -> None:
+        """Hand a message in that is not to be kept."""
+        done = self.write_now(messages.record, messages.Recording(moment=self.moment(bot), event=event))
+        assert done.value.fate == fate
+
+    def lose(self, person: set[Account], gone: list[Said]) -> None:
+        """Forget in the model what the database has forgotten."""
+        ids = {self.homes[account] for account in person}
+        self.said = [one for one in self.said if one not in gone]
+        self.people.remove(person)
+        self.private -= person
+        self.handles = [entry for entry in self.handles if entry[0] not in person]
+        self.asked = [entry for entry in self.asked if entry[0] not in person]
+        self.wrong = [entry for entry in self.wrong if entry[0] not in person]
+        for account in person:
+            del self.homes[account]
+            self.left.pop(account, None)
+        self.left = {account: (at, "" if of in ids else of) for account, (at, of) in self.left.items()}
+        for user_id in ids:
+            del self.born[user_id]
+        if self.pending is not None and person & set(self.pending[:2]):
+            self.pending = None
+
     def must_rest(self, one: Account, other: Account) -> bool:
         """Whether one of two people has an account that left a third one within a day."""
         first, second = (self.person(who) if who in self.homes else {who} for who in (one, other))
@@ -327,7 +398,13 @@ class Linking(RuleBasedStateMachine):
         )
 
     def moment(self, bot: str = "") -> Moment:
-        return Moment(bot=bot, now=self.now, max_age=MAX_AGE, new_id=lambda: f"id-{next(self.numbers):06}")
+        return Moment(
+            bot=bot,
+            now=self.now,
+            max_age=MAX_AGE,
+            new_id=lambda: f"id-{next(self.numbers):06}",
+            account_hash=lambda account: repr(account).encode(),
+        )
 
     def where(self, where: Account | Chat, bot: str) -> sessions.Where:
         is_account = isinstance(where, Account)
@@ -339,14 +416,15 @@ class Linking(RuleBasedStateMachine):
 
     def event(self, chat: Chat, **details) -> MessageEvent:
         number = next(self.numbers)
+        self.now += 1.0
         return MessageEvent(
-            **{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", "sent_at": 0.0, **details}
+            **{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", "sent_at": self.now, **details}
         )
 
     def record(self, owner: Account | Chat, bot: str, event: MessageEvent) -> None:
         done = self.write_now(messages.record, messages.Recording(moment=self.moment(bot), event=event))
         assert done.value.fate == "stored"
-        self.said.append(Said(owner, bot, event))
+        self.said.append(Said(owner, bot, event, first=event))
 
     def see(self, account: Account) -> None:
         if account in self.homes:
@@ -385,5 +463,8 @@ def direct(account: Account) -> Chat:
     return Chat(account.channel, account.channel_user_id if not account.channel else f"direct-{account.channel_user_id}")
 
 
-TestLinking = Linking.TestCase
-TestLinking.settings = settings(max_examples=30, stateful_step_count=40, deadline=None, database=None)
+def test_whatever_people_do_each_keeps_what_is_theirs(new_database):
+    database = new_database()
+    is_quick = "://" not in database
+    runs = settings(max_examples=30 if is_quick else 6, stateful_step_count=40, deadline=None, database=None)
+    run_state_machine_as_test(lambda: Linking(new_database()), settings=runs)
