@@ -19,8 +19,9 @@ SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema())),
 SELECT pg_xact_status(CAST(CAST(:transaction_id AS TEXT) AS XID8)) AS status
 
 -- name: schema_table [postgresql]
--- Is this schema ours?
-SELECT to_regclass(quote_ident(current_schema()) || '.session_plugin_schema')
+-- Is this schema ours? Looked up as a row: to_regclass may remember that there was no table before the lock was had.
+SELECT relname FROM pg_class WHERE relname = 'session_plugin_schema'
+AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
 
 -- name: schema_version [postgresql]
 -- How many migrations has it had?
