@@ -17,10 +17,9 @@ from discord.ext import commands
 from session_plugin import Lease, SessionHub, SessionView
 from session_plugin_discord.chat_commands import ChatCommands
 from session_plugin_discord.incoming import Incoming
-from session_plugin_discord.interactions import chat_of
 from session_plugin_discord.outgoing import Outgoing
 from session_plugin_discord.own_words import OwnWords
-from session_plugin_discord.translate import CHANNEL, to_account
+from session_plugin_discord.translate import CHANNEL
 
 logger = logging.getLogger("session_plugin.discord")
 
@@ -120,10 +119,7 @@ class Adapter:
         arrival = self._incoming.arrival(source.id)
         if arrival is not None:
             return await asyncio.shield(arrival)
-        if isinstance(source, discord.Interaction):
-            return self._incoming.view_in(chat_of(source, bot_id=self._incoming.bot_id), to_account(source.user))
-        account = None if source.webhook_id is not None else to_account(source.author)
-        return self._incoming.view(source.channel, source.guild, account)
+        return self._incoming.view(source)
 
 
 def _tap(see: Callable[[Any], None]) -> Callable[[Any], bool]:

@@ -19,9 +19,11 @@ from session_plugin_discord.chat_commands import ChatCommands
 from session_plugin_discord.interactions import chat_of, described, input_event, is_slash_command
 from session_plugin_discord.own_words import REMEMBERED, OwnWords, Question
 from session_plugin_discord.remembered import Remembered
-from session_plugin_discord.translate import place_metadata, raw_chat, to_account, to_chat, to_event
+from session_plugin_discord.translate import author_of, place_metadata, raw_chat, to_account, to_chat, to_event
 
 logger = logging.getLogger("session_plugin.discord")
+
+Said = discord.Message | discord.Interaction[Any]
 
 
 class Incoming:
@@ -43,7 +45,7 @@ class Incoming:
         self._chat_commands = chat_commands
         self._keeps_slash_input = keeps_slash_input
         self._arrivals: Remembered[int, asyncio.Task[SessionView]] = Remembered(REMEMBERED)
-        self._doors: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._doors: weakref.WeakValueDictionary[Chat, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: set[asyncio.Task[Any]] = set()
 
     def checks(self) -> dict[str, Callable[[Any], None]]:
@@ -65,12 +67,10 @@ class Incoming:
         if message.author.id == self.bot_id:
             self._own_words.said(message)
             return
-        event = to_event(message, bot_id=self.bot_id)
         self._own_words.heard(message.channel, message.author)
-        view = self.view(message.channel, message.guild, None if message.webhook_id else to_account(message.author))
-        arrival = self._start(self._arrive(message.channel.id, event, view, lambda: self._is_own_command(message)))
+        arrival = self._start(self._arrive(message, to_event(message, bot_id=self.bot_id)))
         self._arrivals[message.id] = arrival
-        self._answering(message.channel.id, None if event is None else event.author, arrival)
+        self._answering(message.channel.id, author_of(message), arrival)
 
     def interaction(self, interaction: discord.Interaction) -> None:
         """Start the way into the hub of what was given to a slash command; note of every interaction that it is answered."""
@@ -82,9 +82,8 @@ class Incoming:
         is_kept = self._keeps_slash_input and not is_own and is_slash_command(interaction)
         arrival = None
         if is_kept:
-            event = input_event(interaction, bot_id=self.bot_id)
-            view = self._hub.session_of(chat, account)
-            arrival = self._arrivals[interaction.id] = self._start(self._arrive(int(chat.chat_id), event, view))
+            arrival = self._start(self._arrive(interaction, input_event(interaction, bot_id=self.bot_id)))
+            self._arrivals[interaction.id] = arrival
         metadata = place_metadata(interaction.channel, interaction.guild) | {"interaction": described(interaction)}
         question = Question(
             id=interaction.id,
@@ -103,28 +102,19 @@ class Incoming:
         if slot is not None:
             slot.channel_id, slot.account, slot.arrival = channel_id, account, arrival
 
-    async def _arrive(
-        self,
-        channel_id: int,
-        event: MessageEvent | None,
-        view: SessionView,
-        is_own_command: Callable[[], Coroutine[Any, Any, bool]] | None = None,
-    ) -> SessionView:
+    async def _arrive(self, said: Said, event: MessageEvent | None) -> SessionView:
         """Record what a person said, unless it is a command of ours; give the session for its handlers."""
         try:
-            async with self._door(channel_id):
-                is_kept = event is not None and not (is_own_command is not None and await is_own_command())
-            if event is not None and is_kept:
-                view = (await self._hub.record(event)).session
+            if event is not None and await self._is_kept(said, event.chat):
+                return (await self._hub.record(event)).session
         except Exception:
             logger.exception("a message could not be recorded; it is handled all the same")
-        return view
+        return self.view(said)
 
-    async def _is_own_command(self, message: discord.Message) -> bool:
-        return await self._chat_commands.is_own_message(message)
-
-    def _door(self, channel_id: int) -> asyncio.Lock:
-        return self._doors.setdefault(channel_id, asyncio.Lock())
+    async def _is_kept(self, said: Said, chat: Chat) -> bool:
+        """Tell whether something is no command of ours, one after another in each chat."""
+        async with self._doors.setdefault(chat, asyncio.Lock()):
+            return isinstance(said, discord.Interaction) or not await self._chat_commands.is_own_message(said)
 
     # Edits and deletions
 
@@ -139,9 +129,7 @@ class Incoming:
                 self._start(_logged(self._edit(message, event), "an edit"))
 
     async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
-        async with self._door(message.channel.id):
-            is_own_command = await self._is_own_command(message)
-        if not is_own_command:
+        if await self._is_kept(message, event.chat):
             await self._hub.edit(event)
 
     def deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
@@ -175,13 +163,11 @@ class Incoming:
         """Give the way into the hub of a message or an interaction, if it is still at hand."""
         return self._arrivals.get(source_id)
 
-    def view(self, channel: Any, guild: discord.Guild | None, account: Account | None) -> SessionView:
-        """Give the session of somebody in a channel."""
-        return self._hub.session_of(to_chat(channel, guild, bot_id=self.bot_id), account)
-
-    def view_in(self, chat: Chat, account: Account | None) -> SessionView:
-        """Give the session of somebody in a chat."""
-        return self._hub.session_of(chat, account)
+    def view(self, said: Said) -> SessionView:
+        """Give the session of whoever sent a message or used an interaction."""
+        if isinstance(said, discord.Interaction):
+            return self._hub.session_of(chat_of(said, bot_id=self.bot_id), to_account(said.user))
+        return self._hub.session_of(to_chat(said.channel, said.guild, bot_id=self.bot_id), author_of(said))
 
     async def finish(self) -> None:
         """Wait for what is on its way."""

@@ -45,7 +45,7 @@ def to_event(message: discord.Message, *, bot_id: int, shown_in: Chat | None = N
         role="assistant" if is_own else "user",
         text=text,
         sent_at=message.created_at.timestamp(),
-        author=None if is_own or message.webhook_id is not None else to_account(message.author),
+        author=None if is_own else author_of(message),
         author_name=shown_name(message.author),
         answers=_answered(message) if is_own else None,
         reply_to=_reply_to(message),
@@ -53,6 +53,11 @@ def to_event(message: discord.Message, *, bot_id: int, shown_in: Chat | None = N
         metadata=_metadata(message),
         edited_at=message.edited_at.timestamp() if message.edited_at is not None else None,
     )
+
+
+def author_of(message: discord.Message) -> Account | None:
+    """Give the account of a message's author; None for a webhook, whatever its id and name."""
+    return None if message.webhook_id is not None else to_account(message.author)
 
 
 def to_account(user: discord.abc.User) -> Account | None:
