@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Row, Task, Tx, Value
 from session_plugin.database.queries import load_queries
-from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare
+from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare, to_text
 from session_plugin.database.writer import Writer
 from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
 
@@ -133,11 +133,28 @@ class SqliteEngine:
                 connection = connect(self.url, busy_timeout=self._busy_timeout, access=READ_ONLY)
                 self._of_thread.connection = connection
                 self._opened.append(connection)
-            connection.execute("BEGIN")
             try:
-                return operation(_SqliteTx(connection), argument)
-            finally:
-                connection.execute("ROLLBACK")
+                return self._read_on(connection, operation, argument, text_factory=str)
+            except sqlite3.OperationalError as error:
+                if "decode" not in str(error):
+                    raise
+                # A text cell that somebody wrote by hand is no UTF-8; looking at each costs too much to do it always.
+                return self._read_on(connection, operation, argument, text_factory=to_text)
+
+    def _read_on(
+        self,
+        connection: sqlite3.Connection,
+        operation: Callable[[Tx, A], T],
+        argument: A,
+        *,
+        text_factory: Callable[[bytes], str],
+    ) -> T:
+        connection.text_factory = text_factory
+        connection.execute("BEGIN")
+        try:
+            return operation(_SqliteTx(connection), argument)
+        finally:
+            connection.execute("ROLLBACK")
 
 
 class _SqliteTx:

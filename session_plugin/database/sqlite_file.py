@@ -35,14 +35,14 @@ def connect(path: str, *, busy_timeout: float, access: str = READ_WRITE) -> sqli
         target, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.row_factory = sqlite3.Row
-    connection.text_factory = _to_text
+    connection.text_factory = to_text
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     connection.execute("PRAGMA temp_store = MEMORY")  # and is sorted in no file that stays behind
     return connection
 
 
-def _to_text(raw: bytes) -> str:
+def to_text(raw: bytes) -> str:
     """Decode a text cell; one that is not UTF-8, which somebody wrote by hand, costs that cell and not its row."""
     return raw.decode("utf-8", "replace")
 

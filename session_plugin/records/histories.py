@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import Account, MessageEvent, SessionMessage
+from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import attachments_from_json, from_json, to_text
 from session_plugin.records.sessions import Where, find_chat, find_scope, fresh_session, to_chat
 from session_plugin.rules.scopes import Scope
@@ -57,10 +57,18 @@ def own_words_in_groups(
         return []
     wanted = {"bot": scope.bot, "user_id": scope.user_id, "name": scope.name, "since": since, "before": before}
     rows = tx.all("own_words_in_groups", **wanted, limit=ALL if limit is None else limit)
-    return [to_message(row, {name: row[name] for name in _OF_CHAT} | {"channel": row["chat_channel"]}) for row in rows]
+    return [_to_message(row, _to_chat_of(row)) for row in rows]
 
 
-_OF_CHAT = ("thread_id", "bot_id", "chat_id", "kind", "title")
+def _to_chat_of(row: Row) -> Chat:
+    return Chat(
+        row["chat_channel"],
+        row["chat_id"],
+        row["kind"],
+        bot_id=row["bot_id"],
+        thread_id=row["thread_id"],
+        title=row["title"],
+    )
 
 
 def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | None) -> int | None:
@@ -106,7 +114,8 @@ def newest(
             limit=limit,
         )
         rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)[:limit]
-    found = [to_message(row, segment) for _, row, segment in rows]
+    chats = {segment["segment_no"]: to_chat(segment, segment["thread_id"]) for segment in segments}
+    found = [_to_message(row, chats[segment["segment_no"]]) for _, row, segment in rows]
     return sorted([*found, *besides], key=attrgetter("seq"))[-limit:]
 
 
@@ -118,19 +127,19 @@ def _seq(entry: tuple[int, Row, Row]) -> int:
     return entry[0]
 
 
-def to_message(row: Row, segment: Row) -> SessionMessage:
-    """Give a message's row, with the chat of its segment, as a message."""
+def _to_message(row: Row, chat: Chat) -> SessionMessage:
+    """Give a message's row as a message of its chat."""
     person = None
     if row["person_channel"]:
         person = Account(row["person_channel"], row["channel_user_id"])
     return SessionMessage(
         role=row["role"],
         content=to_text(row["content"]),
-        channel=segment["channel"] if row["channel"] is None else row["channel"],
+        channel=chat.channel if row["channel"] is None else row["channel"],
         timestamp=row["sent_at"],
         metadata=from_json(row["metadata"]),
         message_id=row["message_id"],
-        chat=to_chat(segment, segment["thread_id"]),
+        chat=chat,
         author_name=row["author_name"] or "",
         person=person,
         reply_to=row["reply_to"],
@@ -144,4 +153,5 @@ def to_message(row: Row, segment: Row) -> SessionMessage:
 def between(tx: Tx, segment: Row, from_seq: int, to_seq: int) -> list[tuple[int, SessionMessage]]:
     """Give the messages of a segment in a range, both ends included, each with its sequence number."""
     rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=ALL)
-    return [(row["seq"], to_message(row, segment)) for row in rows]
+    chat = to_chat(segment, segment["thread_id"])
+    return [(row["seq"], _to_message(row, chat)) for row in rows]
