@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
@@ -32,6 +32,14 @@ READERS = 4
 """Threads that read, each on a connection of its own."""
 LONGEST_BLOCK_MS = 500
 """How long one wait for a lock may take; the writer tries again, and can be closed in between."""
+SETTINGS = {
+    "lock_timeout": str(LONGEST_BLOCK_MS),
+    "enable_seqscan": "off",
+    "join_collapse_limit": "1",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Every statement of ours looks things up by key, in the order in which it is written. The server, which knows little of
+tables that are new to it, would rather read them whole at first, and would plan anew what is always carried out alike."""
 CONNECT_SECONDS = 10.0
 """How long to wait for a connection before the database counts as out of reach."""
 
@@ -136,7 +144,8 @@ class PostgresqlEngine:
 def _set_up(connection: Connection) -> None:
     """Set a connection up: numbers are BIGINT, waiting has an end, and a COMMIT that is answered is on disk."""
     connection.adapters.register_dumper(int, Int8Dumper)
-    connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LONGEST_BLOCK_MS)))
+    for setting, value in SETTINGS.items():
+        connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     )

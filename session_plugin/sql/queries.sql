@@ -396,7 +396,7 @@ WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL AND a.
 
 -- name: ordinary_places [postgresql]
 -- The segments are locked, in an order that all processes keep, before sequence numbers are drawn: so these are in the
--- order of the COMMITs within a segment.
+-- order of the COMMITs within a segment. LIMIT 1 makes each look-up one by key, whatever the server knows of the tables.
 SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
        (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
        (SELECT CAST(SUM(o.live_count) AS BIGINT) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
@@ -406,22 +406,26 @@ FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS 
             CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
   AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id, person_channel, person_id,
             author_name)
-JOIN chats AS c
-  ON c.bot = asked.bot AND c.channel = asked.channel AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id
-  AND c.kind = asked.kind
-JOIN accounts AS a ON a.channel = asked.person_channel AND a.channel_user_id = asked.person_id
-LEFT JOIN sessions AS d
-  ON c.kind = 'direct' AND d.bot = c.bot AND d.user_id = a.user_id AND d.name = asked.scope_name AND d.ended_at IS NULL
-LEFT JOIN sessions AS s
-  ON c.kind = 'group' AND s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.name = asked.scope_name
-  AND s.ended_at IS NULL
-JOIN segments AS g
-  ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
-WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL AND a.forgotten_until IS NULL
-  AND (asked.author_name = '' OR asked.author_name = a.display_name) AND (asked.title = '' OR asked.title = c.title)
-  AND NOT EXISTS (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0)
-  AND NOT EXISTS (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id)
-  AND NOT EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
+CROSS JOIN LATERAL (
+  SELECT chat_no, peer_no FROM chats
+  WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id AND chat_id = asked.chat_id
+    AND kind = asked.kind AND became IS NULL AND (asked.title = '' OR asked.title = title) LIMIT 1) AS c
+CROSS JOIN LATERAL (
+  SELECT account_no, user_id FROM accounts
+  WHERE channel = asked.person_channel AND channel_user_id = asked.person_id AND forgotten_until IS NULL
+    AND (asked.author_name = '' OR asked.author_name = display_name) LIMIT 1) AS a
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN asked.kind = 'group'
+    THEN (SELECT s.session_no FROM sessions AS s WHERE s.chat_no = c.chat_no AND s.thread_id = asked.thread_id
+            AND s.name = asked.scope_name AND s.ended_at IS NULL LIMIT 1)
+    ELSE (SELECT s.session_no FROM sessions AS s WHERE s.bot = asked.bot AND s.user_id = a.user_id
+            AND s.name = asked.scope_name AND s.ended_at IS NULL LIMIT 1) END AS session_no
+  LIMIT 1) AS live
+JOIN segments AS g ON g.session_no = live.session_no AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
+WHERE (asked.kind = 'group' OR c.peer_no = a.account_no)
+  AND (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0 LIMIT 1) IS NULL
+  AND (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id LIMIT 1) IS NULL
+  AND (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id LIMIT 1) IS NULL
 ORDER BY g.segment_no FOR UPDATE OF g
 
 -- name: next_seqs
