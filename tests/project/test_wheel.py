@@ -61,13 +61,20 @@ def test_the_core_alone_brings_no_bot_library_and_keeps_a_conversation(wheel: Pa
     assert (ran.stdout.strip(), ran.stderr) == ("['hello']", "")
 
 
-@pytest.mark.parametrize(("extra", "library"), [("discord", "discord.py"), ("telegram", "python-telegram-bot")])
-def test_an_adapter_without_its_library_says_how_to_install_it(
-    wheel: Path, tmp_path: Path, extra: str, library: str
+@pytest.mark.parametrize(
+    ("module", "needs", "extra"),
+    [
+        ("session_plugin_discord", "discord.py", "discord"),
+        ("session_plugin_telegram", "python-telegram-bot", "telegram"),
+        ("session_plugin.testing", "pytest", "test"),
+    ],
+)
+def test_what_needs_a_library_that_is_missing_says_how_to_install_it(
+    wheel: Path, tmp_path: Path, module: str, needs: str, extra: str
 ) -> None:
     python = environment(tmp_path / "core", wheel)
-    ran = run(python, "-c", f"import session_plugin_{extra}")
-    assert f"session_plugin_{extra} needs {library}: pip install 'session-plugin[{extra}]'" in ran.stderr
+    ran = run(python, "-c", f"import {module}")
+    assert f"{module} needs {needs}: pip install 'session-plugin[{extra}]'" in ran.stderr
 
 
 @pytest.mark.parametrize("extra", ["discord", "telegram"])
