@@ -64,7 +64,9 @@ class Adapter:
             word, *rest = message.text.split(maxsplit=1) or [""]
             if word in self.commands and event.author is not None:  # neither it nor the answer is recorded
                 asked = Asked(chat=event.chat, account=event.author, name=message.name, spell=self.spell)
-                await self.send(message.room, (await answer(self.hub, self.commands[word], " ".join(rest), asked)).text)
+                reply = await answer(self.hub, self.commands[word], " ".join(rest), asked)
+                for text in (reply.text, *(document.content.decode() for document in reply.documents)):  # no files here
+                    await self.send(message.room, text)
                 return False
             if message.edited_at is not None:
                 await self.hub.edit(event)
@@ -79,9 +81,8 @@ class Adapter:
         sent = await self.send(room, text, reply_to=reply_to)
         try:
             event, view = to_event(sent, bot_id=self.bot.id), answering.get()
-            if view is not None and view.chat == event.chat:
-                event = replace(event, answers=view.account)
-            await self.hub.record(event)
+            answers = view.account if view is not None and view.chat == event.chat else None
+            await self.hub.record(replace(event, answers=answers))
         except Exception:
             logger.exception("a message of the bot's could not be recorded")
         return sent

@@ -5,6 +5,7 @@ from session_plugin.testing.contract.conversation import ConversationContract
 from session_plugin.testing.contract.endings import EndingContract
 from session_plugin.testing.contract.life import LifeContract
 from session_plugin.testing.contract.patience import PatienceContract
+from session_plugin.testing.contract.privacy import PrivacyContract
 from session_plugin.testing.contract.strangers import StrangerContract
 from session_plugin.testing.contract.troubles import TroubleContract
 
@@ -15,13 +16,21 @@ __all__ = [
     "EndingContract",
     "LifeContract",
     "PatienceContract",
+    "PrivacyContract",
     "StrangerContract",
     "TroubleContract",
 ]
 
 
 class Contract(
-    ConversationContract, CommandContract, StrangerContract, LifeContract, TroubleContract, PatienceContract, EndingContract
+    ConversationContract,
+    CommandContract,
+    PrivacyContract,
+    StrangerContract,
+    LifeContract,
+    TroubleContract,
+    PatienceContract,
+    EndingContract,
 ):
     """All of it. The tests are coroutines: have pytest-asyncio installed.
 
