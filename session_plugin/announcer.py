@@ -28,7 +28,7 @@ from session_plugin.records.outcomes import (
     SessionStarted,
 )
 from session_plugin.records.people import identity_of_user
-from session_plugin.records.sessions import claim, session_data
+from session_plugin.records.sessions import CLAIM, session_data
 
 _telling: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
 """True in hooks that are being told, and in what they call."""
@@ -100,7 +100,7 @@ class Announcer:
             await tell(hook, event=announcement.event, identity=identity)
             return
         if isinstance(announcement, SessionStarted | SessionEnded) and not (
-            await self._write(claim, announcement) and self._plugins.has(hook)
+            await self._write(CLAIM, announcement) and self._plugins.has(hook)
         ):
             return
         session: Session | None = await self._read(session_data, announcement.session_no)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from session_plugin.database.engine import Row, Tx
+from session_plugin.database.engine import InBulk, Row, Tx
 from session_plugin.model import Account, Chat, Session, SessionIdentity, is_storable
 from session_plugin.records.cells import from_json, to_name
 from session_plugin.records.outcomes import Announcement, Done, Moment, SessionEnded, SessionStarted
@@ -291,8 +291,23 @@ def untold(tx: Tx, argument: tuple[str, int]) -> tuple[Announcement, ...]:
 
 def claim(tx: Tx, announcement: SessionStarted | SessionEnded) -> bool:
     """Take it upon oneself to tell the hooks of a start or an end; False if somebody did before."""
-    statement = "claim_start" if isinstance(announcement, SessionStarted) else "claim_end"
-    return tx.run(statement, session_no=announcement.session_no) == 1
+    return _claim_many(tx, [announcement])[0]
+
+
+def _claim_many(tx: Tx, announcements: Sequence[SessionStarted | SessionEnded]) -> list[bool]:
+    taken: set[SessionStarted | SessionEnded] = set()
+    for kind, statement in ((SessionStarted, "claim_starts"), (SessionEnded, "claim_ends")):
+        asked = [{"session_no": one.session_no} for one in announcements if isinstance(one, kind)]
+        taken.update(kind(row["session_no"]) for row in tx.all_many(statement, asked))
+    claimed = []
+    for one in announcements:
+        claimed.append(one in taken)
+        taken.discard(one)  # whoever else asks for it here comes second
+    return claimed
+
+
+CLAIM = InBulk(claim, _claim_many)
+"""`claim`, for as many as there are: after an hour's pause all who write begin a session."""
 
 
 def start_new(tx: Tx, where: Where) -> Done[Session | None]:

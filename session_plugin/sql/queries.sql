@@ -211,13 +211,28 @@ UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason WHERE session
 SELECT session_no, start_told, ended_at, end_told FROM sessions
 WHERE bot = :bot AND (start_told = 0 OR (ended_at IS NOT NULL AND end_told = 0)) ORDER BY session_no LIMIT :limit
 
--- name: claim_start
--- Whoever changes this row tells the hooks of the start.
-UPDATE sessions SET start_told = 1 WHERE session_no = :session_no AND start_told = 0
+-- name: claim_starts
+-- Whoever changes these rows tells the hooks of the starts.
+WITH asked (session_no) AS (VALUES (:session_no))
+UPDATE sessions SET start_told = 1 WHERE start_told = 0 AND session_no IN (SELECT session_no FROM asked)
+RETURNING session_no
 
--- name: claim_end
--- Whoever changes this row tells the hooks of the end.
-UPDATE sessions SET end_told = 1 WHERE session_no = :session_no AND end_told = 0 AND ended_at IS NOT NULL
+-- name: claim_starts [postgresql]
+-- Rows travel as columns.
+UPDATE sessions SET start_told = 1 WHERE start_told = 0 AND session_no = ANY (CAST(:session_no AS BIGINT[]))
+RETURNING session_no
+
+-- name: claim_ends
+-- Whoever changes these rows tells the hooks of the ends.
+WITH asked (session_no) AS (VALUES (:session_no))
+UPDATE sessions SET end_told = 1 WHERE end_told = 0 AND ended_at IS NOT NULL AND session_no IN (SELECT session_no FROM asked)
+RETURNING session_no
+
+-- name: claim_ends [postgresql]
+-- Rows travel as columns.
+UPDATE sessions SET end_told = 1
+WHERE end_told = 0 AND ended_at IS NOT NULL AND session_no = ANY (CAST(:session_no AS BIGINT[]))
+RETURNING session_no
 
 -- ---- states ----
 
