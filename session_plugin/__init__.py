@@ -16,6 +16,7 @@ Where to look:
     hooks           what a plugin can be told and asked; implement with `hookimpl`
     commands        /link, /whoami, /forget, /export and their kin for adapters to offer
     errors          all that is raised here, below SessionError
+    testing         a whole bot tested offline, and the contract of adapters (`session_plugin.testing` needs pytest)
 """
 
 from session_plugin.errors import (
