@@ -15,6 +15,7 @@ import discord
 from discord.ext import commands
 
 from session_plugin import Lease, SessionHub, SessionView
+from session_plugin_discord.arrivals import Arrivals
 from session_plugin_discord.chat_commands import ChatCommands
 from session_plugin_discord.incoming import Incoming
 from session_plugin_discord.outgoing import Outgoing
@@ -47,9 +48,10 @@ class Adapter:
         self.hub = hub
         self._client = client
         self._own_words = OwnWords(client, hub, keeps_ephemeral=ephemeral)
-        self._outgoing = Outgoing(client, self._own_words)
+        self._arrivals = Arrivals()
+        self._outgoing = Outgoing(client, self._own_words, self._arrivals)
         self.commands = ChatCommands(client, hub, self._own_words, commands, group)
-        self._incoming = Incoming(client, hub, self._own_words, self.commands, keeps_slash_input=slash_input)
+        self._incoming = Incoming(client, hub, self._own_words, self.commands, self._arrivals, keeps_slash_input=slash_input)
         self._lease: Lease | None = None
         self._taps: dict[str, Callable[[Any], bool]] = {}
         self._waiting: list[asyncio.Task[Any]] = []
@@ -116,7 +118,7 @@ class Adapter:
         """Give the session of a message, an interaction or a context, once what was said is stored."""
         if isinstance(source, commands.Context):
             source = source.interaction or source.message
-        arrival = self._incoming.arrival(source.id)
+        arrival = self._arrivals.of(source.id)
         if arrival is not None:
             return await asyncio.shield(arrival)
         return self._incoming.view(source)

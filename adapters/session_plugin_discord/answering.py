@@ -8,11 +8,14 @@ made before anybody else hears of the interaction, and finds the slot filled all
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from collections.abc import Coroutine
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from session_plugin import Account
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -23,11 +26,20 @@ class Answering:
         channel_id: Where it was said.
         account: Who said it; None for nobody's user.
         arrival: Its way into the hub; None where nothing is recorded.
+        waits: Whether what is sent waits for what was said to be stored; not where that is being recorded.
     """
 
     channel_id: int | None = None
     account: Account | None = None
     arrival: asyncio.Task[Any] | None = None
+    waits: bool = True
 
 
 answering: ContextVar[Answering | None] = ContextVar("session_plugin_discord_answering", default=None)
+
+
+def apart(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start recording something: what the hooks send meanwhile, or later, answers nobody and waits for nothing."""
+    context = copy_context()
+    context.run(answering.set, Answering(waits=False))
+    return asyncio.get_running_loop().create_task(work, context=context)

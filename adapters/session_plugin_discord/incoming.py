@@ -14,11 +14,11 @@ from typing import Any
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
-from session_plugin_discord.answering import answering
+from session_plugin_discord.answering import answering, apart
+from session_plugin_discord.arrivals import Arrivals
 from session_plugin_discord.chat_commands import ChatCommands
 from session_plugin_discord.interactions import chat_of, described, input_event, is_slash_command
-from session_plugin_discord.own_words import REMEMBERED, OwnWords, Question
-from session_plugin_discord.remembered import Remembered
+from session_plugin_discord.own_words import OwnWords, Question
 from session_plugin_discord.translate import author_of, place_metadata, raw_chat, to_account, to_chat, to_event
 
 logger = logging.getLogger("session_plugin.discord")
@@ -35,6 +35,7 @@ class Incoming:
         hub: SessionHub,
         own_words: OwnWords,
         chat_commands: ChatCommands,
+        arrivals: Arrivals,
         *,
         keeps_slash_input: bool,
     ) -> None:
@@ -44,7 +45,7 @@ class Incoming:
         self._own_words = own_words
         self._chat_commands = chat_commands
         self._keeps_slash_input = keeps_slash_input
-        self._arrivals: Remembered[int, asyncio.Task[SessionView]] = Remembered(REMEMBERED)
+        self._arrivals = arrivals
         self._doors: weakref.WeakValueDictionary[Chat, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -69,7 +70,7 @@ class Incoming:
             return
         self._own_words.heard(message.channel, message.author)
         arrival = self._start(self._arrive(message, to_event(message, bot_id=self.bot_id)))
-        self._arrivals[message.id] = arrival
+        self._arrivals.add(message.id, message.channel.id, arrival)
         self._answering(message.channel.id, author_of(message), arrival)
 
     def interaction(self, interaction: discord.Interaction) -> None:
@@ -83,7 +84,7 @@ class Incoming:
         arrival = None
         if is_kept:
             arrival = self._start(self._arrive(interaction, input_event(interaction, bot_id=self.bot_id)))
-            self._arrivals[interaction.id] = arrival
+            self._arrivals.add(interaction.id, int(chat.chat_id), arrival)
         metadata = place_metadata(interaction.channel, interaction.guild) | {"interaction": described(interaction)}
         question = Question(
             id=interaction.id,
@@ -92,7 +93,6 @@ class Incoming:
             metadata=metadata,
             is_own=is_own,
             is_kept=is_kept,
-            arrival=arrival,
         )
         self._own_words.asked(interaction.token, question)
         self._answering(int(chat.chat_id), account, arrival)
@@ -159,10 +159,6 @@ class Incoming:
 
     # Sessions for handlers, and the end
 
-    def arrival(self, source_id: int) -> asyncio.Task[SessionView] | None:
-        """Give the way into the hub of a message or an interaction, if it is still at hand."""
-        return self._arrivals.get(source_id)
-
     def view(self, said: Said) -> SessionView:
         """Give the session of whoever sent a message or used an interaction."""
         if isinstance(said, discord.Interaction):
@@ -175,7 +171,7 @@ class Incoming:
             await asyncio.wait(set(self._under_way))
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
+        task = apart(work)
         self._under_way.add(task)  # the event loop keeps only weak references
         task.add_done_callback(self._under_way.discard)
         return task

@@ -15,7 +15,8 @@ from typing import Any
 import discord
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
-from session_plugin_discord.answering import Answering, answering
+from session_plugin_discord.answering import Answering, answering, apart
+from session_plugin_discord.arrivals import Arrivals
 from session_plugin_discord.own_words import OwnWords, Question
 
 PATIENCE_AT_THE_END = 2.0
@@ -33,13 +34,15 @@ Send = Callable[[], Awaitable[Any]]
 class Outgoing:
     """One bot's sending."""
 
-    def __init__(self, client: discord.Client, own_words: OwnWords) -> None:
+    def __init__(self, client: discord.Client, own_words: OwnWords, arrivals: Arrivals) -> None:
         """Watch nothing yet."""
+        self._arrivals = arrivals
         self._http: Any = client.http
         self._send: Any = None
         self._own_words = own_words
         self._interaction_answers = InteractionAnswers(self)
         self._under_way: set[asyncio.Future[None]] = set()
+        self._recording: set[asyncio.Task[None]] = set()
         self._is_over = True
 
     def watch(self) -> None:
@@ -54,6 +57,8 @@ class Outgoing:
             del self._http.send_message
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=PATIENCE_AT_THE_END)
+        if self._recording:
+            await asyncio.wait(set(self._recording))
         self._is_over = True
         await self._own_words.finish()
 
@@ -64,36 +69,46 @@ class Outgoing:
 
     async def _send_message(self, channel_id: int, *, params: Any) -> Any:
         current = answering.get()
-        if current is not None and current.arrival is not None:
-            await asyncio.wait({current.arrival})  # no longer than the hub's patience, filters included
+        await self._arrivals.answerable(int(channel_id), current)
         nonce = _payload(params.payload, params.multipart).get("nonce")
         if current is not None and nonce is not None and current.channel_id == int(channel_id):
             self._own_words.sending(str(nonce), current.account)
         return await self._carry_out(lambda: self._send(channel_id, params=params), self._own_words.sent)
 
     async def _carry_out(self, send: Send, record: Callable[[Any], Awaitable[None]]) -> Any:
-        """Send, and record from Discord's answer before whoever sends goes on; where that fails, it is sent all the same."""
+        """Send, and record from Discord's answer before whoever sends goes on; where that fails, it is sent all the same.
+
+        What a filter sends is recorded when the filter is done.
+        """
         under_way = asyncio.get_running_loop().create_future()
         self._under_way.add(under_way)
         try:
             data = await send()
-            try:
-                if not self._is_over:  # what comes later would open the hub again
-                    await record(data)
-            except Exception:
-                logger.exception("a message of the bot's could not be recorded")
+            recording = apart(self._record(record, data))
+            self._recording.add(recording)
+            recording.add_done_callback(self._recording.discard)
+            current = answering.get()
+            if current is None or current.waits:  # a filter holds up its chat, this message among what is said there
+                await asyncio.wait({recording})
         finally:
             self._under_way.discard(under_way)
             under_way.set_result(None)
         return data
+
+    async def _record(self, record: Callable[[Any], Awaitable[None]], data: Any) -> None:
+        try:
+            if not self._is_over:  # what comes later would open the hub again
+                await record(data)
+        except Exception:
+            logger.exception("a message of the bot's could not be recorded")
 
     async def answer(self, question: Question, route: Any, options: dict[str, Any], send: Send) -> Any:
         """Send an answer to an interaction."""
         is_first = route.path.startswith("/interactions/")
         payload = _payload(options.get("payload"), options.get("multipart"))
         says_something = payload.get("type") == CHANNEL_MESSAGE if is_first else route.method in ("POST", "PATCH")
-        if says_something and question.arrival is not None:
-            await asyncio.wait({question.arrival}, timeout=PATIENCE_WITH_INTERACTIONS if is_first else None)
+        if says_something:
+            await self.answerable(question, seconds=PATIENCE_WITH_INTERACTIONS if is_first else None)
 
         async def record(data: Any) -> None:
             message = (data.get("resource") or {}).get("message") if is_first and data else data
@@ -101,6 +116,14 @@ class Outgoing:
                 await self._own_words.answered(question, message, is_edit=route.method == "PATCH")
 
         return await self._carry_out(send, record)
+
+    async def answerable(self, question: Question | None, *, seconds: float | None = None) -> None:
+        """Wait until what is answered is stored: that of the handler, and of the interaction if there is one."""
+        current = answering.get()
+        if question is not None:
+            await self._arrivals.answerable(int(question.chat.chat_id), current, seconds=seconds)
+        elif current is not None and current.channel_id is not None:
+            await self._arrivals.answerable(current.channel_id, current)
 
     def question(self, token: str | None) -> Question | None:
         """Give the interaction that a token belongs to; None for a webhook's, or after the end."""
@@ -124,9 +147,8 @@ class InteractionAnswers(AsyncWebhookAdapter):
         question = self._outgoing.question(route.webhook_token)
         if question is not None:
             return await self._outgoing.answer(question, route, options, send)
-        current = answering.get()
-        if route.method == "POST" and current is not None and current.arrival is not None:
-            await asyncio.wait({current.arrival})  # a bot that answers by a webhook of its own
+        if route.method == "POST":
+            await self._outgoing.answerable(None)  # a bot that answers by a webhook of its own
         return await send()
 
 

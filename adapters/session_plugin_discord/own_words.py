@@ -18,6 +18,7 @@ import aiohttp
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
+from session_plugin_discord.answering import apart
 from session_plugin_discord.remembered import Remembered
 from session_plugin_discord.translate import to_account, to_event
 
@@ -40,7 +41,6 @@ class Question:
         metadata: What is kept of it with each answer.
         is_own: It is a command of ours: nothing of it is kept.
         is_kept: It is a message in the session.
-        arrival: Its way into the hub.
     """
 
     id: int
@@ -49,7 +49,6 @@ class Question:
     metadata: dict[str, Any]
     is_own: bool
     is_kept: bool
-    arrival: asyncio.Task[Any] | None
 
 
 class OwnWords:
@@ -99,7 +98,7 @@ class OwnWords:
         event = self._translated(message)
         if event is None or str(message.nonce).startswith(UNRECORDED):
             return None
-        recording = asyncio.get_running_loop().create_task(self._record(message, event))
+        recording = apart(self._record(message, event))
         self._recorded[message.id] = recording
         return recording
 

@@ -345,3 +345,56 @@ async def test_whose_a_direct_chat_is_stands_in_the_database_for_when_discord_do
         await bot.get_partial_messageable(dm.id).send("good morning")
         history = await on_discord.history(second, dm, count=2)
     assert (history[1].content, history[1].person) == ("good morning", on_discord.account(ann))
+
+
+async def test_an_answer_to_a_message_that_was_waited_for_leaves_only_when_that_one_is_stored(
+    on_discord: Any, hub: SessionHub, path: Path
+) -> None:
+    """discord.py's wait_for gives a handler a message that it was not started for."""
+    hub.register(Slow())
+    bot = on_discord.make()
+    answered: list[list[str]] = []
+
+    @bot.command()
+    async def quiz(ctx: commands.Context[Any]) -> None:
+        await ctx.send("who knows?")
+        await bot.wait_for("message", check=lambda message: message.content == "I do")
+        await ctx.send("right")
+        answered.append(stored(path))
+
+    on_discord.install(hub, into=bot)
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann, bob)
+    async with on_discord.started(bot):
+        await on_discord.say(ann, room, "!quiz")
+        await on_discord.told(room, "who knows?")
+        await on_discord.history(hub, room, count=2)
+        await on_discord.say(bob, room, "I do")
+        await on_discord.until(lambda: answered)
+    assert answered[0][:3] == ["!quiz", "who knows?", "I do"]
+
+
+async def test_a_filter_may_send_without_waiting_for_itself_and_answers_nobody(
+    on_discord: Any, path: Path, says: Any
+) -> None:
+    class Scolding:
+        @hookimpl
+        async def session_filter_message(self, event: Any) -> Any:
+            if event.role == "user":
+                await bot.get_channel(int(event.chat.chat_id)).send("no numbers, please")
+            return event
+
+    class Greeting:
+        @hookimpl
+        async def session_on_message(self, event: Any) -> None:
+            if event.author == on_discord.account(bob):
+                await bot.get_channel(int(event.chat.chat_id)).send("seen")
+
+    patient = SessionHub(path, load_entry_points=False, store_patience=30, plugins=[Scolding(), Greeting()])
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann, bob)
+    async with on_discord.running(patient) as bot:
+        await asyncio.gather(on_discord.say(ann, room, "one"), on_discord.say(bob, room, "two"))
+        history = await on_discord.history(patient, room, count=5)
+    assert sorted(one.content for one in history) == ["no numbers, please", "no numbers, please", "one", "seen", "two"]
+    assert {one.person for one in history if one.role == "assistant"} == {None}
