@@ -16,7 +16,6 @@ from pathlib import Path
 
 from session_plugin.database.sqlite_file import MEMORY
 from session_plugin.errors import LinkingOff, SessionError
-from session_plugin.model import Account
 from session_plugin.rules.codes import code_hash, codes_in, read_code
 
 ENVIRONMENT = "SESSION_SECRET"
@@ -62,11 +61,11 @@ class Keys:
         key = self._needed()
         return frozenset(code_hash(code, key=key) for code in codes)
 
-    def account_hash(self, account: Account) -> bytes:
-        """Hash an account, so that it is known again without its id; without a secret, anybody who has the id can."""
+    def keyed_hash(self, *parts: str) -> bytes:
+        """Hash ids, so that they are known again without being kept; without a secret, anybody who has the ids can."""
         key = self._found() or b""
-        name = f"{account.channel}\0{account.channel_user_id}"  # ids have no NUL, so no two accounts are written alike
-        return hmac.digest(key, b"session_plugin account:" + name.encode(), "sha256")
+        name = "\0".join(parts)  # ids have no NUL, so no two lists are written alike
+        return hmac.digest(key, b"session_plugin forgotten:" + name.encode(), "sha256")
 
     def _needed(self) -> bytes:
         key = self._found()

@@ -232,7 +232,7 @@ class HubBase:
             max_age=self._max_age_hours * HOUR,
             new_id=_new_id,
             expiries=self._expiries,
-            account_hash=self._keys.account_hash,
+            keyed_hash=self._keys.keyed_hash,
         )
 
     async def _whose(self, account: Account | None) -> str | None:

@@ -205,6 +205,7 @@ class People(Memory):
 
     async def unread_notices(self, account: Account) -> tuple[Notice, ...]:
         """Take the notices that could not be delivered to an account, to show them to it now."""
+        await self._notices.delivered()
         argument = (self.moment(), account)
         if not await self._read(notices.has_any, argument):
             return ()

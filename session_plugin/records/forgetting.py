@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, Receipt, is_storable
-from session_plugin.records import attempts, audit
+from session_plugin.records import attempts, audit, watermarks
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, MessagesDeleted, Moment
 from session_plugin.records.people import current_user_id, find_account, to_account
 from session_plugin.records.sessions import to_chat
@@ -79,7 +79,7 @@ def forget(tx: Tx, asked: Forgetting) -> Done[Forgotten]:
         return Done(Forgotten(receipt=Receipt()))
     rows = tx.all("accounts_of_user", user_id=user_id)
     for row in rows:
-        _leave_watermark(tx, moment, row)
+        watermarks.leave(tx, moment, row)
     messages, deleted = 0, tuple[Announcement, ...]()
     for row in rows:
         number, announcements = _forget_in_groups(tx, row["account_no"])
@@ -108,24 +108,6 @@ def _told(rows: list[Row], user_id: str) -> tuple[Announcement, ...]:
     accounts = [to_account(row) for row in rows if row["channel"] != STORE_CHANNEL]
     events = (IdentityEvent(change="forgotten", account=account, user_id=user_id) for account in accounts)
     return tuple(map(IdentityChanged, events))
-
-
-def _leave_watermark(tx: Tx, moment: Moment, row: Row) -> None:
-    """Remember, by its hash alone, up to when what an account sent must not come back.
-
-    That is when the newest of what was kept or deleted was sent, and not now: a platform's clock is not ours, and what
-    somebody writes next begins anew.
-    """
-    if moment.account_hash is None or row["channel"] == STORE_CHANNEL:
-        return
-    newest = tx.one("newest_of_account", account_no=row["account_no"])["at"]
-    known = [at for at in (newest, row["forgotten_until"]) if at is not None]
-    account_hash = moment.account_hash(to_account(row))
-    tx.run("add_forgotten", account_hash=account_hash, sent_until=max(known, default=NEVER), at=moment.now)
-
-
-NEVER = -1e300
-"""Before any message."""
 
 
 def _forget_in_groups(tx: Tx, account_no: int) -> tuple[int, tuple[Announcement, ...]]:

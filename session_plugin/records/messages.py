@@ -8,6 +8,7 @@ from typing import Literal
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
+from session_plugin.records import watermarks
 from session_plugin.records.cells import attachments_to_json, to_bytes, to_json, to_name
 from session_plugin.records.histories import between
 from session_plugin.records.outcomes import (
@@ -18,7 +19,7 @@ from session_plugin.records.outcomes import (
     MessageStored,
     Moment,
 )
-from session_plugin.records.people import Person, forgotten_account, person_of, see_account
+from session_plugin.records.people import Person, person_of, see_account
 from session_plugin.records.sessions import find_chat, group_no, place, see_chat
 from session_plugin.records.summaries import withdraw_over
 from session_plugin.rules.scopes import scope_of
@@ -130,19 +131,23 @@ def unwanted(tx: Tx, recording: Recording, chat: Row | None) -> Literal["private
 
     Its author, or whom it answers, asked that nothing of theirs be kept; or was forgotten, and it is as old as that.
     """
-    event = recording.event
+    moment, event = recording.moment, recording.event
     accounts = [account for account in (event.author, event.answers) if account is not None]
     if chat is not None and chat["peer_no"] is not None:
         accounts.append(person_of(tx, chat["peer_no"]).account)
     for account in dict.fromkeys(accounts):
         standing = tx.first("standing_of_account", channel=account.channel, channel_user_id=account.channel_user_id)
         if standing is None:
-            gone = forgotten_account(tx, recording.moment, account)
-            if gone is not None and (event.sent_at <= gone["sent_until"] or recording.moment.now < gone["at"]):
+            gone = watermarks.find(tx, moment, account)
+            if gone is not None and (
+                moment.now < gone["at"] or watermarks.is_old(tx, moment, event, sent_until=gone["sent_until"])
+            ):
                 return "forgotten"
         elif standing["private"]:
             return "private"
-        elif standing["forgotten_until"] is not None and event.sent_at <= standing["forgotten_until"]:
+        elif standing["forgotten_until"] is not None and watermarks.is_old(
+            tx, moment, event, sent_until=standing["forgotten_until"]
+        ):
             return "forgotten"
     return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from session_plugin.database.engine import Row
-from session_plugin.model import Account, Chat, IdentityEvent, MessageEvent
+from session_plugin.model import Chat, IdentityEvent, MessageEvent
 from session_plugin.rules.policies import End, Expiry, policy_of
 from session_plugin.rules.settings import HOUR
 
@@ -24,7 +24,7 @@ class Moment:
         max_age: Seconds of silence after which a session is over where no other policy is.
         new_id: Makes an id that was never used before.
         expiries: When a session is over, where that goes by more than `max_age`.
-        account_hash: By what an account that was forgotten is known again; None where that is not asked.
+        keyed_hash: By what accounts and messages that were forgotten are known again; None where that is not asked.
     """
 
     bot: str
@@ -32,7 +32,7 @@ class Moment:
     max_age: float
     new_id: Callable[[], str]
     expiries: tuple[Expiry, ...] = ()
-    account_hash: Callable[[Account], bytes] | None = None
+    keyed_hash: Callable[..., bytes] | None = None
 
     def end_of(self, session: Row) -> End | None:
         """Say when and why a live session is over by now; None if it goes on.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, SessionIdentity, is_storable
-from session_plugin.records import audit
+from session_plugin.records import audit, watermarks
 from session_plugin.records.cells import from_json, to_name
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment
 
@@ -62,7 +62,7 @@ def _make_account(
     home = account.channel_user_id if account.channel == STORE_CHANNEL else user_id or moment.new_id()
     tx.run("add_user", user_id=home, created_at=moment.now)
     current = current_user_id(tx, home)
-    known = forgotten_account(tx, moment, account)
+    known = watermarks.find(tx, moment, account)
     row = tx.one(
         "add_account",
         channel=account.channel,
@@ -74,13 +74,6 @@ def _make_account(
     )
     event = IdentityEvent(change="seen", account=account, user_id=current, display_name=name)
     return Person(row["account_no"], current, account), (IdentityChanged(event),)
-
-
-def forgotten_account(tx: Tx, moment: Moment, account: Account) -> Row | None:
-    """Find what is left of an account that was forgotten: up to when its messages are old, and since when it is gone."""
-    if moment.account_hash is None or account.channel == STORE_CHANNEL or tx.first("anybody_forgotten") is None:
-        return None
-    return tx.first("forgotten_account", account_hash=moment.account_hash(account))
 
 
 def to_account(row: Row) -> Account:

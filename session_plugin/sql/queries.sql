@@ -968,14 +968,38 @@ SELECT
      OR t.other_user_id IN (SELECT user_id FROM users WHERE user_id = :user_id OR merged_into = :user_id)) AS audit_details
 
 -- name: newest_of_account
--- When the newest was sent of what an account said, or was told in its direct chats, or deleted there.
+-- When the newest was sent of what a platform delivered of an account, or to it, or in its direct chats.
 SELECT MAX(at) AS at FROM (
-  SELECT MAX(m.sent_at) AS at FROM messages AS m WHERE m.person_no = :account_no
+  SELECT MAX(m.sent_at) AS at FROM messages AS m WHERE m.person_no = :account_no AND m.message_id IS NOT NULL
   UNION ALL
   SELECT MAX(m.sent_at) FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no
-    JOIN messages AS m ON m.segment_no = g.segment_no WHERE c.peer_no = :account_no
-  UNION ALL
-  SELECT MAX(t.at) FROM chats AS c JOIN tombstones AS t ON t.chat_no = c.chat_no WHERE c.peer_no = :account_no) AS known
+    JOIN messages AS m ON m.segment_no = g.segment_no
+  WHERE c.peer_no = :account_no AND m.message_id IS NOT NULL) AS known
+
+-- name: messages_at_the_edge
+-- What was sent at that very instant, and what was deleted in its direct chats about then or later.
+SELECT c.bot, c.channel, c.bot_id, c.chat_id, m.message_id
+FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
+WHERE m.person_no = :account_no AND m.sent_at >= :sent_at AND m.message_id IS NOT NULL
+UNION
+SELECT c.bot, c.channel, c.bot_id, c.chat_id, m.message_id
+FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no JOIN messages AS m ON m.segment_no = g.segment_no
+WHERE c.peer_no = :account_no AND m.sent_at >= :sent_at AND m.message_id IS NOT NULL
+UNION
+SELECT c.bot, c.channel, c.bot_id, c.chat_id, t.message_id
+FROM chats AS c JOIN tombstones AS t ON t.chat_no = c.chat_no WHERE c.peer_no = :account_no AND t.at >= :since
+
+-- name: add_forgotten_message
+-- This message must not come back.
+INSERT INTO forgotten_messages (message_hash, at) VALUES (:message_hash, :at) ON CONFLICT DO NOTHING
+
+-- name: forgotten_message
+-- Is this one of them?
+SELECT at FROM forgotten_messages WHERE message_hash = :message_hash
+
+-- name: drop_forgotten_messages
+-- No platform delivers them any more.
+DELETE FROM forgotten_messages WHERE at < :before
 
 -- name: add_forgotten
 -- This account's old messages must not come back; nobody can read from this who it is.

@@ -204,6 +204,26 @@ async def test_who_writes_again_begins_anew(hub, talk, texts, ann):
     assert (await hub.session_of(talk.direct(ann), ann).info()).start_reason == "first"
 
 
+async def test_what_is_new_in_the_very_second_of_the_newest_old_message_is_taken_in(hub, talk, texts, ann):
+    """Telegram tells whole seconds only, and people click fast."""
+    lobby = talk.group()
+    old = [talk.said(ann, "old", sent_at=5.0), talk.said(lobby, "old in the lobby", author=ann, sent_at=5.0)]
+    for event in old:
+        await hub.record(event)
+    await hub.forget(ann)
+    assert (await hub.record(talk.said(ann, "new", sent_at=5.0))).is_stored
+    for event in old:
+        assert not (await hub.record(event)).is_stored
+    assert await texts(hub, ann) == ["new"]
+
+
+async def test_what_no_platform_delivered_makes_nothing_old(hub, talk, texts, ann, clock):
+    await hub.record(talk.said(ann, "old", sent_at=clock() - 1.0))
+    await hub.session_of(talk.direct(ann), ann).add("tool", "a result, at this very moment of our clock")
+    await hub.forget(ann)
+    assert (await hub.record(talk.said(ann, "new", sent_at=clock() - 0.5))).is_stored
+
+
 async def test_many_that_come_again_at_once_stay_forgotten(hub, talk, texts, ann):
     old = [talk.said(ann, f"old {number}", sent_at=5.0) for number in range(30)]
     await asyncio.gather(*map(hub.record, old))

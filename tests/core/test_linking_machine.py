@@ -94,6 +94,7 @@ class Linking(RuleBasedStateMachine):
         self.pending: tuple[Account, Account, float] | None = None
         self.wrong: list[tuple[Account, float]] = []
         self.asked: list[tuple[Account, float]] = []
+        self.deleted: list[Said] = []
         self.private: set[Account] = set()
         self.left: dict[Account, tuple[float, str]] = {}
         self.segments: dict[int, int] = {}
@@ -183,6 +184,7 @@ class Linking(RuleBasedStateMachine):
         deletion = messages.Deletion(moment=self.moment(one.bot), chat=one.event.chat, message_ids=ids)
         self.write_now(messages.delete, deletion)
         self.said.remove(one)
+        self.deleted.append(one)
         again = self.write_now(messages.record, messages.Recording(moment=self.moment(one.bot), event=one.event))
         assert again.value.fate == "deleted"
 
@@ -208,7 +210,9 @@ class Linking(RuleBasedStateMachine):
         assert (receipt.messages, receipt.accounts) == (len(gone), len(person))
         assert replace(counted, is_dry_run=False) == receipt
         self.lose(person, gone)
-        for one in gone:
+        deleted = [one for one in self.deleted if one.owner in person]
+        self.deleted = [one for one in self.deleted if one not in deleted]
+        for one in (*gone, *deleted):
             if one.first is not None:
                 self.refuse(one.bot, one.first, "forgotten")
 
@@ -403,7 +407,7 @@ class Linking(RuleBasedStateMachine):
             now=self.now,
             max_age=MAX_AGE,
             new_id=lambda: f"id-{next(self.numbers):06}",
-            account_hash=lambda account: repr(account).encode(),
+            keyed_hash=lambda *parts: repr(parts).encode(),
         )
 
     def where(self, where: Account | Chat, bot: str) -> sessions.Where:
@@ -416,10 +420,9 @@ class Linking(RuleBasedStateMachine):
 
     def event(self, chat: Chat, **details) -> MessageEvent:
         number = next(self.numbers)
-        self.now += 1.0
-        return MessageEvent(
-            **{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", "sent_at": self.now, **details}
-        )
+        self.now += 0.25
+        details.setdefault("sent_at", float(int(self.now)))  # as a platform says it that knows whole seconds only
+        return MessageEvent(**{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", **details})
 
     def record(self, owner: Account | Chat, bot: str, event: MessageEvent) -> None:
         done = self.write_now(messages.record, messages.Recording(moment=self.moment(bot), event=event))

@@ -1,0 +1,66 @@
+"""What is left of an account that was forgotten: keyed hashes, by which its old messages are known when they come again.
+
+What was sent before the newest message that was kept is old. Of that very instant, which may be a whole second, and of what
+was deleted about then, each message has a hash of its own: whatever else was sent then is new. The time of forgetting itself
+decides nothing, for a platform's clock is not ours, and what somebody writes right afterwards begins anew.
+"""
+
+from __future__ import annotations
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import STORE_CHANNEL, Account, Chat, MessageEvent
+from session_plugin.records.outcomes import Moment
+from session_plugin.rules.settings import DAY
+
+NEVER = -1e300
+"""Before any message."""
+SKEW = 600.0
+"""Seconds by which a platform's clock and ours may differ."""
+KEPT = 30 * DAY
+"""How long single messages are remembered; no platform delivers one again after that."""
+
+
+def leave(tx: Tx, moment: Moment, row: Row) -> None:
+    """Remember of an account, whose row this is, which messages must not come back. It is about to be removed."""
+    if moment.keyed_hash is None or row["channel"] == STORE_CHANNEL:
+        return
+    account_no = row["account_no"]
+    newest = tx.one("newest_of_account", account_no=account_no)["at"]
+    known = [at for at in (newest, row["forgotten_until"]) if at is not None]
+    sent_until = max(known, default=NEVER)
+    account_hash = _account_hash(moment, Account(row["channel"], row["channel_user_id"]))
+    tx.run("add_forgotten", account_hash=account_hash, sent_until=sent_until, at=moment.now)
+    tx.run("drop_forgotten_messages", before=moment.now - KEPT)
+    for message in tx.all("messages_at_the_edge", account_no=account_no, sent_at=sent_until, since=sent_until - SKEW):
+        message_hash = moment.keyed_hash("message", *(message[name] for name in _OF_MESSAGE))
+        tx.run("add_forgotten_message", message_hash=message_hash, at=moment.now)
+
+
+_OF_MESSAGE = ("bot", "channel", "bot_id", "chat_id", "message_id")
+
+
+def find(tx: Tx, moment: Moment, account: Account) -> Row | None:
+    """Find what is left of an account; None if it was not forgotten."""
+    if moment.keyed_hash is None or account.channel == STORE_CHANNEL or tx.first("anybody_forgotten") is None:
+        return None
+    return tx.first("forgotten_account", account_hash=_account_hash(moment, account))
+
+
+def is_old(tx: Tx, moment: Moment, event: MessageEvent, *, sent_until: float) -> bool:
+    """Tell whether a message of a forgotten account, or one to it, is one of those that must not come back."""
+    if event.sent_at < sent_until:
+        return True
+    if event.message_id is None or moment.keyed_hash is None:
+        return False
+    message_hash = _message_hash(moment, event.chat, event.message_id)
+    return tx.first("forgotten_message", message_hash=message_hash) is not None
+
+
+def _account_hash(moment: Moment, account: Account) -> bytes:
+    assert moment.keyed_hash is not None
+    return moment.keyed_hash("account", account.channel, account.channel_user_id)
+
+
+def _message_hash(moment: Moment, chat: Chat, message_id: str) -> bytes:
+    assert moment.keyed_hash is not None
+    return moment.keyed_hash("message", moment.bot, chat.channel, chat.bot_id, chat.chat_id, message_id)
