@@ -119,6 +119,9 @@ LOADS: dict[str, Callable[..., Awaitable[Figures]]] = {
 async def _drive(
     do: Callable[[int, int], Awaitable[None]], *, tasks: int, seconds: float, count: float, first: int, users: int
 ) -> Figures:
+    if count == float("inf"):  # what a person's very first message costs is no part of a rate
+        for user in range(first, first + users):
+            await do(user, 0)
     begun = time.perf_counter()
     tally = _Tally(ends_at=begun + seconds, left=count)
 
