@@ -1,22 +1,29 @@
-"""Fixtures for the core: a database's path, a clock that is set by hand, other processes and the locks they hold."""
+"""Fixtures for the core: a database on each backend, a clock set by hand, other processes and the locks they hold."""
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
 
 import pytest
 
 pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.testing"]
 
+POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
+"""A database in which tests may make schemas of their own."""
+
 Spawn = Callable[..., subprocess.Popen[str]]
 Hold = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
 
-HOLDER = """
+HOLD_SQLITE = """
     import sqlite3, sys, time
     connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
     connection.execute("BEGIN EXCLUSIVE")
@@ -24,6 +31,128 @@ HOLDER = """
     sys.stdin.readline() if sys.argv[2] == "" else time.sleep(float(sys.argv[2]))
     connection.execute("ROLLBACK")
 """
+HOLD_POSTGRESQL = """
+    import psycopg, sys, time
+    with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(1397771335, hashtext(current_schema()))")
+        print("held", flush=True)
+        sys.stdin.readline() if sys.argv[2] == "" else time.sleep(float(sys.argv[2]))
+"""
+
+
+class Backend(Protocol):
+    """A kind of database, and what another program can do with it."""
+
+    def new(self) -> AbstractContextManager[str]:
+        """Give the path or URL of a database of its own; nothing is there yet, nor afterwards."""
+
+    def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a statement on a connection of its own, commit, and give what it answers; parameters are `?`."""
+
+    def findings(self, database: str) -> list[tuple[Any, ...]]:
+        """Give what the backend itself finds wrong."""
+
+    def exists(self, database: str) -> bool:
+        """Tell whether anything was made there."""
+
+    def contents(self, database: str) -> bytes:
+        """Give every byte that is stored, as nearly as another program gets at it."""
+
+    def refuse(self, database: str, table: str) -> None:
+        """Let the database take no more rows in a table, for want of room."""
+
+
+class Sqlite:
+    """Files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def new(self) -> Iterator[str]:
+        yield str(self._folder / "memory" / "sessions.db")
+        for suffix in ("", "-wal", "-shm"):
+            (self._folder / "memory" / f"sessions.db{suffix}").unlink(missing_ok=True)
+
+    def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
+            return connection.execute(statement, values).fetchall()
+
+    def findings(self, database: str) -> list[tuple[Any, ...]]:
+        found = self.rows(database, "PRAGMA integrity_check") + self.rows(database, "PRAGMA foreign_key_check")
+        return [row for row in found if row != ("ok",)]
+
+    def exists(self, database: str) -> bool:
+        return Path(database).exists()
+
+    def contents(self, database: str) -> bytes:
+        return b"".join(path.read_bytes() for path in Path(database).parent.iterdir())
+
+    def refuse(self, database: str, table: str) -> None:
+        self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END")
+
+
+class Postgresql:
+    """Schemas on a server, which a connection that all tests share makes and drops."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    @contextmanager
+    def new(self) -> Iterator[str]:
+        schema = f"session_plugin_test_{uuid4().hex[:12]}"
+        self._server.execute(f"CREATE SCHEMA {schema}")
+        yield f"{POSTGRESQL}{'&' if '?' in POSTGRESQL else '?'}options=-csearch_path%3D{schema}"
+        self._server.execute(f"DROP SCHEMA {schema} CASCADE")
+
+    def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        schema = database.rpartition("%3D")[2]
+        self._server.execute(f"SET search_path = {schema}")
+        cursor = self._server.execute(statement.replace("?", "%s"), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+    def findings(self, database: str) -> list[tuple[Any, ...]]:
+        """Nothing: it has no such check, and it checks each foreign key as rows are written."""
+        return []
+
+    def exists(self, database: str) -> bool:
+        return bool(self._tables(database))
+
+    def contents(self, database: str) -> bytes:
+        cells = (cell for table in self._tables(database) for row in self.rows(database, f"TABLE {table}") for cell in row)
+        return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells)
+
+    def refuse(self, database: str, table: str) -> None:
+        raising = "BEGIN RAISE EXCEPTION 'no room'; END"
+        self.rows(database, f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$")
+        self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION no_room()")
+
+    def _tables(self, database: str) -> list[str]:
+        found = self.rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        return [name for (name,) in found]
+
+
+class Raw:
+    """The test's database as a program beside ours sees it."""
+
+    def __init__(self, backend: Backend, database: str) -> None:
+        self._backend, self._database = backend, database
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._backend.rows(self._database, statement, *values)
+
+    def findings(self) -> list[tuple[Any, ...]]:
+        return self._backend.findings(self._database)
+
+    def exists(self) -> bool:
+        return self._backend.exists(self._database)
+
+    def contents(self) -> bytes:
+        return self._backend.contents(self._database)
+
+    def refuse(self, table: str) -> None:
+        self._backend.refuse(self._database, table)
 
 
 class Clock:
@@ -44,10 +173,44 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """A connection to the PostgreSQL server; without one its tests are skipped on a laptop and fail in CI."""
+    try:
+        import psycopg  # noqa: PLC0415 - whoever has no PostgreSQL may do without its driver
+
+        connection = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=10)
+    except Exception as error:  # the driver's own class cannot be named without the driver
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no PostgreSQL at {POSTGRESQL} (SESSION_TEST_POSTGRESQL): {error}")
+    connection.execute("SET client_min_messages = warning")  # DROP ... CASCADE tells of each table
+    connection.execute("SET synchronous_commit = off")
+    with connection:
+        yield connection
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    return Sqlite(tmp_path) if request.param == "sqlite" else Postgresql(request.getfixturevalue("server"))
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """Where a database is to be; nothing is there yet."""
+def database(backend: Backend) -> Iterator[str]:
+    """Where a database is to be, on each backend in turn; nothing is there yet."""
+    with backend.new() as database:
+        yield database
+
+
+@pytest.fixture
+def database_file(tmp_path: Path) -> Path:
+    """Where an SQLite file is to be, for tests that are about files; nothing is there yet."""
     return tmp_path / "memory" / "sessions.db"
+
+
+@pytest.fixture
+def raw(backend: Backend, database: str) -> Raw:
+    return Raw(backend, database)
 
 
 @pytest.fixture
@@ -76,8 +239,9 @@ def hold(spawn: Spawn) -> Hold:
     """Hold a database's write lock in another process: until the block ends, or for so many seconds."""
 
     @contextmanager
-    def held(path: Path, *, seconds: float | None = None) -> Iterator[subprocess.Popen[str]]:
-        process = spawn(HOLDER, path, "" if seconds is None else seconds)
+    def held(database: str | Path, *, seconds: float | None = None) -> Iterator[subprocess.Popen[str]]:
+        script = HOLD_POSTGRESQL if "://" in str(database) else HOLD_SQLITE
+        process = spawn(script, database, "" if seconds is None else seconds)
         assert process.stdout is not None
         assert process.stdin is not None
         assert process.stdout.readline() == "held\n"

@@ -135,7 +135,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
 
 
 @pytest.fixture
-async def new_hub(database: Path, clock: Callable[[], float]) -> AsyncIterator[Callable[..., SessionHub]]:
+async def new_hub(database: str, clock: Callable[[], float]) -> AsyncIterator[Callable[..., SessionHub]]:
     """Make hubs on the test's database and clock; they are closed when the test is over."""
     made: list[SessionHub] = []
 

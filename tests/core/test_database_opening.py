@@ -65,13 +65,13 @@ def schema_of(path: Path) -> list[tuple[str, str]]:
         return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-def test_the_file_its_log_and_its_index_are_for_their_owner_only(database: Path) -> None:
+def test_the_file_its_log_and_its_index_are_for_their_owner_only(database_file: Path) -> None:
     before = os.umask(0)
     try:
-        with SessionStore(database) as store:
+        with SessionStore(database_file) as store:
             store.get_or_create("ann")
             store.list_sessions()
-            assert [mode_of(f"{database}{suffix}") for suffix in ("", "-wal", "-shm")] == [0o600] * 3
+            assert [mode_of(f"{database_file}{suffix}") for suffix in ("", "-wal", "-shm")] == [0o600] * 3
     finally:
         os.umask(before)
 
@@ -83,9 +83,9 @@ def test_an_empty_file_becomes_a_database_for_its_owner_only(tmp_path: Path) -> 
     assert mode_of(path) == 0o600
 
 
-def test_missing_folders_are_made_for_their_owner_only(database: Path) -> None:
-    SessionStore(database).close()
-    assert mode_of(database.parent) == 0o700
+def test_missing_folders_are_made_for_their_owner_only(database_file: Path) -> None:
+    SessionStore(database_file).close()
+    assert mode_of(database_file.parent) == 0o700
 
 
 def test_without_a_path_the_database_is_in_the_users_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,28 +138,28 @@ async def test_a_hub_stays_with_its_file_when_the_process_changes_directory(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_opening_again_changes_nothing_in_the_schema(database: Path) -> None:
-    SessionStore(database).close()
-    before = schema_of(database)
-    SessionStore(database).close()
-    assert schema_of(database) == before
+def test_opening_again_changes_nothing_in_the_schema(database_file: Path) -> None:
+    SessionStore(database_file).close()
+    before = schema_of(database_file)
+    SessionStore(database_file).close()
+    assert schema_of(database_file) == before
 
 
-def test_the_file_says_whose_it_is(database: Path) -> None:
-    SessionStore(database).close()
-    assert database.read_bytes()[68:72] == b"SPLG"
+def test_the_file_says_whose_it_is(database_file: Path) -> None:
+    SessionStore(database_file).close()
+    assert database_file.read_bytes()[68:72] == b"SPLG"
 
 
 @pytest.mark.parametrize(("setting", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
-def test_what_is_committed_is_on_disk_and_checked(database: Path, setting: str, value: object) -> None:
+def test_what_is_committed_is_on_disk_and_checked(database_file: Path, setting: str, value: object) -> None:
     """`synchronous` 2 is FULL: without it a loss of power loses what was acknowledged."""
-    engine = open_engine(database)
+    engine = open_engine(database_file)
     found = engine.write(lambda tx, name: tx._execute(f"PRAGMA {name}").fetchone()[0], setting)  # type: ignore[attr-defined]
     assert found.result(10) == value
     engine.close()
 
 
-def test_eight_processes_may_open_a_new_database_at_once(database: Path, spawn: Spawn) -> None:
+def test_eight_processes_may_open_a_new_database_at_once(database: str, spawn: Spawn) -> None:
     processes = [spawn(OPENER, database, number) for number in range(8)]
     for process in processes:
         assert process.stdout is not None
@@ -175,14 +175,14 @@ def test_eight_processes_may_open_a_new_database_at_once(database: Path, spawn: 
 
 @pytest.mark.parametrize("statement", [1, 2, 3, 4, 5, 6, 8, 12, 20, 30])
 def test_a_database_whose_creator_was_killed_is_finished_by_the_next(
-    tmp_path: Path, database: Path, spawn: Spawn, statement: int
+    tmp_path: Path, database_file: Path, spawn: Spawn, statement: int
 ) -> None:
-    process = spawn(KILLED_WHILE_CREATING, database, statement)
+    process = spawn(KILLED_WHILE_CREATING, database_file, statement)
     assert process.communicate(timeout=30)[0] == ""
-    with SessionStore(database) as store:
+    with SessionStore(database_file) as store:
         store.get_or_create("ann")
     SessionStore(tmp_path / "whole.db").close()
-    assert schema_of(database) == schema_of(tmp_path / "whole.db")
+    assert schema_of(database_file) == schema_of(tmp_path / "whole.db")
 
 
 def test_a_first_transaction_that_was_cut_off_is_rolled_back(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_first_transaction_that_was_cut_off_is_rolled_back(tmp_path: Path) -> 
     assert not Path(f"{path}-journal").exists()
 
 
-async def test_one_who_no_longer_waits_for_the_opening_does_not_cancel_it_for_the_others(database: Path) -> None:
+async def test_one_who_no_longer_waits_for_the_opening_does_not_cancel_it_for_the_others(database: str) -> None:
     hub = SessionHub(database, load_entry_points=False)
     impatient = asyncio.ensure_future(hub.identity_of("ann"))
     patient = asyncio.ensure_future(hub.identity_of("ann"))
@@ -211,7 +211,7 @@ async def test_one_who_no_longer_waits_for_the_opening_does_not_cancel_it_for_th
     await hub.close()
 
 
-async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_opened(database: Path) -> None:
+async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_opened(database: str) -> None:
     hub = SessionHub(database, load_entry_points=False)
     impatient = asyncio.ensure_future(hub.identity_of("ann"))
     await asyncio.sleep(0)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import resource
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
 
 Hold = Callable[..., Any]
+Committed = Callable[[], list[str]]
 
 
 @pytest.fixture
-def engine(database: Path) -> Iterator[Engine]:
+def engine(database: str) -> Iterator[Engine]:
     engine = open_engine(database)
     yield engine
     engine.close()
@@ -49,10 +49,10 @@ def is_there(tx: Tx, user_id: str) -> bool:
     return tx.first("user_by_id", user_id=user_id) is not None
 
 
-def committed(database: Path) -> list[str]:
-    """Tell who is there for everybody else, in order of arrival."""
-    with closing(sqlite3.connect(database)) as connection:
-        return sorted(row[0] for row in connection.execute("SELECT user_id FROM users"))
+@pytest.fixture
+def committed(raw: Any) -> Committed:
+    """Tell who is there for everybody else, in order."""
+    return lambda: sorted(row[0] for row in raw.rows("SELECT user_id FROM users"))
 
 
 class Gate:
@@ -75,35 +75,35 @@ def names(count: int) -> list[str]:
     return [f"user {number:03}" for number in range(count)]
 
 
-def test_an_operation_that_fails_fails_its_caller_alone(engine: Engine, database: Path) -> None:
+def test_an_operation_that_fails_fails_its_caller_alone(engine: Engine, committed: Committed) -> None:
     gate = Gate(engine)
     before, failing, after = engine.write(add, "a"), engine.write(add_and_fail, "b"), engine.write(add, "c")
     gate.open()
     assert (before.result(10), after.result(10)) == ("a", "c")
     with pytest.raises(ZeroDivisionError, match="b"):
         failing.result(10)
-    assert committed(database) == ["a", "c"]
+    assert committed() == ["a", "c"]
 
 
-def test_an_operation_that_breaks_a_constraint_fails_its_caller_alone(engine: Engine, database: Path) -> None:
+def test_an_operation_that_breaks_a_constraint_fails_its_caller_alone(engine: Engine, committed: Committed) -> None:
     gate = Gate(engine)
     before, failing, after = engine.write(add, "a"), engine.write(add_twice, "b"), engine.write(add, "c")
     gate.open()
     assert (before.result(10), after.result(10)) == ("a", "c")
-    with pytest.raises(SessionError, match="UNIQUE"):
+    with pytest.raises(SessionError, match=r"(?i)unique"):
         failing.result(10)
-    assert committed(database) == ["a", "c"]
+    assert committed() == ["a", "c"]
 
 
-def test_a_group_shares_one_commit(engine: Engine, database: Path) -> None:
+def test_a_group_shares_one_commit(engine: Engine, committed: Committed) -> None:
     """The last of a group sees its neighbours' work, which nobody else sees yet."""
     gate = Gate(engine)
     futures = [engine.write(add, name) for name in names(100)]
-    last = engine.write(lambda tx, name: (is_there(tx, name), committed(database)), "user 000")
+    last = engine.write(lambda tx, name: (is_there(tx, name), committed()), "user 000")
     gate.open()
     assert last.result(10) == (True, [])
     wait(futures, 10)
-    assert committed(database) == names(100)
+    assert committed() == names(100)
 
 
 def test_operations_run_in_the_order_in_which_they_were_handed_in(engine: Engine) -> None:
@@ -118,16 +118,16 @@ def test_operations_run_in_the_order_in_which_they_were_handed_in(engine: Engine
     assert ran == list(range(1000))
 
 
-def test_nobody_is_told_before_the_commit(engine: Engine, database: Path) -> None:
+def test_nobody_is_told_before_the_commit(engine: Engine, committed: Committed) -> None:
     seen: list[list[str]] = []
     future = engine.write(add, "a")
-    future.add_done_callback(lambda _: seen.append(committed(database)))
+    future.add_done_callback(lambda _: seen.append(committed()))
     future.result(10)
     engine.write(is_there, "a").result(10)  # the callback ran on the writer's thread before this
     assert seen == [["a"]]
 
 
-def test_an_operation_that_was_cancelled_while_it_waited_is_not_run(engine: Engine, database: Path) -> None:
+def test_an_operation_that_was_cancelled_while_it_waited_is_not_run(engine: Engine, committed: Committed) -> None:
     gate = Gate(engine)
     unwanted, wanted = engine.write(add, "a"), engine.write(add, "b")
     assert unwanted.cancel()
@@ -135,13 +135,15 @@ def test_an_operation_that_was_cancelled_while_it_waited_is_not_run(engine: Engi
     assert wanted.result(10) == "b"
     with pytest.raises(CancelledError):
         unwanted.result(10)
-    assert committed(database) == ["b"]
+    assert committed() == ["b"]
 
 
 # A lock that another process holds
 
 
-def test_a_lock_held_elsewhere_delays_and_loses_nothing(engine: Engine, database: Path, hold: Hold) -> None:
+def test_a_lock_held_elsewhere_delays_and_loses_nothing(
+    engine: Engine, database: str, hold: Hold, committed: Committed
+) -> None:
     ran: list[str] = []
 
     def add_in_turn(tx: Tx, name: str) -> str:
@@ -152,16 +154,16 @@ def test_a_lock_held_elsewhere_delays_and_loses_nothing(engine: Engine, database
         futures = [engine.write(add_in_turn, name) for name in names(600)]
         assert not futures[0].done()
         assert [future.result(30) for future in futures] == names(600)
-    assert ran == committed(database) == names(600)
+    assert ran == committed() == names(600)
 
 
-def test_reading_goes_on_while_another_process_holds_the_lock(engine: Engine, database: Path, hold: Hold) -> None:
+def test_reading_goes_on_while_another_process_holds_the_lock(engine: Engine, database: str, hold: Hold) -> None:
     engine.write(add, "a").result(10)
     with hold(database):
         assert engine.read(is_there, "a").result(10)
 
 
-def test_opening_does_not_wait_for_a_lock_that_another_process_holds(engine: Engine, database: Path, hold: Hold) -> None:
+def test_opening_does_not_wait_for_a_lock_that_another_process_holds(engine: Engine, database: str, hold: Hold) -> None:
     with hold(database):
         second = open_engine(database)
         assert not second.read(is_there, "a").result(10)
@@ -171,18 +173,20 @@ def test_opening_does_not_wait_for_a_lock_that_another_process_holds(engine: Eng
     second.close()
 
 
-def test_a_lock_held_for_too_long_is_an_error_that_names_the_file_and_the_way_out(database: Path, hold: Hold) -> None:
+def test_a_lock_held_for_too_long_is_an_error_that_names_the_database_and_the_way_out(
+    database: str, hold: Hold, committed: Committed
+) -> None:
     engine = open_engine(database, busy_timeout=0.2)
     with hold(database):
-        with pytest.raises(DatabaseLocked, match="find out which, end it") as caught:
+        with pytest.raises(DatabaseLocked, match="find out which") as caught:
             engine.write(add, "a").result(10)
-        assert str(database) in str(caught.value)
+        assert database in str(caught.value)
     assert engine.write(add, "b").result(10) == "b"
-    assert committed(database) == ["b"]
+    assert committed() == ["b"]
     engine.close()
 
 
-def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(database: Path, hold: Hold) -> None:
+def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(database: str, hold: Hold) -> None:
     engine = open_engine(database, busy_timeout=0.2)
     with hold(database):
         first = engine.write(add, "a", is_patient=True)
@@ -198,10 +202,10 @@ def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(database: Pa
 
 
 @contextmanager
-def full_disk(database: Path) -> Iterator[None]:
+def full_disk(database_file: Path) -> Iterator[None]:
     """No file may grow beyond what the log has now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{database}-wal").stat().st_size + 4096, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{database_file}-wal").stat().st_size + 4096, hard))
     try:
         yield
     finally:
@@ -209,26 +213,29 @@ def full_disk(database: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [20_000, 3_000_000], ids=["at the commit", "within the operation"])
-def test_a_full_disk_delays_who_is_patient_and_fails_who_is_not(engine: Engine, database: Path, size: int) -> None:
+def test_a_full_disk_delays_who_is_patient_and_fails_who_is_not(database_file: Path, size: int) -> None:
     """SQLite may end the whole transaction by itself: nothing of a group may be acknowledged then."""
+    engine = open_engine(database_file)
     gate = Gate(engine)
     big, other = "big" * size, "other"
-    with full_disk(database):
+    with full_disk(database_file):
         patient, impatient = engine.write(add, big, is_patient=True), engine.write(add, other)
         gate.open()
         with pytest.raises(DatabaseUnavailable, match="is the disk full") as caught:
             impatient.result(30)
-        assert str(database) in str(caught.value)
+        assert str(database_file) in str(caught.value)
         assert not patient.done()
     assert patient.result(30) == big
     assert engine.write(add, "afterwards").result(30) == "afterwards"
-    assert committed(database) == ["afterwards", big]
+    found = engine.read(lambda tx, names: [is_there(tx, name) for name in names], [big, other, "afterwards"])
+    assert found.result(10) == [True, False, True]
+    engine.close()
 
 
 # Closing
 
 
-def test_closing_carries_out_what_waits(engine: Engine, database: Path) -> None:
+def test_closing_carries_out_what_waits(engine: Engine, committed: Committed) -> None:
     gate = Gate(engine)
     futures = [engine.write(add, name) for name in names(600)]
     closer = threading.Thread(target=engine.close)
@@ -236,25 +243,27 @@ def test_closing_carries_out_what_waits(engine: Engine, database: Path) -> None:
     gate.open()
     closer.join(10)
     assert [future.result(0) for future in futures] == names(600)
-    assert committed(database) == names(600)
+    assert committed() == names(600)
 
 
-def test_closing_answers_everybody_while_another_process_holds_the_lock(engine: Engine, database: Path, hold: Hold) -> None:
+def test_closing_answers_everybody_while_another_process_holds_the_lock(
+    engine: Engine, database: str, hold: Hold, committed: Committed
+) -> None:
     with hold(database):
         futures = [engine.write(add, name, is_patient=True) for name in names(600)]
         engine.close(timeout=0.2)
         assert {type(future.exception(0)) for future in futures} == {DatabaseLocked}
-    assert committed(database) == []
+    assert committed() == []
 
 
 @pytest.mark.parametrize("way", ["read", "write"])
-@pytest.mark.parametrize("where", ["file", ":memory:"])
-def test_a_closed_database_is_an_error_that_names_it(database: Path, where: str, way: str) -> None:
-    engine = open_engine(database if where == "file" else where)
-    engine.close()
-    with pytest.raises(DatabaseUnavailable) as caught:
-        getattr(engine, way)(is_there, "a").result(10)
-    assert (str(database) if where == "file" else where) in str(caught.value)
+def test_a_closed_database_is_an_error_that_names_it(database: str, way: str) -> None:
+    for where in (database, ":memory:"):
+        engine = open_engine(where)
+        engine.close()
+        with pytest.raises(DatabaseUnavailable) as caught:
+            getattr(engine, way)(is_there, "a").result(10)
+        assert where in str(caught.value)
 
 
 def test_closing_twice_does_nothing(engine: Engine) -> None:
@@ -262,11 +271,12 @@ def test_closing_twice_does_nothing(engine: Engine) -> None:
     engine.close()
 
 
-def test_closing_leaves_one_file(engine: Engine, database: Path) -> None:
+def test_closing_leaves_one_file(database_file: Path) -> None:
+    engine = open_engine(database_file)
     engine.write(add, "a").result(10)
     engine.read(is_there, "a").result(10)
     engine.close()
-    assert [path.name for path in database.parent.iterdir()] == [database.name]
+    assert [path.name for path in database_file.parent.iterdir()] == [database_file.name]
 
 
 # Reading
@@ -282,10 +292,10 @@ def test_a_read_is_a_snapshot(engine: Engine) -> None:
     assert engine.read(is_there, "a").result(10)
 
 
-def test_a_read_cannot_write(engine: Engine, database: Path) -> None:
+def test_a_read_cannot_write(engine: Engine, committed: Committed) -> None:
     with pytest.raises(SessionError):
         engine.read(add, "a").result(10)
-    assert committed(database) == []
+    assert committed() == []
 
 
 def test_a_read_that_fails_spoils_no_other(engine: Engine) -> None:

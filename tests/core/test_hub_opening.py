@@ -12,14 +12,14 @@ def writers():
     return sum(thread.name == "session_plugin-writer" for thread in threading.enumerate())
 
 
-async def test_making_a_hub_touches_nothing(new_hub, database):
+async def test_making_a_hub_touches_nothing(new_hub, raw):
     new_hub()
-    assert not database.exists()
+    assert not raw.exists()
 
 
-async def test_a_hub_opens_when_it_is_first_used(hub, talk, database):
+async def test_a_hub_opens_when_it_is_first_used(hub, talk, raw):
     await hub.record(talk.said(talk.account("ann"), "hello"))
-    assert database.exists()
+    assert raw.exists()
 
 
 async def test_a_hub_closes_when_its_last_lease_ends(hub):

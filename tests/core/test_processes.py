@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,7 +81,7 @@ def event(number: int, *, writer: int = 1) -> MessageEvent:
     )
 
 
-def test_sixteen_first_messages_from_sixteen_processes_make_one_user_and_one_session(database: Path, spawn: Spawn) -> None:
+def test_sixteen_first_messages_from_sixteen_processes_make_one_user_and_one_session(database: str, spawn: Spawn) -> None:
     processes = [spawn(FIRST_MESSAGE, database, number) for number in range(16)]
     for process in processes:
         assert process.stdout is not None
@@ -110,7 +109,7 @@ def kill_under_traffic(process: subprocess.Popen[str], *, after: int) -> list[st
     return acknowledged + whole_lines.splitlines()
 
 
-async def stored_by(database: Path, chats: list[tuple[Chat, Account | None]]) -> Counter[str]:
+async def stored_by(database: str, chats: list[tuple[Chat, Account | None]]) -> Counter[str]:
     async with SessionHub(database, load_entry_points=False) as hub:
         found: Counter[str] = Counter()
         for chat, account in chats:
@@ -120,7 +119,7 @@ async def stored_by(database: Path, chats: list[tuple[Chat, Account | None]]) ->
 
 
 @pytest.mark.parametrize("after", [1, 40, 400])
-async def test_what_a_killed_store_acknowledged_is_there_once(database: Path, spawn: Spawn, after: int) -> None:
+async def test_what_a_killed_store_acknowledged_is_there_once(database: str, spawn: Spawn, after: int) -> None:
     acknowledged = kill_under_traffic(spawn(STORE_UNDER_TRAFFIC, database), after=after)
     found = await stored_by(database, [(Chat("", "ann"), None)])
     assert set(acknowledged) <= set(found)
@@ -128,7 +127,7 @@ async def test_what_a_killed_store_acknowledged_is_there_once(database: Path, sp
 
 
 @pytest.mark.parametrize("after", [1, 1000])
-async def test_what_a_killed_hub_acknowledged_is_there_once(database: Path, spawn: Spawn, after: int) -> None:
+async def test_what_a_killed_hub_acknowledged_is_there_once(database: str, spawn: Spawn, after: int) -> None:
     acknowledged = kill_under_traffic(spawn(HUB_UNDER_TRAFFIC, database), after=after)
     chats = [(Chat("telegram", str(writer)), Account("telegram", str(writer))) for writer in range(8)]
     found = await stored_by(database, chats)
@@ -136,7 +135,7 @@ async def test_what_a_killed_hub_acknowledged_is_there_once(database: Path, spaw
     assert set(found.values()) == {1}
 
 
-async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(database: Path, spawn: Spawn) -> None:
+async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(database: str, spawn: Spawn) -> None:
     acknowledged = kill_under_traffic(spawn(HUB_UNDER_TRAFFIC, database), after=50)
     async with SessionHub(database, load_entry_points=False) as hub:
         for text in acknowledged[:50]:
@@ -144,7 +143,7 @@ async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(database: Path
             assert not (await hub.record(event(int(number), writer=int(writer)))).is_new
 
 
-async def test_a_lock_held_elsewhere_for_three_seconds_never_stalls_the_event_loop(database: Path, hold: Hold) -> None:
+async def test_a_lock_held_elsewhere_for_three_seconds_never_stalls_the_event_loop(database: str, hold: Hold) -> None:
     async with SessionHub(database, store_patience=30.0, load_entry_points=False) as hub:
         await hub.record(event(0))
         beats: list[float] = []
@@ -166,7 +165,7 @@ async def test_a_lock_held_elsewhere_for_three_seconds_never_stalls_the_event_lo
         assert [message.content for message in history] == [f"1.{number}" for number in range(101)]
 
 
-def test_a_lock_held_elsewhere_only_delays_a_store(database: Path, hold: Hold) -> None:
+def test_a_lock_held_elsewhere_only_delays_a_store(database: str, hold: Hold) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
         with hold(database, seconds=1):
@@ -175,7 +174,7 @@ def test_a_lock_held_elsewhere_only_delays_a_store(database: Path, hold: Hold) -
         assert [m.content for m in store.get_or_create("ann").messages] == ["0", "1", "2", "3", "4"]
 
 
-def test_a_closed_database_does_not_free_the_locks_of_another_store_in_the_process(database: Path, spawn: Spawn) -> None:
+def test_a_closed_database_does_not_free_the_locks_of_another_store_in_the_process(database: str, spawn: Spawn) -> None:
     """Another process must not find the file unlocked while this one writes."""
     with SessionStore(database) as store, SessionStore(database) as other:
         session_id = store.get_or_create("ann").session_id

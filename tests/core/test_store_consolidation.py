@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +20,7 @@ HEADING = "Session history summary:"
 
 
 @pytest.fixture
-def hub(database: Path, clock: Any) -> Iterator[SessionHub]:
+def hub(database: str, clock: Any) -> Iterator[SessionHub]:
     """Its clock stands still, so that no order rests on it."""
     hub = SessionHub(database, clock=clock, consolidation_threshold=10, load_entry_points=False)
     yield hub
@@ -128,23 +125,16 @@ async def test_the_hub_gives_the_same_summary_and_says_what_it_stands_for(store:
     assert [message.content for message in covered] == texts(range(5))
 
 
-def break_summaries(database: Path) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("CREATE TRIGGER broken BEFORE INSERT ON summary_parts BEGIN SELECT RAISE(ABORT, 'no room'); END")
-
-
-async def test_a_summary_that_cannot_be_written_costs_no_message(
-    store: SessionStore, hub: SessionHub, database: Path
-) -> None:
+async def test_a_summary_that_cannot_be_written_costs_no_message(store: SessionStore, hub: SessionHub, raw: Any) -> None:
     fill(store, range(5))
-    break_summaries(database)
+    raw.refuse("summary_parts")
     fill(store, range(5, 30))
     assert contents(store) == await archive(hub) == texts(range(30))
 
 
-def test_a_consolidation_asked_for_says_that_it_failed(store: SessionStore, database: Path) -> None:
+def test_a_consolidation_asked_for_says_that_it_failed(store: SessionStore, raw: Any) -> None:
     session_id = fill(store, range(8))
-    break_summaries(database)
+    raw.refuse("summary_parts")
     with pytest.raises(SessionError, match="no room"):
         store.consolidate(session_id)
 
@@ -160,7 +150,7 @@ def test_an_ended_session_is_consolidated_too(store: SessionStore, hub: SessionH
     assert contents(store) == texts(range(1))
 
 
-def test_loading_a_session_costs_the_same_with_a_long_archive(database: Path, clock: Any) -> None:
+def test_loading_a_session_costs_the_same_with_a_long_archive(database: str, clock: Any) -> None:
     """A factor of 8 is far from the 300 that reading the whole archive would cost."""
     engine = open_engine(database)
     moment = Moment(bot="", now=time.time(), max_age=86400.0, new_id=lambda: f"id {random.random()}")

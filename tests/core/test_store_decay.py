@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +13,7 @@ ANN = Account("telegram", "7")
 
 
 @pytest.fixture
-def hub(database: Path, clock: Any) -> Iterator[SessionHub]:
+def hub(database: str, clock: Any) -> Iterator[SessionHub]:
     hub = SessionHub(database, clock=clock, consolidation_threshold=10, load_entry_points=False)
     yield hub
     hub._engine.close()
@@ -33,11 +30,6 @@ def users(store: SessionStore) -> list[str]:
 
 def by_ann(text: str) -> MessageEvent:
     return MessageEvent(chat=Chat("telegram", "7"), message_id=text, role="user", text=text, sent_at=0.0, author=ANN)
-
-
-def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(statement).fetchall()
 
 
 def test_decay_removes_what_is_strictly_older_and_says_how_many(store: SessionStore, clock: Any) -> None:
@@ -101,15 +93,15 @@ def test_a_removed_session_is_unknown(store: SessionStore, clock: Any) -> None:
         store.save_message(session_id, "user", "hi")
 
 
-def test_a_removed_session_leaves_no_messages_and_no_summaries(store: SessionStore, clock: Any, database: Path) -> None:
+def test_a_removed_session_leaves_no_messages_and_no_summaries(store: SessionStore, clock: Any, raw: Any) -> None:
     session_id = store.get_or_create("ann").session_id
     for number in range(25):
         store.save_message(session_id, "user", f"message {number}")
     clock.advance(hours=25)
     store.decay()
     for table in ("messages", "summaries", "summary_parts", "segments", "sessions"):
-        assert rows(database, f"SELECT COUNT(*) FROM {table}") == [(0,)]
-    assert rows(database, "PRAGMA foreign_key_check") == []
+        assert raw.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]
+    assert raw.findings() == []
 
 
 def test_who_comes_back_after_a_decay_begins_anew(store: SessionStore, clock: Any) -> None:
@@ -155,26 +147,24 @@ async def test_what_others_of_the_same_person_said_is_not_the_stores_to_remove(
     assert [message.content for message in history] == [f"by telegram {number}" for number in range(20)]
 
 
-async def test_no_summary_tells_what_the_store_removed(
-    store: SessionStore, hub: SessionHub, clock: Any, database: Path
-) -> None:
+async def test_no_summary_tells_what_the_store_removed(store: SessionStore, hub: SessionHub, clock: Any, raw: Any) -> None:
     session_id = store.get_or_create("ann").session_id
     store.link_channel(session_id, ANN.channel, ANN.channel_user_id)
     for number in range(20):
         store.save_message(session_id, "user", f"secret {number}")
         await hub.record(by_ann(str(number)))
     await hub.settle()
-    assert rows(database, "SELECT COUNT(*) FROM summaries WHERE content IS NOT NULL") != [(0,)]
+    assert raw.rows("SELECT COUNT(*) FROM summaries WHERE content IS NOT NULL") != [(0,)]
     clock.advance(hours=25)
     store.decay()
-    kept = rows(database, "SELECT content FROM summaries WHERE content IS NOT NULL")
+    kept = raw.rows("SELECT content FROM summaries WHERE content IS NOT NULL")
     assert not any(b"secret" in content for (content,) in kept)
 
 
-async def test_an_account_claimed_by_hand_is_audited(store: SessionStore, hub: SessionHub, database: Path) -> None:
+async def test_an_account_claimed_by_hand_is_audited(store: SessionStore, hub: SessionHub, raw: Any) -> None:
     store.link_channel(store.get_or_create("ann").session_id, ANN.channel, ANN.channel_user_id)
     store.link_channel(store.get_or_create("ann").session_id, ANN.channel, ANN.channel_user_id)
-    assert rows(database, "SELECT action, user_id FROM audit") == [("claimed", "ann")]
+    assert raw.rows("SELECT action, user_id FROM audit") == [("claimed", "ann")]
 
 
 async def test_an_account_that_the_hub_saw_first_cannot_be_claimed(store: SessionStore, hub: SessionHub) -> None:

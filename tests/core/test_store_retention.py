@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +14,7 @@ Make = Callable[..., SessionHub]
 
 
 @pytest.fixture
-async def make(database: Path, clock: Any) -> AsyncIterator[Make]:
+async def make(database: str, clock: Any) -> AsyncIterator[Make]:
     made: list[SessionHub] = []
 
     def make_hub(**settings: Any) -> SessionHub:
@@ -43,11 +40,6 @@ async def heard(hub: SessionHub, who: Account, *, chat: Chat | None = None) -> l
 async def link(hub: SessionHub, asker: Account, other: Account) -> None:
     await hub.redeem_link(other, (await hub.request_link(asker)).code)
     await hub.confirm_link(asker)
-
-
-def rows(database: Path, statement: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute(statement).fetchall()
 
 
 async def removed_as_announced(hub: SessionHub) -> DecayReport:
@@ -208,7 +200,7 @@ async def test_identities_and_links_stay(make: Make, clock: Any) -> None:
 # Summaries
 
 
-async def test_a_summary_over_removed_messages_is_withdrawn(make: Make, clock: Any, database: Path) -> None:
+async def test_a_summary_over_removed_messages_is_withdrawn(make: Make, clock: Any, raw: Any) -> None:
     hub = make(consolidation_threshold=10)
     for number in range(4):
         await say(hub, ANN, f"secret {number}")
@@ -219,7 +211,7 @@ async def test_a_summary_over_removed_messages_is_withdrawn(make: Make, clock: A
     assert (await hub.session_of(Chat("telegram", "7"), ANN).for_model()).summary is not None
     clock.advance(days=30, hours=-22)
     assert (await removed_as_announced(hub)).messages == 4
-    kept = rows(database, "SELECT content FROM summaries WHERE content IS NOT NULL")
+    kept = raw.rows("SELECT content FROM summaries WHERE content IS NOT NULL")
     assert not any(b"secret" in content for (content,) in kept)
 
 
@@ -263,7 +255,7 @@ async def test_a_summary_of_nothing_is_none(make: Make, clock: Any) -> None:
 # Homes
 
 
-async def test_sessions_needed_for_an_unlink_are_kept(make: Make, clock: Any, database: Path) -> None:
+async def test_sessions_needed_for_an_unlink_are_kept(make: Make, clock: Any, raw: Any) -> None:
     hub = make(max_age_hours=24 * 365)
     await say(hub, ANN, "Ann, old")
     clock.advance(seconds=1)
@@ -278,10 +270,10 @@ async def test_sessions_needed_for_an_unlink_are_kept(make: Make, clock: Any, da
     await hub.unlink(BOB)
     assert await heard(hub, ANN) == ["Ann, young"]
     assert await heard(hub, BOB) == ["Bob, young"]
-    assert rows(database, "PRAGMA foreign_key_check") == []
+    assert raw.findings() == []
 
 
-async def test_a_home_whose_part_is_empty_is_kept_while_the_joint_session_is(make: Make, clock: Any, database: Path) -> None:
+async def test_a_home_whose_part_is_empty_is_kept_while_the_joint_session_is(make: Make, clock: Any) -> None:
     hub = make(max_age_hours=24 * 365)
     await say(hub, ANN, "Ann, old")
     clock.advance(seconds=1)
@@ -298,7 +290,7 @@ async def test_a_home_whose_part_is_empty_is_kept_while_the_joint_session_is(mak
     assert await heard(hub, BOB) == ["Bob, young"]
 
 
-async def test_a_joint_session_and_its_homes_go_together(make: Make, clock: Any, database: Path) -> None:
+async def test_a_joint_session_and_its_homes_go_together(make: Make, clock: Any, raw: Any) -> None:
     hub = make()
     await say(hub, ANN, "Ann, old")
     clock.advance(seconds=1)
@@ -307,8 +299,8 @@ async def test_a_joint_session_and_its_homes_go_together(make: Make, clock: Any,
     clock.advance(days=31)
     report = await removed_as_announced(hub)
     assert (report.messages, report.sessions) == (2, 2)
-    assert rows(database, "SELECT COUNT(*) FROM sessions") == [(0,)]
-    assert rows(database, "PRAGMA foreign_key_check") == []
+    assert raw.rows("SELECT COUNT(*) FROM sessions") == [(0,)]
+    assert raw.findings() == []
     await hub.unlink(BOB)
     await say(hub, BOB, "Bob, young")
     assert await heard(hub, BOB) == ["Bob, young"]

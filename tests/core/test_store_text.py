@@ -32,7 +32,7 @@ TEXTS = {
 
 
 @pytest.fixture
-def store(database: Path) -> Iterator[SessionStore]:
+def store(database: str) -> Iterator[SessionStore]:
     with SessionStore(database) as store:
         yield store
 
@@ -120,30 +120,24 @@ def test_metadata_that_json_has_no_word_for_is_refused_and_stores_nothing(store:
 
 # Broken cells
 
-MESSAGE_CELL = "UPDATE messages SET metadata = {} WHERE content = CAST('1' AS BLOB)"
+MESSAGE_CELL = "UPDATE messages SET metadata = ? WHERE content = ? RETURNING 1"
 BROKEN = {
-    "not JSON": "'{'",
-    "not an object": "'[1]'",
-    "too deep": "'{\"a\":' || replace(hex(zeroblob(50000)), '0', '[')",
-    "bytes": "x'ff00fe'",
-    "not UTF-8": "CAST(x'7b22ff22' AS TEXT)",
-    "a number": "7",
-    "empty": "''",
+    "not JSON": b"{",
+    "not an object": b"[1]",
+    "too deep": b'{"a":' + b"[" * 100_000,
+    "bytes": b"\xff\x00\xfe",
+    "not UTF-8": b'{"\xff"',
+    "empty": b"",
 }
 
 
-def break_cells(database: Path, statement: str) -> None:
-    with closing(sqlite3.connect(database)) as connection, connection:
-        assert connection.execute(statement).rowcount == 1
-
-
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_metadata_cell_costs_that_cell(database: Path, broken: str) -> None:
+def test_a_broken_metadata_cell_costs_that_cell(database: str, raw: Any, broken: bytes) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
         for number in range(3):
             store.save_message(session_id, "user", str(number), metadata={"number": number})
-    break_cells(database, MESSAGE_CELL.format(broken))
+    assert len(raw.rows(MESSAGE_CELL, broken, b"1")) == 1
     with SessionStore(database) as store:
         messages = store.get_or_create("ann").messages
     assert [(m.content, m.metadata) for m in messages] == [("0", {"number": 0}), ("1", {}), ("2", {"number": 2})]
@@ -153,37 +147,45 @@ def test_a_broken_metadata_cell_costs_that_cell(database: Path, broken: str) -> 
 @pytest.mark.parametrize(
     "cell",
     [
-        "UPDATE sessions SET metadata = {} WHERE user_id = 'ann'",
-        "UPDATE accounts SET labels = {} WHERE channel_user_id = 'ann'",
+        "UPDATE sessions SET metadata = ? WHERE user_id = 'ann' RETURNING 1",
+        "UPDATE accounts SET labels = ? WHERE channel_user_id = 'ann' RETURNING 1",
     ],
 )
-def test_a_broken_cell_breaks_no_listing(database: Path, cell: str, broken: str) -> None:
+def test_a_broken_cell_breaks_no_listing(database: str, raw: Any, cell: str, broken: bytes) -> None:
     with SessionStore(database) as store:
         for user_id in ("ann", "bob"):
             store.get_or_create(user_id, channel="telegram", channel_user_id=user_id)
-    break_cells(database, cell.format(broken))
+    assert len(raw.rows(cell, broken)) == 1
     with SessionStore(database) as store:
         assert {s.identity.user_id for s in store.list_sessions() if s.identity} == {"ann", "bob"}
         assert store.get_or_create("ann", channel="telegram", channel_user_id="ann").messages == []
 
 
-def test_content_that_is_no_utf8_costs_only_its_broken_bytes(database: Path) -> None:
+@pytest.mark.parametrize("broken", ["7", "'{'", "CAST(x'7b22ff22' AS TEXT)"], ids=["a number", "text", "text that is none"])
+def test_a_cell_of_another_kind_which_sqlite_takes_costs_that_cell(database_file: Path, broken: str) -> None:
+    with SessionStore(database_file) as store:
+        store.save_message(store.get_or_create("ann").session_id, "user", "hi", metadata={"number": 1})
+    with closing(sqlite3.connect(database_file)) as connection, connection:
+        assert connection.execute(f"UPDATE messages SET metadata = {broken}").rowcount == 1
+    with SessionStore(database_file) as store:
+        assert [(m.content, m.metadata) for m in store.get_or_create("ann").messages] == [("hi", {})]
+
+
+def test_content_that_is_no_utf8_costs_only_its_broken_bytes(database: str, raw: Any) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
         store.save_message(session_id, "user", "whole")
         store.save_message(session_id, "user", "broken")
-    break_cells(database, "UPDATE messages SET content = x'62ff6b' WHERE content = CAST('broken' AS BLOB)")
+    raw.rows("UPDATE messages SET content = ? WHERE content = ?", b"b\xffk", b"broken")
     with SessionStore(database) as store:
         assert [m.content for m in store.get_or_create("ann").messages] == ["whole", "b\ufffdk"]
 
 
-def test_people_can_read_the_messages_with_an_sqlite_shell(database: Path, clock: Any) -> None:
+def test_people_can_read_the_messages_in_a_shell(database: str, raw: Any, clock: Any) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
         store.save_message(session_id, "user", "naïve 👍", channel="cli")
         store.save_message(session_id, "assistant", "\ud83d")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.text_factory = lambda cell: cell.decode("utf-8", "replace")
-        rows = connection.execute("SELECT role, content, user_id FROM readable_messages ORDER BY seq").fetchall()
+    rows = raw.rows("SELECT role, content, user_id FROM readable_messages ORDER BY seq")
     assert rows[0] == ("user", "naïve 👍", "ann")
     assert rows[1][0] == "assistant"

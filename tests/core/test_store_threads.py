@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from session_plugin import Account, AccountTaken, Chat, MessageEvent, SessionHub, SessionStore
+from session_plugin import Account, AccountTaken, Chat, DatabaseUnavailable, MessageEvent, SessionHub, SessionStore
 
 
 @pytest.fixture
-def store(database: Path) -> Iterator[SessionStore]:
+def store(database: str) -> Iterator[SessionStore]:
     with SessionStore(database, consolidation_threshold=1000) as store:
         yield store
 
@@ -53,7 +53,7 @@ def test_400_messages_from_40_threads_are_400_messages(store: SessionStore) -> N
         assert own == [f"{thread}.{number}" for number in range(10)]
 
 
-def test_400_messages_from_40_threads_are_400_messages_while_they_are_consolidated(database: Path) -> None:
+def test_400_messages_from_40_threads_are_400_messages_while_they_are_consolidated(database: str) -> None:
     with SessionStore(database, consolidation_threshold=10) as store:
         session_id = store.get_or_create("ann").session_id
 
@@ -108,7 +108,7 @@ def test_of_sixteen_who_claim_one_account_at_once_one_gets_it(store: SessionStor
     assert len(owners) == 1
 
 
-async def test_a_store_and_a_hub_share_a_file(database: Path) -> None:
+async def test_a_store_and_a_hub_share_a_file(database: str) -> None:
     hub = SessionHub(database, load_entry_points=False)
     ann = Account("telegram", "7")
     async with hub:
@@ -132,7 +132,7 @@ async def test_a_store_and_a_hub_share_a_file(database: Path) -> None:
     assert [message.content for message in history] == found
 
 
-async def test_a_hubs_store_sees_what_the_hub_recorded(database: Path) -> None:
+async def test_a_hubs_store_sees_what_the_hub_recorded(database: str) -> None:
     hub = SessionHub(database, load_entry_points=False)
     ann, chat = Account("telegram", "7"), Chat("telegram", "7")
     async with hub:
@@ -143,14 +143,14 @@ async def test_a_hubs_store_sees_what_the_hub_recorded(database: Path) -> None:
         assert [(m.content, m.channel) for m in session.messages] == [("hi", "telegram")]
 
 
-async def test_closing_a_hubs_store_leaves_the_hub_open(database: Path) -> None:
+async def test_closing_a_hubs_store_leaves_the_hub_open(database: str) -> None:
     async with SessionHub(database, load_entry_points=False) as hub:
         with hub.store() as store:
             await asyncio.to_thread(store.get_or_create, "ann")
         assert await hub.identity_of("ann") is not None
 
 
-async def test_on_an_event_loop_a_store_works_and_warns_once(database: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_on_an_event_loop_a_store_works_and_warns_once(database: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="session_plugin"), SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
         store.save_message(session_id, "user", "hi")
@@ -176,9 +176,9 @@ def test_away_from_an_event_loop_a_store_does_not_warn(store: SessionStore, capl
         lambda store: store.list_sessions(),
     ],
 )
-def test_a_closed_store_is_an_error_that_names_the_file(database: Path, call: Callable[[SessionStore], object]) -> None:
+def test_a_closed_store_is_an_error_that_names_the_database(database: str, call: Callable[[SessionStore], object]) -> None:
     store = SessionStore(database)
     store.close()
     store.close()
-    with pytest.raises(Exception, match=f"{database.name} is not open"):
+    with pytest.raises(DatabaseUnavailable, match=f"{re.escape(database)} is not open"):
         call(store)

@@ -7,10 +7,10 @@ import pytest
 from session_plugin import DatabaseUnavailable
 
 
-async def test_a_view_touches_nothing_before_something_is_awaited(hub, talk, database):
+async def test_a_view_touches_nothing_before_something_is_awaited(hub, talk, raw):
     ann = talk.account("ann")
     hub.session_of(talk.direct(ann), ann)
-    assert not database.exists()
+    assert not raw.exists()
 
 
 async def test_where_nothing_was_said_there_is_nothing_to_read(hub, talk):
