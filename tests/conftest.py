@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -31,12 +33,18 @@ HOLD_SQLITE = """
     sys.stdin.readline() if sys.argv[2] == "" else time.sleep(float(sys.argv[2]))
     connection.execute("ROLLBACK")
 """
-HOLD_POSTGRESQL = """
+LOCK_POSTGRESQL = "SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))"
+HOLD_POSTGRESQL = f"""
     import psycopg, sys, time
-    with psycopg.connect(sys.argv[1], autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(1397771335, hashtext(current_schema()))")
+    with psycopg.connect(sys.argv[1]) as connection:
+        connection.execute("{LOCK_POSTGRESQL}")
         print("held", flush=True)
         sys.stdin.readline() if sys.argv[2] == "" else time.sleep(float(sys.argv[2]))
+"""
+
+OUR_TABLES = """
+    SELECT relname FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind = 'r'
+    AND relname <> 'session_plugin_schema' ORDER BY oid
 """
 
 
@@ -44,7 +52,10 @@ class Backend(Protocol):
     """A kind of database, and what another program can do with it."""
 
     def new(self) -> AbstractContextManager[str]:
-        """Give the path or URL of a database of its own; nothing is there yet, nor afterwards."""
+        """Give the path or URL of a database of its own: nothing is there yet."""
+
+    def empty(self) -> AbstractContextManager[str]:
+        """Give the path or URL of a database of its own, in which no row is; its tables may be there, which saves time."""
 
     def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement on a connection of its own, commit, and give what it answers; parameters are `?`."""
@@ -52,8 +63,8 @@ class Backend(Protocol):
     def findings(self, database: str) -> list[tuple[Any, ...]]:
         """Give what the backend itself finds wrong."""
 
-    def exists(self, database: str) -> bool:
-        """Tell whether anything was made there."""
+    def is_empty(self, database: str) -> bool:
+        """Tell whether nothing was stored there."""
 
     def contents(self, database: str) -> bytes:
         """Give every byte that is stored, as nearly as another program gets at it."""
@@ -67,12 +78,15 @@ class Sqlite:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._numbers = count()
 
     @contextmanager
     def new(self) -> Iterator[str]:
-        yield str(self._folder / "memory" / "sessions.db")
-        for suffix in ("", "-wal", "-shm"):
-            (self._folder / "memory" / f"sessions.db{suffix}").unlink(missing_ok=True)
+        folder = self._folder / f"memory {next(self._numbers)}"
+        yield str(folder / "sessions.db")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    empty = new
 
     def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
@@ -83,8 +97,8 @@ class Sqlite:
         found = self.rows(database, "PRAGMA integrity_check") + self.rows(database, "PRAGMA foreign_key_check")
         return [row for row in found if row != ("ok",)]
 
-    def exists(self, database: str) -> bool:
-        return Path(database).exists()
+    def is_empty(self, database: str) -> bool:
+        return not Path(database).exists()
 
     def contents(self, database: str) -> bytes:
         return b"".join(path.read_bytes() for path in Path(database).parent.iterdir())
@@ -94,43 +108,78 @@ class Sqlite:
 
 
 class Postgresql:
-    """Schemas on a server, which a connection that all tests share makes and drops."""
+    """Schemas on a server. To make one takes half a second, so those that are as they were made are used again."""
 
-    def __init__(self, server: Any) -> None:
-        self._server = server
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._spare: list[str] = []
+        self._changed: set[str] = set()
 
     @contextmanager
     def new(self) -> Iterator[str]:
-        schema = f"session_plugin_test_{uuid4().hex[:12]}"
-        self._server.execute(f"CREATE SCHEMA {schema}")
-        yield f"{POSTGRESQL}{'&' if '?' in POSTGRESQL else '?'}options=-csearch_path%3D{schema}"
-        self._server.execute(f"DROP SCHEMA {schema} CASCADE")
+        database = self._make()
+        yield database
+        self._drop(database)
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        database = self._spare.pop() if self._spare else self._make()
+        yield database
+        if database in self._changed:
+            self._drop(database)
+        else:
+            self._empty(database)
+            self._spare.append(database)
 
     def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        schema = database.rpartition("%3D")[2]
-        self._server.execute(f"SET search_path = {schema}")
-        cursor = self._server.execute(statement.replace("?", "%s"), values or None)
+        self._connection.execute(f"SET search_path = {schema_of(database)}")
+        cursor = self._connection.execute(statement.replace("?", "%s"), values or None)
         return cursor.fetchall() if cursor.description else []
 
     def findings(self, database: str) -> list[tuple[Any, ...]]:
         """Nothing: it has no such check, and it checks each foreign key as rows are written."""
         return []
 
-    def exists(self, database: str) -> bool:
-        return bool(self._tables(database))
+    def is_empty(self, database: str) -> bool:
+        return not self.contents(database)
 
     def contents(self, database: str) -> bytes:
         cells = (cell for table in self._tables(database) for row in self.rows(database, f"TABLE {table}") for cell in row)
         return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells)
 
     def refuse(self, database: str, table: str) -> None:
+        self._changed.add(database)
         raising = "BEGIN RAISE EXCEPTION 'no room'; END"
         self.rows(database, f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$")
         self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION no_room()")
 
+    def close(self) -> None:
+        for database in self._spare:
+            self._drop(database)
+
+    def _make(self) -> str:
+        schema = f"session_plugin_test_{uuid4().hex[:12]}"
+        self._connection.execute(f"CREATE SCHEMA {schema}")
+        return f"{POSTGRESQL}{'&' if '?' in POSTGRESQL else '?'}options=-csearch_path%3D{schema}"
+
+    def _drop(self, database: str) -> None:
+        self._connection.execute(f"DROP SCHEMA {schema_of(database)} CASCADE")
+
+    def _empty(self, database: str) -> None:
+        """Delete all rows, once whoever was killed while writing is gone."""
+        with self._connection.transaction():
+            self.rows(database, LOCK_POSTGRESQL)
+            for table in reversed(self._tables(database)):
+                self.rows(database, f"DELETE FROM {table}")
+
     def _tables(self, database: str) -> list[str]:
-        found = self.rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        """Give our tables but the one of the version, as they were made: what is referred to comes first."""
+        found = self.rows(database, OUR_TABLES)
         return [name for (name,) in found]
+
+
+def schema_of(database: str) -> str:
+    return database.rpartition("%3D")[2]
 
 
 class Raw:
@@ -145,8 +194,8 @@ class Raw:
     def findings(self) -> list[tuple[Any, ...]]:
         return self._backend.findings(self._database)
 
-    def exists(self) -> bool:
-        return self._backend.exists(self._database)
+    def is_empty(self) -> bool:
+        return self._backend.is_empty(self._database)
 
     def contents(self) -> bytes:
         return self._backend.contents(self._database)
@@ -174,8 +223,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Any]:
-    """A connection to the PostgreSQL server; without one its tests are skipped on a laptop and fail in CI."""
+def postgresql() -> Iterator[Postgresql]:
+    """The server, over a connection that all tests share; without one they are skipped on a laptop and fail in CI."""
     try:
         import psycopg  # noqa: PLC0415 - whoever has no PostgreSQL may do without its driver
 
@@ -184,20 +233,31 @@ def server() -> Iterator[Any]:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no PostgreSQL at {POSTGRESQL} (SESSION_TEST_POSTGRESQL): {error}")
-    connection.execute("SET client_min_messages = warning")  # DROP ... CASCADE tells of each table
-    connection.execute("SET synchronous_commit = off")
     with connection:
-        yield connection
+        connection.execute("SET client_min_messages = warning")  # DROP ... CASCADE tells of each table
+        connection.execute("SET synchronous_commit = off")
+        connection.execute("SET lock_timeout = '30s'")
+        backend = Postgresql(connection)
+        yield backend
+        backend.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    return Sqlite(tmp_path) if request.param == "sqlite" else Postgresql(request.getfixturevalue("server"))
+    found: Backend = Sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    return found
 
 
 @pytest.fixture
 def database(backend: Backend) -> Iterator[str]:
-    """Where a database is to be, on each backend in turn; nothing is there yet."""
+    """A database on each backend in turn, in which nothing is stored."""
+    with backend.empty() as database:
+        yield database
+
+
+@pytest.fixture
+def new_database(backend: Backend) -> Iterator[str]:
+    """Where a database is to be, on each backend in turn; nothing is there yet, not even tables."""
     with backend.new() as database:
         yield database
 

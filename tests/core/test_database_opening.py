@@ -159,8 +159,8 @@ def test_what_is_committed_is_on_disk_and_checked(database_file: Path, setting: 
     engine.close()
 
 
-def test_eight_processes_may_open_a_new_database_at_once(database: str, spawn: Spawn) -> None:
-    processes = [spawn(OPENER, database, number) for number in range(8)]
+def test_eight_processes_may_open_a_new_database_at_once(new_database: str, spawn: Spawn) -> None:
+    processes = [spawn(OPENER, new_database, number) for number in range(8)]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -169,7 +169,7 @@ def test_eight_processes_may_open_a_new_database_at_once(database: str, spawn: S
         process.stdin.write("\n")
         process.stdin.flush()
     assert [process.communicate(timeout=60)[0] for process in processes] == ["done\n"] * 8
-    with SessionStore(database) as store:
+    with SessionStore(new_database) as store:
         assert len(store.list_sessions()) == 8
 
 

@@ -14,12 +14,12 @@ def writers():
 
 async def test_making_a_hub_touches_nothing(new_hub, raw):
     new_hub()
-    assert not raw.exists()
+    assert raw.is_empty()
 
 
 async def test_a_hub_opens_when_it_is_first_used(hub, talk, raw):
     await hub.record(talk.said(talk.account("ann"), "hello"))
-    assert raw.exists()
+    assert not raw.is_empty()
 
 
 async def test_a_hub_closes_when_its_last_lease_ends(hub):

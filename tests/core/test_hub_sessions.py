@@ -209,7 +209,7 @@ async def test_edits_that_are_stored_as_messages_are_consolidated_too(new_hub, t
 def test_a_setting_that_makes_no_sense_is_refused(database, raw, setting, value):
     with pytest.raises(ValueError, match=setting):
         SessionHub(database, **{setting: value})
-    assert not raw.exists()
+    assert raw.is_empty()
 
 
 async def test_messages_and_new_sessions_at_once_leave_one_live_session(hub, talk, texts):

@@ -105,7 +105,7 @@ async def test_a_session_made_on_parting_is_told_as_unlinked(new_hub, diary, thr
     await hub.settle()
     await hub.unlink(b)
     await hub.settle()
-    assert diary.of("start")[-1]["reason"] == "unlinked"
+    assert "unlinked" in [one["reason"] for one in diary.of("start")]
 
 
 async def test_a_session_made_on_parting_is_home_from_then_on(three, hub, link, talk):

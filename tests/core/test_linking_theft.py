@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sqlite3
 
 import pytest
 
@@ -28,12 +27,8 @@ def bob(talk):
 
 
 @pytest.fixture
-def audited(database):
-    def actions():
-        with sqlite3.connect(database) as raw:
-            return [row[0] for row in raw.execute("SELECT action FROM audit ORDER BY entry_no")]
-
-    return actions
+def audited(raw):
+    return lambda: [row[0] for row in raw.rows("SELECT action FROM audit ORDER BY entry_no")]
 
 
 async def refused(hub, account, code=WRONG):
@@ -212,7 +207,7 @@ async def test_other_peoples_codes_stay_good_when_one_is_burnt(hub, talk, ann, a
     assert await hub.redeem_link(ann_too, of_bob.code)
 
 
-async def test_every_step_is_audited_without_the_code(hub, audited, database, talk, ann, ann_too, bob, clock):
+async def test_every_step_is_audited_without_the_code(hub, audited, raw, talk, ann, ann_too, bob, clock):
     burnt = await hub.request_link(ann)
     await hub.record(talk.said(talk.group(), burnt.code))
     for _ in range(5):
@@ -223,8 +218,7 @@ async def test_every_step_is_audited_without_the_code(hub, audited, database, ta
     await hub.unlink(ann)
     expected = ["code_requested", "code_burnt", *["code_refused"] * 5, "account_locked"]
     assert audited() == [*expected, "code_requested", "code_redeemed", "linked", "unlinked"]
-    with sqlite3.connect(database) as raw:
-        entries = repr(raw.execute("SELECT * FROM audit").fetchall())
+    entries = repr(raw.rows("SELECT * FROM audit"))
     assert code not in entries
     assert code.replace("-", "") not in entries
 

@@ -330,11 +330,11 @@ def test_a_listing_ends_at_its_limit(store: SessionStore) -> None:
 def test_a_greatest_age_that_makes_no_sense_is_refused(database: str, hours: float, raw: Any) -> None:
     with pytest.raises(ValueError, match="max_age_hours"):
         SessionStore(database, max_age_hours=hours)
-    assert not raw.exists()
+    assert raw.is_empty()
 
 
 @pytest.mark.parametrize("threshold", [-1, 0, 1])
 def test_a_threshold_that_makes_no_sense_is_refused(database: str, threshold: int, raw: Any) -> None:
     with pytest.raises(ValueError, match="consolidation_threshold"):
         SessionStore(database, consolidation_threshold=threshold)
-    assert not raw.exists()
+    assert raw.is_empty()
