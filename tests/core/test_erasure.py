@@ -25,6 +25,12 @@ def careless_sqlite(monkeypatch):
 
 
 @pytest.fixture
+def database(database_file):
+    """A server's files are its own."""
+    return database_file
+
+
+@pytest.fixture
 def bytes_of(database):
     """Read all that lies in the database's file and beside it."""
 

@@ -168,30 +168,6 @@ async def test_what_is_dropped_is_not_kept_in_memory(patient_hub, talk, hold, da
     await patient_hub.close()
 
 
-async def test_the_warning_says_what_is_wrong_with_the_database(new_hub, talk, database, caplog):
-    hub, ann = new_hub(store_patience=0.5), talk.account("ann")
-    await hub.record(talk.said(ann, "before"))
-    away = database.rename(database.with_name("away"))
-    assert not (await hub.record(talk.said(ann, "during"))).is_stored
-    away.rename(database)
-    await hub.close()
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warning == (
-        f"a message was not stored within 0.5 s and waits in line: {database} is gone, or another file is in its place: "
-        "put it back"
-    )
-
-
-async def test_nothing_is_acknowledged_that_went_into_a_deleted_file(new_hub, talk, texts, database):
-    hub, ann = new_hub(store_patience=0.2), talk.account("ann")
-    await hub.record(talk.said(ann, "before"))
-    away = database.rename(database.with_name("away"))
-    assert not (await hub.record(talk.said(ann, "during"))).is_stored
-    away.rename(database)
-    await hub.close()
-    assert await texts(hub, ann) == ["before", "during"]
-
-
 async def test_closing_stores_what_waits(patient_hub, talk, texts, hold, database):
     ann = talk.account("ann")
     await patient_hub.record(talk.said(ann, "before"))

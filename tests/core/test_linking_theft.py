@@ -331,38 +331,17 @@ async def test_a_preview_counts_what_would_be_one_history(hub, talk, ann, ann_to
 # The secret
 
 
-async def test_the_secret_lies_beside_the_database_for_its_owner_alone(new_hub, ann, database):
-    await new_hub(secret=None).request_link(ann)
-    secret = database.with_name("sessions.db.secret")
-    assert secret.stat().st_mode & 0o777 == 0o600
-    assert len(secret.read_bytes()) == 64
-
-
 async def test_a_code_is_worthless_under_another_secret(new_hub, ann, ann_too):
     code = (await new_hub(secret="one secret of many").request_link(ann)).code
     assert await refused(new_hub(secret="quite another one"), ann_too, code) == REFUSAL
     assert await new_hub(secret=b"one secret of many").redeem_link(ann_too, code)
 
 
-async def test_the_environment_may_hold_the_secret(monkeypatch, database, ann, clock):
+async def test_the_environment_may_hold_the_secret(monkeypatch, database_file, ann, clock):
     monkeypatch.setenv("SESSION_SECRET", "a secret of the environment")
-    async with SessionHub(database, load_entry_points=False, clock=clock) as hub:
+    async with SessionHub(database_file, load_entry_points=False, clock=clock) as hub:
         await hub.request_link(ann)
-    assert not database.with_name("sessions.db.secret").exists()
-
-
-async def test_two_hubs_that_make_the_secret_at_once_make_one(new_hub, ann, ann_too):
-    hubs = [new_hub(secret=None) for _ in range(8)]
-    codes = await asyncio.gather(*(hub.request_link(ann_too) for hub in hubs[:3]))
-    last = await asyncio.gather(*(hub.request_link(ann) for hub in hubs[3:6]))
-    redeemed = [await hubs[7].pending_link(ann)]
-    for code in last:
-        try:
-            redeemed.append(await hubs[6].redeem_link(ann_too, code.code))
-        except LinkRefused:
-            redeemed.append(None)
-    assert len(codes) == 3
-    assert sum(preview is not None for preview in redeemed) == 1
+    assert not database_file.with_name("sessions.db.secret").exists()
 
 
 @pytest.mark.parametrize("secret", ["short", b"", "x" * 15])

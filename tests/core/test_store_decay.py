@@ -9,12 +9,13 @@ import pytest
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionStore, UnknownSession
 
+SECRET = "a secret that only these tests know"
 ANN = Account("telegram", "7")
 
 
 @pytest.fixture
 def hub(database: str, clock: Any) -> Iterator[SessionHub]:
-    hub = SessionHub(database, clock=clock, consolidation_threshold=10, load_entry_points=False)
+    hub = SessionHub(database, clock=clock, consolidation_threshold=10, load_entry_points=False, secret=SECRET)
     yield hub
     hub._engine.close()
 

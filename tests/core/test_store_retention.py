@@ -10,6 +10,7 @@ import pytest
 from session_plugin import Account, Chat, DecayReport, MessageEvent, SessionHub
 
 ANN, BOB = Account("telegram", "7"), Account("discord", "8")
+SECRET = "a secret that only these tests know"
 Make = Callable[..., SessionHub]
 
 
@@ -18,7 +19,7 @@ async def make(database: str, clock: Any) -> AsyncIterator[Make]:
     made: list[SessionHub] = []
 
     def make_hub(**settings: Any) -> SessionHub:
-        hub = SessionHub(database, clock=clock, load_entry_points=False, **{"retention_days": 30} | settings)
+        hub = SessionHub(database, clock=clock, load_entry_points=False, secret=SECRET, **{"retention_days": 30} | settings)
         made.append(hub)
         return hub
 

@@ -1,0 +1,69 @@
+"""A hub on a file: what it does when the file goes away, and the secret that lies beside it."""
+
+import asyncio
+import logging
+
+import pytest
+
+from session_plugin import LinkRefused
+
+
+@pytest.fixture
+def database(database_file):
+    """All of this is about files."""
+    return database_file
+
+
+@pytest.fixture
+def ann(talk):
+    return talk.account("ann")
+
+
+@pytest.fixture
+def ann_too(talk):
+    return talk.account("ann", channel="telegram")
+
+
+async def test_the_warning_says_what_is_wrong_with_the_database(new_hub, talk, database, caplog):
+    hub, ann = new_hub(store_patience=0.5), talk.account("ann")
+    await hub.record(talk.said(ann, "before"))
+    away = database.rename(database.with_name("away"))
+    assert not (await hub.record(talk.said(ann, "during"))).is_stored
+    away.rename(database)
+    await hub.close()
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warning == (
+        f"a message was not stored within 0.5 s and waits in line: {database} is gone, or another file is in its place: "
+        "put it back"
+    )
+
+
+async def test_nothing_is_acknowledged_that_went_into_a_deleted_file(new_hub, talk, texts, database):
+    hub, ann = new_hub(store_patience=0.2), talk.account("ann")
+    await hub.record(talk.said(ann, "before"))
+    away = database.rename(database.with_name("away"))
+    assert not (await hub.record(talk.said(ann, "during"))).is_stored
+    away.rename(database)
+    await hub.close()
+    assert await texts(hub, ann) == ["before", "during"]
+
+
+async def test_the_secret_lies_beside_the_database_for_its_owner_alone(new_hub, ann, database):
+    await new_hub(secret=None).request_link(ann)
+    secret = database.with_name("sessions.db.secret")
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert len(secret.read_bytes()) == 64
+
+
+async def test_two_hubs_that_make_the_secret_at_once_make_one(new_hub, ann, ann_too):
+    hubs = [new_hub(secret=None) for _ in range(8)]
+    codes = await asyncio.gather(*(hub.request_link(ann_too) for hub in hubs[:3]))
+    last = await asyncio.gather(*(hub.request_link(ann) for hub in hubs[3:6]))
+    redeemed = [await hubs[7].pending_link(ann)]
+    for code in last:
+        try:
+            redeemed.append(await hubs[6].redeem_link(ann_too, code.code))
+        except LinkRefused:
+            redeemed.append(None)
+    assert len(codes) == 3
+    assert sum(preview is not None for preview in redeemed) == 1
