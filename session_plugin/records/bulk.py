@@ -27,7 +27,12 @@ def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Done[Outcome]]:
     for position, recording in enumerate(recordings):
         row = places.get(position)
         keys = _keys(recording.event)
-        if row is not None and changed.isdisjoint(keys) and _is_ordinary(recording, row) and batch.has_no(recording.event):
+        if (
+            row is not None
+            and changed.isdisjoint(keys)
+            and _is_ordinary(recording, row)
+            and batch.has_no(recording.event, row)
+        ):
             batch.add(position, recording, row)
         else:
             tx.alone()
@@ -88,13 +93,13 @@ class _Batch:
     stored_in: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     latest: dict[int, float] = field(default_factory=dict)
 
-    def has_no(self, event: MessageEvent) -> bool:
-        """Tell whether a message is not in the batch already; the second of two equal ones is a duplicate."""
-        return event.message_id is None or (event.chat, event.message_id) not in self.seen
+    def has_no(self, event: MessageEvent, row: Row) -> bool:
+        """Tell whether a message is not in the batch already: the second in a chat, whatever its thread, is a duplicate."""
+        return event.message_id is None or (row["chat_no"], event.message_id) not in self.seen
 
     def add(self, position: int, recording: Recording, row: Row) -> None:
         self.waiting.append((position, recording, row))
-        self.seen.add((recording.event.chat, recording.event.message_id))
+        self.seen.add((row["chat_no"], recording.event.message_id))
 
     def _received_at(self, recording: Recording, row: Row) -> float:
         """Give when a message counts as received: never before what is in its session already."""
