@@ -198,3 +198,62 @@ async def test_the_menu_of_an_application_without_a_hub_is_an_error(hub: Session
     app = ApplicationBuilder().token("7000000001:own").build()
     with pytest.raises(ValueError, match="has no hub yet"):
         await session_plugin_telegram.add_to_menu(app)
+
+
+ANN = {"id": 5_000_000_001, "is_bot": False, "first_name": "Ann"}
+PRIVATE = {"id": ANN["id"], "type": "private", "first_name": "Ann"}
+ROOM = {"id": -1_002_000_000_001, "type": "supergroup", "title": "Friends"}
+MEMBER = {"chat": ROOM, "from": ANN, "date": 1}
+MEMBERSHIP = {"old_chat_member": {"status": "left", "user": ANN}, "new_chat_member": {"status": "member", "user": ANN}}
+BOOST = {"boost_id": "1", "add_date": 1, "expiration_date": 2, "source": {"source": "premium", "user": ANN}}
+POLL = {"id": "1", "question": "tea?", "options": [], "total_voter_count": 0, "is_closed": False, "is_anonymous": True}
+ADDRESS = ("country_code", "state", "city", "street_line1", "street_line2", "post_code")
+CONNECTION = {"id": "1", "user": ANN, "user_chat_id": ANN["id"], "date": 1}
+OTHERS = {
+    "inline_query": {"id": "1", "from": ANN, "query": "x", "offset": ""},
+    "chosen_inline_result": {"result_id": "1", "from": ANN, "query": "x"},
+    "shipping_query": {
+        "id": "1",
+        "from": ANN,
+        "invoice_payload": "x",
+        "shipping_address": dict.fromkeys(
+            ("country_code", "state", "city", "street_line1", "street_line2", "post_code"), "x"
+        ),
+    },
+    "pre_checkout_query": {"id": "1", "from": ANN, "currency": "EUR", "total_amount": 1, "invoice_payload": "x"},
+    "poll": {**POLL, "type": "regular", "allows_multiple_answers": False, "allows_revoting": True, "members_only": False},
+    "poll_answer": {"poll_id": "1", "user": ANN, "option_ids": [0], "option_persistent_ids": ["0"]},
+    "my_chat_member": {**MEMBER, **MEMBERSHIP},
+    "chat_member": {**MEMBER, **MEMBERSHIP},
+    "chat_join_request": {**MEMBER, "user_chat_id": ANN["id"]},
+    "message_reaction": {"chat": ROOM, "message_id": 1, "user": ANN, "date": 1, "old_reaction": [], "new_reaction": []},
+    "message_reaction_count": {"chat": ROOM, "message_id": 1, "date": 1, "reactions": []},
+    "chat_boost": {"chat": ROOM, "boost": BOOST},
+    "removed_chat_boost": {"chat": ROOM, "boost_id": "1", "remove_date": 1, "source": BOOST["source"]},
+    "business_connection": {
+        "id": "1",
+        "user": ANN,
+        "user_chat_id": ANN["id"],
+        "date": 1,
+        "is_enabled": True,
+        "can_reply": True,
+    },
+    "purchased_paid_media": {"from": ANN, "paid_media_payload": "x"},
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+async def test_an_update_that_says_nothing_stores_nothing_and_reaches_its_handler(
+    on_telegram: Any, hub: SessionHub, errors: Any, kind: str
+) -> None:
+    found: list[Any] = []
+
+    async def look(update: Update, context: Any) -> None:
+        found.append(None if context.session is None else await context.session.history())
+
+    app = on_telegram.install(hub)
+    app.add_handler(TypeHandler(Update, look))
+    async with app:
+        await app.process_update(Update.de_json({"update_id": 1, kind: OTHERS[kind]}, app.bot))
+    assert found == ([[]] if "chat" in OTHERS[kind] else [None])
+    assert errors() == []
