@@ -232,7 +232,8 @@ async def test_fifty_people_at_once_in_one_group_get_each_their_own_answer(on_te
 
     people = [on_telegram.simulator.user(f"Person {number}") for number in range(50)]
     room = on_telegram.simulator.group("Friends", *people)
-    builder = on_telegram.builder().concurrent_updates(True).connection_pool_size(64).pool_timeout(30)
+    builder = on_telegram.builder().concurrent_updates(True).connection_pool_size(64)
+    builder.pool_timeout(60).connect_timeout(60).read_timeout(60)  # a hundred sends at once, on however slow a machine
     async with on_telegram.running(hub, answer, builder=builder):
         for number, user in enumerate(people):
             await on_telegram.simulator.say(user, room, str(number))
