@@ -141,6 +141,9 @@ class Incoming:
         self._delete(payload.channel_id, payload.guild_id, payload.message_ids)
 
     def _delete(self, channel_id: int, guild_id: int | None, message_ids: Iterable[int]) -> None:
+        if guild_id is None:  # an ephemeral answer's names no guild, wherever it was shown
+            guild: discord.Guild | None = getattr(self._client.get_channel(channel_id), "guild", None)
+            guild_id = None if guild is None else guild.id
         chat = raw_chat(channel_id, guild_id, bot_id=self.bot_id)
         gone = [str(message_id) for message_id in sorted(message_ids)]
         self._start(_logged(self._hub.delete(chat, gone), "a deletion"))

@@ -78,6 +78,11 @@ class DiscordDriver(Driver):
             await bot.close()
             await asyncio.gather(task, waiting, return_exceptions=True)
 
+    async def slash(self, user: Any, chat: Any, name: str, /, **options: Any) -> str:
+        """Let a person give a slash command that the bot has registered; give the words of its first answer."""
+        used = await self.simulator.slash(user, chat, name, **options)
+        return str((await self.simulator.answered(used))[0].text)
+
     async def strangers(self, group: Any) -> list[tuple[Any, str]]:
         """Let a webhook and another bot speak."""
         await self.stranger(group, "News", "from a webhook")

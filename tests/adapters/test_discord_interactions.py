@@ -442,3 +442,48 @@ async def test_an_interaction_is_answered_in_time_although_the_database_is_locke
             holder.close()
         history = await on_discord.history(patient, dm, count=3)
     assert [one.content for one in history] == ["hello", "/say words:hi", "said hi"]
+
+
+async def test_the_deletion_of_what_one_person_sees_alone_makes_no_direct_chat_of_a_group(
+    on_discord: Any, hub: SessionHub, bot: Bot, says: Any, path: Path
+) -> None:
+    """It names no guild either; a group that was taken for somebody's direct chat would show them what all others say."""
+    deleted = asyncio.Event()
+
+    @bot.tree.command()
+    async def glimpse(interaction: discord.Interaction) -> None:
+        """Show something for a moment."""
+        await interaction.response.send_message("psst", ephemeral=True)
+        await interaction.delete_original_response()
+
+    async def on_raw_message_delete(payload: Any) -> None:
+        deleted.set()
+
+    bot.add_listener(on_raw_message_delete)
+    session_plugin_discord.install(bot, hub, slash_input=False)
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room, dm = on_discord.group("Friends", ann, bob), on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        await on_discord.simulator.slash(ann, room, "glimpse")
+        await deleted.wait()
+        await on_discord.say(ann, room, "hello")
+        await on_discord.say(bob, room, "hello Ann")
+        await on_discord.say(ann, dm, "in private")
+        await says(on_discord, room, ["hello", "hello Ann"])
+        await says(on_discord, dm, ["in private"])
+
+
+async def test_a_deleted_answer_to_a_slash_command_is_gone(on_discord: Any, hub: SessionHub, bot: Bot, says: Any) -> None:
+    @bot.tree.command()
+    async def oops(interaction: discord.Interaction) -> None:
+        """Say too much."""
+        await interaction.response.send_message("too much")
+        await interaction.followup.send("forget it")
+        await interaction.delete_original_response()
+
+    session_plugin_discord.install(bot, hub)
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.connected(bot):
+        await on_discord.simulator.slash(ann, room, "oops")
+        await says(on_discord, room, ["/oops", "forget it"])

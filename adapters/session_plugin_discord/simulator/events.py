@@ -61,7 +61,11 @@ class Events:
 
     def message_delete(self, message: SimulatedMessage) -> Event:
         """Tell that a message is gone: its id and place, nothing of what it said."""
-        return self._about_chat("MESSAGE_DELETE", message.chat, {"id": str(message.id)})
+        what = {"id": str(message.id)}
+        if message.is_ephemeral:  # as in its creation; that of its deletion is not documented
+            payload = what | {"channel_id": str(message.chat.id)}
+            return Event("MESSAGE_DELETE", DIRECT_MESSAGES, None, lambda _intents: payload)
+        return self._about_chat("MESSAGE_DELETE", message.chat, what)
 
     def message_delete_bulk(self, messages: Sequence[SimulatedMessage]) -> Event:
         """Tell that several messages of one guild channel went at once."""
