@@ -17,6 +17,8 @@ from uuid import uuid4
 
 import pytest
 
+from session_plugin.testing import Clock
+
 pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.testing"]
 
 POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
@@ -202,19 +204,6 @@ class Raw:
 
     def refuse(self, table: str) -> None:
         self._backend.refuse(self._database, table)
-
-
-class Clock:
-    """Seconds since 1970, as somebody set them."""
-
-    def __init__(self, now: float = 1_700_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, *, seconds: float = 0.0, hours: float = 0.0, days: float = 0.0) -> None:
-        self.now += seconds + hours * 3600.0 + days * 86400.0
 
 
 @pytest.fixture

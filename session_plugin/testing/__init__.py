@@ -15,10 +15,18 @@ An adapter's author writes a driver, and runs the contract that all adapters kee
         @pytest.fixture
         async def driver(self): ...
 
+A plugin's author needs no platform, only a hub, and somebody who says something:
+
+    hub = SessionHub(tmp_path / "bot.db", plugins=[MyPlugin()], load_entry_points=False, clock=Clock())
+    recorded = await hub.record(Talk().said(ann, "hello"))
+
 Where to look:
     Contract    what every adapter promises, as tests
     Driver      a platform for tests: its simulator, and bots that run on it
     Turn        what an author's handler has at hand in those tests
+    Talk        accounts, chats and messages, made up
+    Clock       a time that is set by hand
+    Diary       a plugin that writes down what it is told
 """
 
 try:
@@ -32,5 +40,6 @@ _pytest.register_assert_rewrite("session_plugin.testing.contract")
 
 from session_plugin.testing.contract import Contract  # noqa: E402 - its assertions are rewritten from here on
 from session_plugin.testing.driver import Driver, Handle, Turn  # noqa: E402
+from session_plugin.testing.talk import Clock, Diary, Talk  # noqa: E402
 
-__all__ = ["Contract", "Driver", "Handle", "Turn"]
+__all__ = ["Clock", "Contract", "Diary", "Driver", "Handle", "Talk", "Turn"]

@@ -71,7 +71,7 @@ class Driver(ABC):
     Attributes:
         channel: The adapter's name of its platform, in accounts and chats.
         prefix: What stands before a command: `"/"`.
-        package: The adapter's package, with `install`, `to_event`, `CHANNEL` and `SessionContext`.
+        package: The adapter's package, with `install`, `to_event` and `CHANNEL`.
         lacks: What the platform cannot do.
         program: A command line that starts a bot in a process of its own, which answers everything said in direct chats, on
             the database that SESSION_DATABASE names, and finds the simulator by `environment()`. Without one, the tests

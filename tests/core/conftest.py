@@ -13,84 +13,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl
+from session_plugin import Account, Chat, SessionHub
+from session_plugin.testing import Diary, Talk
 
 SECRET = "what only the tests' hubs know"
 
 
 POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
-
-
-class Talk:
-    """Makes accounts, chats and events; every message gets an id that no other has."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-
-    def account(self, name: str, *, channel: str = "discord") -> Account:
-        return Account(channel, f"{name}-on-{channel}")
-
-    def direct(self, account: Account, **details: Any) -> Chat:
-        return Chat(account.channel, f"direct-of-{account.channel_user_id}", **details)
-
-    def group(self, name: str = "lobby", *, channel: str = "discord", **details: Any) -> Chat:
-        return Chat(channel, name, "group", **details)
-
-    def said(self, where: Account | Chat, text: str, **details: Any) -> MessageEvent:
-        """A message of an account in its direct chat; in a chat, of `author`, or of nobody's user."""
-        chat = self.direct(where) if isinstance(where, Account) else where
-        if isinstance(where, Account):
-            details.setdefault("author", where)
-        details.setdefault("message_id", f"m{next(self._numbers)}")
-        return MessageEvent(chat=chat, text=text, **{"role": "user", "sent_at": 1.0, **details})
-
-    def answered(self, where: Account | Chat, text: str, **details: Any) -> MessageEvent:
-        """Words of the bot: to an account in its direct chat, or in a chat, to whom `details` say."""
-        if isinstance(where, Account):
-            details.setdefault("answers", where)
-        return self.said(where, text, **{"role": "assistant", "author": None, **details})
-
-
-class Diary:
-    """A plugin that writes down every event it is told of, and can be read by the name of the hook."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[str, dict[str, Any]]] = []
-
-    def of(self, hook: str) -> list[dict[str, Any]]:
-        return [arguments for name, arguments in self.entries if name == f"session_on_{hook}"]
-
-    def names(self) -> list[str]:
-        return [name.removeprefix("session_on_") for name, _ in self.entries]
-
-    @hookimpl
-    def session_on_message(self, event, session):
-        self.entries.append(("session_on_message", {"event": event, "session": session}))
-
-    @hookimpl
-    async def session_on_edit(self, event, session):
-        self.entries.append(("session_on_edit", {"event": event, "session": session}))
-
-    @hookimpl
-    def session_on_delete(self, chat, message_ids, session):
-        told = {"chat": chat, "message_ids": message_ids, "session": session}
-        self.entries.append(("session_on_delete", told))
-
-    @hookimpl
-    async def session_on_identity(self, event, identity):
-        self.entries.append(("session_on_identity", {"event": event, "identity": identity}))
-
-    @hookimpl
-    def session_on_start(self, session, reason):
-        self.entries.append(("session_on_start", {"session": session, "reason": reason}))
-
-    @hookimpl
-    async def session_on_end(self, session, reason):
-        self.entries.append(("session_on_end", {"session": session, "reason": reason}))
-
-    @hookimpl
-    def session_on_consolidate(self, session, summary):
-        self.entries.append(("session_on_consolidate", {"session": session, "summary": summary}))
 
 
 @pytest.fixture
