@@ -23,7 +23,6 @@ from session_plugin_telegram.requests import Requests, Result, Work, answering
 
 logger = logging.getLogger("session_plugin.telegram")
 
-
 A_MOMENT = 0.2
 """Seconds that sending waits for the place in line of what it sent. None are spent but where a name or an earlier message
 must be looked up for it."""
@@ -48,7 +47,7 @@ class SessionRecorder(BaseRateLimiter[Any]):
     ) -> None:
         """Stand before `inner`; `names` are what our commands are called here.
 
-        `start` and `closed` are called in every life cycle, maybe more than once; `opened` before anything is recorded.
+        `start` and `closed` are called in every life cycle, maybe more than once; `opened` whenever something is recorded.
         """
         self.inner = inner
         self.names = names
