@@ -91,11 +91,16 @@ class OwnWords:
 
     # Ways in
 
-    def said(self, message: discord.Message) -> asyncio.Task[None] | None:
-        """Start the way into the hub of what the bot said, once for all the times that Discord tells of it."""
+    def said(self, message: discord.Message, question: Question | None = None) -> asyncio.Task[None] | None:
+        """Start the way into the hub of what the bot said, once for all the times that Discord tells of it.
+
+        Args:
+            message: What it said.
+            question: The interaction that it answers, if that is known; else the message tells, if it does.
+        """
         if message.id in self._recorded:
             return self._recorded[message.id]
-        event = self._translated(message)
+        event = self._translated(message, question)
         if event is None or str(message.nonce).startswith(UNRECORDED):
             return None
         recording = apart(self._record(message, event))
@@ -118,7 +123,7 @@ class OwnWords:
         channel = discord.PartialMessageable(state=self._client._connection, id=int(data["channel_id"]))
         message = self._message(channel, data)
         if not is_edit:
-            await _over(self.said(message))
+            await _over(self.said(message, question))
         elif (event := self._translated(message, question)) is not None:
             await self._hub.edit(event)
 
