@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from telegram import (
-    Animation,
-    Audio,
-    ChatFullInfo,
-    Document,
-    Message,
-    MessageOriginUser,
-    PhotoSize,
-    Sticker,
-    Update,
-    Video,
-    VideoNote,
-    Voice,
-)
 from telegram import Chat as TelegramChat
+from telegram import ChatFullInfo, Message, MessageOriginUser, PhotoSize, Update
 from telegram import User as TelegramUser
 
 from session_plugin import Account, Attachment, Chat, MessageEvent
@@ -33,7 +20,6 @@ Example:
 _ELSEWHERE = ("channel_post", "edited_channel_post", "deleted_business_messages", "guest_message")
 _SAID = ("message", "channel_post", "business_message")
 _EDITED = ("edited_message", "edited_channel_post", "edited_business_message")
-_FILES = (Animation, Audio, Document, Sticker, Video, VideoNote, Voice)
 
 
 def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
@@ -186,24 +172,25 @@ def _reply_to(message: Message) -> str | None:
 
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:
-    found = message.venue or message.effective_attachment  # which takes a venue for the location that comes with it
+    # A venue first: `effective_attachment` takes it for the location that comes with it, and knows no checklists.
+    found = message.venue or message.effective_attachment or _checklist(message)
     if found is None:
         return ()
     if isinstance(found, tuple | list):  # one photo in several sizes, the largest last
         found = found[-1]
-    if isinstance(found, PhotoSize):
-        return (Attachment(id=found.file_id, kind="photo", size=found.file_size),)
-    if isinstance(found, _FILES):
-        return (
-            Attachment(
-                id=found.file_id,
-                kind=type(found).__name__.lower(),
-                filename=getattr(found, "file_name", None) or "",
-                content_type=getattr(found, "mime_type", None) or "",
-                size=found.file_size,
-            ),
-        )
-    return (Attachment(id="", kind=type(found).__name__.lower()),)
+    return (
+        Attachment(
+            id=getattr(found, "file_id", None) or "",
+            kind="photo" if isinstance(found, PhotoSize) else type(found).__name__.lower(),
+            filename=getattr(found, "file_name", None) or "",
+            content_type=getattr(found, "mime_type", None) or "",
+            size=getattr(found, "file_size", None),
+        ),
+    )
+
+
+def _checklist(message: Message) -> Any:
+    return getattr(message, "checklist", None)  # python-telegram-bot knows it from 22.3 on
 
 
 def _metadata(message: Message) -> dict[str, Any]:
@@ -221,12 +208,20 @@ def _metadata(message: Message) -> dict[str, Any]:
     elsewhere = message.external_reply
     if elsewhere is not None and elsewhere.chat is not None:
         metadata["replies_to"] = {"chat_id": str(elsewhere.chat.id), "message_id": str(elsewhere.message_id)}
+    return metadata | _said_without_words(message)
+
+
+def _said_without_words(message: Message) -> dict[str, Any]:
+    """Keep what a message says by other means than text and files."""
+    said: dict[str, Any] = {}
     if message.poll is not None:
-        metadata["poll"] = {"question": message.poll.question, "options": [one.text for one in message.poll.options]}
+        said["poll"] = {"question": message.poll.question, "options": [one.text for one in message.poll.options]}
+    if (checklist := _checklist(message)) is not None:
+        said["checklist"] = {"title": checklist.title, "tasks": [one.text for one in checklist.tasks]}
     if message.sticker is not None and message.sticker.emoji:
-        metadata["emoji"] = message.sticker.emoji
+        said["emoji"] = message.sticker.emoji
     if message.dice is not None:
-        metadata["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
+        said["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
     if message.location is not None:
-        metadata["location"] = {"latitude": message.location.latitude, "longitude": message.location.longitude}
-    return metadata
+        said["location"] = {"latitude": message.location.latitude, "longitude": message.location.longitude}
+    return said

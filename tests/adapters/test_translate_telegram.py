@@ -158,6 +158,13 @@ def test_a_poll_a_sticker_and_a_place_say_what_they_are() -> None:
     assert event(location=place).metadata["location"] == place
 
 
+@pytest.mark.skipif(telegram.__version_info__ < (22, 3), reason="python-telegram-bot knows them from 22.3 on")
+def test_a_checklist_says_what_is_on_it() -> None:
+    found = event(checklist={"title": "Shopping", "tasks": [{"id": 1, "text": "milk"}, {"id": 2, "text": "bread"}]})
+    assert [one.kind for one in found.attachments] == ["checklist"]
+    assert found.metadata["checklist"] == {"title": "Shopping", "tasks": ["milk", "bread"]}
+
+
 @pytest.mark.parametrize(
     "service",
     [
