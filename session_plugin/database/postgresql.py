@@ -8,7 +8,7 @@ answer was lost is asked for when the server is back, so nothing is stored twice
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -18,10 +18,11 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from session_plugin.database.engine import NotAlone, Row, Task, Tx, Value
+from session_plugin.database.engine import NotAlone, Row, Tx, Value
 from session_plugin.database.postgresql_schema import prepare, safe_url
 from session_plugin.database.queries import load_queries
-from session_plugin.database.writer import CommitInDoubt, Writer
+from session_plugin.database.threads import ThreadedEngine
+from session_plugin.database.writer import CommitInDoubt
 from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
 
 A = TypeVar("A")
@@ -44,17 +45,14 @@ CONNECT_SECONDS = 10.0
 """How long to wait for a connection before the database counts as out of reach."""
 
 
-class PostgresqlEngine:
+class PostgresqlEngine(ThreadedEngine):
     """Runs operations on one schema of a PostgreSQL database: the first of the connection's search path."""
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
         """Remember where; nothing is connected before `open`."""
-        self.url = safe_url(url)
+        super().__init__(safe_url(url), busy_timeout=busy_timeout)
         self._conninfo = url
-        self._busy_timeout = busy_timeout
         self._pool: ConnectionPool[Connection] | None = None
-        self._writer: Writer | None = None
-        self._readers: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
         """Connect, check the database, migrate it, start the threads."""
@@ -71,36 +69,7 @@ class PostgresqlEngine:
             open=True,
             name="session_plugin",
         )
-        self._writer = Writer(_WriteConnection(pool, self.url), busy_timeout=self._busy_timeout)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="session_plugin-reader")
-
-    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
-        """Queue an operation for the writer."""
-        return self._open_writer().write(operation, argument, is_patient=is_patient)
-
-    def enqueue(self, task: Task, /) -> None:
-        """Queue a task for the writer."""
-        self._open_writer().enqueue(task)
-
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise DatabaseUnavailable(f"{self.url} is not open")
-        return self._writer
-
-    @property
-    def trouble(self) -> str:
-        """Why the last try to write failed; empty if it did not."""
-        return "" if self._writer is None else self._writer.trouble
-
-    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
-        """Run a reading operation in a snapshot."""
-        readers = self._readers
-        if readers is None:
-            raise DatabaseUnavailable(f"{self.url} is not open")
-        try:
-            return readers.submit(self._read, operation, argument)
-        except RuntimeError as error:  # the threads were shut down in the meantime
-            raise DatabaseUnavailable(f"{self.url} is not open") from error
+        self._start(_WriteConnection(pool, self.url), readers=READERS)
 
     def purge(self) -> Future[bool]:
         """Leave it to the server: rows that are gone are VACUUM's, and what its log and backups hold is the operator's."""
@@ -110,12 +79,7 @@ class PostgresqlEngine:
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish what waits, end the connections."""
-        readers, self._readers = self._readers, None
-        if readers is not None:
-            readers.shutdown(wait=True)
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close(timeout)
+        super().close(timeout)
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
@@ -123,7 +87,7 @@ class PostgresqlEngine:
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         pool = self._pool
         if pool is None:
-            raise DatabaseUnavailable(f"{self.url} is not open")
+            raise self._not_open()
         with as_our_errors(self.url):
             try:
                 return self._read_on(pool, operation, argument)

@@ -12,17 +12,17 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from session_plugin.database.checkpoints import Checkpointer
-from session_plugin.database.engine import Row, Task, Tx, Value
+from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare, to_text
-from session_plugin.database.writer import Writer
+from session_plugin.database.threads import ThreadedEngine
 from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
 
 A = TypeVar("A")
@@ -42,15 +42,12 @@ _PARAMETER = re.compile(r":([a-z_]+)")
 _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
 
 
-class SqliteEngine:
+class SqliteEngine(ThreadedEngine):
     """Runs operations on one SQLite file, or on a database in memory, which reads and writes on one connection."""
 
     def __init__(self, path: str, *, busy_timeout: float) -> None:
         """Remember the path, an absolute one; nothing is touched before `open`."""
-        self.url = path
-        self._busy_timeout = busy_timeout
-        self._writer: Writer | None = None
-        self._readers: ThreadPoolExecutor | None = None
+        super().__init__(path, busy_timeout=busy_timeout)
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
@@ -58,37 +55,7 @@ class SqliteEngine:
         """Check the file, create it if there is none, migrate it, start the threads."""
         with _as_our_errors(self.url):
             connection = prepare(self.url, busy_timeout=self._busy_timeout)
-        self._writer = Writer(_WriteConnection(connection, self.url), busy_timeout=self._busy_timeout)
-        if self.url != MEMORY:
-            self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="session_plugin-reader")
-
-    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
-        """Queue an operation for the writer."""
-        return self._open_writer().write(operation, argument, is_patient=is_patient)
-
-    def enqueue(self, task: Task, /) -> None:
-        """Queue a task for the writer."""
-        self._open_writer().enqueue(task)
-
-    def _open_writer(self) -> Writer:
-        if self._writer is None:
-            raise DatabaseUnavailable(f"{self.url} is not open")
-        return self._writer
-
-    @property
-    def trouble(self) -> str:
-        """Why the last try to write failed; empty if it did not."""
-        return "" if self._writer is None else self._writer.trouble
-
-    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
-        """Run a reading operation in a snapshot."""
-        readers = self._readers
-        if readers is None:
-            return self.write(operation, argument)
-        try:
-            return readers.submit(self._read, operation, argument)
-        except RuntimeError as error:  # the pool was shut down in the meantime
-            raise DatabaseUnavailable(f"{self.url} is not open") from error
+        self._start(_WriteConnection(connection, self.url), readers=0 if self.url == MEMORY else READERS)
 
     def purge(self) -> Future[bool]:
         """Write the file anew, without what was deleted, and empty its log.
@@ -114,17 +81,10 @@ class SqliteEngine:
                 raise
         return is_busy == 0
 
-    def close(self, timeout: float = 10.0) -> None:
-        """Finish what waits, checkpoint, close."""
-        readers, self._readers = self._readers, None
-        if readers is not None:
-            readers.shutdown(wait=True)
-            for connection in self._opened:
-                connection.close()
-            self._opened.clear()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close(timeout)
+    def _end_reading(self) -> None:
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
 
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         with _as_our_errors(self.url):

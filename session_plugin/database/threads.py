@@ -1,0 +1,79 @@
+"""What every engine does alike: one thread that writes, a few that read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from session_plugin.database.engine import Task, Tx
+from session_plugin.database.writer import WriteConnection, Writer
+from session_plugin.errors import DatabaseUnavailable
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class ThreadedEngine(ABC):
+    """An engine but for its connections."""
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        """Go by `url` in errors and logs; give up after `busy_timeout` seconds what others keep from being written."""
+        self.url = url
+        self._busy_timeout = busy_timeout
+        self._writer: Writer | None = None
+        self._readers: ThreadPoolExecutor | None = None
+
+    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
+        """Queue an operation for the writer."""
+        return self._open_writer().write(operation, argument, is_patient=is_patient)
+
+    def enqueue(self, task: Task, /) -> None:
+        """Queue a task for the writer."""
+        self._open_writer().enqueue(task)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last try to write failed; empty if it did not."""
+        return "" if self._writer is None else self._writer.trouble
+
+    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
+        """Run a reading operation in a snapshot; without threads that read, on the writer's."""
+        readers = self._readers
+        if readers is None:
+            return self.write(operation, argument)
+        try:
+            return readers.submit(self._read, operation, argument)
+        except RuntimeError as error:  # they were shut down in the meantime
+            raise self._not_open() from error
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Finish what is being read, carry out what waits, close the connections."""
+        readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.shutdown(wait=True)
+            self._end_reading()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close(timeout)
+
+    def _start(self, writing: WriteConnection, *, readers: int) -> None:
+        self._writer = Writer(writing, busy_timeout=self._busy_timeout)
+        if readers:
+            self._readers = ThreadPoolExecutor(readers, thread_name_prefix="session_plugin-reader")
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise self._not_open()
+        return self._writer
+
+    def _not_open(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(f"{self.url} is not open")
+
+    @abstractmethod
+    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a reading operation on one of the threads that read."""
+
+    def _end_reading(self) -> None:  # noqa: B027 - not every engine has something to close here
+        """Close the connections that were read on; nobody reads any more."""
