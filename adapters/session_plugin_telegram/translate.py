@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from telegram import Chat as TelegramChat
-from telegram import ChatFullInfo, Message, MessageOriginUser, PhotoSize, Update
+from telegram import (
+    ChatFullInfo,
+    Message,
+    MessageOrigin,
+    MessageOriginChannel,
+    MessageOriginChat,
+    MessageOriginHiddenUser,
+    MessageOriginUser,
+    PhotoSize,
+    Update,
+)
 from telegram import User as TelegramUser
 
 from session_plugin import Account, Attachment, Chat, MessageEvent
@@ -197,8 +207,7 @@ def _metadata(message: Message) -> dict[str, Any]:
     """Keep what changes how the words are to be read."""
     metadata: dict[str, Any] = {}
     if message.forward_origin is not None:  # not the sender's own words
-        origin = message.forward_origin
-        metadata["forwarded_from"] = origin.sender_user.full_name if isinstance(origin, MessageOriginUser) else origin.type
+        metadata["forwarded_from"] = _name_of(message.forward_origin)
     if message.via_bot is not None:
         metadata["via_bot"] = message.via_bot.full_name
     if message.media_group_id is not None:
@@ -209,6 +218,20 @@ def _metadata(message: Message) -> dict[str, Any]:
     if elsewhere is not None and elsewhere.chat is not None:
         metadata["replies_to"] = {"chat_id": str(elsewhere.chat.id), "message_id": str(elsewhere.message_id)}
     return metadata | _said_without_words(message)
+
+
+def _name_of(origin: MessageOrigin) -> str:
+    """Give the name under which the author of a forwarded message is shown."""
+    match origin:
+        case MessageOriginUser():
+            return origin.sender_user.full_name
+        case MessageOriginHiddenUser():
+            return origin.sender_user_name
+        case MessageOriginChat():
+            return origin.sender_chat.title or origin.type
+        case MessageOriginChannel():
+            return origin.chat.title or origin.type
+    return origin.type
 
 
 def _said_without_words(message: Message) -> dict[str, Any]:

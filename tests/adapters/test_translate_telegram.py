@@ -231,9 +231,16 @@ def test_a_forward_is_marked_as_not_the_senders_own_words() -> None:
     assert (found.author, found.metadata["forwarded_from"]) == (Account(CHANNEL, str(ANN["id"])), "Bob")
 
 
-def test_a_forward_of_somebody_hidden_is_marked_too() -> None:
-    origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Bob"}
-    assert event(text="said Bob", forward_origin=origin).metadata["forwarded_from"]
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ({"type": "hidden_user", "date": 1, "sender_user_name": "Bob"}, "Bob"),
+        ({"type": "chat", "date": 1, "sender_chat": GROUP}, "Friends"),
+        ({"type": "channel", "date": 1, "chat": NEWS, "message_id": 1}, "News"),
+    ],
+)
+def test_a_forward_is_marked_with_the_name_that_is_shown_whoever_it_is_of(origin: dict[str, Any], name: str) -> None:
+    assert event(text="said by others", forward_origin=origin).metadata["forwarded_from"] == name
 
 
 def test_an_edit_has_its_own_time_and_the_message_its_old_one() -> None:
