@@ -16,7 +16,6 @@ from typing import Any
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.model import Chat, Session, SessionIdentity
 from session_plugin.plugins import Plugins
-from session_plugin.records.contexts import session_with_messages
 from session_plugin.records.outcomes import (
     Announcement,
     Consolidated,
@@ -29,6 +28,7 @@ from session_plugin.records.outcomes import (
 )
 from session_plugin.records.people import identity_of_user
 from session_plugin.records.sessions import CLAIM, session_data
+from session_plugin.records.summaries import current_summary
 
 _telling: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
 """True in hooks that are being told, and in what they call."""
@@ -116,7 +116,7 @@ class Announcer:
             case SessionEnded():
                 await tell(hook, session=session, reason=session.end_reason)
             case Consolidated(session_no):
-                _, summary = await self._read(session_with_messages, session_no)
+                summary = await self._read(current_summary, session_no)
                 await tell(hook, session=session, summary=summary)
 
 

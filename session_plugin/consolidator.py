@@ -19,7 +19,6 @@ from session_plugin.fitting import Count
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins import Plugins
 from session_plugin.records import leases, summaries
-from session_plugin.records.contexts import session_with_messages
 from session_plugin.records.sessions import session_data
 from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
 from session_plugin.rules.digest import DIGEST_NAME, digest
@@ -30,6 +29,8 @@ LEASE_MARGIN = 30.0
 """Seconds that a lease outlasts the summariser: enough to put the summary in place."""
 CLOSING_SECONDS = 5.0
 """How long closing waits for a summariser."""
+BREATH = 0.005
+"""Seconds between two pages of a long session."""
 MOST_ROUNDS = 5
 """Times that a session is looked at again because it changed meanwhile; then its next message does so."""
 MOST_WEIGHTS = 10_000
@@ -137,10 +138,10 @@ class Consolidator:
         if not await self._write(leases.take, claim):
             return None
         try:
-            plan: summaries.Plan | None = await self._read(summaries.plan, request)
+            plan = await self._plan(request)
             while plan is not None and not plan.messages:
                 await self._write(summaries.clear, plan)
-                plan = await self._read(summaries.plan, replace(request, at_least=0))
+                plan = await self._plan(replace(request, at_least=0))
             written = None if plan is None else await self._summarise(plan)
             if written is None:
                 return None
@@ -148,10 +149,29 @@ class Consolidator:
                 self._again.add(request.session_no)  # something under it changed meanwhile
                 return None
             self._weights.pop(request.session_no, None)
-            summary: Summary | None = (await self._read(session_with_messages, request.session_no))[1]
+            summary: Summary | None = await self._read(summaries.current_summary, request.session_no)
             return summary
         finally:
             await self._write(leases.release, claim)
+
+    async def _plan(self, request: summaries.PlanRequest) -> summaries.Plan | None:
+        """Plan a summary, with its messages read page by page: a long session must not hold up those who write.
+
+        If one changes between two pages, putting the summary in place finds that out.
+        """
+        plan: summaries.Plan | None = await self._read(summaries.outline, request)
+        if plan is None:
+            return None
+        messages: list[tuple[int, SessionMessage]] = []
+        for part in plan.parts:
+            page = summaries.Page(session_no=plan.session_no, part=part, before=part.to_seq + 1)
+            while found := await self._read(summaries.read_page, page):
+                messages += found
+                if len(found) < summaries.PAGE:
+                    break
+                page = replace(page, before=found[-1][0])
+                await asyncio.sleep(BREATH)
+        return summaries.filled(plan, messages)
 
     def _claim(self, session_no: int) -> leases.Claim:
         seconds = self._limits.patience + LEASE_MARGIN

@@ -4,14 +4,14 @@ writing     messages/s, waits and stalls, with 1 and 100 tasks        turns     
 fsyncs      strace counts them                                        size      bytes per message
 memory      resident, at the end of the same loop                     reading   the last 20 of 100, 1,000 and 10,000
 growth      appending at 10,000 and 1,000,000                         processes four on one file
-postgres    against an asyncpg pool
+postgres    against an asyncpg pool                           upkeep    waits while a session is summed up, and many decay
 """
 
 from collections.abc import Callable
 
 from rows import Row
 
-from measurements import disk, growth, memory, postgres, processes, reading, writing
+from measurements import disk, growth, memory, postgres, processes, reading, upkeep, writing
 from measurements.bench import Bench
 
 MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -24,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "growth": growth.measure,
     "processes": processes.measure,
     "postgres": postgres.measure,
+    "upkeep": upkeep.measure,
 }
 
 __all__ = ["MEASUREMENTS", "Bench"]

@@ -21,7 +21,7 @@ from session_plugin.rules.policies import policy_of
 from session_plugin.rules.settings import MINUTE
 
 A = TypeVar("A")
-SILENT_AT_ONCE = 200
+SILENT_AT_ONCE = 50
 """Sessions ended in one transaction."""
 WITHDRAWN_AT_ONCE = 100
 """Summaries made again in one round of upkeep."""
@@ -104,7 +104,9 @@ class Memory(HubBase):
             messages = await self._in_pieces(decaying.remove_messages, cutoff, "messages", progress)
             tombstones = await self._in_pieces(decaying.remove_tombstones, cutoff, "tombstones", progress)
             parts.append(decaying.part_of(cutoff, messages=messages, tombstones=tombstones))
-        sessions = await self._in_pieces(decaying.remove_sessions, retentions, "sessions", progress)
+        sessions = 0
+        while count := await self._remove_sessions(retentions, sessions, progress):
+            sessions += count  # those that were joined into one that went can go now, too
         report = decaying.report_of(parts, sessions=sessions)
         if report != DecayReport():
             logger.info("decay removed %d messages and %d sessions", report.messages, report.sessions)
@@ -118,12 +120,24 @@ class Memory(HubBase):
                 progress(Progress(what=what, done=total))
         return total
 
+    async def _remove_sessions(self, retentions: decaying.Retentions, before: int, progress: Report | None) -> int:
+        total, after = 0, 0
+        while True:
+            count, following = await self._write(decaying.remove_sessions, (retentions, after))
+            total += count
+            if progress is not None and count:
+                progress(Progress(what="sessions", done=before + total))
+            if following is None:
+                return total
+            after = following
+
     async def end_silent(self) -> int:
         """End the sessions whose time is over, though nobody writes to them any more; tell how many."""
         moment, after, total = self.moment(), 0, 0
         while session_nos := await self._read(sessions.seemingly_live, (moment, after, SILENT_AT_ONCE)):
             after = session_nos[-1]
-            total += await self._announced(sessions.end_those_over, (moment, session_nos))
+            is_heard = self._plugins.has("session_on_end")
+            total += await self._announced(sessions.end_those_over, (moment, session_nos, is_heard))
         return total
 
     async def status(self) -> HubStatus:

@@ -15,8 +15,12 @@ from session_plugin.records.outcomes import Moment
 from session_plugin.reports import DecayPart, DecayReport
 from session_plugin.rules.policies import Retention, policy_of
 
-PIECE = 500
-"""Rows removed in one transaction: a few milliseconds."""
+PIECE = 200
+"""Messages or tombstones removed in one transaction, which takes a few milliseconds."""
+PLACES = 40
+"""Segments or sessions touched in one transaction: each takes several statements."""
+PAGE = 500
+"""Sessions looked at in one statement where nothing is removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,7 @@ def count_old(tx: Tx, retentions: Retentions) -> DecayReport:
 def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
     going: set[int] = set()
     after = 0
-    while rows := tx.all("sessions_to_empty", after=after, before=retentions.latest, bot=retentions.moment.bot, limit=PIECE):
+    while rows := tx.all("sessions_to_empty", after=after, before=retentions.latest, bot=retentions.moment.bot, limit=PAGE):
         after = rows[-1]["session_no"]
         going |= {row["session_no"] for row in rows if _may_go(tx, row, retentions)}
     staying = {
@@ -90,7 +94,7 @@ def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
 def remove_messages(tx: Tx, cutoff: Cutoff) -> int:
     """Remove some messages that are too old; tell how many, 0 when none is left."""
     removed = 0
-    for segment in tx.all("segments_with_old", **cutoff.values, limit=PIECE):
+    for segment in tx.all("segments_with_old", **cutoff.values, limit=PLACES):
         rows = tx.all("segment_head", segment_no=segment["segment_no"], limit=PIECE - removed)
         young = next((position for position, row in enumerate(rows) if row["received_at"] >= cutoff.before), len(rows))
         _remove_head(tx, segment, [row["seq"] for row in rows[:young]])
@@ -110,17 +114,14 @@ def _remove_head(tx: Tx, segment: Row, seqs: Sequence[int]) -> None:
     tx.run("set_oldest", segment_no=segment_no)
 
 
-def remove_sessions(tx: Tx, retentions: Retentions) -> int:
-    """Remove some sessions of which nothing is left; tell how many, 0 when none is left."""
-    after = 0
-    while rows := tx.all("empty_sessions", after=after, before=retentions.latest, bot=retentions.moment.bot, limit=PIECE):
-        gone = [row["session_no"] for row in rows if _may_go(tx, row, retentions)]
-        for session_no in gone:
-            drop_session(tx, session_no)
-        if gone:
-            return len(gone)
-        after = rows[-1]["session_no"]
-    return 0
+def remove_sessions(tx: Tx, argument: tuple[Retentions, int]) -> tuple[int, int | None]:
+    """Remove some sessions of which nothing is left, from a number on: how many, and where to go on; None at the end."""
+    retentions, after = argument
+    rows = tx.all("empty_sessions", after=after, before=retentions.latest, bot=retentions.moment.bot, limit=PLACES)
+    gone = [row["session_no"] for row in rows if _may_go(tx, row, retentions)]
+    for session_no in gone:
+        drop_session(tx, session_no)
+    return len(gone), rows[-1]["session_no"] if rows else None
 
 
 def pin(tx: Tx, argument: tuple[int, bool]) -> None:

@@ -150,8 +150,8 @@ def _to_message(row: Row, chat: Chat) -> SessionMessage:
     )
 
 
-def between(tx: Tx, segment: Row, from_seq: int, to_seq: int) -> list[tuple[int, SessionMessage]]:
-    """Give the messages of a segment in a range, both ends included, each with its sequence number."""
-    rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=ALL)
+def between(tx: Tx, segment: Row, from_seq: int, to_seq: int, *, limit: int = ALL) -> list[tuple[int, SessionMessage]]:
+    """Give the messages of a segment in a range, both ends included, each with its sequence number, the newest first."""
+    rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=limit)
     chat = to_chat(segment, segment["thread_id"])
     return [(row["seq"], _to_message(row, chat)) for row in rows]

@@ -13,9 +13,9 @@ from session_plugin.database.original import OriginalMessage, OriginalSession, P
 from session_plugin.model import STORE_CHANNEL, Account, Chat
 from session_plugin.records.cells import to_bytes, to_json, to_name
 from session_plugin.records.handles import label
-from session_plugin.records.outcomes import Moment
+from session_plugin.records.outcomes import Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, see_account
-from session_plugin.records.sessions import live_session, see_chat
+from session_plugin.records.sessions import claim, live_session, see_chat
 from session_plugin.rules.scopes import Scope
 
 MADE_BY = "original"
@@ -78,9 +78,9 @@ def _begin(tx: Tx, moment: Moment, original: OriginalSession, *, user_id: str, a
         end_reason=None if is_live else "imported" if end is None else end.reason,
     )
     session_no = session["session_no"]
-    tx.run("claim_start", session_no=session_no)
+    claim(tx, SessionStarted(session_no))
     if not is_live:
-        tx.run("claim_end", session_no=session_no)
+        claim(tx, SessionEnded(session_no))
     tx.run("set_metadata", session_no=session_no, metadata=to_json(original.metadata))
     last_activity = original.last_activity
     added = tx.one("add_segment", session_no=session_no, chat_no=chat_no, thread_id="", last_activity=last_activity)

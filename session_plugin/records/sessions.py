@@ -115,16 +115,21 @@ def seemingly_live(tx: Tx, argument: tuple[Moment, int, int]) -> list[int]:
     return [row["session_no"] for row in rows]
 
 
-def end_those_over(tx: Tx, argument: tuple[Moment, Sequence[int]]) -> Done[int]:
-    """End those of some live sessions whose time is over, though nobody writes to them; tell how many."""
-    moment, session_nos = argument
+def end_those_over(tx: Tx, argument: tuple[Moment, Sequence[int], bool]) -> Done[int]:
+    """End those of some live sessions whose time is over, though nobody writes to them; tell how many.
+
+    The argument is when, which, and whether anybody wants to be told; else they count as told at once.
+    """
+    moment, session_nos, is_heard = argument
     announcements: tuple[Announcement, ...] = ()
     for session_no in session_nos:
         row = tx.first("live_session_by_no", session_no=session_no)
         end = None if row is None else moment.end_of(row)
         if end is not None:
             announcements += end_session(tx, session_no, ended_at=end.at, reason=end.reason)
-    return Done(len(announcements), announcements)
+            if not is_heard:
+                claim(tx, SessionEnded(session_no))
+    return Done(len(announcements), announcements if is_heard else ())
 
 
 def age_out_user(tx: Tx, moment: Moment, user_id: str) -> tuple[Announcement, ...]:

@@ -7,7 +7,7 @@ supersedes those before it; a withdrawn one (no content) waits to be made again 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import SessionMessage, Summary, SummaryPart
@@ -17,13 +17,20 @@ from session_plugin.records.outcomes import Consolidated, Done
 from session_plugin.records.sessions import to_chat
 from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
 
+PAGE = 250
+"""Messages read at once for a summary: a few milliseconds, for all of which others wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPart:
-    """One segment's range, and how often the segment had changed when it was read."""
+    """One segment's range, and how often the segment had changed when it was read.
+
+    What is to be summed up begins at `read_from`; what is before that, the summary so far stands for.
+    """
 
     segment_no: int
     from_seq: int
+    read_from: int
     to_seq: int
     changed: int
 
@@ -79,7 +86,20 @@ def is_due(tx: Tx, request: PlanRequest) -> bool:
 
 
 def plan(tx: Tx, request: PlanRequest) -> Plan | None:
-    """Plan a session's next summary; None where nothing is to be done."""
+    """Plan a session's next summary, with all messages; None where nothing is to be done."""
+    outlined = outline(tx, request)
+    if outlined is None:
+        return None
+    messages: list[tuple[int, SessionMessage]] = []
+    for segment in tx.all("segments_of_session", session_no=request.session_no):
+        for part in outlined.parts:
+            if part.segment_no == segment["segment_no"]:
+                messages += between(tx, segment, part.read_from, part.to_seq)
+    return filled(outlined, messages)
+
+
+def outline(tx: Tx, request: PlanRequest) -> Plan | None:
+    """Plan a session's next summary, without its messages; None where nothing is to be done."""
     segments = tx.all("segments_of_session", session_no=request.session_no)
     current = tx.all("current_summaries", session_no=request.session_no)
     is_stale = any(summary["content"] is None for summary in current)
@@ -88,24 +108,49 @@ def plan(tx: Tx, request: PlanRequest) -> Plan | None:
     count = max(count, min(request.at_least, len(live) - 1))
     if count <= 0 and not is_stale:
         return None
-    parts, messages = [], []
+    parts = []
     for segment in segments:
         segment_no, live_from = segment["segment_no"], segment["live_from"]
-        to_seq = max((seq for seq, of in live[:count] if of == segment_no), default=live_from - 1)
-        covered = between(tx, segment, 0 if is_stale else live_from, to_seq)
-        messages += covered
+        to_seq = max((seq for seq, of in live[: max(count, 0)] if of == segment_no), default=live_from - 1)
         if to_seq > 0:
-            from_seq = _first_seq(tx, segment_no, default=to_seq)
-            parts.append(PlannedPart(segment_no=segment_no, from_seq=from_seq, to_seq=to_seq, changed=segment["changed"]))
-    if not messages and not is_stale:
-        return None
+            parts.append(
+                PlannedPart(
+                    segment_no=segment_no,
+                    from_seq=_first_seq(tx, segment_no, default=to_seq),
+                    read_from=0 if is_stale else live_from,
+                    to_seq=to_seq,
+                    changed=segment["changed"],
+                )
+            )
     return Plan(
         session_no=request.session_no,
-        messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0])),
+        messages=(),
         previous=_summed_up(tx, request.session_no, current, is_stale=is_stale),
         parts=tuple(parts),
         supersedes=tuple(row["summary_no"] for row in current),
     )
+
+
+def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:
+    """Give a plan with its messages, in order."""
+    return replace(plan_, messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some messages of a planned part: those before `before`."""
+
+    session_no: int
+    part: PlannedPart
+    before: int
+
+
+def read_page(tx: Tx, page: Page) -> list[tuple[int, SessionMessage]]:
+    """Read some of a part's messages, the newest first; none are left where there are fewer than a page holds."""
+    for segment in tx.all("segments_of_session", session_no=page.session_no):
+        if segment["segment_no"] == page.part.segment_no:
+            return between(tx, segment, page.part.read_from, page.before - 1, limit=PAGE)
+    return []
 
 
 def _summed_up(tx: Tx, session_no: int, current: Sequence[Row], *, is_stale: bool) -> str | None:

@@ -1,0 +1,148 @@
+"""How long 100 writing tasks wait while a long session is summed up, and while many old sessions are removed.
+
+Both run in the process of the bot that writes, as they do in life: what is measured is that bot's waiting.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from process import Failed
+from rows import Row, Target, quantity
+
+from measurements.bench import Bench
+from session_plugin import Account, Chat, MessageEvent, SessionHub
+
+_TASKS = 100
+_MESSAGES = 10_000
+_SESSIONS = 10_000
+_MESSAGES_EACH = 3
+_MORE = 0.025
+"""Seconds that the slowest in a hundred may wait longer than without."""
+_DAY = 86_400.0
+
+_numbers = itertools.count(1)
+Wait = list[float]
+Work = Callable[[], Awaitable[object]]
+
+
+class _Clock:
+    """Now, or so many days ago."""
+
+    def __init__(self) -> None:
+        self.days_ago = 0.0
+
+    def __call__(self) -> float:
+        return time.time() - self.days_ago * _DAY
+
+
+def measure(bench: Bench) -> list[Row]:
+    """Measure each in a fresh database, as often as others are repeated."""
+    rows = []
+    for what, prepare in (("consolidating", _long_session), ("removing", _old_sessions)):
+        runs = [asyncio.run(_run(bench.fresh(), prepare, seconds=bench.seconds)) for _ in range(bench.rounds)]
+        rows.append(_row(f"{what} {_MESSAGES if prepare is _long_session else _SESSIONS:,} while 100 tasks write", runs))
+    return rows
+
+
+def _row(what: str, runs: list[tuple[Wait, Wait, float]]) -> Row:
+    more = sorted(_at(during, 0.99) - _at(alone, 0.99) for alone, during, _ in runs)
+    middle = len(more) // 2
+    alone, during, took = sorted(runs, key=lambda run: _at(run[1], 0.99) - _at(run[0], 0.99))[middle]
+    return Row(
+        what=what,
+        ours=f"p99 {quantity(_at(during, 0.99), 'ms')}, longest {quantity(max(during), 'ms')}",
+        against=f"without p99 {quantity(_at(alone, 0.99), 'ms')}, longest {quantity(max(alone), 'ms')}",
+        figure=more[middle] * 1e3,
+        unit=" ms more at p99",
+        low=more[0] * 1e3,
+        high=more[-1] * 1e3,
+        target=Target("at most", _MORE * 1e3),
+        note=f"it took {took:.1f} s, {len(during):,} messages were written meanwhile",
+    )
+
+
+async def _run(
+    path: Path, prepare: Callable[[SessionHub, _Clock], Awaitable[Work]], *, seconds: float
+) -> tuple[Wait, Wait, float]:
+    clock = _Clock()
+    hub = SessionHub(path, clock=clock, consolidation_threshold=_MESSAGES, upkeep_minutes=None, load_entry_points=False)
+    async with hub:
+        work = await prepare(hub, clock)
+        alone = await _waits(hub, lambda: asyncio.sleep(seconds))
+        begun = time.perf_counter()
+        during = await _waits(hub, work)
+        return alone, during, time.perf_counter() - begun
+
+
+async def _long_session(hub: SessionHub, clock: _Clock) -> Work:
+    """Fill one session; half of it is summed up."""
+    ann = Account("discord", "long")
+    await _say(hub, [ann] * _MESSAGES)
+    session = await hub.session_of(_chat(ann), ann).info()
+    assert session is not None
+
+    async def consolidate() -> None:
+        if await hub.consolidate(session.session_id) is None:
+            raise Failed("nothing was summed up")
+
+    return consolidate
+
+
+async def _old_sessions(hub: SessionHub, clock: _Clock) -> Work:
+    """Fill many sessions 400 days ago; all of them are past their retention."""
+    clock.days_ago = 400
+    people = [Account("discord", f"old-{number}") for number in range(_SESSIONS)]
+    for _ in range(_MESSAGES_EACH):
+        await _say(hub, people)
+    clock.days_ago = 0
+
+    async def decay() -> None:
+        if (await hub.decay()).sessions != _SESSIONS:
+            raise Failed("not every old session was removed")
+
+    return decay
+
+
+async def _say(hub: SessionHub, accounts: list[Account]) -> None:
+    for start in range(0, len(accounts), 1_000):
+        await asyncio.gather(*(hub.record(_event(account)) for account in accounts[start : start + 1_000]))
+
+
+async def _waits(hub: SessionHub, work: Work) -> Wait:
+    """Write from many tasks until the work is done; give how long each message waited."""
+    waits: Wait = []
+    is_done = False
+
+    async def write(task: int) -> None:
+        account = Account("discord", f"task-{task}")
+        while not is_done:
+            begun = time.perf_counter()
+            await hub.record(_event(account))
+            waits.append(time.perf_counter() - begun)
+
+    writing = [asyncio.create_task(write(task)) for task in range(_TASKS)]
+    try:
+        await work()
+    finally:
+        is_done = True
+        await asyncio.gather(*writing)
+    return waits
+
+
+def _event(account: Account) -> MessageEvent:
+    number = next(_numbers)
+    text = f"This is message {number}, which is about as long as what people write to a bot."
+    return MessageEvent(
+        chat=_chat(account), message_id=str(number), role="user", text=text, sent_at=time.time(), author=account
+    )
+
+
+def _chat(account: Account) -> Chat:
+    return Chat("discord", f"direct-{account.channel_user_id}")
+
+
+def _at(values: Wait, part: float) -> float:
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)]
