@@ -119,14 +119,22 @@ class Incoming:
     # Edits and deletions
 
     def edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Follow an edit. A link's preview is told as an update too, without a time of editing: it is none."""
+        """Follow an edit.
+
+        A link's preview is told as an update too, without a time of editing: it is none. Nor is a deferred answer that is
+        filled in, another bot's perhaps: that is said now.
+        """
         message = payload.message
         if message.author.id == self.bot_id:
             self._start(_logged(self._own_words.edited(message), "an edit"))
-        elif message.edited_at is not None:
-            event = to_event(message, bot_id=self.bot_id)
-            if event is not None:
-                self._start(_logged(self._edit(message, event), "an edit"))
+            return
+        event = to_event(message, bot_id=self.bot_id)
+        if event is None:
+            return
+        if message.edited_at is not None:
+            self._start(_logged(self._edit(message, event), "an edit"))
+        elif message.interaction_metadata is not None:
+            self._start(_logged(self._hub.record(event), "a deferred answer"))
 
     async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
         if await self._is_kept(message, event.chat):

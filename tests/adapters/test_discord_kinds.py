@@ -193,3 +193,18 @@ async def test_an_intent_that_the_portal_refuses_is_an_error_of_discords_and_lea
             async with driver.connected(bot):
                 pass
     assert not hub._leases._held
+
+
+async def test_a_deferred_answer_of_another_bots_is_kept_when_it_is_filled_in(
+    on_discord: Any, hub: SessionHub, says: Any, path: Path
+) -> None:
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.running(hub):
+        said = await on_discord.simulator.say_as_bot("Robot", room, "their answer", answering=ann)
+        await says(on_discord, room, ["their answer"])
+        await on_discord.simulator.unfurl(said)
+        await on_discord.say(ann, room, "last")
+        kept = await says(on_discord, room, ["their answer", "last"])
+    assert (kept[0].author_name, kept[0].person, kept[0].edited_at) == ("Robot", None, None)
+    assert accounts(path) == [str(ann.id)]

@@ -95,7 +95,8 @@ class InteractionPayloads:
         interaction: SimulatedInteraction | None = message.interaction
         if interaction is None:
             return {}
-        application_id = str(self._payloads.world.application_id)
+        world = self._payloads.world
+        application_id = str(world.application_id if message.is_from_bot else world.account_of(message).id)
         user = self._payloads.user(interaction.user)
         metadata: Json = {
             "id": str(interaction.id),

@@ -18,11 +18,9 @@ from .interactions import AUTOCOMPLETE, CHAT_INPUT, COMMAND, FIRST_ANSWER_SECOND
 from .interactions import SimulatedInteraction as Interaction
 from .message_routes import MessageRoutes
 from .payloads import Json, Payloads
-from .world import DEFAULT, EPHEMERAL, LOADING, REPLY, SimulatedMessage, SimulatedUser
+from .world import DEFAULT, EPHEMERAL, LOADING, MENU_ANSWER, REPLY, SLASH_ANSWER, SimulatedMessage, SimulatedUser
 
 PONG, MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, SHOW_FORM = 1, 4, 5, 6, 7, 8, 9
-SLASH_ANSWER, MENU_ANSWER = 20, 23
-"""The types of messages that answer a command."""
 
 ONE = r"/webhooks/{webhook:\d+}/{token}"
 OLD = ONE + "/messages/{message}"

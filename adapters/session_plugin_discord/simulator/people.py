@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .interactions import CHAT_INPUT, COMMAND
 from .payloads import shown_poll
 from .scene import Scene
-from .world import JOINED, SimulatedChat, SimulatedGuild, SimulatedMessage, SimulatedUser
+from .world import JOINED, LOADING, SLASH_ANSWER, SimulatedChat, SimulatedGuild, SimulatedMessage, SimulatedUser
 
 Attachment = str | tuple[str, bytes]
 """A file that somebody sends: its name, or its name and its content."""
@@ -89,13 +90,25 @@ class People(Scene):
         self._guild_of(chat, "a webhook")
         return await self._tell_of(self._world.write(chat, text, webhook=self._world.webhook(chat, name)))
 
-    async def say_as_bot(self, name: str, chat: SimulatedChat, text: str) -> SimulatedMessage:
-        """Let another bot write in a guild, which it joins if it is not a member yet. One account for each name."""
+    async def say_as_bot(
+        self, name: str, chat: SimulatedChat, text: str, *, answering: SimulatedUser | None = None
+    ) -> SimulatedMessage:
+        """Let another bot write in a guild, which it joins if it is not a member yet. One account for each name.
+
+        With `answering` it answers a slash command of that person's, deferred: an empty message that an update fills in.
+        """
         guild = self._guild_of(chat, "another bot")
         others = (user for user in self._world.users.values() if user.is_bot and user is not self._world.bot)
         other = next((user for user in others if user.name == name), None) or self._world.add_user(name, is_bot=True)
         self._join(guild, other)
-        return await self._tell_of(self._world.write(chat, text, author=other))
+        if answering is None:
+            return await self._tell_of(self._world.write(chat, text, author=other))
+        used = self._interactions.begin(COMMAND, answering, chat, {"name": "theirs", "type": CHAT_INPUT})
+        message = self._world.write(chat, "", author=other, kind=SLASH_ANSWER, flags=LOADING, interaction=used)
+        used.answers.append(await self._tell_of(message))
+        message.flags, message.text = message.flags & ~LOADING, text
+        await self._deliver(self._events.message_update(message))
+        return message
 
     async def system_message(self, chat: SimulatedChat, user: SimulatedUser | None = None) -> SimulatedMessage:
         """Let the platform note that somebody (by default the first member) joined: type 7, without any text."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DISCORD_EPOCH_MS = 1_420_070_400_000
 """The first millisecond of 2015, from which snowflakes count (documented under "Snowflakes")."""
 
-DEFAULT, JOINED, REPLY = 0, 7, 19
-"""The message types used here: an ordinary message, somebody's arrival in the guild, a reply."""
+DEFAULT, JOINED, REPLY, SLASH_ANSWER, MENU_ANSWER = 0, 7, 19, 20, 23
+"""The message types used here: an ordinary message, somebody's arrival in the guild, a reply, answers to commands."""
 
 EPHEMERAL = 1 << 6
 """The message flag of what one person sees alone."""
