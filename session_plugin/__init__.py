@@ -19,6 +19,7 @@ Where to look:
     testing         a whole bot tested offline, and the contract of adapters (`session_plugin.testing` needs pytest)
 """
 
+from session_plugin.database.copying import copy_database
 from session_plugin.errors import (
     AccountTaken,
     DatabaseLocked,
@@ -109,6 +110,7 @@ __all__ = [
     "Summary",
     "SummaryPart",
     "UnknownSession",
+    "copy_database",
     "hookimpl",
     "quoted",
 ]

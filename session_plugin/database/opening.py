@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 from session_plugin.database.engine import Engine
@@ -22,6 +24,11 @@ class SharedEngine:
         self._opening: Future[Engine] | None = None
         self.engine: Engine | None = None
         """The engine, where it can be had without waiting."""
+
+    @property
+    def database(self) -> str:
+        """Where it is: a path, or a URL with its password."""
+        return self._database
 
     @property
     def is_open(self) -> bool:
@@ -86,13 +93,20 @@ def _engine_for(where: str, busy_timeout: float) -> Engine:
     scheme = where.partition("://")[0]
     if scheme not in ("postgresql", "postgres"):
         raise DatabaseRefused(f"no engine serves {scheme}:// URLs; give the path of an SQLite file, or postgresql://...")
-    try:
+    with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
+    return PostgresqlEngine(where, busy_timeout=busy_timeout)
+
+
+@contextmanager
+def needs_psycopg() -> Iterator[None]:
+    """Say how to get the driver where it cannot be imported."""
+    try:
+        yield
     except ImportError as error:
         raise DatabaseRefused(
-            f"{scheme}:// needs psycopg, which cannot be imported ({error}): pip install 'session-plugin[postgres]'"
+            f"postgresql:// needs psycopg, which cannot be imported ({error}): pip install 'session-plugin[postgres]'"
         ) from error
-    return PostgresqlEngine(where, busy_timeout=busy_timeout)
 
 
 def located(database: str | Path) -> str:

@@ -53,7 +53,7 @@ class SqliteEngine(ThreadedEngine):
 
     def open(self) -> None:
         """Check the file, create it if there is none, migrate it, start the threads."""
-        with _as_our_errors(self.url):
+        with as_our_errors(self.url):
             connection = prepare(self.url, busy_timeout=self._busy_timeout)
         self._start(_WriteConnection(connection, self.url), readers=0 if self.url == MEMORY else READERS)
 
@@ -87,7 +87,7 @@ class SqliteEngine(ThreadedEngine):
         self._opened.clear()
 
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
-        with _as_our_errors(self.url):
+        with as_our_errors(self.url):
             connection = getattr(self._of_thread, "connection", None)
             if connection is None:
                 connection = connect(self.url, busy_timeout=self._busy_timeout, access=READ_ONLY)
@@ -193,11 +193,11 @@ class _WriteConnection:
         """
         if _file_at(self._url) != self._file:
             raise DatabaseUnavailable(f"{self._url} is gone, or another file is in its place: put it back")
-        with _as_our_errors(self._url):
+        with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        with _as_our_errors(self._url):
+        with as_our_errors(self._url):
             self._connection.execute("COMMIT")
 
     def pause(self) -> None:
@@ -216,7 +216,7 @@ class _WriteConnection:
                 self._connection.execute("ROLLBACK")
 
     def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
-        with _as_our_errors(self._url):
+        with as_our_errors(self._url):
             if not self._connection.in_transaction:  # a full disk, say, ended it for the whole group
                 raise DatabaseUnavailable(f"{self._url} gave up a transaction; its operations are run again")
             if not is_whole:
@@ -251,7 +251,7 @@ def _file_at(url: str) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _as_our_errors(url: str) -> Iterator[None]:
+def as_our_errors(url: str) -> Iterator[None]:
     """Turn the driver's errors into ours, by SQLite's result codes."""
     try:
         yield

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from session_plugin.database.copying import copy_database
 from session_plugin.database.engine import Tx
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
@@ -150,6 +151,21 @@ class Memory(HubBase):
             plugins=self._plugins.status(),
             **{name: getattr(counts, name) for name in counting.Counts.__slots__},
         )
+
+    async def backup(self, path: str | Path, *, progress: Report | None = None) -> None:
+        """Copy all that is stored by now into a new SQLite file, for its owner only, while the bot goes on.
+
+        The file opens as a hub of its own, on whichever backend this one is. The secret beside an SQLite file is not in it.
+
+        Args:
+            path: Where; nothing may be there yet.
+            progress: Told how far it is, on a thread of its own.
+
+        Raises:
+            DatabaseRefused: there is something at `path` already, it cannot be created, or this hub is in memory.
+        """
+        await self._open()
+        await asyncio.to_thread(copy_database, self._engine.database, path, progress=progress)
 
     async def import_original(self, path: str | Path, *, progress: Report | None = None) -> ImportReport:
         """Take in what the original SessionStore kept in its `sessions.db`, which is left untouched.

@@ -36,6 +36,45 @@ UPDATE session_plugin_schema SET version = :version
 SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()
 AND table_name IN ('users', 'accounts', 'chats', 'sessions', 'segments', 'messages', 'summaries') ORDER BY 1 LIMIT 1
 
+-- name: is_used [postgresql]
+-- Has anybody been here?
+SELECT 1 FROM users LIMIT 1
+
+-- name: file_tables
+-- What is there to copy? Without SQLite's own tables.
+SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name
+
+-- name: table_columns
+-- What does a table hold?
+SELECT name FROM pragma_table_info(:table) ORDER BY cid
+
+-- name: table_references
+-- Which tables must be filled before this one?
+SELECT "table" FROM pragma_foreign_key_list(:table)
+
+-- name: numbers_given_out
+-- The greatest number of each table, of rows that are gone, too: none is ever given out twice.
+SELECT name, seq FROM sqlite_sequence
+
+-- name: numbers_given_out [postgresql]
+-- The greatest number of each table, of rows that are gone, too: none is ever given out twice.
+SELECT c.table_name, c.column_name, COALESCE(s.last_value, 0) FROM information_schema.columns AS c
+JOIN pg_sequences AS s ON s.schemaname = c.table_schema
+AND quote_ident(s.schemaname) || '.' || quote_ident(s.sequencename) = pg_get_serial_sequence(c.table_name, c.column_name)
+WHERE c.table_schema = current_schema() AND c.is_identity = 'YES'
+
+-- name: forget_number
+-- Copying takes the number over from elsewhere.
+DELETE FROM sqlite_sequence WHERE name = :name
+
+-- name: keep_number
+-- Go on from the number that was given out elsewhere.
+INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :number)
+
+-- name: keep_number [postgresql]
+-- Go on from the number that was given out elsewhere.
+SELECT setval(pg_get_serial_sequence(:table, :column), :number)
+
 -- ---- people ----
 
 -- name: account_by_key
