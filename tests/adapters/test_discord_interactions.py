@@ -487,3 +487,65 @@ async def test_a_deleted_answer_to_a_slash_command_is_gone(on_discord: Any, hub:
     async with on_discord.connected(bot):
         await on_discord.simulator.slash(ann, room, "oops")
         await says(on_discord, room, ["/oops", "forget it"])
+
+
+async def test_a_plain_client_without_a_tree_may_answer_interactions_by_itself(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
+    client = discord.Client(intents=discord.Intents.default(), guild_ready_timeout=0.05)
+
+    @client.event
+    async def setup_hook() -> None:
+        command = {"name": "ping", "description": "Answer", "type": 1}
+        await client.http.bulk_upsert_global_commands(client.application_id, payload=[command])
+
+    @client.event
+    async def on_interaction(interaction: discord.Interaction) -> None:
+        view = await session_plugin_discord.session(interaction)
+        await interaction.response.send_message(f"pong {[one.content for one in await view.history()]}")
+
+    session_plugin_discord.install(client, hub)
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.connected(client):
+        assert await on_discord.slash(ann, room, "ping") == "pong ['/ping']"
+        _, answer = await says(on_discord, room, ["/ping", "pong ['/ping']"])
+    assert answer.person == on_discord.account(ann)
+
+
+async def test_a_slash_command_in_a_thread_is_said_in_the_thread(
+    on_discord: Any, hub: SessionHub, bot: Bot, says: Any
+) -> None:
+    add_commands(bot)
+    session_plugin_discord.install(bot, hub)
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.connected(bot):
+        thread = on_discord.thread(room, "plans")
+        await on_discord.slash(ann, thread, "say", words="hello")
+        asked, _ = await says(on_discord, thread, ["/say words:hello", "said hello"])
+        await says(on_discord, room, [])
+    assert asked.metadata["parent_id"] == str(room.id)
+
+
+async def test_answers_after_a_restart_to_an_older_interaction_are_kept_as_answers_to_its_user(
+    on_discord: Any, path: Path
+) -> None:
+    """The token of an interaction is good for fifteen minutes, whichever process holds it."""
+    first = SessionHub(path, load_entry_points=False)
+    before = Bot("!", intents=discord.Intents.default(), guild_ready_timeout=0.05, help_command=None)
+    add_commands(before)
+    session_plugin_discord.install(before, first)
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.connected(before):
+        used = await on_discord.simulator.slash(ann, room, "say", words="hello")
+        await on_discord.history(first, room, count=2)
+    second = SessionHub(path, load_entry_points=False)
+    after = on_discord.make()
+    session_plugin_discord.install(after, second)
+    async with on_discord.connected(after):
+        webhook = discord.Webhook.partial(after.application_id, used.token, client=after)
+        await webhook.send("and later")
+        history = await on_discord.history(second, room, count=3)
+    assert [(one.content, one.person) for one in history][2] == ("and later", on_discord.account(ann))
