@@ -194,7 +194,7 @@ class Memory(HubBase):
     async def upkeep(self) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again."""
         await self.decay()
-        for session_no in await self._read(summaries.withdrawn, (self.bot, WITHDRAWN_AT_ONCE)):
+        for session_no in await self._read(summaries.withdrawn, (self.bot, self._clock(), WITHDRAWN_AT_ONCE)):
             await self._consolidator.consolidate(session_no, is_renewal=True)
 
     async def _take_turn(self) -> None:

@@ -4,10 +4,10 @@ Each line is one JSON object with a `kind`. Times are in seconds since 1970, ids
 
 | kind | fields |
 |---|---|
-| export | schema (1), made_at, user_id; always the first line |
+| export | schema (1), made_at, user_id, state (what your code keeps with the person); always the first line |
 | account | channel, id, name, is_private, labels |
 | chat | channel, bot, bot_id, chat_id, title: a direct chat |
-| session | session_id, bot, scope_name, started_at, start_reason, ended_at, end_reason, metadata: of direct chats |
+| session | session_id, bot, scope_name, started_at, start_reason, ended_at, end_reason, metadata, state: of direct chats |
 | message | channel, bot, bot_id, chat_id, chat_kind, thread_id, session_id, message_id, role, name, text, sent_at, received_at, edited_at, reply_to, attachments, metadata, is_withheld |
 | summary | session_id, text, made_at, made_by |
 | link_request | role (asker or redeemer), expires_at |
@@ -62,7 +62,9 @@ def begin(tx: Tx, argument: tuple[Moment, Account | str]) -> Done[Person | None]
         return Done(None)
     audit.note(tx, moment, "exported", user_id=user_id)
     accounts = tx.all("accounts_of_user", user_id=user_id)
-    lines = [{"kind": "export", "schema": SCHEMA, "made_at": moment.now, "user_id": user_id}, *map(_account, accounts)]
+    state = from_json(tx.one("state_of_user", user_id=user_id)["state"])
+    header = {"kind": "export", "schema": SCHEMA, "made_at": moment.now, "user_id": user_id, "state": state}
+    lines = [header, *map(_account, accounts)]
     for kind, query in _QUERIES.items():
         lines += [_line(kind, row, columns) for row, columns in _rows(tx, query, user_id)]
     pages = [Page(row["segment_no"], None) for row in tx.all("segments_of_person", user_id=user_id)]
@@ -74,7 +76,7 @@ _QUERIES = {
     "chat": ("export_chats", ("channel", "bot", "bot_id", "chat_id", "title")),
     "session": (
         "export_sessions",
-        ("session_id", "bot", "scope_name", "started_at", "start_reason", "ended_at", "end_reason", "metadata"),
+        ("session_id", "bot", "scope_name", "started_at", "start_reason", "ended_at", "end_reason", "metadata", "state"),
     ),
     "summary": ("export_summaries", ("session_id", "text", "made_at", "made_by")),
     "link_request": ("export_link_requests", ("role", "expires_at")),
@@ -92,8 +94,9 @@ def _rows(tx: Tx, query: tuple[str, tuple[str, ...]], user_id: str) -> Iterator[
 
 def _line(kind: str, row: Row, columns: tuple[str, ...]) -> Line:
     values = {column: row[column] for column in columns}
-    if "metadata" in values:
-        values["metadata"] = from_json(values["metadata"])
+    for column in ("metadata", "state"):
+        if column in values:
+            values[column] = from_json(values[column])
     if "text" in values:
         values["text"] = to_text(values["text"])
     return {"kind": kind, **values}

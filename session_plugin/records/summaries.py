@@ -68,10 +68,10 @@ def live_texts(tx: Tx, session_no: int) -> list[str]:
     return [to_text(row["content"]) for row in tx.all("live_contents", session_no=session_no)]
 
 
-def withdrawn(tx: Tx, argument: tuple[str, int]) -> list[int]:
-    """Give sessions of which a summary waits to be made again (bot, limit)."""
-    bot, limit = argument
-    return [row["session_no"] for row in tx.all("sessions_with_withdrawn", bot=bot, limit=limit)]
+def withdrawn(tx: Tx, argument: tuple[str, float, int]) -> list[int]:
+    """Give sessions of which a summary waits to be made again, and may be by now (bot, now, limit)."""
+    bot, now, limit = argument
+    return [row["session_no"] for row in tx.all("sessions_with_withdrawn", bot=bot, now=now, limit=limit)]
 
 
 def is_due(tx: Tx, request: PlanRequest) -> bool:

@@ -642,7 +642,7 @@ WHERE content IS NOT NULL AND summary_no IN (
 SELECT DISTINCT s.session_no FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
 WHERE m.content IS NULL AND m.superseded_by IS NULL AND s.bot = :bot
   AND NOT EXISTS (SELECT 1 FROM consolidation_failures AS f
-                  WHERE f.session_no = s.session_no AND f.waits_until IS NOT NULL)
+                  WHERE f.session_no = s.session_no AND f.waits_until > :now)
 ORDER BY s.session_no LIMIT :limit
 
 -- name: withdraw_summaries_of_segment
@@ -1206,7 +1206,7 @@ FROM chats AS c JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id =
 
 -- name: export_sessions
 -- A person's sessions.
-SELECT session_id, bot, name AS scope_name, started_at, start_reason, ended_at, end_reason, metadata
+SELECT session_id, bot, name AS scope_name, started_at, start_reason, ended_at, end_reason, metadata, state
 FROM sessions WHERE user_id = :user_id ORDER BY session_no
 
 -- name: export_summaries

@@ -39,7 +39,8 @@ async def test_everything_of_a_person_is_handed_over_over_all_accounts(hub, talk
     await link(hub, ann, ann_too)
     lines = await exported(hub, ann_too)
     identity = await hub.identity_of(ann)
-    assert lines[0] == {"kind": "export", "schema": 1, "made_at": hub.moment().now, "user_id": identity.user_id}
+    header = {"kind": "export", "schema": 1, "made_at": hub.moment().now, "user_id": identity.user_id, "state": {}}
+    assert lines[0] == header
     accounts = [(line["channel"], line["id"], line["name"]) for line in lines if line["kind"] == "account"]
     assert accounts == [
         ("discord", ann.channel_user_id, "Ann of discord"),

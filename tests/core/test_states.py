@@ -115,3 +115,12 @@ async def test_a_function_that_raises_changes_nothing(session):
     with pytest.raises(KeyError):
         await session.set_state(lambda state: {"step": state["missing"]})
     assert await session.state() == {"step": 1}
+
+
+async def test_an_export_has_both_and_forgetting_leaves_neither(hub, session):
+    await session.set_state(step=1)
+    await session.set_user_state(language="de")
+    lines = [line async for line in hub.export(session.account)]
+    assert [line["state"] for line in lines if "state" in line] == [{"language": "de"}, {"step": 1}]
+    await hub.forget(session.account)
+    assert await session.state() == await session.user_state() == {}
