@@ -121,6 +121,7 @@ async def test_edits_and_deletions_wait_in_the_same_line(patient_hub, talk, text
 async def test_one_warning_is_logged_for_one_outage(patient_hub, talk, hold, database, caplog):
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
+    caplog.clear()
     with hold(database):
         for number in range(4):
             await patient_hub.record(talk.said(ann, str(number)))
