@@ -207,23 +207,28 @@ class Line:
         return self._patience if since is None else max(0.0, self._patience - (time.monotonic() - since))
 
     def _arrive(self, passages: list[Passage[Any]]) -> None:
-        """Take in what the writer is done with, on the event loop that handed it over."""
+        """Take in what the writer is done with, on the event loop that handed it over: first whoever waits, then the rest."""
         for passage in passages:
-            if passage.error is not None:
-                if not passage.arrived.done():
-                    passage.arrived.set_exception(passage.error)
-                else:
-                    logger.error("a message that had to wait could not be stored: %s", type(passage.error).__name__)
-                continue
-            self._is_behind = False
-            done = passage.result
-            if not passage.arrived.done():
-                passage.arrived.set_result(done.value)
-            if done.announcements:
-                self._announce(passage.chat, done.announcements)
-            if passage.then is not None:
-                passage.then(done.value)
+            is_awaited = not passage.arrived.done()
+            if passage.error is None:
+                self._is_behind = False
+                if is_awaited:
+                    passage.arrived.set_result(passage.result.value)
+            elif is_awaited:
+                passage.arrived.set_exception(passage.error)
+            else:
+                logger.error("a message that had to wait could not be stored: %s", type(passage.error).__name__)
         self._leave(passages)
+        for passage in passages:
+            if passage.error is None:
+                self._follow_up(passage)
+
+    def _follow_up(self, passage: Passage[Any]) -> None:
+        done = passage.result
+        if done.announcements:
+            self._announce(passage.chat, done.announcements)
+        if passage.then is not None:
+            passage.then(done.value)
 
     def _leave(self, passages: Iterable[Passage[Any]]) -> None:
         with self._guard:
