@@ -207,7 +207,7 @@ class Line:
         return self._patience if since is None else max(0.0, self._patience - (time.monotonic() - since))
 
     def _arrive(self, passages: list[Passage[Any]]) -> None:
-        """Take in what the writer is done with, on the event loop that handed it over: first whoever waits, then the rest."""
+        """Take in what the writer is done with, on the event loop that handed it over: whoever waits comes first."""
         for passage in passages:
             is_awaited = not passage.arrived.done()
             if passage.error is None:
