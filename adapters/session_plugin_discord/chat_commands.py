@@ -5,10 +5,10 @@ Nothing is synchronised with Discord here: that is for the author to do, once, b
 
 from __future__ import annotations
 
+import io
 import logging
 import re
-from collections.abc import Mapping
-from io import BytesIO
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import discord
@@ -28,6 +28,8 @@ MOST_SLASH_COMMANDS = 100
 """How many global slash commands Discord lets an application have; a group is one."""
 SLASH_NAME = re.compile(r"[\w-]{1,32}")
 """What Discord takes for a slash command's name, if it is in lower case; another is for a prefix only."""
+MOST_CHARACTERS = 2000
+"""How long a message of a bot's may be."""
 ABOUT = "Your conversation with this bot, and your linked accounts"
 
 
@@ -112,9 +114,7 @@ class ChatCommands:
             prefix = self._prefixes[ctx.channel.id] = ctx.prefix or ""
             chat = to_chat(ctx.channel, ctx.guild, bot_id=self._bot_id)
             reply = await self._answer(command, words, chat, ctx.author, prefix)
-            await ctx.send(reply.text, nonce=self._own_words.unrecorded_nonce())
-            for file in _files(reply):
-                await ctx.send(file=file, nonce=self._own_words.unrecorded_nonce())
+            await self._send(ctx, reply)
 
         return commands.Command(run, name=name, help=DESCRIPTIONS[command])
 
@@ -133,7 +133,7 @@ class ChatCommands:
         async def run(ctx: commands.Context[Any]) -> None:
             spell = self._speller(ctx.prefix or "")
             lines = [f"{spell(command)}: {DESCRIPTIONS[command]}" for command in self._names]
-            await ctx.send("\n".join(lines), nonce=self._own_words.unrecorded_nonce())
+            await self._send(ctx, Reply(text="\n".join(lines)))
 
         return run
 
@@ -193,9 +193,8 @@ class ChatCommands:
         chat = chat_of(interaction, bot_id=self._bot_id)
         self._prefixes[int(chat.chat_id)] = "/"
         reply = await self._answer(command, words, chat, interaction.user, "/")
-        await interaction.followup.send(reply.text, ephemeral=True)
-        for file in _files(reply):
-            await interaction.followup.send(file=file, ephemeral=True)
+        for message in _messages(reply):
+            await interaction.followup.send(**message, ephemeral=True)
 
     async def _answer(self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str) -> Reply:
         asked = Asked(chat=chat, account=to_account(user), name=shown_name(user), spell=self._speller(prefix))
@@ -206,7 +205,11 @@ class ChatCommands:
         prefix = self._prefixes.get(int(chat.chat_id)) or self._usual_prefix()
         text = notice_text(notice, spell=self._speller(prefix))
         messageable = self._client.get_partial_messageable(int(chat.chat_id))
-        await messageable.send(text, nonce=self._own_words.unrecorded_nonce())
+        await self._send(messageable, Reply(text=text))
+
+    async def _send(self, where: discord.abc.Messageable, reply: Reply) -> None:
+        for message in _messages(reply):
+            await where.send(**message, nonce=self._own_words.unrecorded_nonce())
 
     @property
     def _bot_id(self) -> int:
@@ -227,8 +230,22 @@ class ChatCommands:
         return f"@{self._client.user.name} " if self._client.user is not None else ""
 
 
-def _files(reply: Reply) -> list[discord.File]:
-    return [discord.File(BytesIO(document.content), filename=document.name) for document in reply.documents]
+def _messages(reply: Reply) -> Iterator[dict[str, Any]]:
+    """Give a reply as messages that Discord takes: its text, in several where it is long, and a file each."""
+    for part in _parts(reply.text):
+        yield {"content": part}
+    for document in reply.documents:
+        yield {"file": discord.File(io.BytesIO(document.content), document.name)}
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a text where a line ends, or a word, so that no part is too long."""
+    while len(text) > MOST_CHARACTERS:
+        ends = (text.rfind(end, 1, MOST_CHARACTERS) for end in ("\n", " "))
+        cut = next((end for end in ends if end > 0), MOST_CHARACTERS)
+        yield text[:cut]
+        text = text[cut:].lstrip()
+    yield text
 
 
 def clash_text(name: str, what: str) -> str:

@@ -299,3 +299,22 @@ async def test_forgetting_by_a_slash_command_leaves_nothing(on_discord: Any, hub
         await hub.settle()
     assert kept(path) == 0
     assert b"I like tea" not in path.read_bytes()
+
+
+async def test_a_long_answer_comes_in_messages_that_discord_takes(on_discord: Any, path: Path) -> None:
+    privacy = "\n".join(f"Sentence {number} of what is kept here." for number in range(150))
+    hub = SessionHub(path, load_entry_points=False, privacy_text=privacy)
+    bot = made()
+    session_plugin_discord.install(bot, hub)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        await on_discord.say(ann, dm, "!privacy")
+        await on_discord.told(dm, "Sentence 149")
+        used = await on_discord.simulator.slash(ann, dm, "privacy")
+        await on_discord.until(lambda: any("Sentence 149" in one.text for one in used.answers))
+        await hub.settle()
+    for told in (on_discord.messages(dm)[1:], used.answers):
+        assert len(told) > 1
+        assert "\n".join(one.text for one in told).startswith(privacy)
+    assert kept(path) == 0
