@@ -162,13 +162,20 @@ class Messages(Memory):
         """Let a group go on in another chat, as Telegram's do that become supergroups; telling it twice is harmless.
 
         Its sessions are in the new chat from now on, and what still comes from the old one goes there, too. Message ids of
-        the two chats never meet.
+        the two chats never meet. Like a message, it waits in line while the database cannot be written.
 
         Raises:
             ValueError: the chats are not two groups of one bot on one channel.
         """
-        await self._intake.settled(old)
-        await self._announced(moving.move_chat, moving.Move(moment=self.moment(), old=old, new=new), chat=new)
+        if old != new:
+            await self._intake.patiently(new, self._move_chat(old, new))
+
+    async def _move_chat(self, old: Chat, new: Chat) -> None:
+        move = moving.Move(moment=self.moment(), old=old, new=new)
+        one, other = sorted((old, new), key=lambda chat: chat.chat_id)  # always so, lest two moves wait for each other
+        async with self._intake.lane(one), self._intake.lane(other):
+            moved = await self._intake.submit(new, moving.move_chat, move)
+        await moved
 
     async def delete_chat(self, chat: Chat) -> int:
         """Remove all that was said in a chat, in all of its threads or in the one it names; tells how much there was.

@@ -11,7 +11,7 @@ from typing import Any
 
 from telegram import InputMediaPhoto
 
-from session_plugin import SessionHub
+from session_plugin import DatabaseUnavailable, SessionHub
 
 LONG = 60.0
 """Seconds of patience that no test waits for: what returns before has not waited for the database."""
@@ -79,3 +79,36 @@ async def test_a_read_right_after_sending_has_all_of_an_album_in_it(on_telegram:
         await on_telegram.simulator.say(ann, dm, "show me")
         await on_telegram.history(hub, dm, count=3)
     assert seen == ["show me", "a", "b"]
+
+
+async def test_a_group_that_moves_while_the_database_is_locked_is_joined_when_it_is_back(
+    on_telegram: Any, path: Path
+) -> None:
+    hub = SessionHub(path, load_entry_points=False, store_patience=0.2)
+    ann = on_telegram.simulator.user("Ann")
+    old = on_telegram.simulator.group("Friends", ann, basic=True)
+    seen: list[str] = []
+
+    async def answer(turn: Any) -> None:
+        seen.append(turn.text)
+
+    async with on_telegram.running(hub, answer):
+        await on_telegram.simulator.say(ann, old, "before")
+        await on_telegram.history(hub, old, count=1)
+        with locked(path):
+            new = on_telegram.simulator.migrate(old)
+            await on_telegram.simulator.say(ann, new, "after")
+            async with asyncio.timeout(20):
+                while "after" not in seen:
+                    await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            while len(found := await _read(on_telegram.view(hub, new))) < 2:
+                await asyncio.sleep(0.01)
+    assert found == ["before", "after"]
+
+
+async def _read(view: Any) -> list[str]:
+    try:
+        return [one.content for one in await view.history(limit=None)]
+    except DatabaseUnavailable:
+        return []

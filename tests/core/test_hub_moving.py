@@ -1,5 +1,7 @@
 """A group that gets another chat: one history over both, whatever still comes from the old one."""
 
+import asyncio
+
 import pytest
 
 from session_plugin import Chat
@@ -87,6 +89,14 @@ async def test_moving_is_told_from_both_sides_and_carried_out_once(hub, talk, te
     for _ in range(2):
         await hub.move_chat(old, new)
     await hub.move_chat(new, old)
+    await hub.record(talk.said(new, "after"))
+    assert await texts(hub, new) == ["before", "after"]
+
+
+async def test_two_moves_at_once_wait_for_the_database_and_not_for_each_other(hub, talk, texts, old, new):
+    await hub.record(talk.said(old, "before"))
+    async with asyncio.timeout(20):
+        await asyncio.gather(hub.move_chat(old, new), hub.move_chat(new, old), hub.move_chat(old, old))
     await hub.record(talk.said(new, "after"))
     assert await texts(hub, new) == ["before", "after"]
 
