@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from session_plugin import Account, Chat, SessionHub
 from session_plugin.testing import Diary, Talk
 
 SECRET = "what only the tests' hubs know"
-
-
-POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
 @pytest.fixture
@@ -37,30 +30,11 @@ def new_diary() -> type[Diary]:
     return Diary
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
-    """Give databases that nobody has used yet, on each backend; a missing PostgreSQL skips, but not where CI is set."""
-    if request.param == "sqlite":
-        names = itertools.count(1)
-        yield lambda: str(tmp_path / f"{next(names)}.db")
-        return
-    try:
-        server = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no PostgreSQL at {POSTGRESQL}: set SESSION_TEST_POSTGRESQL to the URL of one")
-    made: list[str] = []
-
-    def make() -> str:
-        made.append(f"test_{uuid.uuid4().hex}")
-        server.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(made[-1])))
-        return f"{POSTGRESQL}{'&' if '?' in POSTGRESQL else '?'}options=-csearch_path%3D{made[-1]}"
-
-    yield make
-    for schema in made:
-        server.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
-    server.close()
+@pytest.fixture
+def new_databases(backend: Any) -> Iterator[Callable[[], str]]:
+    """Give as many databases as a test wants, on each backend in turn; nothing is in any of them yet."""
+    with ExitStack() as stack:
+        yield lambda: str(stack.enter_context(backend.new()))
 
 
 @pytest.fixture

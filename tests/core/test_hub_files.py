@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from session_plugin import LinkRefused
+from session_plugin import LinkRefused, SessionError
 
 
 @pytest.fixture
@@ -53,6 +53,14 @@ async def test_the_secret_lies_beside_the_database_for_its_owner_alone(new_hub, 
     secret = database.with_name("sessions.db.secret")
     assert secret.stat().st_mode & 0o777 == 0o600
     assert len(secret.read_bytes()) == 64
+
+
+async def test_a_secret_that_somebody_emptied_is_an_error_that_names_the_file(new_hub, ann, database):
+    secret = database.with_name("sessions.db.secret")
+    secret.parent.mkdir(parents=True, exist_ok=True)
+    secret.touch(mode=0o600)
+    with pytest.raises(SessionError, match=r"sessions\.db\.secret is too short"):
+        await new_hub(secret=None).request_link(ann)
 
 
 async def test_two_hubs_that_make_the_secret_at_once_make_one(new_hub, ann, ann_too):

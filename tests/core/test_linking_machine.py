@@ -466,8 +466,7 @@ def direct(account: Account) -> Chat:
     return Chat(account.channel, account.channel_user_id if not account.channel else f"direct-{account.channel_user_id}")
 
 
-def test_whatever_people_do_each_keeps_what_is_theirs(new_database):
-    database = new_database()
-    is_quick = "://" not in database
+def test_whatever_people_do_each_keeps_what_is_theirs(new_databases):
+    is_quick = "://" not in new_databases()
     runs = settings(max_examples=30 if is_quick else 6, stateful_step_count=40, deadline=None, database=None)
-    run_state_machine_as_test(lambda: Linking(new_database()), settings=runs)
+    run_state_machine_as_test(lambda: Linking(new_databases()), settings=runs)

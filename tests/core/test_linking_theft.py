@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from session_plugin import LinkRefused, SessionHub, hookimpl
+from session_plugin import LinkingOff, LinkRefused, SessionHub, commands, hookimpl
 
 REFUSAL = "This code cannot be used. Ask for a new one and try again."
 WRONG = "ABCD-2345"
@@ -348,3 +348,18 @@ async def test_the_environment_may_hold_the_secret(monkeypatch, database_file, a
 def test_a_secret_that_can_be_guessed_is_refused(secret, database):
     with pytest.raises(ValueError, match="can be guessed"):
         SessionHub(database, secret=secret)
+
+
+async def test_without_a_secret_linking_is_off_on_a_server_and_says_why(database, new_hub, talk, ann, ann_too):
+    if "://" not in database:
+        pytest.skip("beside a file there is a secret")
+    hub = new_hub(secret=None)
+    await hub.record(talk.said(ann, "hello"))
+    for attempt in (hub.request_link(ann), hub.redeem_link(ann_too, "ABCD-2345")):
+        with pytest.raises(LinkingOff, match="SESSION_SECRET"):
+            await attempt
+    for argument in ("", "ABCD-2345"):
+        asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell="/{}".format)
+        assert "Linking is off" in (await commands.answer(hub, "link", argument, asked)).text
+    await hub.record(talk.said(talk.group(), "ABCD-2345 is no code here"))
+    assert (await hub.forget(ann)).messages == 1

@@ -6,12 +6,10 @@ None is told of a deadlock or of a lock, no message is without an owner, and no 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 
 from session_plugin import Account, Chat, LinkRefused, SessionHub
@@ -73,6 +71,22 @@ WORKER = """
 
     asyncio.run(main())
 """
+TYPIST = """
+        import asyncio, sys
+        from session_plugin import Account, LinkRefused, SessionHub
+
+        async def main():
+            async with SessionHub(sys.argv[1], secret="what all processes share", load_entry_points=False) as hub:
+                print("ready", flush=True)
+                code = sys.stdin.readline().strip()
+                try:
+                    await hub.redeem_link(Account("telegram", sys.argv[2]), code)
+                    print("typed", flush=True)
+                except LinkRefused:
+                    print("refused", flush=True)
+
+        asyncio.run(main())
+    """
 ALWAYS_EMPTY = {
     "what is said in a direct chat is somebody's": """
         SELECT m.seq FROM messages m JOIN chats c ON c.chat_no = m.chat_no WHERE c.kind = 'direct' AND c.peer_no IS NULL""",
@@ -94,22 +108,10 @@ ALWAYS_EMPTY = {
 }
 
 
-def ask(database: str, query: str) -> list[Any]:
-    if "://" in database:
-        with psycopg.connect(database) as server:
-            return server.execute(query).fetchall()
-    file = sqlite3.connect(database)
-    try:
-        return file.execute(query).fetchall()
-    finally:
-        file.close()
-
-
 async def test_whatever_processes_do_at_once_everybody_stays_one_person(
-    new_database: Callable[[], str], spawn: Callable[..., subprocess.Popen[str]]
+    new_database: str, backend: Any, spawn: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    database = new_database()
-    processes = [spawn(WORKER, database, seed, STEPS) for seed in range(PROCESSES)]
+    processes = [spawn(WORKER, new_database, seed, STEPS) for seed in range(PROCESSES)]
     for process in processes:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
@@ -121,8 +123,8 @@ async def test_whatever_processes_do_at_once_everybody_stays_one_person(
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "done\n"
     for promise, query in ALWAYS_EMPTY.items():
-        assert ask(database, query) == [], promise
-    async with SessionHub(database, secret="what all processes share", load_entry_points=False) as hub:
+        assert backend.rows(new_database, query) == [], promise
+    async with SessionHub(new_database, secret="what all processes share", load_entry_points=False) as hub:
         await check_people(hub)
 
 
@@ -142,32 +144,13 @@ async def check_people(hub: SessionHub) -> None:
 
 
 async def test_one_code_typed_in_many_processes_at_once_is_good_for_one(
-    new_database: Callable[[], str], spawn: Callable[..., subprocess.Popen[str]]
+    new_database: str, spawn: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    database, script = (
-        new_database(),
-        """
-        import asyncio, sys
-        from session_plugin import Account, LinkRefused, SessionHub
-
-        async def main():
-            async with SessionHub(sys.argv[1], secret="what all processes share", load_entry_points=False) as hub:
-                print("ready", flush=True)
-                code = sys.stdin.readline().strip()
-                try:
-                    await hub.redeem_link(Account("telegram", sys.argv[2]), code)
-                    print("typed", flush=True)
-                except LinkRefused:
-                    print("refused", flush=True)
-
-        asyncio.run(main())
-    """,
-    )
-    processes = [spawn(script, database, number) for number in range(6)]
+    processes = [spawn(TYPIST, new_database, number) for number in range(6)]
     for process in processes:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
-    async with SessionHub(database, secret="what all processes share", load_entry_points=False) as hub:
+    async with SessionHub(new_database, secret="what all processes share", load_entry_points=False) as hub:
         code = (await hub.request_link(Account("discord", "ann"))).code
         for process in processes:
             assert process.stdin is not None
@@ -177,16 +160,14 @@ async def test_one_code_typed_in_many_processes_at_once_is_good_for_one(
         assert sorted(told) == ["refused\n"] * 5 + ["typed\n"]
 
 
-async def test_guesses_from_many_processes_are_counted_together(
-    new_database: Callable[[], str],
-) -> None:
-    database, guesser = new_database(), Account("telegram", "guesser")
-    hubs = [SessionHub(database, secret="what all processes share", load_entry_points=False) for _ in range(4)]
+async def test_guesses_from_many_processes_are_counted_together(new_database: str, backend: Any) -> None:
+    guesser = Account("telegram", "guesser")
+    hubs = [SessionHub(new_database, secret="what all processes share", load_entry_points=False) for _ in range(4)]
     try:
         code = (await hubs[0].request_link(Account("discord", "ann"))).code
         results = await asyncio.gather(*(hub.redeem_link(guesser, "ABCD-2345") for hub in hubs * 3), return_exceptions=True)
         assert all(isinstance(result, LinkRefused) for result in results)
-        assert len(ask(database, "SELECT at FROM attempts WHERE kind = 'wrong'")) == 5
+        assert len(backend.rows(new_database, "SELECT at FROM attempts WHERE kind = 'wrong'")) == 5
         with pytest.raises(LinkRefused, match="cannot be used"):
             await hubs[1].redeem_link(guesser, code)
     finally:
