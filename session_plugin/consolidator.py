@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from session_plugin.plugins import Plugins
 from session_plugin.records import leases, summaries
 from session_plugin.records.sessions import session_data
 from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
-from session_plugin.rules.digest import DIGEST_NAME, digest
+from session_plugin.rules.digest import DIGEST_BUDGET, DIGEST_NAME, digest
 
 MOST_AT_ONCE = 200
 """Messages that a plugin is given at once. A longer range, an archive that is summed up anew, comes to it in pieces."""
@@ -213,11 +213,16 @@ class Consolidator:
                 await self._note_failure(plan.session_no, session, str(error))
                 return None
             if answer is None:
-                text, made_by = await asyncio.to_thread(digest, plan.messages[start:], text), DIGEST_NAME
+                text, made_by = await asyncio.to_thread(self._digest, plan.messages[start:], text), DIGEST_NAME
                 break
             text, made_by = answer
         assert text is not None
         return summaries.Written(plan=plan, text=text, made_by=made_by, made_at=self._clock())
+
+    def _digest(self, messages: Sequence[SessionMessage], previous: str | None) -> str:
+        """Sum up without a model; under a limit of tokens, in about a quarter of it, so that there is room again."""
+        tokens = self._limits.tokens
+        return digest(messages, previous, budget=DIGEST_BUDGET if tokens is None else min(DIGEST_BUDGET, tokens))
 
     async def _ask(
         self, session: Session, messages: tuple[SessionMessage, ...], previous: str | None

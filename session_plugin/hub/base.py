@@ -101,7 +101,7 @@ class HubBase:
         self._intake = Intake(
             self._plugins,
             engine=self._open,
-            open_engine=lambda: self._engine.engine,
+            open_engine=self._opened,
             announce=self._announcer.announce,
             patience=store_patience,
         )
@@ -193,6 +193,11 @@ class HubBase:
         while tasks := [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]:
             await asyncio.wait(tasks)
         await self._announcer.finish()
+
+    def _opened(self) -> Engine | None:
+        """Give the engine if it is open; what is handed in on another event loop than before takes upkeep along."""
+        self._upkeep.start()
+        return self._engine.engine
 
     async def _open(self) -> Engine:
         self._upkeep.start()

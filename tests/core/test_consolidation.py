@@ -279,6 +279,17 @@ async def test_beyond_so_many_tokens_the_older_half_of_them_gives_way(new_hub, t
     assert [message.content[0] for message in context.messages] == ["2", "3"]
 
 
+async def test_under_a_limit_of_tokens_the_digest_leaves_room_for_more(new_hub, talk):
+    hub, ann = new_hub(consolidation_tokens=400), talk.account("ann")
+    for number in range(60):
+        recorded = await hub.record(talk.said(ann, f"fact-{number} " + "word " * 10))
+    await hub.settle()
+    context = await recorded.session.for_model(max_tokens=10_000)
+    assert context.summary is not None
+    assert len(context.summary.text) <= 400
+    assert context.tokens <= 700
+
+
 async def test_a_tokenizer_of_ones_own_decides_when(new_hub, fill):
     class Tokenizer:
         @hookimpl
