@@ -297,3 +297,14 @@ def notice_text(notice: Notice, *, spell: Spell) -> str:
             return f"{other} is unlinked: that account has its own conversation again."
         case "left":
             return f"{other} has unlinked this account: it has its own conversation again."
+
+
+def cut(text: str, *, most: int) -> list[str]:
+    """Cut a text into messages of `most` characters at most, where a line ends, or a word."""
+    parts = []
+    while len(text) > most:
+        ends = (text.rfind(end, 1, most) for end in ("\n", " "))
+        place = next((end for end in ends if end > 0), most)
+        parts.append(text[:place])
+        text = text[place:].lstrip()
+    return [*parts, text]

@@ -16,7 +16,18 @@ from discord import app_commands
 from discord.ext import commands
 
 from session_plugin import Chat, Notice, SessionError, SessionHub
-from session_plugin.commands import DESCRIPTIONS, TAKE_WORDS, Asked, Command, Reply, Spell, answer, check_names, notice_text
+from session_plugin.commands import (
+    DESCRIPTIONS,
+    TAKE_WORDS,
+    Asked,
+    Command,
+    Reply,
+    Spell,
+    answer,
+    check_names,
+    cut,
+    notice_text,
+)
 from session_plugin_discord.interactions import chat_of
 from session_plugin_discord.own_words import REMEMBERED, OwnWords
 from session_plugin_discord.remembered import Remembered
@@ -232,20 +243,10 @@ class ChatCommands:
 
 def _messages(reply: Reply) -> Iterator[dict[str, Any]]:
     """Give a reply as messages that Discord takes: its text, in several where it is long, and a file each."""
-    for part in _parts(reply.text):
+    for part in cut(reply.text, most=MOST_CHARACTERS):
         yield {"content": part}
     for document in reply.documents:
         yield {"file": discord.File(io.BytesIO(document.content), document.name)}
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Cut a text where a line ends, or a word, so that no part is too long."""
-    while len(text) > MOST_CHARACTERS:
-        ends = (text.rfind(end, 1, MOST_CHARACTERS) for end in ("\n", " "))
-        cut = next((end for end in ends if end > 0), MOST_CHARACTERS)
-        yield text[:cut]
-        text = text[cut:].lstrip()
-    yield text
 
 
 def clash_text(name: str, what: str) -> str:

@@ -20,7 +20,7 @@ from telegram.ext import (
 )
 
 from session_plugin import Chat, Lease, Notice, SessionError, SessionHub, SessionView
-from session_plugin.commands import DESCRIPTIONS, Asked, Command, answer, check_names, notice_text
+from session_plugin.commands import DESCRIPTIONS, Asked, Command, answer, check_names, cut, notice_text
 from session_plugin_telegram.context import give_sessions
 from session_plugin_telegram.outgoing import SessionRecorder, unrecorded
 from session_plugin_telegram.requests import answering
@@ -37,6 +37,8 @@ from session_plugin_telegram.translate import (
 FIRST_GROUP = -1000
 """The handler group that hands messages to the hub: before an author's, unless theirs is lower still."""
 COMMAND_GROUP = -999
+MOST_CHARACTERS = 4096
+"""How long a message of a bot's may be."""
 logger = logging.getLogger("session_plugin.telegram")
 
 AnyApplication = Application[Any, Any, Any, Any, Any, Any]
@@ -227,20 +229,16 @@ class _Adapter:
         name = "" if message.from_user is None else message.from_user.full_name
         asked = Asked(chat=view.chat, account=view.account, name=name, spell=self._spell)
         reply = await answer(self._hub, command, argument, asked)
-        token = unrecorded.set(True)
-        try:
-            await message.reply_text(reply.text)
+        with unrecorded():
+            for part in cut(reply.text, most=MOST_CHARACTERS):
+                await message.reply_text(part)
             for document in reply.documents:
                 await message.reply_document(document.content, filename=document.name)
-        finally:
-            unrecorded.reset(token)
 
     def _spell(self, command: Command) -> str:
         return f"/{self._names.get(command) or command}"
 
     async def _deliver(self, chat: Chat, notice: Notice) -> None:
-        token = unrecorded.set(True)
-        try:
-            await self._bot.send_message(int(chat.chat_id), notice_text(notice, spell=self._spell))
-        finally:
-            unrecorded.reset(token)
+        with unrecorded():
+            for part in cut(notice_text(notice, spell=self._spell), most=MOST_CHARACTERS):
+                await self._bot.send_message(int(chat.chat_id), part)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -27,8 +28,17 @@ A_MOMENT = 0.2
 """Seconds that sending waits for the place in line of what it sent. None are spent but where a name or an earlier message
 must be looked up for it."""
 
-unrecorded: ContextVar[bool] = ContextVar("session_plugin_telegram_unrecorded", default=False)
-"""True while our own commands answer: neither they nor their answers are kept."""
+_unrecorded: ContextVar[bool] = ContextVar("session_plugin_telegram_unrecorded", default=False)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Record nothing of what is sent in here: neither our own commands nor their answers are kept."""
+    token = _unrecorded.set(True)
+    try:
+        yield
+    finally:
+        _unrecorded.reset(token)
 
 
 class SessionRecorder(BaseRateLimiter[Any]):
@@ -92,7 +102,7 @@ class SessionRecorder(BaseRateLimiter[Any]):
             if (work := self._requests.moved(data, moved.new_chat_id)) is not None:
                 await self._briefly(work)
             raise
-        if not unrecorded.get():
+        if not _unrecorded.get():
             await self._briefly(self._hand_in(endpoint, data, result))
         return result
 

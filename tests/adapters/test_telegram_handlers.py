@@ -223,6 +223,21 @@ async def test_a_plain_bot_whose_sending_cannot_be_seen_is_refused(on_telegram: 
         session_plugin_telegram.install(app, hub)
 
 
+async def test_a_long_answer_comes_in_messages_that_telegram_takes(on_telegram: Any, path: Any) -> None:
+    privacy = "\n".join(f"Sentence {number} of what is kept here." for number in range(300))
+    hub = SessionHub(path, load_entry_points=False, privacy_text=privacy)
+    ann = on_telegram.simulator.user("Ann")
+    dm = on_telegram.simulator.direct_chat(ann)
+    async with on_telegram.running(hub):
+        await on_telegram.simulator.say(ann, dm, "/privacy")
+        await on_telegram.told(dm, "Sentence 299")
+        await hub.settle()
+        assert await on_telegram.history(hub, dm, count=0) == []
+    told = [one.text for one in on_telegram.simulator.messages(dm)[1:]]
+    assert len(told) > 1
+    assert "\n".join(told).startswith(privacy)
+
+
 ANN = {"id": 5_000_000_001, "is_bot": False, "first_name": "Ann"}
 PRIVATE = {"id": 5_000_000_001, "type": "private", "first_name": "Ann"}
 
