@@ -468,5 +468,5 @@ def direct(account: Account) -> Chat:
 
 def test_whatever_people_do_each_keeps_what_is_theirs(new_databases):
     is_quick = "://" not in new_databases()
-    runs = settings(max_examples=30 if is_quick else 6, stateful_step_count=40, deadline=None, database=None)
+    runs = settings(max_examples=30 if is_quick else 4, stateful_step_count=40, deadline=None, database=None)
     run_state_machine_as_test(lambda: Linking(new_databases()), settings=runs)

@@ -161,7 +161,7 @@ class CommandContract(ContractPart):
                 everything = await driver.view(hub, place).history(limit=None, include_previous=True)
                 assert [one.content for one in everything] == ["last", "you said last"]
 
-    @pytest.mark.parametrize("name", ["link", "unlink", "whoami", "new"])
+    @pytest.mark.parametrize("name", ["link", "unlink", "whoami", "new", "private", "export", "forget"])
     async def test_a_command_in_a_group_is_answered_with_a_pointer_only(
         self, driver: Driver, hub: SessionHub, name: str
     ) -> None:
