@@ -20,6 +20,7 @@ from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins import Plugins
 from session_plugin.records import leases, summaries
 from session_plugin.records.sessions import session_data
+from session_plugin.reports import Progress, Report
 from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
 from session_plugin.rules.digest import DIGEST_BUDGET, DIGEST_NAME, digest
 
@@ -72,6 +73,7 @@ class Consolidator:
         self._holder = uuid.uuid4().hex
         self._busy: set[int] = set()
         self._again: set[int] = set()
+        self._reports: dict[int, Report] = {}
         self._unasked: set[asyncio.Task[Any]] = set()
         self._weights: dict[int, tuple[int, int]] = {}
 
@@ -84,7 +86,9 @@ class Consolidator:
         if live_count > self._limits.messages or await self._is_heavy(session_no, live_count, text):
             await self.consolidate(session_no)
 
-    async def consolidate(self, session_no: int, *, is_renewal: bool = False, is_asked_for: bool = False) -> Summary | None:
+    async def consolidate(
+        self, session_no: int, *, is_renewal: bool = False, is_asked_for: bool = False, progress: Report | None = None
+    ) -> Summary | None:
         """Put a summary in front of a session's oldest half; a renewal only makes a withdrawn one again.
 
         None where nothing was changed, somebody is at it already, or it waits after failures and nobody asked for it. What
@@ -94,6 +98,8 @@ class Consolidator:
             self._again.add(session_no)
             return None
         self._busy.add(session_no)
+        if progress is not None:
+            self._reports[session_no] = progress
         task = asyncio.current_task()
         if task is not None and not is_asked_for:
             self._unasked.add(task)
@@ -109,6 +115,7 @@ class Consolidator:
         finally:
             self._busy.discard(session_no)
             self._again.discard(session_no)
+            self._reports.pop(session_no, None)
             if task is not None:
                 self._unasked.discard(task)
 
@@ -216,6 +223,10 @@ class Consolidator:
                 text, made_by = await asyncio.to_thread(self._digest, plan.messages[start:], text), DIGEST_NAME
                 break
             text, made_by = answer
+            if plan.session_no in self._reports:
+                total = len(plan.messages)
+                done = min(start + MOST_AT_ONCE, total)
+                self._reports[plan.session_no](Progress(what="messages", done=done, total=total))
         assert text is not None
         return summaries.Written(plan=plan, text=text, made_by=made_by, made_at=self._clock())
 

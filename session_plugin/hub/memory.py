@@ -33,17 +33,21 @@ logger = logging.getLogger("session_plugin.hub")
 class Memory(HubBase):
     """Consolidation, decay, and what the passing of time asks for."""
 
-    async def consolidate(self, session_id: str) -> Summary | None:
+    async def consolidate(self, session_id: str, *, progress: Report | None = None) -> Summary | None:
         """Put a summary in front of the oldest half of a session's messages, which stay readable.
 
         None where nothing is done: too few messages (half the threshold or fewer), a summariser that failed or gave
         nothing useful, a message under it that changed meanwhile, another process that is at it. A session that waits
         after failures is tried all the same.
 
+        Args:
+            session_id: Which session.
+            progress: Called after each piece that a summariser has summed up.
+
         Raises:
             UnknownSession: no session has this id.
         """
-        return await self._consolidator.consolidate(await self._numbered(session_id), is_asked_for=True)
+        return await self._consolidator.consolidate(await self._numbered(session_id), is_asked_for=True, progress=progress)
 
     async def undo_consolidation(self, session_id: str) -> bool:
         """Take back a session's newest summary: what stood before it counts again, its messages or the summary before.

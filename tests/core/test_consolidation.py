@@ -353,7 +353,9 @@ async def test_a_long_archive_comes_to_a_summariser_in_pieces(new_hub, fill, tal
 
     hub = new_hub(summarize=summarize, consolidation_threshold=2000)
     view = await fill(hub, range(1010))
-    await hub.consolidate(await id_of(view))
+    told = []
+    await hub.consolidate(await id_of(view), progress=told.append)
+    assert [(progress.done, progress.total) for progress in told] == [(200, 505), (400, 505), (505, 505)]
     assert pieces == [(None, 200), ("1 in short", 200), ("2 in short", 105)]
     assert (await view.for_model()).summary.text == "3 in short"
 
