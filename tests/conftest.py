@@ -49,6 +49,17 @@ OUR_TABLES = """
     AND relname <> 'session_plugin_schema' ORDER BY oid
 """
 
+MADE = (
+    """SELECT table_name, column_name, data_type, column_default, is_nullable, is_identity, collation_name
+        FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY 1, 2""",
+    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1",
+    """SELECT conname, CAST(CAST(conrelid AS regclass) AS TEXT), pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = CAST(current_schema() AS regnamespace) ORDER BY 1, 2""",
+    "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = CAST(current_schema() AS regnamespace) ORDER BY 1",
+    "SELECT viewname, definition FROM pg_views WHERE schemaname = current_schema() ORDER BY 1",
+    "SELECT version FROM session_plugin_schema",
+)
+
 
 class Backend(Protocol):
     """A kind of database, and what another program can do with it."""
@@ -73,6 +84,15 @@ class Backend(Protocol):
 
     def refuse(self, database: str, table: str) -> None:
         """Let the database take no more rows in a table, for want of room."""
+
+    def schema(self, database: str) -> list[tuple[Any, ...]]:
+        """Give how the database is built, with the number of its newest migration at the end."""
+
+    def tables(self, database: str) -> dict[str, list[str]]:
+        """Give the columns of each of our tables, both in order."""
+
+    def set_version(self, database: str, version: int) -> None:
+        """Let it seem to have had so many migrations."""
 
 
 class Sqlite:
@@ -107,6 +127,18 @@ class Sqlite:
 
     def refuse(self, database: str, table: str) -> None:
         self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END")
+
+    def schema(self, database: str) -> list[tuple[Any, ...]]:
+        made = self.rows(database, "SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2")
+        return made + self.rows(database, "PRAGMA user_version")
+
+    def tables(self, database: str) -> dict[str, list[str]]:
+        ours = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1"
+        columns = "SELECT name FROM pragma_table_info(?) ORDER BY name"
+        return {table: [name for (name,) in self.rows(database, columns, table)] for (table,) in self.rows(database, ours)}
+
+    def set_version(self, database: str, version: int) -> None:
+        self.rows(database, f"PRAGMA user_version = {version}")
 
 
 class Postgresql:
@@ -154,6 +186,20 @@ class Postgresql:
         raising = "BEGIN RAISE EXCEPTION 'no room'; END"
         self.rows(database, f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$")
         self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION no_room()")
+
+    def schema(self, database: str) -> list[tuple[Any, ...]]:
+        found = [row for query in MADE for row in self.rows(database, query)]
+        here = schema_of(database)
+        return [tuple(cell.replace(here, "here") if isinstance(cell, str) else cell for cell in row) for row in found]
+
+    def tables(self, database: str) -> dict[str, list[str]]:
+        columns = """SELECT column_name FROM information_schema.columns
+            WHERE table_schema = current_schema() AND table_name = ? ORDER BY 1"""
+        tables = sorted(self._tables(database))
+        return {table: sorted(name for (name,) in self.rows(database, columns, table)) for table in tables}
+
+    def set_version(self, database: str, version: int) -> None:
+        self.rows(database, "UPDATE session_plugin_schema SET version = ?", version)
 
     def close(self) -> None:
         for database in self._spare:

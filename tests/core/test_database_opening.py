@@ -138,13 +138,6 @@ async def test_a_hub_stays_with_its_file_when_the_process_changes_directory(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_opening_again_changes_nothing_in_the_schema(database_file: Path) -> None:
-    SessionStore(database_file).close()
-    before = schema_of(database_file)
-    SessionStore(database_file).close()
-    assert schema_of(database_file) == before
-
-
 def test_the_file_says_whose_it_is(database_file: Path) -> None:
     SessionStore(database_file).close()
     assert database_file.read_bytes()[68:72] == b"SPLG"

@@ -1,0 +1,349 @@
+"""PostgreSQL in trouble: killed and started again, out of reach, with the answer to a COMMIT lost; and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_plugin import (
+    Account,
+    Chat,
+    DatabaseUnavailable,
+    MessageEvent,
+    SessionError,
+    SessionHub,
+    SessionStore,
+)
+
+psycopg = pytest.importorskip("psycopg")
+PASSWORD = "a password: with@signs/of?every&kind"
+QUOTED = "a%20password%3A%20with%40signs%2Fof%3Fevery%26kind"
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+class Cluster:
+    """A PostgreSQL server of the test's own, which may be killed; it runs as a user without privileges."""
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries, self._folder = binaries, folder
+        self._as_user: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        (folder / "password").write_text(PASSWORD)
+        if self._as_user:
+            for path in (folder, folder / "password"):
+                shutil.chown(path, **self._as_user)
+        options = ["--username=bot", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        making = [binaries / "initdb", "-D", folder / "data", f"--pwfile={folder / 'password'}", *options]
+        subprocess.run(making, check=True, capture_output=True, cwd=folder, **self._as_user)
+
+    def url(self, *, user: str = "bot", password: str = QUOTED, database: str = "postgres") -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self._port}/{database}"
+
+    def start(self) -> None:
+        """Start it, as soon as what is left of the last time lets go of its memory, and wait until it answers."""
+        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", f"port={self._port}"]
+        while True:
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(
+                    [self._binaries / "postgres", "-D", self._folder / "data", *settings],
+                    cwd=self._folder,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    **self._as_user,
+                )
+            try:
+                psycopg.connect(self.url(), connect_timeout=5).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """As an administrator does it: everybody is thrown out at once."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+        self.start()
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    program = found[-1] if found else shutil.which("initdb")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no initdb to make a PostgreSQL cluster with")
+        pytest.skip("there is no initdb to make a PostgreSQL cluster with")
+    folder = Path(tempfile.mkdtemp(prefix="session_plugin-cluster-"))
+    made = Cluster(Path(program).parent, folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def said(writer: int, text: str, *, message_id: str | None) -> MessageEvent:
+    chat, author = Chat("telegram", str(writer)), Account("telegram", str(writer))
+    return MessageEvent(chat=chat, message_id=message_id, role="user", text=text, sent_at=0.0, author=author)
+
+
+async def stored(database: str, writers: int) -> Counter[str]:
+    async with SessionHub(database, load_entry_points=False) as hub:
+        found: Counter[str] = Counter()
+        for writer in range(writers):
+            view = hub.session_of(Chat("telegram", str(writer)), Account("telegram", str(writer)))
+            found.update(message.content for message in await view.history(limit=None, include_previous=True))
+        return found
+
+
+@pytest.mark.parametrize("end", ["kill", "restart"])
+async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_doubles_nothing(cluster, end):
+    """Half of the messages have no id by which a second copy could be known."""
+    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
+        administrator.execute(f"CREATE SCHEMA of_{end}")
+    database = f"{cluster.url()}?options=-csearch_path%3Dof_{end}"
+    acknowledged: list[str] = []
+    failed: list[str] = []
+    is_over = False
+
+    async def write(hub: SessionHub, writer: int) -> None:
+        number = 0
+        while not is_over:
+            number += 1
+            text = f"{writer}.{number}"
+            try:
+                recorded = await hub.record(said(writer, text, message_id=text if writer % 2 else None))
+            except SessionError:
+                failed.append(text)
+            else:
+                (acknowledged if recorded.is_stored else failed).append(text)
+
+    async with SessionHub(database, store_patience=60.0, load_entry_points=False) as hub:
+        writers = [asyncio.create_task(write(hub, writer)) for writer in range(8)]
+        for _ in range(3):
+            before = len(acknowledged)
+            while len(acknowledged) < before + 150:
+                await asyncio.sleep(0.01)
+            if end == "kill":
+                cluster.kill()
+                await asyncio.to_thread(cluster.start)
+            else:
+                await asyncio.to_thread(cluster.restart)
+        before = len(acknowledged)
+        while len(acknowledged) < before + 50:
+            await asyncio.sleep(0.01)
+        is_over = True
+        await asyncio.gather(*writers)
+    found = await stored(database, 8)
+    assert set(acknowledged) - set(found) == set()
+    assert [text for text, times in found.items() if times > 1] == []
+    assert set(found) <= set(acknowledged) | set(failed)
+
+
+async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_back(cluster):
+    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
+        administrator.execute("CREATE SCHEMA of_absence")
+    database = f"{cluster.url()}?options=-csearch_path%3Dof_absence"
+    async with SessionHub(database, store_patience=0.5, load_entry_points=False) as hub:
+        await hub.record(said(1, "before", message_id=None))
+        cluster.kill()
+        try:
+            recorded = await hub.record(said(1, "during", message_id=None))
+            assert not recorded.is_stored
+            with pytest.raises(DatabaseUnavailable):
+                await recorded.session.history()
+        finally:
+            await asyncio.to_thread(cluster.start)
+    assert await stored(database, 2) == Counter(["before", "during"])
+
+
+# The answer to a COMMIT
+
+
+class Proxy:
+    """Passes on what a client and a server say to each other; when it is told to, it loses a COMMIT or its answer."""
+
+    PARSED = re.compile(rb"P.{4}([^\0]*)\0COMMIT\0", re.DOTALL)
+    COMMITTED = b"COMMIT\0"
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = host, port
+        self._names: set[bytes] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.loses = ""
+
+    async def open(self) -> int:
+        self._listening = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = self._listening.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        self._listening.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        server_reader, server_writer = await asyncio.open_connection(*self._server)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pass_on(reader, server_writer, "request", self._has_commit))
+                both.create_task(self._pass_on(server_reader, writer, "answer", self._says_committed))
+        except* ConnectionError:
+            pass  # one side has gone, so the other goes too
+        finally:
+            writer.close()
+            server_writer.close()
+            self._tasks.discard(task)
+
+    async def _pass_on(self, source: Any, target: Any, what: str, is_it: Any) -> None:
+        while data := await source.read(65536):
+            if is_it(data) and self.loses == what:
+                self.loses = ""
+                break
+            target.write(data)
+            await target.drain()
+        raise ConnectionResetError
+
+    def _has_commit(self, data: bytes) -> bool:
+        """Tell whether a client asks for a COMMIT: in words, or by a name that it gave it before."""
+        self._names.update(self.PARSED.findall(data))
+        by_name = any(b"\0" + name + b"\0" in data for name in self._names if name)
+        return b"COMMIT\0" in data or by_name
+
+    def _says_committed(self, data: bytes) -> bool:
+        return self.COMMITTED in data
+
+
+@pytest.fixture
+async def proxy(postgresql: Any) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy, and the URL of a database of the test's own through it."""
+    with postgresql.empty() as database:
+        parts = psycopg.conninfo.conninfo_to_dict(database)
+        proxy = Proxy(str(parts["host"]), int(parts["port"]))
+        port = await proxy.open()
+        yield proxy, database.replace(f"{parts['host']}:{parts['port']}", f"127.0.0.1:{port}")
+        await proxy.close()
+
+
+@pytest.mark.parametrize("lost", ["answer", "request"])
+async def test_what_became_of_a_commit_whose_answer_was_lost_is_asked_for(proxy, lost):
+    """Nothing has an id by which a second copy could be known."""
+    between, database = proxy
+    async with SessionHub(database, store_patience=60.0, load_entry_points=False) as hub:
+        await asyncio.gather(*(hub.record(said(writer, f"{writer}.0", message_id=None)) for writer in range(4)))
+        for number in range(1, 6):
+            between.loses = lost
+            recorded = await asyncio.gather(
+                *(hub.record(said(writer, f"{writer}.{number}", message_id=None)) for writer in range(4))
+            )
+            assert all(one.is_stored for one in recorded)
+            assert between.loses == "", "one was lost"
+    found = await stored(database, 4)
+    assert found == Counter(f"{writer}.{number}" for writer in range(4) for number in range(6))
+
+
+# What is refused
+
+
+def refusal(url: str, caplog: pytest.LogCaptureFixture) -> str:
+    """Give what an opening says, once it is sure that the password is nowhere to be seen."""
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(SessionError) as caught:
+        SessionStore(url).list_sessions()
+    message = str(caught.value)
+    for secret in (PASSWORD, QUOTED, "secret word"):
+        assert secret not in message + caplog.text
+    return message
+
+
+def test_a_wrong_password_is_said_to_be_wrong_and_not_shown(cluster, caplog):
+    message = refusal(cluster.url(password="secret%20word"), caplog)
+    assert f"postgresql://bot@127.0.0.1:{cluster._port}/postgres does not let us in" in message
+    assert "password authentication failed" in message
+    assert "check the user, the password and the database's name" in message
+
+
+def test_a_missing_database_is_said_to_be_missing(cluster, caplog):
+    message = refusal(cluster.url(database="nowhere"), caplog)
+    assert 'database "nowhere" does not exist' in message
+    assert "check the user" in message
+
+
+def test_a_server_out_of_reach_is_said_to_be(caplog):
+    port = free_port()
+    message = refusal(f"postgresql://bot:{QUOTED}@127.0.0.1:{port}/postgres", caplog)
+    assert f"postgresql://bot@127.0.0.1:{port}/postgres cannot be reached" in message
+    assert "is the server running there?" in message
+
+
+def test_a_role_without_rights_is_told_which_it_needs(cluster, caplog):
+    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
+        administrator.execute("CREATE ROLE guest LOGIN PASSWORD 'secret word'")
+        administrator.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    message = refusal(cluster.url(user="guest", password="secret%20word"), caplog)
+    assert "permission denied for schema public; grant this role the right" in message
+
+
+@pytest.mark.parametrize("url", [f"mysql://bot:{QUOTED}@host/db", f"redis://:{QUOTED}@host"])
+def test_an_unknown_scheme_is_refused_without_its_password(url, caplog):
+    assert "give the path of an SQLite file, or postgresql://..." in refusal(url, caplog)
+
+
+def test_what_is_no_url_is_refused_without_its_password(caplog):
+    assert "write postgresql://user@host:5432/database" in refusal(f"postgresql://bot:{QUOTED}@host/db?port of=call", caplog)
+
+
+def test_without_its_driver_the_way_out_is_named(spawn):
+    process = spawn("""
+        import sys
+        sys.modules["psycopg"] = None
+        from session_plugin import SessionError, SessionStore, copy_database
+        for use in (SessionStore, lambda url: copy_database(url, "copy.db")):
+            try:
+                use("postgresql://bot:secret@host/db")
+            except SessionError as error:
+                print(error)
+    """)
+    lines = process.communicate(timeout=60)[0].splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert "pip install 'session-plugin[postgres]'" in line
+        assert "secret" not in line
