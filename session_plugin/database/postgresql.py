@@ -205,7 +205,10 @@ class _WriteConnection:
             DatabaseUnavailable: nobody can be asked yet.
         """
         with as_our_errors(self._url), self._pool.connection() as connection:
-            status = _PostgresqlTx(connection).one("transaction_status", transaction_id=self._transaction_id)["status"]
+            try:
+                status = _PostgresqlTx(connection).one("transaction_status", transaction_id=self._transaction_id)["status"]
+            except errors.InvalidParameterValue:
+                return False  # after a crash the server knows no such id yet: nothing of it had reached the log
         if status == "in progress":
             raise DatabaseUnavailable(f"{self._url} has not decided yet what becomes of a transaction")
         return bool(status == "committed")
