@@ -8,7 +8,7 @@ and who somebody is on other platforms is nobody else's business.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -88,12 +88,14 @@ class Asked:
         account: Who; None for nobody's user.
         name: The name to show to others.
         spell: How commands are typed here.
+        offered: Those that can be typed here; no other is spoken of where people are told what they can do.
     """
 
     chat: Chat
     account: Account | None
     name: str
     spell: Spell
+    offered: Collection[Command] = COMMANDS
 
 
 async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked) -> Reply:
@@ -107,7 +109,7 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
     """
     account = asked.account
     if command in ANYWHERE:
-        return Reply(text=_privacy(hub, asked.spell))
+        return Reply(text=_privacy(hub, asked))
     if asked.chat.kind != "direct" or account is None:
         await hub.burn_codes(argument)
         return Reply(text="That is for a direct message with me, please.")
@@ -138,11 +140,11 @@ async def _carry_out(hub: SessionHub, command: Command, argument: str, account: 
         case "private":
             text = await _private(hub, argument, account, asked.spell)
         case "privacy":
-            text = _privacy(hub, asked.spell)
+            text = _privacy(hub, asked)
         case "export":
             return await _export(hub, account)
         case "forget":
-            text = await _forget(hub, argument, account, asked.spell)
+            text = await _forget(hub, argument, account, asked)
     return Reply(text=text)
 
 
@@ -216,15 +218,20 @@ async def _private(hub: SessionHub, argument: str, account: Account, spell: Spel
     return f"What you say to me is kept. {spell('private')} on changes that from then on. {spell('privacy')} tells you more."
 
 
-def _privacy(hub: SessionHub, spell: Spell) -> str:
-    return (
-        f"{hub.privacy_text()}\n"
-        f"{spell('export')} hands you all of it. {spell('forget')} erases all of it. {spell('private')} on keeps nothing of "
-        f"yours from then on. {spell('whoami')} shows who you are to me. {spell('unlink')} takes accounts apart."
-    )
+def _privacy(hub: SessionHub, asked: Asked) -> str:
+    ways: dict[Command, str] = {
+        "export": "hands you all of it",
+        "forget": "erases all of it",
+        "private": "on keeps nothing of yours from then on",
+        "whoami": "shows who you are to me",
+        "unlink": "takes accounts apart",
+    }
+    told = " ".join(f"{asked.spell(command)} {what}." for command, what in ways.items() if command in asked.offered)
+    return f"{hub.privacy_text()}\n{told}".rstrip()
 
 
-async def _forget(hub: SessionHub, argument: str, account: Account, spell: Spell) -> str:
+async def _forget(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
+    spell = asked.spell
     if argument.lower() == "confirm":
         receipt = await hub.confirm_forget(account)
         rest = " Its last traces in the file are being overwritten." if receipt.is_pending else ""
@@ -235,10 +242,11 @@ async def _forget(hub: SessionHub, argument: str, account: Account, spell: Spell
     if identity is None:
         return "I know nothing of you that could be erased."
     receipt = await hub.ask_to_forget(account)
+    export = f"{spell('export')} hands you all of it first. " if "export" in asked.offered else ""
     return (
         f"This erases {_counted(receipt)}, for good: all that you said to me and I answered, in direct messages and in "
         f"groups, with the summaries made of it, on all of your accounts ({_accounts(identity)}). What others said stays. "
-        f"{spell('export')} hands you all of it first. To erase it, write {spell('forget')} confirm within ten minutes."
+        f"{export}To erase it, write {spell('forget')} confirm within ten minutes."
     )
 
 

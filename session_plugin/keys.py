@@ -35,7 +35,7 @@ class Keys:
             TypeError: the secret is neither text nor bytes.
             ValueError: it has fewer than 16 bytes.
         """
-        given = os.environ.get(ENVIRONMENT) if secret is None else secret
+        given = os.environ.get(ENVIRONMENT) or None if secret is None else secret
         self._secret = None if given is None else _checked(given)
         self._database = database
         self._guard = threading.Lock()

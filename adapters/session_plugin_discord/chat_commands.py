@@ -208,7 +208,13 @@ class ChatCommands:
             await interaction.followup.send(**message, ephemeral=True)
 
     async def _answer(self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str) -> Reply:
-        asked = Asked(chat=chat, account=to_account(user), name=shown_name(user), spell=self._speller(prefix))
+        asked = Asked(
+            chat=chat,
+            account=to_account(user),
+            name=shown_name(user),
+            spell=self._speller(prefix),
+            offered=tuple(self._names),
+        )
         return await answer(self._hub, command, words, asked)
 
     async def deliver(self, chat: Chat, notice: Notice) -> None:

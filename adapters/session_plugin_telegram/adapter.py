@@ -227,7 +227,7 @@ class _Adapter:
 
     async def _answer(self, message: Message, command: Command, argument: str, view: SessionView) -> None:
         name = "" if message.from_user is None else message.from_user.full_name
-        asked = Asked(chat=view.chat, account=view.account, name=name, spell=self._spell)
+        asked = Asked(chat=view.chat, account=view.account, name=name, spell=self._spell, offered=tuple(self._names))
         reply = await answer(self._hub, command, argument, asked)
         with unrecorded():
             for part in cut(reply.text, most=MOST_CHARACTERS):

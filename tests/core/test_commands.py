@@ -130,6 +130,15 @@ async def test_privacy_tells_what_is_kept_and_how_to_leave(say, ann, talk):
         assert all(word in text for word in ("is kept", "365 days", "that group only", "/private on", "/unlink"))
 
 
+async def test_nobody_is_told_of_a_command_that_is_turned_off(hub, ann, talk):
+    offered = ("privacy", "forget", "whoami")
+    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell, offered=offered)
+    for command in ("privacy", "forget"):
+        text = (await commands.answer(hub, command, "", asked)).text
+        assert "/forget" in text
+        assert not any(f"/{name}" in text for name in set(commands.COMMANDS) - set(offered))
+
+
 async def test_privacy_is_in_the_authors_words_where_there_are_any(new_hub, ann, talk):
     hub = new_hub(privacy_text="Ask the office for our policy.", bot="scribe")
     asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)

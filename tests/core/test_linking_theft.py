@@ -344,6 +344,13 @@ async def test_the_environment_may_hold_the_secret(monkeypatch, database_file, a
     assert not database_file.with_name("sessions.db.secret").exists()
 
 
+async def test_an_empty_secret_in_the_environment_is_none(monkeypatch, database_file, ann, clock):
+    monkeypatch.setenv("SESSION_SECRET", "")
+    async with SessionHub(database_file, load_entry_points=False, clock=clock) as hub:
+        await hub.request_link(ann)
+    assert database_file.with_name("sessions.db.secret").exists()
+
+
 @pytest.mark.parametrize("secret", ["short", b"", "x" * 15])
 def test_a_secret_that_can_be_guessed_is_refused(secret, database):
     with pytest.raises(ValueError, match="can be guessed"):
