@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -279,3 +281,33 @@ def test_a_url_that_no_engine_serves_is_refused_without_its_password(
     assert url.partition("://")[0] in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+WITHOUT_PRIVILEGES = """
+    import os, sys
+    import session_plugin.database.sqlite
+    from session_plugin import SessionError, SessionStore
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    try:
+        SessionStore(sys.argv[1]).get_or_create("ann")
+    except SessionError as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_a_process_may_only_read_is_refused_by_its_name(what: str, spawn: Callable[..., Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bot.db"
+        if what == "file":
+            SessionStore(path).close()
+            path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        output, _ = spawn(WITHOUT_PRIVILEGES, path).communicate(timeout=60)
+        Path(folder).chmod(0o755)
+        assert output.startswith(f"DatabaseRefused {path}")
+        assert re.search("the right to write it|permission", output)
+        assert [one.name for one in Path(folder).iterdir()] == (["bot.db"] if what == "file" else [])

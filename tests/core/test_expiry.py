@@ -249,7 +249,7 @@ async def test_the_open_hub_ends_silent_sessions_and_decays_by_itself(new_hub, t
         await until(is_gone)
 
 
-async def test_the_open_hub_makes_withdrawn_summaries_again(new_hub, talk):
+async def test_the_open_hub_makes_withdrawn_summaries_again(new_hub, talk, clock):
     works = False
 
     async def summarize(messages, previous):
@@ -266,6 +266,7 @@ async def test_the_open_hub_makes_withdrawn_summaries_again(new_hub, talk):
         await hub.settle()
         assert (await recorded.session.for_model()).summary is None
         works = True
+        clock.advance(hours=2)  # for as long it is left alone after several failures
 
         async def is_back():
             return (await recorded.session.for_model()).summary is not None
