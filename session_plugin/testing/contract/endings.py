@@ -23,6 +23,9 @@ async def process(driver: Driver, path: Path) -> AsyncIterator[Process]:
     """Run the driver's program on a database; it listens when the block begins, and is gone after it."""
     if not driver.program:
         pytest.skip(f"the driver of {driver.channel} has no program to end")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts would ignore it, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, **driver.environment(), "SESSION_DATABASE": str(path)}
     started = await asyncio.create_subprocess_exec(*driver.program, env=environment)
     try:
