@@ -46,7 +46,7 @@ HOLD_POSTGRESQL = f"""
 
 OUR_TABLES = """
     SELECT relname FROM pg_class WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind = 'r'
-    AND relname <> 'session_plugin_schema' ORDER BY oid
+    AND relname NOT LIKE 'session\\_plugin%' ORDER BY oid
 """
 
 MADE = (
@@ -221,7 +221,7 @@ class Postgresql:
                 self.rows(database, f"DELETE FROM {table}")
 
     def _tables(self, database: str) -> list[str]:
-        """Give our tables but the one of the version, as they were made: what is referred to comes first."""
+        """Give our tables but the engine's own, as they were made: what is referred to comes first."""
         found = self.rows(database, OUR_TABLES)
         return [name for (name,) in found]
 

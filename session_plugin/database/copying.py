@@ -177,7 +177,7 @@ def _schema(url: str, *, is_to_be_written: bool = False) -> Iterator[Connection[
         postgresql_schema.prepare(url, shown)
         with psycopg.connect(url, application_name="session_plugin") as server:
             if is_to_be_written:
-                server.execute(load_queries("postgresql")["lock_alone"].encode())
+                server.execute(load_queries("postgresql")["lock_schema"].encode())
                 if server.execute(load_queries("postgresql")["is_used"].encode()).fetchone() is not None:
                     raise DatabaseRefused(f"{shown} holds conversations already; give an empty schema of its own")
             else:

@@ -7,6 +7,7 @@ answer was lost is asked for when the server is back, so nothing is stored twice
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -167,7 +168,8 @@ class _WriteConnection:
         self._pool = pool
         self._url = url
         self._connection: Connection | None = None
-        self._transaction_id: str | None = None
+        self._writer_id = uuid.uuid4().hex
+        self._group_no = 0
         self._tx: _PostgresqlTx
 
     @property
@@ -182,7 +184,9 @@ class _WriteConnection:
                 self._connection = self._pool.getconn()
                 self._tx = _PostgresqlTx(self._connection)
             self._connection.execute("BEGIN")
-            self._transaction_id = self._tx.one("lock_alone" if is_alone else "lock_shared")["transaction_id"]
+            self._group_no += 1
+            lock = "lock_alone" if is_alone else "lock_shared"
+            self._tx.one(lock, writer_id=self._writer_id, group_no=self._group_no)
             self._tx.is_alone = is_alone
 
     def commit(self) -> None:
@@ -199,19 +203,16 @@ class _WriteConnection:
         """The server takes care of itself."""
 
     def was_committed(self) -> bool:
-        """Ask what became of a COMMIT that was not answered.
+        """Ask what became of a COMMIT that was not answered: whether its mark is there.
+
+        The server's own word on a transaction's id would not do: after a crash it may give that id to somebody else.
 
         Raises:
-            DatabaseUnavailable: nobody can be asked yet.
+            DatabaseUnavailable: nobody can be asked yet, or the transaction is not over.
         """
         with as_our_errors(self._url), self._pool.connection() as connection:
-            try:
-                status = _PostgresqlTx(connection).one("transaction_status", transaction_id=self._transaction_id)["status"]
-            except errors.InvalidParameterValue:
-                return False  # after a crash the server knows no such id yet: nothing of it had reached the log
-        if status == "in progress":
-            raise DatabaseUnavailable(f"{self._url} has not decided yet what becomes of a transaction")
-        return bool(status == "committed")
+            row = _PostgresqlTx(connection).one("last_group", writer_id=self._writer_id)
+        return bool(row["group_no"] == self._group_no)
 
     def rollback(self) -> None:
         connection = self._connection
@@ -241,6 +242,9 @@ class _WriteConnection:
             return result
 
     def close(self) -> None:
+        if self._connection is not None and not self._connection.closed:
+            with suppress(psycopg.Error):  # a mark that stays is in nobody's way
+                self._tx.run("drop_writer", writer_id=self._writer_id)
         self._give_back()
 
     def _give_back(self) -> None:

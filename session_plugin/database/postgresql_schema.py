@@ -15,7 +15,7 @@ from session_plugin.database.queries import load_migrations, load_queries
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 
 OLDEST_SERVER = 130000
-"""PostgreSQL 13: the first with pg_xact_status over xid8, which tells what became of an unanswered COMMIT."""
+"""PostgreSQL 13, the oldest that its makers still cared for when this was written; nothing older was tried."""
 
 PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
 """What a server says that will let us in later."""
@@ -83,7 +83,7 @@ def _migrate(connection: Connection, shown: str) -> None:
     migrations = load_migrations("postgresql")
     while _version(connection, shown) < len(migrations):
         with connection.transaction():
-            _only(connection, "lock_alone")
+            _only(connection, "lock_schema")
             version = _version(connection, shown)
             if version == len(migrations):
                 return

@@ -4,19 +4,32 @@
 
 -- ---- the database itself ----
 
+-- name: lock_schema [postgresql]
+-- Nobody else writes, or changes the schema, until this transaction is over.
+SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
+
 -- name: lock_shared [postgresql]
--- This transaction writes messages beside others that do no more than that; its id tells later whether it was committed.
-SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema())),
-       CAST(pg_current_xact_id() AS TEXT) AS transaction_id
+-- This transaction writes messages beside others that do no more than that; the mark tells later that it was committed.
+WITH marked AS (
+  INSERT INTO session_plugin_writers (writer_id, group_no) VALUES (:writer_id, :group_no)
+  ON CONFLICT (writer_id) DO UPDATE SET group_no = excluded.group_no)
+SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema()))
 
 -- name: lock_alone [postgresql]
 -- This transaction is the only one that writes, as every one is on SQLite.
-SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema())),
-       CAST(pg_current_xact_id() AS TEXT) AS transaction_id
+WITH marked AS (
+  INSERT INTO session_plugin_writers (writer_id, group_no) VALUES (:writer_id, :group_no)
+  ON CONFLICT (writer_id) DO UPDATE SET group_no = excluded.group_no)
+SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
 
--- name: transaction_status [postgresql]
--- What became of a COMMIT that was never answered?
-SELECT pg_xact_status(CAST(CAST(:transaction_id AS TEXT) AS XID8)) AS status
+-- name: last_group [postgresql]
+-- How far did this writer come? Waits for a transaction of its own that is not over yet.
+INSERT INTO session_plugin_writers (writer_id, group_no) VALUES (:writer_id, -1)
+ON CONFLICT (writer_id) DO UPDATE SET writer_id = excluded.writer_id RETURNING group_no
+
+-- name: drop_writer [postgresql]
+-- It writes no more.
+DELETE FROM session_plugin_writers WHERE writer_id = :writer_id
 
 -- name: schema_table [postgresql]
 -- Is this schema ours? Looked up as a row: to_regclass may remember that there was no table before the lock was had.

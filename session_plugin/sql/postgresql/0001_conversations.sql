@@ -7,6 +7,11 @@
 CREATE TABLE session_plugin_schema (version BIGINT NOT NULL);  -- how many of these files were run
 INSERT INTO session_plugin_schema VALUES (0);
 
+CREATE TABLE session_plugin_writers (  -- how far each writer has come, written with every transaction of its own
+  writer_id TEXT COLLATE "C" PRIMARY KEY,
+  group_no  BIGINT NOT NULL
+);
+
 CREATE TABLE users (
   user_id     TEXT COLLATE "C" PRIMARY KEY,
   created_at  DOUBLE PRECISION NOT NULL,
