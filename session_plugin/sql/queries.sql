@@ -1274,9 +1274,10 @@ SELECT
    WHERE c.bot = :bot AND c.channel = :channel AND c.kind = :kind AND t.at < :before) AS tombstones
 
 -- name: segments_with_old
--- Parts that begin with a message that is too old; `oldest_at` may be that of one deleted since.
-SELECT g.segment_no, g.live_from FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE g.oldest_at < :before AND c.bot = :bot AND c.channel = :channel AND c.kind = :kind
+-- Parts that begin with a message that is too old; `oldest_at` may be that of one deleted since. The oldest come first, so
+-- SQLite is to go by them (CROSS JOIN keeps the order in which it is written) and stops when there are enough.
+SELECT g.segment_no, g.live_from FROM segments AS g CROSS JOIN chats AS c
+WHERE g.oldest_at < :before AND c.chat_no = g.chat_no AND c.bot = :bot AND c.channel = :channel AND c.kind = :kind
   AND (SELECT m.received_at FROM messages AS m WHERE m.segment_no = g.segment_no ORDER BY m.seq LIMIT 1) < :before
   AND NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)
 ORDER BY g.oldest_at LIMIT :limit
