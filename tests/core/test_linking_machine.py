@@ -304,7 +304,7 @@ class Linking(RuleBasedStateMachine):
             with pytest.raises(LinkRefused):
                 self.write_now(unlink, Unlinking(moment=self.moment(), account=account, by=by))
             return
-        self.write_now(unlink, Unlinking(moment=self.moment(), account=account))
+        self.write_now(unlink, Unlinking(moment=self.moment(), account=account, by=by))
         leaving = {account}
         if any(self.homes[other] == self.homes[account] for other in others):
             self.homes[account] = self.identity(account).user_id
