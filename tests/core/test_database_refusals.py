@@ -285,6 +285,7 @@ def test_a_url_that_no_engine_serves_is_refused_without_its_password(
 
 WITHOUT_PRIVILEGES = """
     import os, sys
+    import urllib.parse  # pathlib loads it late, and Python may lie where nobody else may read
     import session_plugin.database.sqlite
     from session_plugin import SessionError, SessionStore
     if os.geteuid() == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,9 +151,9 @@ def test_an_ended_session_is_consolidated_too(store: SessionStore, hub: SessionH
     assert contents(store) == texts(range(1))
 
 
-def test_loading_a_session_costs_the_same_with_a_long_archive(database: str, clock: Any) -> None:
+def test_loading_a_session_costs_the_same_with_a_long_archive(database_file: Path, clock: Any) -> None:
     """A factor of 8 is far from the 300 that reading the whole archive would cost."""
-    engine = open_engine(database)
+    engine = open_engine(database_file)
     moment = Moment(bot="", now=time.time(), max_age=86400.0, new_id=lambda: f"id {random.random()}")
 
     def open_for(user_id: str) -> handles.Opened:
@@ -179,11 +180,11 @@ def test_loading_a_session_costs_the_same_with_a_long_archive(database: str, clo
         futures = [engine.write(handles.append, saved) for _ in range(count)]
         futures[-1].result()
     engine.close()
-    with SessionStore(database) as store:
+    with SessionStore(database_file) as store:
         for listed in store.list_sessions():
             for _ in range(12):
                 store.consolidate(listed.session_id)
-    engine = open_engine(database)
+    engine = open_engine(database_file)
     assert cost_of("long") < 8 * cost_of("short")
     engine.close()
 
