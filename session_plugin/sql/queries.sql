@@ -750,7 +750,8 @@ FROM pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace(quote_ident
 SELECT (SELECT COUNT(*) FROM users WHERE merged_into IS NULL) AS users, (SELECT COUNT(*) FROM accounts) AS accounts
 
 -- name: count_of_bot
--- What one bot has, from its segments' counters rather than from its messages.
+-- What one bot has, from its segments' counters rather than from its messages. The oldest one is looked up: `oldest_at` may be
+-- that of one deleted since.
 SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
        (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot) AS sessions,
        (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.ended_at IS NULL) AS live_sessions,
@@ -761,7 +762,8 @@ SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
        (SELECT COUNT(*) FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
         WHERE s.bot = :bot AND m.superseded_by IS NULL AND m.content IS NOT NULL) AS summaries,
        (SELECT COUNT(*) FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no WHERE c.bot = :bot) AS tombstones,
-       (SELECT MIN(g.oldest_at) FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+       (SELECT MIN((SELECT m.received_at FROM messages AS m WHERE m.segment_no = g.segment_no ORDER BY m.seq LIMIT 1))
+        FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
         WHERE c.bot = :bot AND g.total_count > 0) AS oldest_message_at
 
 -- name: count_pending_consolidations

@@ -36,6 +36,15 @@ async def test_it_counts_what_there_is(new_hub, talk, link, clock, database):
     assert status.pending_consolidations == 0
 
 
+async def test_the_oldest_message_is_one_that_is_there(hub, talk, clock):
+    ann = talk.account("ann")
+    for number in range(2):
+        await hub.record(talk.said(ann, "hi", message_id=str(number)))
+        clock.advance(hours=1)
+    await hub.delete(talk.direct(ann), ["0"])
+    assert (await hub.status()).oldest_message_at == clock() - 3600
+
+
 async def test_a_summariser_that_fails_shows_with_its_reason_and_when_it_is_tried_again(new_hub, talk, clock, caplog):
     async def summarize(messages, previous):
         return ""
