@@ -48,7 +48,9 @@ def _person(event: MessageEvent) -> Account | None:
 
 
 def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
-    return (event.chat.channel, event.chat.bot_id, event.chat.chat_id), event.author, event.answers
+    """Give the chat and the accounts of a message; nobody is no account, or all messages would have it in common."""
+    chat = (event.chat.channel, event.chat.bot_id, event.chat.chat_id)
+    return (chat, *(account for account in (event.author, event.answers) if account is not None))
 
 
 def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:

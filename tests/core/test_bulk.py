@@ -100,6 +100,30 @@ def test_many_at_once_leave_what_one_by_one_leaves(
         assert contents(Path(folder) / "single") == contents(Path(folder) / "many")
 
 
+def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_single_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, (ann, ben) = count(), PEOPLE
+    engine = open_engine(tmp_path / "chats.db")
+
+    def said(author: Account, chat: Chat, text: str) -> messages.Recording:
+        event = MessageEvent(chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author)
+        return messages.Recording(moment=moment(0, "", ids), event=event)
+
+    of_ann, of_ben = Chat("discord", "of Ann"), Chat("telegram", "of Ben")
+    engine.write(messages.record, said(ben, of_ben, "b")).result()
+    alone: list[str] = []
+
+    def noted(tx: Any, recording: messages.Recording) -> Any:
+        alone.append(recording.event.text)
+        return messages.record(tx, recording)
+
+    monkeypatch.setattr(bulk, "record", noted)
+    engine.write(bulk.record_many, [said(ann, of_ann, "hello for the first time"), said(ben, of_ben, "c")]).result()
+    engine.close()
+    assert alone == ["hello for the first time"]
+
+
 def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Path) -> None:
     ids, (ann, ben) = count(), PEOPLE
     engine = open_engine(tmp_path / "chats.db")
