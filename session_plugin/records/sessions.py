@@ -179,7 +179,7 @@ def place(
 
 def start_session(tx: Tx, moment: Moment, scope: Scope, *, founder_no: int | None) -> tuple[Row, tuple[Announcement, ...]]:
     """Start a session in a scope that has no live one; the reason is how the one before it ended."""
-    before = newest_session(tx, scope)
+    before = _last_ended(tx, scope)
     reason = "first" if before is None else before["end_reason"]
     row = tx.one(
         "add_session",
@@ -198,10 +198,11 @@ def start_session(tx: Tx, moment: Moment, scope: Scope, *, founder_no: int | Non
     return row, (SessionStarted(row["session_no"]),)
 
 
-def newest_session(tx: Tx, scope: Scope) -> Row | None:
-    """Give the newest session of a scope, live or not; one that is joined into another does not count."""
-    rows = earlier_sessions(tx, scope, limit=1)
-    return rows[0] if rows else None
+def _last_ended(tx: Tx, scope: Scope) -> Row | None:
+    """Give the session of a scope that ended last; one that is joined into another does not count."""
+    if scope.user_id is not None:
+        return tx.first("last_ended_direct", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+    return tx.first("last_ended_group", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name)
 
 
 def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:

@@ -228,6 +228,18 @@ SELECT session_no, ended_at, end_reason FROM sessions
 WHERE chat_no = :chat_no AND thread_id = :thread_id AND name = :name AND (end_reason IS NULL OR end_reason <> 'linked')
 ORDER BY session_no DESC LIMIT :limit
 
+-- name: last_ended_direct
+-- A person's session that ended last. After a link it need not be the one that began last.
+SELECT end_reason FROM sessions
+WHERE bot = :bot AND user_id = :user_id AND name = :name AND ended_at IS NOT NULL AND end_reason <> 'linked'
+ORDER BY ended_at DESC, session_no DESC LIMIT 1
+
+-- name: last_ended_group
+-- A group's (thread's) session that ended last.
+SELECT end_reason FROM sessions
+WHERE chat_no = :chat_no AND thread_id = :thread_id AND name = :name AND ended_at IS NOT NULL AND end_reason <> 'linked'
+ORDER BY ended_at DESC, session_no DESC LIMIT 1
+
 -- name: session_by_no
 -- A session with what is counted over its segments.
 SELECT s.session_no, s.session_id, s.bot, s.user_id, s.chat_no, s.thread_id, s.name, s.founder_no, s.started_at, s.start_reason,

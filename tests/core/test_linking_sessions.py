@@ -42,6 +42,16 @@ async def test_linking_twice_moves_nothing(hub, three, link, texts, talk):
     assert await hub.session_of(talk.direct(a), a).info() == before
 
 
+async def test_after_a_link_a_session_begins_for_the_reason_that_ended_the_one_before_it(hub, three, link, talk, clock):
+    """Though the other side has begun a session later, which ended long ago and otherwise."""
+    a, b, _ = three
+    await hub.session_of(talk.direct(b), b).start_new()
+    await link(hub, a, b)
+    clock.advance(hours=25)
+    recorded = await hub.record(talk.said(b, "b3"))
+    assert (await recorded.session.info()).start_reason == "idle"
+
+
 async def test_unlinking_takes_both_histories_apart(hub, three, link, talk, texts):
     a, b, _ = three
     await link(hub, a, b)
