@@ -20,6 +20,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from session_plugin.database.engine import NotAlone, Row, Tx, Value
+from session_plugin.database.postgresql_arrays import columns, take_columns
 from session_plugin.database.postgresql_schema import prepare, safe_url
 from session_plugin.database.queries import load_queries
 from session_plugin.database.threads import ThreadedEngine
@@ -64,7 +65,7 @@ class PostgresqlEngine(ThreadedEngine):
         self._pool = pool = ConnectionPool(
             self._conninfo,
             connection_class=Connection,
-            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0},
+            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0, "client_encoding": "UTF8"},
             configure=_set_up,
             min_size=1,
             max_size=READERS + 1,
@@ -111,6 +112,7 @@ class PostgresqlEngine(ThreadedEngine):
 def _set_up(connection: Connection) -> None:
     """Set a connection up: numbers are BIGINT, waiting has an end, and a COMMIT that is answered is on disk."""
     connection.adapters.register_dumper(int, Int8Dumper)
+    take_columns(connection)
     for setting, value in SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
     connection.execute(
@@ -142,11 +144,11 @@ class _PostgresqlTx:
         return self._execute(query, values).rowcount
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
-        return list(self._execute(query, _columns(rows)).fetchall()) if rows else []
+        return list(self._execute(query, columns(self._queries[query], rows)).fetchall()) if rows else []
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         if rows:
-            self._execute(query, _columns(rows))
+            self._execute(query, columns(self._queries[query], rows))
 
     def alone(self) -> None:
         if not self.is_alone:
@@ -154,11 +156,6 @@ class _PostgresqlTx:
 
     def _execute(self, query: str, values: Mapping[str, Any]) -> psycopg.Cursor[DictRow]:
         return self._cursor.execute(self._queries[query], values)
-
-
-def _columns(rows: Sequence[Mapping[str, Value]]) -> dict[str, list[Value]]:
-    """Turn rows into columns: each travels as one array."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 class _WriteConnection:
