@@ -476,36 +476,42 @@ WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL AND a.
 -- name: ordinary_places [postgresql]
 -- The segments are locked, in an order that all processes keep, before sequence numbers are drawn: so these are in the
 -- order of the COMMITs within a segment. LIMIT 1 makes each look-up one by key, whatever the server knows of the tables.
-SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
-       (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity,
-       (SELECT CAST(SUM(o.live_count) AS BIGINT) FROM segments AS o WHERE o.session_no = g.session_no) AS live_count
-FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:bot_id AS TEXT[]),
-            CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]), CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]),
-            CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]), CAST(:person_channel AS TEXT[]),
-            CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
-  AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id, person_channel, person_id,
-            author_name)
+SELECT found.position, found.chat_no, found.account_no, found.session_no, g.segment_no, session.last_activity,
+       session.live_count
+FROM (
+  SELECT asked.position, asked.thread_id, c.chat_no, a.account_no, live.session_no
+  FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:bot_id AS TEXT[]),
+              CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]), CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]),
+              CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]), CAST(:person_channel AS TEXT[]),
+              CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
+    AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id, person_channel,
+              person_id, author_name)
+  CROSS JOIN LATERAL (
+    SELECT chat_no, peer_no FROM chats
+    WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id AND chat_id = asked.chat_id
+      AND kind = asked.kind AND became IS NULL AND (asked.title = '' OR asked.title = title) LIMIT 1) AS c
+  CROSS JOIN LATERAL (
+    SELECT account_no, user_id FROM accounts
+    WHERE channel = asked.person_channel AND channel_user_id = asked.person_id AND forgotten_until IS NULL
+      AND (asked.author_name = '' OR asked.author_name = display_name) LIMIT 1) AS a
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN asked.kind = 'group'
+      THEN (SELECT s.session_no FROM sessions AS s WHERE s.chat_no = c.chat_no AND s.thread_id = asked.thread_id
+              AND s.name = asked.scope_name AND s.ended_at IS NULL LIMIT 1)
+      ELSE (SELECT s.session_no FROM sessions AS s WHERE s.bot = asked.bot AND s.user_id = a.user_id
+              AND s.name = asked.scope_name AND s.ended_at IS NULL LIMIT 1) END AS session_no
+    LIMIT 1) AS live
+  WHERE (asked.kind = 'group' OR c.peer_no = a.account_no)
+    AND (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0 LIMIT 1) IS NULL
+    AND (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id LIMIT 1) IS NULL
+    AND (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id LIMIT 1) IS NULL
+  ORDER BY live.session_no, c.chat_no, asked.thread_id OFFSET 0) AS found
 CROSS JOIN LATERAL (
-  SELECT chat_no, peer_no FROM chats
-  WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id AND chat_id = asked.chat_id
-    AND kind = asked.kind AND became IS NULL AND (asked.title = '' OR asked.title = title) LIMIT 1) AS c
+  SELECT segment_no FROM segments
+  WHERE session_no = found.session_no AND chat_no = found.chat_no AND thread_id = found.thread_id LIMIT 1 FOR UPDATE) AS g
 CROSS JOIN LATERAL (
-  SELECT account_no, user_id FROM accounts
-  WHERE channel = asked.person_channel AND channel_user_id = asked.person_id AND forgotten_until IS NULL
-    AND (asked.author_name = '' OR asked.author_name = display_name) LIMIT 1) AS a
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN asked.kind = 'group'
-    THEN (SELECT s.session_no FROM sessions AS s WHERE s.chat_no = c.chat_no AND s.thread_id = asked.thread_id
-            AND s.name = asked.scope_name AND s.ended_at IS NULL LIMIT 1)
-    ELSE (SELECT s.session_no FROM sessions AS s WHERE s.bot = asked.bot AND s.user_id = a.user_id
-            AND s.name = asked.scope_name AND s.ended_at IS NULL LIMIT 1) END AS session_no
-  LIMIT 1) AS live
-JOIN segments AS g ON g.session_no = live.session_no AND g.chat_no = c.chat_no AND g.thread_id = asked.thread_id
-WHERE (asked.kind = 'group' OR c.peer_no = a.account_no)
-  AND (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0 LIMIT 1) IS NULL
-  AND (SELECT 1 FROM messages AS m WHERE m.chat_no = c.chat_no AND m.message_id = asked.message_id LIMIT 1) IS NULL
-  AND (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id LIMIT 1) IS NULL
-ORDER BY g.segment_no FOR UPDATE OF g
+  SELECT MAX(last_activity) AS last_activity, CAST(SUM(live_count) AS BIGINT) AS live_count
+  FROM segments WHERE session_no = found.session_no) AS session
 
 -- name: next_seqs
 -- Sequence numbers for several messages, as ranges; the writer holds the lock, so nobody else takes them.
@@ -513,7 +519,9 @@ SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + 
 
 -- name: next_seqs [postgresql]
 -- Others draw at the same time, so each number is a range of its own.
-SELECT nextval(pg_get_serial_sequence('messages', 'seq')) AS first, 1 AS count FROM generate_series(1, :count)
+SELECT nextval(drawn.sequence) AS first, 1 AS count
+FROM (SELECT CAST(pg_get_serial_sequence('messages', 'seq') AS REGCLASS) AS sequence OFFSET 0) AS drawn
+CROSS JOIN generate_series(1, :count)
 
 -- name: add_messages
 -- Store messages under sequence numbers that were drawn before.
