@@ -71,7 +71,9 @@ def _refuse_unfit(connection: Connection, shown: str) -> None:
         raise DatabaseRefused(f"{shown} has the encoding {encoding}; create a database with UTF8, which takes any text")
     if connection.execute("SELECT current_schema()").fetchone() == (None,):
         raise DatabaseRefused(f"{shown} has no schema on its search path; create it, or change the search path")
-    if _version(connection, shown) == 0 and (taken := _only(connection, "taken_table")) is not None:
+    is_new = _version(connection, shown) == 0
+    taken = _only(connection, "taken_table") if is_new else None
+    if taken is not None and _version(connection, shown) == 0:  # else another process of ours has made it in between
         raise DatabaseRefused(
             f"{shown} has a table {taken} of another program; it was left as it is. Give another database, or a schema "
             "of its own: create one, and add ?options=-csearch_path%3Dits_name to the URL."

@@ -213,3 +213,19 @@ async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_op
     event = MessageEvent(chat=chat, message_id="1", role="user", text="hi", sent_at=0.0, author=ann)
     assert (await hub.record(event)).is_stored
     await hub.close()
+
+
+def test_who_comes_while_another_process_makes_the_schema_does_not_take_it_for_a_strangers(postgresql, monkeypatch):
+    psycopg = pytest.importorskip("psycopg")
+    with postgresql.new() as database:
+        execute, others = psycopg.Connection.execute, [database]
+
+        def execute_late(connection, query, *arguments, **options):
+            if others and "information_schema.tables" in str(query):
+                open_engine(others.pop()).close()
+            return execute(connection, query, *arguments, **options)
+
+        monkeypatch.setattr(psycopg.Connection, "execute", execute_late)
+        with SessionStore(database) as store:
+            store.get_or_create("ann")
+        assert not others
