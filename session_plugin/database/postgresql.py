@@ -106,7 +106,7 @@ class PostgresqlEngine(ThreadedEngine):
                 return operation(_PostgresqlTx(connection), argument)
             finally:
                 if not connection.closed:
-                    connection.execute("ROLLBACK")
+                    connection.execute("COMMIT")  # after a ROLLBACK the driver would prepare all statements anew
 
 
 def _set_up(connection: Connection) -> None:

@@ -28,6 +28,7 @@ from session_plugin import (
     SessionHub,
     SessionStore,
 )
+from session_plugin.database.opening import open_engine
 
 psycopg = pytest.importorskip("psycopg")
 PASSWORD = "a password: with@signs/of?every&kind"
@@ -347,3 +348,19 @@ def test_without_its_driver_the_way_out_is_named(spawn):
     for line in lines:
         assert "pip install 'session-plugin[postgres]'" in line
         assert "secret" not in line
+
+
+def test_what_was_prepared_for_reading_stays_prepared(postgresql):
+    """A plan takes several times as long to make as to carry out."""
+
+    def plan_of_a_connection(tx: Any, _: None) -> tuple[int, Any]:
+        tx.all("segments_of_session", session_no=0)
+        prepared = "FROM pg_prepared_statements WHERE statement LIKE '-- All parts of a session%'"
+        (row,) = tx._cursor.execute(f"SELECT pg_backend_pid() AS pid, prepare_time {prepared}")
+        return row["pid"], row["prepare_time"]
+
+    with postgresql.empty() as database:
+        engine = open_engine(database)
+        plans = [engine.read(plan_of_a_connection, None).result() for _ in range(12)]
+        engine.close()
+    assert len(set(plans)) == len({pid for pid, _ in plans})
