@@ -125,6 +125,8 @@ class _PostgresqlTx:
 
     def __init__(self, connection: Connection) -> None:
         self.is_alone = True
+        self.pipeline: psycopg.Pipeline | None = None
+        self._connection = connection
         self._cursor = connection.cursor(binary=True)
         self._queries: Mapping[str, str] = load_queries("postgresql")
 
@@ -141,14 +143,21 @@ class _PostgresqlTx:
         return list(self._execute(query, values).fetchall())
 
     def run(self, query: str, /, **values: Value) -> int:
-        return self._execute(query, values).rowcount
+        cursor = self._execute(query, values)
+        if self.pipeline is not None:
+            self.pipeline.sync()
+        return cursor.rowcount
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
         return list(self._execute(query, columns(self._queries[query], rows)).fetchall()) if rows else []
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         if rows:
-            self._execute(query, columns(self._queries[query], rows))
+            self.send(query, columns(self._queries[query], rows))
+
+    def send(self, query: str, values: Mapping[str, Any]) -> None:
+        """Run a statement whose answer, in a pipeline, comes later: on a cursor of its own, so that answers do not meet."""
+        self._connection.cursor(binary=True).execute(self._queries[query], values)
 
     def alone(self) -> None:
         if not self.is_alone:
@@ -167,6 +176,7 @@ class _WriteConnection:
         self._connection: Connection | None = None
         self._writer_id = uuid.uuid4().hex
         self._group_no = 0
+        self._has_begun = False
         self._tx: _PostgresqlTx
 
     @property
@@ -174,20 +184,29 @@ class _WriteConnection:
         return self._tx
 
     def begin(self, *, is_alone: bool) -> None:
+        """Begin at once if it is alone; beside others, together with the first operation, to wait for one answer less."""
         with as_our_errors(self._url):
             if self._connection is not None and self._connection.closed:
                 self._give_back()
             if self._connection is None:
                 self._connection = self._pool.getconn()
                 self._tx = _PostgresqlTx(self._connection)
-            self._connection.execute("BEGIN")
+            self._has_begun = False
             self._group_no += 1
-            lock = "lock_alone" if is_alone else "lock_shared"
-            self._tx.one(lock, writer_id=self._writer_id, group_no=self._group_no)
             self._tx.is_alone = is_alone
+            if is_alone:
+                self._lock(self._connection)
+
+    def _lock(self, connection: Connection) -> None:
+        self._has_begun = True
+        connection.execute("BEGIN")
+        lock = "lock_alone" if self._tx.is_alone else "lock_shared"
+        self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
 
     def commit(self) -> None:
         assert self._connection is not None
+        if not self._has_begun:
+            return
         try:
             with as_our_errors(self._url):
                 self._connection.execute("COMMIT")
@@ -213,7 +232,7 @@ class _WriteConnection:
 
     def rollback(self) -> None:
         connection = self._connection
-        if connection is not None and not connection.closed:
+        if connection is not None and self._has_begun and not connection.closed:
             with suppress(psycopg.Error):  # what made it necessary may have ended the connection, too
                 connection.execute("ROLLBACK")
 
@@ -224,7 +243,7 @@ class _WriteConnection:
             if not is_whole:
                 connection.execute("SAVEPOINT operation")
             try:
-                result = operation(self._tx, argument)
+                result = self._run(connection, operation, argument)
             except NotAlone:
                 raise
             except Exception:
@@ -237,6 +256,25 @@ class _WriteConnection:
             if not is_whole:
                 connection.execute("RELEASE operation")
             return result
+
+    def _run(self, connection: Connection, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
+        """Run an operation.
+
+        A transaction beside others begins with its first operation. That waits for the answers it needs, and at its end for
+        the others: those to the BEGIN, the lock and what was written.
+        """
+        if self._has_begun:
+            return operation(self._tx, argument)
+        if not psycopg.Pipeline.is_supported():  # by libpq before 14
+            self._lock(connection)
+            return operation(self._tx, argument)
+        with connection.pipeline() as pipeline:
+            self._tx.pipeline = pipeline
+            try:
+                self._lock(connection)
+                return operation(self._tx, argument)
+            finally:
+                self._tx.pipeline = None
 
     def close(self) -> None:
         if self._connection is not None and not self._connection.closed:
