@@ -19,7 +19,6 @@ from session_plugin.fitting import Count
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins import Plugins
 from session_plugin.records import leases, summaries
-from session_plugin.records.sessions import session_data
 from session_plugin.reports import Progress, Report
 from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
 from session_plugin.rules.digest import DIGEST_BUDGET, DIGEST_NAME, digest
@@ -104,13 +103,15 @@ class Consolidator:
         if task is not None and not is_asked_for:
             self._unasked.add(task)
         try:
-            summary = await self._once(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
+            is_done = await self._once(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
             for _ in range(MOST_ROUNDS):
                 if session_no not in self._again:
                     break
                 self._again.discard(session_no)
-                is_over = await self._is_over(session_no)
-                summary = await self._once(session_no, is_renewal=not is_over, is_asked_for=False) or summary
+                is_done |= await self._once(session_no, is_again=True)
+            if not (is_asked_for and is_done):
+                return None
+            summary: Summary | None = await self._read(summaries.current_summary, session_no)
             return summary
         finally:
             self._busy.discard(session_no)
@@ -127,71 +128,73 @@ class Consolidator:
             for task in late:
                 task.cancel()
 
-    async def _once(self, session_no: int, *, is_renewal: bool, is_asked_for: bool) -> Summary | None:
-        if not is_asked_for and await self._read(summaries.is_waiting, (session_no, self._clock())):
-            return None
-        request = await self._request(session_no, is_renewal=is_renewal)
-        return await self._under_lease(request) if await self._read(summaries.is_due, request) else None
+    async def _once(
+        self, session_no: int, *, is_renewal: bool = False, is_asked_for: bool = False, is_again: bool = False
+    ) -> bool:
+        """Do what is to be done, and tell whether anything was."""
+        now = None if is_asked_for else self._clock()
+        if now is not None and self._limits.tokens is not None and await self._read(summaries.is_waiting, (session_no, now)):
+            return False  # before all that it holds is read and weighed
+        request = await self._request(session_no, is_renewal=is_renewal, is_again=is_again)
+        return bool(await self._read(summaries.is_due, (request, now))) and await self._under_lease(request)
 
-    async def _is_over(self, session_no: int) -> bool:
-        """Tell whether a session is over a limit, by all of its unconsolidated messages."""
-        texts = await self._read(summaries.live_texts, session_no)
-        if len(texts) > self._limits.messages:
-            return True
-        return self._limits.tokens is not None and sum(await self._count(texts)) > self._limits.tokens
-
-    async def _under_lease(self, request: summaries.PlanRequest) -> Summary | None:
+    async def _under_lease(self, request: summaries.PlanRequest) -> bool:
         claim = self._claim(request.session_no)
         if not await self._write(leases.take, claim):
-            return None
+            return False
         try:
-            plan = await self._plan(request)
-            while plan is not None and not plan.messages:
-                await self._write(summaries.clear, plan)
-                plan = await self._plan(replace(request, at_least=0))
-            written = None if plan is None else await self._summarise(plan)
+            planned = await self._plan(request)
+            while planned is not None and not planned[0].messages:
+                await self._write(summaries.clear, planned[0])
+                planned = await self._plan(replace(request, at_least=0))
+            written = None if planned is None else await self._summarise(*planned)
             if written is None:
-                return None
+                return False
             if not await self._announced(summaries.put, written):
                 self._again.add(request.session_no)  # something under it changed meanwhile
-                return None
+                return False
             self._weights.pop(request.session_no, None)
-            summary: Summary | None = await self._read(summaries.current_summary, request.session_no)
-            return summary
+            return True
         finally:
             await self._write(leases.release, claim)
 
-    async def _plan(self, request: summaries.PlanRequest) -> summaries.Plan | None:
-        """Plan a summary, with its messages read page by page: a long session must not hold up those who write.
+    async def _plan(self, request: summaries.PlanRequest) -> tuple[summaries.Plan, Session] | None:
+        """Plan a summary; many messages are read page by page: a long session must not hold up those who write.
 
         If one changes between two pages, putting the summary in place finds that out.
         """
-        plan: summaries.Plan | None = await self._read(summaries.outline, request)
-        if plan is None:
+        found: summaries.Beginning | None = await self._read(summaries.begin, request)
+        if found is None:
             return None
+        plan = found.plan
+        if found.is_whole:
+            return plan, found.session
         messages: list[tuple[int, SessionMessage]] = []
         for part in plan.parts:
             page = summaries.Page(session_no=plan.session_no, part=part, before=part.to_seq + 1)
-            while found := await self._read(summaries.read_page, page):
-                messages += found
-                if len(found) < summaries.PAGE:
+            while read := await self._read(summaries.read_page, page):
+                messages += read
+                if len(read) < summaries.PAGE:
                     break
-                page = replace(page, before=found[-1][0])
+                page = replace(page, before=read[-1][0])
                 await asyncio.sleep(BREATH)
-        return summaries.filled(plan, messages)
+        return summaries.filled(plan, messages), found.session
 
     def _claim(self, session_no: int) -> leases.Claim:
         seconds = self._limits.patience + LEASE_MARGIN
         return leases.Claim(name=lease_name(session_no), holder=self._holder, now=self._clock(), seconds=seconds)
 
-    async def _request(self, session_no: int, *, is_renewal: bool) -> summaries.PlanRequest:
+    async def _request(self, session_no: int, *, is_renewal: bool, is_again: bool) -> summaries.PlanRequest:
+        """Say what to plan: for a session that is looked at again, less than for one that is known to be over a limit."""
         if is_renewal:
             return summaries.PlanRequest(session_no=session_no, threshold=None)
         at_least = 0
         if self._limits.tokens is not None:
             tokens = await self._count(await self._read(summaries.live_texts, session_no))
             at_least = messages_over_budget(tokens, budget=self._limits.tokens)
-        return summaries.PlanRequest(session_no=session_no, threshold=self._limits.messages, at_least=at_least)
+        most = self._limits.messages
+        beyond = most if is_again and not at_least else 0
+        return summaries.PlanRequest(session_no=session_no, threshold=most, at_least=at_least, beyond=beyond)
 
     async def _is_heavy(self, session_no: int, live_count: int, text: str) -> bool:
         """Tell whether a session has more tokens than the limit, reading it only where its messages were not all seen."""
@@ -207,8 +210,7 @@ class Consolidator:
         self._weights[session_no] = (live_count, tokens)
         return tokens > self._limits.tokens
 
-    async def _summarise(self, plan: summaries.Plan) -> summaries.Written | None:
-        session = await self._read(session_data, plan.session_no)
+    async def _summarise(self, plan: summaries.Plan, session: Session) -> summaries.Written | None:
         text, made_by = plan.previous, DIGEST_NAME
         for start in range(0, len(plan.messages), MOST_AT_ONCE):
             if start:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import SessionMessage, Summary, SummaryPart
+from session_plugin.model import Session, SessionMessage, Summary, SummaryPart
 from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.histories import between
 from session_plugin.records.outcomes import Consolidated, Done
-from session_plugin.records.sessions import to_chat
+from session_plugin.records.sessions import session_data, to_chat
 from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
 
 PAGE = 250
@@ -55,12 +55,13 @@ class PlanRequest:
     """Which session to plan for.
 
     A `threshold` of None only makes again what was withdrawn. `at_least` so many messages give way, whatever the
-    threshold says.
+    threshold says; without that, none do unless there are more than `beyond`.
     """
 
     session_no: int
     threshold: int | None
     at_least: int = 0
+    beyond: int = 0
 
 
 def live_texts(tx: Tx, session_no: int) -> list[str]:
@@ -74,15 +75,27 @@ def withdrawn(tx: Tx, argument: tuple[str, float, int]) -> list[int]:
     return [row["session_no"] for row in tx.all("sessions_with_withdrawn", bot=bot, now=now, limit=limit)]
 
 
-def is_due(tx: Tx, request: PlanRequest) -> bool:
-    """Tell whether there is anything to plan, without reading any message."""
+def is_due(tx: Tx, argument: tuple[PlanRequest, float | None]) -> bool:
+    """Tell whether there is anything to plan, without reading any message (request, now).
+
+    There is not while a session is left alone after failures; a now of None looks past that.
+    """
+    request, now = argument
+    if now is not None and is_waiting(tx, (request.session_no, now)):
+        return False
     current = tx.all("current_summaries", session_no=request.session_no)
     if request.at_least or any(summary["content"] is None for summary in current):
         return True
     if request.threshold is None:
         return False
-    live_count = tx.one("live_count", session_no=request.session_no)["live_count"]
-    return messages_to_consolidate(live_count, threshold=request.threshold) > 0
+    return _count_due(request, tx.one("live_count", session_no=request.session_no)["live_count"]) > 0
+
+
+def _count_due(request: PlanRequest, live_count: int) -> int:
+    """Give how many of so many unconsolidated messages give way by their number."""
+    if request.threshold is None or live_count <= request.beyond:
+        return 0
+    return messages_to_consolidate(live_count, threshold=request.threshold)
 
 
 def plan(tx: Tx, request: PlanRequest) -> Plan | None:
@@ -98,14 +111,35 @@ def plan(tx: Tx, request: PlanRequest) -> Plan | None:
     return filled(outlined, messages)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """A plan and its session; without the plan's messages if these are more than a page."""
+
+    plan: Plan
+    session: Session
+    is_whole: bool
+
+
+def begin(tx: Tx, request: PlanRequest) -> Beginning | None:
+    """Plan a session's next summary, with its messages if they are few; None where nothing is to be done."""
+    outlined, session = outline(tx, request), session_data(tx, request.session_no)
+    if outlined is None or session is None:
+        return None
+    messages: list[tuple[int, SessionMessage]] = []
+    for part in outlined.parts:
+        messages += read_page(tx, Page(session_no=request.session_no, part=part, before=part.to_seq + 1))
+        if len(messages) >= PAGE:
+            return Beginning(plan=outlined, session=session, is_whole=False)
+    return Beginning(plan=filled(outlined, messages), session=session, is_whole=True)
+
+
 def outline(tx: Tx, request: PlanRequest) -> Plan | None:
     """Plan a session's next summary, without its messages; None where nothing is to be done."""
     segments = tx.all("segments_of_session", session_no=request.session_no)
     current = tx.all("current_summaries", session_no=request.session_no)
     is_stale = any(summary["content"] is None for summary in current)
     live = sorted((row["seq"], row["segment_no"]) for row in tx.all("live_seqs", session_no=request.session_no))
-    count = 0 if request.threshold is None else messages_to_consolidate(len(live), threshold=request.threshold)
-    count = max(count, min(request.at_least, len(live) - 1))
+    count = max(_count_due(request, len(live)), min(request.at_least, len(live) - 1))
     if count <= 0 and not is_stale:
         return None
     parts = []
