@@ -136,49 +136,51 @@ class Consolidator:
         if now is not None and self._limits.tokens is not None and await self._read(summaries.is_waiting, (session_no, now)):
             return False  # before all that it holds is read and weighed
         request = await self._request(session_no, is_renewal=is_renewal, is_again=is_again)
-        return bool(await self._read(summaries.is_due, (request, now))) and await self._under_lease(request)
-
-    async def _under_lease(self, request: summaries.PlanRequest) -> bool:
-        claim = self._claim(request.session_no)
-        if not await self._write(leases.take, claim):
+        claim = self._claim(session_no)
+        if not self._plugins.has("session_summarize"):  # a digest takes no time, and of two only one is put in place
+            return await self._carry_out(request, await self._read(summaries.begin_unless_anothers, (request, now, claim)))
+        if not (await self._read(summaries.is_due, (request, now)) and await self._write(leases.take, claim)):
             return False
         try:
-            planned = await self._plan(request)
-            while planned is not None and not planned[0].messages:
-                await self._write(summaries.clear, planned[0])
-                planned = await self._plan(replace(request, at_least=0))
-            written = None if planned is None else await self._summarise(*planned)
-            if written is None:
-                return False
-            if not await self._announced(summaries.put, written):
-                self._again.add(request.session_no)  # something under it changed meanwhile
-                return False
-            self._weights.pop(request.session_no, None)
-            return True
+            return await self._carry_out(request, await self._read(summaries.begin, request))
         finally:
             await self._write(leases.release, claim)
 
-    async def _plan(self, request: summaries.PlanRequest) -> tuple[summaries.Plan, Session] | None:
-        """Plan a summary; many messages are read page by page: a long session must not hold up those who write.
+    async def _carry_out(self, request: summaries.PlanRequest, beginning: summaries.Beginning | None) -> bool:
+        written = None
+        while beginning is not None:
+            plan = await self._filled(beginning)
+            if plan.messages:
+                written = await self._summarise(plan, beginning.session)
+                break
+            await self._write(summaries.clear, plan)
+            beginning = await self._read(summaries.begin, replace(request, at_least=0))
+        if written is None:
+            return False
+        if not await self._announced(summaries.put, written):
+            self._again.add(request.session_no)  # something under it changed meanwhile
+            return False
+        self._weights.pop(request.session_no, None)
+        return True
+
+    async def _filled(self, beginning: summaries.Beginning) -> summaries.Plan:
+        """Give a plan with its messages; many are read page by page: a long session must not hold up those who write.
 
         If one changes between two pages, putting the summary in place finds that out.
         """
-        found: summaries.Beginning | None = await self._read(summaries.begin, request)
-        if found is None:
-            return None
-        plan = found.plan
-        if found.is_whole:
-            return plan, found.session
+        plan = beginning.plan
+        if beginning.is_whole:
+            return plan
         messages: list[tuple[int, SessionMessage]] = []
         for part in plan.parts:
             page = summaries.Page(session_no=plan.session_no, part=part, before=part.to_seq + 1)
-            while read := await self._read(summaries.read_page, page):
-                messages += read
-                if len(read) < summaries.PAGE:
+            while found := await self._read(summaries.read_page, page):
+                messages += found
+                if len(found) < summaries.PAGE:
                     break
-                page = replace(page, before=read[-1][0])
+                page = replace(page, before=found[-1][0])
                 await asyncio.sleep(BREATH)
-        return summaries.filled(plan, messages), found.session
+        return summaries.filled(plan, messages)
 
     def _claim(self, session_no: int) -> leases.Claim:
         seconds = self._limits.patience + LEASE_MARGIN

@@ -30,6 +30,12 @@ def take(tx: Tx, claim: Claim) -> bool:
     return tx.run("take_lease", name=claim.name, holder=claim.holder, until=until, now=claim.now, latest=latest) == 1
 
 
+def is_anothers(tx: Tx, claim: Claim) -> bool:
+    """Tell whether somebody else has a lease, so that taking it would fail."""
+    latest = claim.now + LONGEST
+    return tx.first("lease_of_another", name=claim.name, holder=claim.holder, now=claim.now, latest=latest) is not None
+
+
 def release(tx: Tx, claim: Claim) -> None:
     """Give a lease back before it ends; harmless where somebody else has it by now."""
     tx.run("release_lease", name=claim.name, holder=claim.holder)

@@ -13,6 +13,7 @@ from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Session, SessionMessage, Summary, SummaryPart
 from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.histories import between
+from session_plugin.records.leases import Claim, is_anothers
 from session_plugin.records.outcomes import Consolidated, Done
 from session_plugin.records.sessions import session_data, to_chat
 from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
@@ -131,6 +132,12 @@ def begin(tx: Tx, request: PlanRequest) -> Beginning | None:
         if len(messages) >= PAGE:
             return Beginning(plan=outlined, session=session, is_whole=False)
     return Beginning(plan=filled(outlined, messages), session=session, is_whole=True)
+
+
+def begin_unless_anothers(tx: Tx, argument: tuple[PlanRequest, float | None, Claim]) -> Beginning | None:
+    """Do what `begin` does if a summary is due and nobody else has the lease for it (request, now, claim)."""
+    request, now, claim = argument
+    return begin(tx, request) if is_due(tx, (request, now)) and not is_anothers(tx, claim) else None
 
 
 def outline(tx: Tx, request: PlanRequest) -> Plan | None:

@@ -807,6 +807,10 @@ INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 WHERE leases.holder = excluded.holder OR leases.until <= :now OR leases.until > :latest
 
+-- name: lease_of_another
+-- Has somebody else the lease?
+SELECT 1 FROM leases WHERE name = :name AND holder <> :holder AND until > :now AND until <= :latest
+
 -- name: release_lease
 -- The work is done, or given up.
 DELETE FROM leases WHERE name = :name AND holder = :holder
