@@ -19,6 +19,7 @@ from session_plugin.fitting import Count
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins import Plugins
 from session_plugin.records import leases, summaries
+from session_plugin.records.sessions import session_data
 from session_plugin.reports import Progress, Report
 from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
 from session_plugin.rules.digest import DIGEST_BUDGET, DIGEST_NAME, digest
@@ -137,7 +138,7 @@ class Consolidator:
             return False  # before all that it holds is read and weighed
         request = await self._request(session_no, is_renewal=is_renewal, is_again=is_again)
         claim = self._claim(session_no)
-        if not self._plugins.has("session_summarize"):  # a digest takes no time, and of two only one is put in place
+        if not self._asks_plugins():  # a digest takes no time, and of two only one is put in place
             return await self._carry_out(request, await self._read(summaries.begin_unless_anothers, (request, now, claim)))
         if not (await self._read(summaries.is_due, (request, now)) and await self._write(leases.take, claim)):
             return False
@@ -151,7 +152,7 @@ class Consolidator:
         while beginning is not None:
             plan = await self._filled(beginning)
             if plan.messages:
-                written = await self._summarise(plan, beginning.session)
+                written = await self._summarise(plan)
                 break
             await self._write(summaries.clear, plan)
             beginning = await self._read(summaries.begin, replace(request, at_least=0))
@@ -212,7 +213,11 @@ class Consolidator:
         self._weights[session_no] = (live_count, tokens)
         return tokens > self._limits.tokens
 
-    async def _summarise(self, plan: summaries.Plan, session: Session) -> summaries.Written | None:
+    async def _summarise(self, plan: summaries.Plan) -> summaries.Written | None:
+        if not self._asks_plugins():
+            digested = await asyncio.to_thread(self._digest, plan.messages, plan.previous)
+            return summaries.Written(plan=plan, text=digested, made_by=DIGEST_NAME, made_at=self._clock())
+        session = await self._read(session_data, plan.session_no)
         text, made_by = plan.previous, DIGEST_NAME
         for start in range(0, len(plan.messages), MOST_AT_ONCE):
             if start:
@@ -233,6 +238,9 @@ class Consolidator:
                 self._reports[plan.session_no](Progress(what="messages", done=done, total=total))
         assert text is not None
         return summaries.Written(plan=plan, text=text, made_by=made_by, made_at=self._clock())
+
+    def _asks_plugins(self) -> bool:
+        return self._plugins.has("session_summarize")
 
     def _digest(self, messages: Sequence[SessionMessage], previous: str | None) -> str:
         """Sum up without a model; under a limit of tokens, in about a quarter of it, so that there is room again."""

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import Session, SessionMessage, Summary, SummaryPart
+from session_plugin.model import SessionMessage, Summary, SummaryPart
 from session_plugin.records.cells import to_bytes, to_text
-from session_plugin.records.histories import between
+from session_plugin.records.histories import ALL, between
 from session_plugin.records.leases import Claim, is_anothers
 from session_plugin.records.outcomes import Consolidated, Done
-from session_plugin.records.sessions import session_data, to_chat
+from session_plugin.records.sessions import to_chat
 from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
 
 PAGE = 250
@@ -101,37 +101,31 @@ def _count_due(request: PlanRequest, live_count: int) -> int:
 
 def plan(tx: Tx, request: PlanRequest) -> Plan | None:
     """Plan a session's next summary, with all messages; None where nothing is to be done."""
-    outlined = outline(tx, request)
-    if outlined is None:
-        return None
-    messages: list[tuple[int, SessionMessage]] = []
-    for segment in tx.all("segments_of_session", session_no=request.session_no):
-        for part in outlined.parts:
-            if part.segment_no == segment["segment_no"]:
-                messages += between(tx, segment, part.read_from, part.to_seq)
-    return filled(outlined, messages)
+    beginning = begin(tx, request, most=ALL)
+    return None if beginning is None else beginning.plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """A plan and its session; without the plan's messages if these are more than a page."""
+    """A plan; without its messages if these are too many to be read at once."""
 
     plan: Plan
-    session: Session
     is_whole: bool
 
 
-def begin(tx: Tx, request: PlanRequest) -> Beginning | None:
-    """Plan a session's next summary, with its messages if they are few; None where nothing is to be done."""
-    outlined, session = outline(tx, request), session_data(tx, request.session_no)
-    if outlined is None or session is None:
+def begin(tx: Tx, request: PlanRequest, *, most: int = PAGE) -> Beginning | None:
+    """Plan a session's next summary, with its messages if they are fewer than `most`; None where nothing is to be done."""
+    segments = tx.all("segments_of_session", session_no=request.session_no)
+    outlined = _outline(tx, request, segments)
+    if outlined is None:
         return None
+    by_no = {segment["segment_no"]: segment for segment in segments}
     messages: list[tuple[int, SessionMessage]] = []
     for part in outlined.parts:
-        messages += read_page(tx, Page(session_no=request.session_no, part=part, before=part.to_seq + 1))
-        if len(messages) >= PAGE:
-            return Beginning(plan=outlined, session=session, is_whole=False)
-    return Beginning(plan=filled(outlined, messages), session=session, is_whole=True)
+        messages += between(tx, by_no[part.segment_no], part.read_from, part.to_seq, limit=most)
+        if len(messages) >= most:
+            return Beginning(plan=outlined, is_whole=False)
+    return Beginning(plan=filled(outlined, messages), is_whole=True)
 
 
 def begin_unless_anothers(tx: Tx, argument: tuple[PlanRequest, float | None, Claim]) -> Beginning | None:
@@ -140,9 +134,8 @@ def begin_unless_anothers(tx: Tx, argument: tuple[PlanRequest, float | None, Cla
     return begin(tx, request) if is_due(tx, (request, now)) and not is_anothers(tx, claim) else None
 
 
-def outline(tx: Tx, request: PlanRequest) -> Plan | None:
+def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | None:
     """Plan a session's next summary, without its messages; None where nothing is to be done."""
-    segments = tx.all("segments_of_session", session_no=request.session_no)
     current = tx.all("current_summaries", session_no=request.session_no)
     is_stale = any(summary["content"] is None for summary in current)
     live = sorted((row["seq"], row["segment_no"]) for row in tx.all("live_seqs", session_no=request.session_no))
