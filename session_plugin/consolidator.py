@@ -158,7 +158,7 @@ class Consolidator:
             beginning = await self._read(summaries.begin, replace(request, at_least=0))
         if written is None:
             return False
-        if not await self._announced(summaries.put, written):
+        if not await self._announced(summaries.PUT, written):
             self._again.add(request.session_no)  # something under it changed meanwhile
             return False
         self._weights.pop(request.session_no, None)

@@ -64,11 +64,12 @@ class InBulk(Generic[A, T]):
     """An operation that can be had for many arguments at once: the same results, in their order, as one by one.
 
     The writer uses `many` for all that wait, and `one` for each of them if that fails. `many` may run beside other
-    processes' writing, of the same operation only; `one` never does.
+    processes' writing of what may, too, unless it `is_alone`; `one` never does.
     """
 
     one: Callable[[Tx, A], T]
     many: Callable[[Tx, Sequence[A]], list[T]]
+    is_alone: bool = False
 
     def __call__(self, tx: Tx, argument: A, /) -> T:
         """Run it for one argument."""

@@ -170,7 +170,7 @@ class Writer:
             self._resolve_doubt()
             group[:] = [task for task in group if task not in self._in_doubt]
             self._in_doubt = []
-        self._connection.begin(is_alone=not all(isinstance(task.operation, InBulk) for task in group))
+        self._connection.begin(is_alone=not all(map(_may_share, group)))
         started = [task for task in group if task.start()]
         try:
             self._attempt_all(started)
@@ -249,6 +249,10 @@ class Writer:
         for task in failed:
             task.error = error
         _tell(failed)
+
+
+def _may_share(task: Task) -> bool:
+    return isinstance(task.operation, InBulk) and not task.operation.is_alone
 
 
 def _tell(tasks: list[Task]) -> None:

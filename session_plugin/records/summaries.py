@@ -6,10 +6,10 @@ supersedes those before it; a withdrawn one (no content) waits to be made again 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from session_plugin.database.engine import Row, Tx
+from session_plugin.database.engine import InBulk, Row, Tx, Value
 from session_plugin.model import SessionMessage, Summary, SummaryPart
 from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.histories import ALL, between
@@ -210,38 +210,66 @@ class Written:
 
 def put(tx: Tx, written: Written) -> Done[bool]:
     """Put a summary in front of the messages it stands for, unless anything under it changed since it was planned."""
-    plan_ = written.plan
-    current = tx.all("current_summaries", session_no=plan_.session_no)
-    segments = {row["segment_no"]: row for row in tx.all("segments_of_session", session_no=plan_.session_no)}
-    is_unchanged = tuple(row["summary_no"] for row in current) == plan_.supersedes and all(
-        part.segment_no in segments and segments[part.segment_no]["changed"] == part.changed for part in plan_.parts
-    )
-    if not is_unchanged:
-        return Done(value=False)
-    tx.run("forget_consolidation_failures", session_no=plan_.session_no)
-    row = tx.one(
-        "add_summary",
-        session_no=plan_.session_no,
-        content=to_bytes(written.text),
-        made_by=written.made_by,
-        made_at=written.made_at,
-    )
-    for old in current:
-        if old["content"] is None:  # made again: there is nothing of it to come back to
-            tx.run("inherit_superseded", summary_no=old["summary_no"], superseded_by=row["summary_no"])
-            tx.run("drop_summary", summary_no=old["summary_no"])
-        else:
-            tx.run("supersede_summary", summary_no=old["summary_no"], superseded_by=row["summary_no"])
-    for part in plan_.parts:
-        tx.run(
-            "add_summary_part",
-            summary_no=row["summary_no"],
-            segment_no=part.segment_no,
-            from_seq=part.from_seq,
-            to_seq=part.to_seq,
+    return _put_many(tx, [written])[0]
+
+
+def _put_many(tx: Tx, several: Sequence[Written]) -> list[Done[bool]]:
+    current: dict[int, list[Row]] = {written.plan.session_no: [] for written in several}
+    sessions: list[dict[str, Value]] = [{"session_no": session_no} for session_no in current]
+    for row in tx.all_many("summaries_in_front", sessions):
+        current[row["session_no"]].append(row)
+    changed = {
+        (row["session_no"], row["segment_no"]): row["changed"] for row in tx.all_many("changes_of_segments", sessions)
+    }
+    chosen: dict[int, Written] = {}
+    done = []
+    for written in several:
+        session_no = written.plan.session_no
+        is_unchanged = tuple(row["summary_no"] for row in current[session_no]) == written.plan.supersedes and all(
+            changed.get((session_no, part.segment_no)) == part.changed for part in written.plan.parts
         )
-        _set_watermark(tx, part.segment_no)
-    return Done(True, (Consolidated(plan_.session_no),))
+        is_put = is_unchanged and chosen.setdefault(session_no, written) is written
+        done.append(Done(True, (Consolidated(session_no),)) if is_put else Done(value=False))
+    if chosen:
+        _put_all(tx, chosen, {session_no: current[session_no] for session_no in chosen})
+    return done
+
+
+PUT = InBulk(put, _put_many, is_alone=True)
+"""`put`, for as many as there are: people who write at the same pace reach the threshold together."""
+
+
+def _put_all(tx: Tx, chosen: Mapping[int, Written], current: Mapping[int, Sequence[Row]]) -> None:
+    """Put a summary in front of each of several sessions, in place of what stood there."""
+    sessions: list[dict[str, Value]] = [{"session_no": session_no} for session_no in chosen]
+    for row in tx.all_many("failing_sessions", sessions):
+        tx.run("forget_consolidation_failures", session_no=row["session_no"])
+    summaries: list[dict[str, Value]] = [
+        {
+            "session_no": session_no,
+            "content": to_bytes(written.text),
+            "made_by": written.made_by,
+            "made_at": written.made_at,
+        }
+        for session_no, written in chosen.items()
+    ]
+    added = {row["session_no"]: row["summary_no"] for row in tx.all_many("add_summaries", summaries)}
+    superseded: list[dict[str, Value]] = []
+    for session_no, rows in current.items():
+        for old in rows:
+            if old["is_withdrawn"]:  # made again: there is nothing of it to come back to
+                tx.run("inherit_superseded", summary_no=old["summary_no"], superseded_by=added[session_no])
+                tx.run("drop_summary", summary_no=old["summary_no"])
+            else:
+                superseded.append({"summary_no": old["summary_no"], "superseded_by": added[session_no]})
+    tx.run_many("supersede_summary", superseded)
+    parts = [(added[session_no], part) for session_no, written in chosen.items() for part in written.plan.parts]
+    ranges: list[dict[str, Value]] = [
+        {"segment_no": part.segment_no, "summary_no": number, "from_seq": part.from_seq, "to_seq": part.to_seq}
+        for number, part in parts
+    ]
+    tx.run_many("add_summary_parts", ranges)
+    set_watermarks(tx, [part.segment_no for _, part in parts])
 
 
 def clear(tx: Tx, plan_: Plan) -> None:
@@ -273,13 +301,14 @@ def _drop(tx: Tx, summary_no: int) -> None:
     segment_nos = [part["segment_no"] for part in tx.all("parts_of_summary", summary_no=summary_no)]
     tx.run("bring_back_superseded", superseded_by=summary_no)
     tx.run("drop_summary", summary_no=summary_no)
-    for segment_no in segment_nos:
-        _set_watermark(tx, segment_no)
+    set_watermarks(tx, segment_nos)
 
 
-def _set_watermark(tx: Tx, segment_no: int) -> None:
-    tx.run("set_watermark", segment_no=segment_no)
-    tx.run("recount_live", segment_no=segment_no)
+def set_watermarks(tx: Tx, segment_nos: Sequence[int]) -> None:
+    """Let segments' archives end where the summaries that stand in front of them do."""
+    rows: list[dict[str, Value]] = [{"segment_no": segment_no} for segment_no in segment_nos]
+    tx.run_many("set_watermark", rows)
+    tx.run_many("recount_live", rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

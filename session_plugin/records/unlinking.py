@@ -15,6 +15,7 @@ from session_plugin.records.linking import Linked
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of, platform_accounts, to_account
 from session_plugin.records.sessions import age_out_user
+from session_plugin.records.summaries import set_watermarks
 from session_plugin.rules.linking import Home, Part, Return, oldest, part
 
 
@@ -153,8 +154,7 @@ def _divide(
         tx.run("rejoin_session", session_no=home, joined_into=target)
     _divide_summaries(tx, session_no, target, frozenset(returned.segments))
     for row in segments:
-        tx.run("set_watermark", segment_no=row["segment_no"])
-        tx.run("recount_live", segment_no=row["segment_no"])
+        set_watermarks(tx, [row["segment_no"]])
     return begun
 
 

@@ -638,6 +638,48 @@ SELECT p.segment_no, p.from_seq, p.to_seq, g.thread_id, c.channel, c.bot_id, c.c
 FROM summary_parts AS p JOIN segments AS g ON g.segment_no = p.segment_no JOIN chats AS c ON c.chat_no = g.chat_no
 WHERE p.summary_no = :summary_no ORDER BY p.segment_no
 
+-- name: summaries_in_front
+-- What stands in front of several sessions.
+WITH asked (session_no) AS (VALUES (:session_no))
+SELECT s.session_no, s.summary_no, s.content IS NULL AS is_withdrawn
+FROM asked CROSS JOIN summaries AS s ON s.session_no = asked.session_no
+WHERE s.superseded_by IS NULL ORDER BY s.summary_no
+
+-- name: summaries_in_front [postgresql]
+-- Rows travel as columns.
+SELECT session_no, summary_no, content IS NULL AS is_withdrawn FROM summaries
+WHERE session_no = ANY (CAST(:session_no AS BIGINT[])) AND superseded_by IS NULL ORDER BY summary_no
+
+-- name: changes_of_segments
+-- How often the parts of several sessions changed.
+WITH asked (session_no) AS (VALUES (:session_no))
+SELECT g.session_no, g.segment_no, g.changed FROM asked CROSS JOIN segments AS g ON g.session_no = asked.session_no
+
+-- name: changes_of_segments [postgresql]
+-- Rows travel as columns.
+SELECT session_no, segment_no, changed FROM segments WHERE session_no = ANY (CAST(:session_no AS BIGINT[]))
+
+-- name: failing_sessions
+-- Which of several sessions could not be summed up?
+WITH asked (session_no) AS (VALUES (:session_no))
+SELECT session_no FROM consolidation_failures WHERE session_no IN (SELECT session_no FROM asked)
+
+-- name: failing_sessions [postgresql]
+-- Rows travel as columns.
+SELECT session_no FROM consolidation_failures WHERE session_no = ANY (CAST(:session_no AS BIGINT[]))
+
+-- name: add_summaries
+-- Put summaries in front of several sessions, one of each.
+INSERT INTO summaries (session_no, content, made_by, made_at) VALUES (:session_no, :content, :made_by, :made_at)
+RETURNING session_no, summary_no
+
+-- name: add_summaries [postgresql]
+-- Rows travel as columns.
+INSERT INTO summaries (session_no, content, made_by, made_at)
+SELECT * FROM unnest(CAST(:session_no AS BIGINT[]), CAST(:content AS BYTEA[]), CAST(:made_by AS TEXT[]),
+  CAST(:made_at AS DOUBLE PRECISION[]))
+RETURNING session_no, summary_no
+
 -- name: add_summary
 -- Put a summary in front.
 INSERT INTO summaries (session_no, content, made_by, made_at) VALUES (:session_no, :content, :made_by, :made_at)
@@ -652,9 +694,27 @@ INSERT INTO summary_parts (segment_no, summary_no, from_seq, to_seq) VALUES (:se
 INSERT INTO summary_parts (chat_no, segment_no, summary_no, from_seq, to_seq)
 SELECT chat_no, segment_no, :summary_no, :from_seq, :to_seq FROM segments WHERE segment_no = :segment_no
 
+-- name: add_summary_parts
+-- The ranges of several summaries.
+INSERT INTO summary_parts (segment_no, summary_no, from_seq, to_seq) VALUES (:segment_no, :summary_no, :from_seq, :to_seq)
+
+-- name: add_summary_parts [postgresql]
+-- Rows travel as columns; the key has the chat in front.
+INSERT INTO summary_parts (chat_no, segment_no, summary_no, from_seq, to_seq)
+SELECT g.chat_no, g.segment_no, p.summary_no, p.from_seq, p.to_seq
+FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:summary_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]),
+            CAST(:to_seq AS BIGINT[])) AS p (segment_no, summary_no, from_seq, to_seq)
+JOIN segments AS g ON g.segment_no = p.segment_no
+
 -- name: supersede_summary
 -- A newer summary stands for all this one stood for.
 UPDATE summaries SET superseded_by = :superseded_by WHERE summary_no = :summary_no
+
+-- name: supersede_summary [postgresql]
+-- Rows travel as columns.
+UPDATE summaries AS s SET superseded_by = o.superseded_by
+FROM unnest(CAST(:summary_no AS BIGINT[]), CAST(:superseded_by AS BIGINT[])) AS o (summary_no, superseded_by)
+WHERE s.summary_no = o.summary_no
 
 -- name: inherit_superseded
 -- A summary that is made again stands before what the old one superseded.
@@ -702,11 +762,24 @@ UPDATE segments SET changed = changed + 1, live_from = COALESCE((
   WHERE p.segment_no = :segment_no AND s.superseded_by IS NULL), 0)
 WHERE segment_no = :segment_no
 
+-- name: set_watermark [postgresql]
+-- Rows travel as columns.
+UPDATE segments AS g SET changed = g.changed + 1, live_from = COALESCE((
+  SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p JOIN summaries AS s ON s.summary_no = p.summary_no
+  WHERE p.segment_no = g.segment_no AND s.superseded_by IS NULL), 0)
+WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
+
 -- name: recount_live
 -- After the watermark moved.
 UPDATE segments SET live_count = (
   SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from)
 WHERE segment_no = :segment_no
+
+-- name: recount_live [postgresql]
+-- Rows travel as columns.
+UPDATE segments AS g SET live_count = (
+  SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = g.segment_no AND m.seq >= g.live_from)
+WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
 
 -- name: consolidation_failure
 -- How often has summing this session up failed, and until when is it left alone?
