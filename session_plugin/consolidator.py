@@ -1,7 +1,7 @@
 """Put summaries in front of old messages: plan, summarise outside any transaction, put in place if nothing changed.
 
 If a summariser raises, hangs or answers nothing useful, nothing changes but the count of failures. Of several processes one
-at a time sums a session up. Knows plugins and operations.
+at a time asks about a session. Knows plugins and operations.
 """
 
 from __future__ import annotations

@@ -176,7 +176,6 @@ class _WriteConnection:
         self._connection: Connection | None = None
         self._writer_id = uuid.uuid4().hex
         self._group_no = 0
-        self._has_begun = False
         self._tx: _PostgresqlTx
 
     @property
@@ -184,29 +183,21 @@ class _WriteConnection:
         return self._tx
 
     def begin(self, *, is_alone: bool) -> None:
-        """Begin at once if it is alone; beside others, together with the first operation, to wait for one answer less."""
         with as_our_errors(self._url):
             if self._connection is not None and self._connection.closed:
                 self._give_back()
             if self._connection is None:
                 self._connection = self._pool.getconn()
                 self._tx = _PostgresqlTx(self._connection)
-            self._has_begun = False
             self._group_no += 1
+            with self._pipeline(self._connection):
+                self._connection.execute("BEGIN")
+                lock = "lock_alone" if is_alone else "lock_shared"
+                self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
             self._tx.is_alone = is_alone
-            if is_alone:
-                self._lock(self._connection)
-
-    def _lock(self, connection: Connection) -> None:
-        self._has_begun = True
-        connection.execute("BEGIN")
-        lock = "lock_alone" if self._tx.is_alone else "lock_shared"
-        self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
 
     def commit(self) -> None:
         assert self._connection is not None
-        if not self._has_begun:
-            return
         try:
             with as_our_errors(self._url):
                 self._connection.execute("COMMIT")
@@ -232,7 +223,7 @@ class _WriteConnection:
 
     def rollback(self) -> None:
         connection = self._connection
-        if connection is not None and self._has_begun and not connection.closed:
+        if connection is not None and not connection.closed:
             with suppress(psycopg.Error):  # what made it necessary may have ended the connection, too
                 connection.execute("ROLLBACK")
 
@@ -243,7 +234,7 @@ class _WriteConnection:
             if not is_whole:
                 connection.execute("SAVEPOINT operation")
             try:
-                result = self._run(connection, operation, argument)
+                result = self._run(operation, argument, connection)
             except NotAlone:
                 raise
             except Exception:
@@ -257,22 +248,23 @@ class _WriteConnection:
                 connection.execute("RELEASE operation")
             return result
 
-    def _run(self, connection: Connection, operation: Callable[[Tx, Any], Any], argument: Any) -> Any:
-        """Run an operation.
+    def _run(self, operation: Callable[[Tx, Any], Any], argument: Any, connection: Connection) -> Any:
+        """Run an operation. Beside others, it waits only for the answers that it needs, and at its end for the rest."""
+        if self._tx.is_alone:
+            return operation(self._tx, argument)
+        with self._pipeline(connection):
+            return operation(self._tx, argument)
 
-        A transaction beside others begins with its first operation. That waits for the answers it needs, and at its end for
-        the others: those to the BEGIN, the lock and what was written.
-        """
-        if self._has_begun:
-            return operation(self._tx, argument)
+    @contextmanager
+    def _pipeline(self, connection: Connection) -> Iterator[None]:
+        """Send statements without waiting for the answers of those before them; wait for all that are left at the end."""
         if not psycopg.Pipeline.is_supported():  # by libpq before 14
-            self._lock(connection)
-            return operation(self._tx, argument)
+            yield
+            return
         with connection.pipeline() as pipeline:
             self._tx.pipeline = pipeline
             try:
-                self._lock(connection)
-                return operation(self._tx, argument)
+                yield
             finally:
                 self._tx.pipeline = None
 

@@ -766,7 +766,7 @@ WHERE segment_no = :segment_no
 -- Rows travel as columns.
 UPDATE segments AS g SET changed = g.changed + 1, live_from = COALESCE((
   SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p JOIN summaries AS s ON s.summary_no = p.summary_no
-  WHERE p.segment_no = g.segment_no AND s.superseded_by IS NULL), 0)
+  WHERE p.chat_no = g.chat_no AND p.segment_no = g.segment_no AND s.superseded_by IS NULL), 0)
 WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
 
 -- name: recount_live
@@ -778,7 +778,7 @@ WHERE segment_no = :segment_no
 -- name: recount_live [postgresql]
 -- Rows travel as columns.
 UPDATE segments AS g SET live_count = (
-  SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = g.segment_no AND m.seq >= g.live_from)
+  SELECT COUNT(*) FROM messages AS m WHERE m.chat_no = g.chat_no AND m.segment_no = g.segment_no AND m.seq >= g.live_from)
 WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
 
 -- name: consolidation_failure

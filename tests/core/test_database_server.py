@@ -364,3 +364,17 @@ def test_what_was_prepared_for_reading_stays_prepared(postgresql):
         plans = [engine.read(plan_of_a_connection, None).result() for _ in range(12)]
         engine.close()
     assert len(set(plans)) == len({pid for pid, _ in plans})
+
+
+async def test_a_libpq_without_pipelines_will_do(postgresql, monkeypatch):
+    entered = []
+    monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)
+    monkeypatch.setattr(psycopg.Pipeline, "__enter__", entered.append)
+    with postgresql.empty() as database:
+        async with SessionHub(database, load_entry_points=False) as hub:
+            for number in range(3):
+                texts = [f"{writer}.{number}" for writer in range(3)]
+                await asyncio.gather(*(hub.record(said(int(text[0]), text, message_id=None)) for text in texts))
+        found = await stored(database, 3)
+    assert found == Counter(f"{writer}.{number}" for writer in range(3) for number in range(3))
+    assert not entered
