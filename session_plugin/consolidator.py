@@ -72,7 +72,7 @@ class Consolidator:
         self._limits = limits
         self._holder = uuid.uuid4().hex
         self._busy: set[int] = set()
-        self._again: set[int] = set()
+        self._again: dict[int, bool] = {}  # sessions to look at again; whether only for what was withdrawn
         self._reports: dict[int, Report] = {}
         self._unasked: set[asyncio.Task[Any]] = set()
         self._weights: dict[int, tuple[int, int]] = {}
@@ -95,7 +95,7 @@ class Consolidator:
         comes while this hub is at it is done afterwards.
         """
         if session_no in self._busy:
-            self._again.add(session_no)
+            self._look_again(session_no, is_renewal=is_renewal)
             return None
         self._busy.add(session_no)
         if progress is not None:
@@ -108,18 +108,20 @@ class Consolidator:
             for _ in range(MOST_ROUNDS):
                 if session_no not in self._again:
                     break
-                self._again.discard(session_no)
-                is_done |= await self._once(session_no, is_again=True)
+                is_done |= await self._once(session_no, is_renewal=self._again.pop(session_no), is_again=True)
             if not (is_asked_for and is_done):
                 return None
             summary: Summary | None = await self._read(summaries.current_summary, session_no)
             return summary
         finally:
             self._busy.discard(session_no)
-            self._again.discard(session_no)
+            self._again.pop(session_no, None)
             self._reports.pop(session_no, None)
             if task is not None:
                 self._unasked.discard(task)
+
+    def _look_again(self, session_no: int, *, is_renewal: bool) -> None:
+        self._again[session_no] = is_renewal and self._again.get(session_no, True)
 
     async def finish(self) -> None:
         """Let what nobody asked for end within some seconds, or give it up: a model must not hold up a bot that closes."""
@@ -159,7 +161,7 @@ class Consolidator:
         if written is None:
             return False
         if not await self._announced(summaries.PUT, written):
-            self._again.add(request.session_no)  # something under it changed meanwhile
+            self._look_again(request.session_no, is_renewal=request.threshold is None)  # it changed meanwhile
             return False
         self._weights.pop(request.session_no, None)
         return True

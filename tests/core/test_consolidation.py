@@ -396,6 +396,15 @@ async def test_a_thousand_messages_are_all_there_after_a_restart_and_undoing_all
     assert contents(context.messages) == contents(await view.history(limit=None)) == said
 
 
+async def test_what_was_taken_back_twice_at_once_stays_so_until_the_next_message(new_hub, fill):
+    view = await fill(new_hub(), range(20))
+    hub = new_hub(consolidation_threshold=4)
+    session_id = await id_of(view)
+    assert not any(await asyncio.gather(*(hub.undo_consolidation(session_id) for _ in range(3))))
+    await hub.settle()
+    assert (await view.for_model()).summary is None
+
+
 async def test_undoing_the_second_round_brings_the_first_summary_back(new_hub, fill):
     hub = new_hub(consolidation_threshold=4)
     view = await fill(hub, range(5))
