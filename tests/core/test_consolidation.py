@@ -481,3 +481,19 @@ def test_a_setting_that_makes_no_sense_is_refused_with_its_value_and_the_rule(da
 def test_a_summariser_that_cannot_be_called_is_refused(database):
     with pytest.raises(TypeError, match="summarize is an async function"):
         SessionHub(database, load_entry_points=False, summarize="gpt")
+
+
+def test_many_sessions_that_are_due_at_once_are_summed_up_on_one_event_loop_after_another(database, clock, talk):
+    hub = SessionHub(database, consolidation_threshold=4, clock=clock, load_entry_points=False)
+    people = [talk.account(f"person {number}") for number in range(12)]
+
+    async def say(words):
+        for _ in range(6):
+            recorded = await asyncio.gather(*(hub.record(talk.said(who, words)) for who in people))
+        await hub.settle()
+        return [(await one.session.for_model()).summary for one in recorded]
+
+    first, second = asyncio.run(say("on the first")), asyncio.run(say("on the second"))
+    assert all("on the first" in summary.text for summary in first)
+    assert all("on the second" in summary.text for summary in second)
+    asyncio.run(hub.close())
