@@ -57,7 +57,8 @@ def own_words_in_groups(
         return []
     wanted = {"bot": scope.bot, "user_id": scope.user_id, "name": scope.name, "since": since, "before": before}
     rows = tx.all("own_words_in_groups", **wanted, limit=ALL if limit is None else limit)
-    return [_to_message(row, _to_chat_of(row)) for row in rows]
+    people: dict[tuple[str, str], Account] = {}
+    return [_to_message(row, _to_chat_of(row), people) for row in rows]
 
 
 def _to_chat_of(row: Row) -> Chat:
@@ -115,7 +116,8 @@ def newest(
         )
         rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)[:limit]
     chats = {segment["segment_no"]: to_chat(segment, segment["thread_id"]) for segment in segments}
-    found = [_to_message(row, chats[segment["segment_no"]]) for _, row, segment in rows]
+    people: dict[tuple[str, str], Account] = {}
+    found = [_to_message(row, chats[segment["segment_no"]], people) for _, row, segment in rows]
     return sorted([*found, *besides], key=attrgetter("seq"))[-limit:]
 
 
@@ -127,11 +129,14 @@ def _seq(entry: tuple[int, Row, Row]) -> int:
     return entry[0]
 
 
-def _to_message(row: Row, chat: Chat) -> SessionMessage:
-    """Give a message's row as a message of its chat."""
+def _to_message(row: Row, chat: Chat, people: dict[tuple[str, str], Account]) -> SessionMessage:
+    """Give a message's row as a message of its chat; `people` are those met in this reading, and get to be more."""
     person = None
     if row["person_channel"]:
-        person = Account(row["person_channel"], row["channel_user_id"])
+        who = row["person_channel"], row["channel_user_id"]
+        person = people.get(who)
+        if person is None:
+            person = people[who] = Account(*who)
     return SessionMessage(
         role=row["role"],
         content=to_text(row["content"]),
@@ -154,4 +159,5 @@ def between(tx: Tx, segment: Row, from_seq: int, to_seq: int, *, limit: int = AL
     """Give the messages of a segment in a range, both ends included, each with its sequence number, the newest first."""
     rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=limit)
     chat = to_chat(segment, segment["thread_id"])
-    return [(row["seq"], _to_message(row, chat)) for row in rows]
+    people: dict[tuple[str, str], Account] = {}
+    return [(row["seq"], _to_message(row, chat, people)) for row in rows]
