@@ -37,8 +37,9 @@ def check_id(what: str, value: str) -> None:
         TypeError: `value` is not text; platforms with numeric ids pass `str(id)`.
         ValueError: it is empty, or has a NUL or a lone surrogate.
     """
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is text, not {type(value).__name__}: {value!r}")
+    if value and is_storable(value):  # nearly always, and many times a message: the rest is for the words of the error
+        return
+    check_text(what, value)
     if not value:
         raise ValueError(f"{what} is empty: {value!r}")
     check_storable(what, value)
@@ -46,8 +47,8 @@ def check_id(what: str, value: str) -> None:
 
 def check_storable(what: str, value: str) -> None:
     """Refuse text that may be empty but has a NUL or a lone surrogate (ValueError)."""
-    check_text(what, value)
     if not is_storable(value):
+        check_text(what, value)
         raise ValueError(f"{what} has a NUL or a lone surrogate: {value!r}")
 
 

@@ -63,6 +63,7 @@ class Plugins:
         self._resting_until: dict[str, float] = {}
         self._abandoned: set[asyncio.Future[Any]] = set()
         self._counted: defaultdict[str, _Counted] = defaultdict(_Counted)
+        self._has: dict[str, bool] = {}  # asked several times for every message
 
     def register(self, plugin: object, name: str | None = None) -> str:
         """Add a plugin; give the name it goes by.
@@ -71,7 +72,12 @@ class Plugins:
             PluginError: it implements a hook that there is not, or with arguments that the hook does not have, or wraps
                 other plugins, or is registered already.
         """
-        name = name or _name_of(plugin)
+        try:
+            return self._register(plugin, name or _name_of(plugin))
+        finally:
+            self._has.clear()
+
+    def _register(self, plugin: object, name: str) -> str:
         try:
             registered = self._manager.register(plugin, name)
         except ValueError as error:  # this name, or this plugin, is taken: who has it keeps it
@@ -135,7 +141,10 @@ class Plugins:
 
     def has(self, hook: str) -> bool:
         """Tell whether any plugin implements a hook."""
-        return bool(getattr(self._manager.hook, hook).get_hookimpls())
+        found = self._has.get(hook)
+        if found is None:
+            found = self._has[hook] = bool(getattr(self._manager.hook, hook).get_hookimpls())
+        return found
 
     async def tell(self, hook: str, **arguments: Any) -> None:
         """Call every implementation of an event, whatever the others do."""

@@ -86,6 +86,31 @@ def _is_ordinary(recording: Recording, row: Row) -> bool:
 
 
 @dataclass(slots=True)
+class _Counted:
+    """By how much a segment grows."""
+
+    segment_no: int
+    first_at: float
+    at: float
+    count: int = 0
+    seq: int = 0
+
+    def add(self, seq: int, at: float) -> None:
+        self.count += 1
+        self.seq = seq
+        self.at = max(self.at, at)
+
+    def values(self) -> dict[str, Value]:
+        return {
+            "segment_no": self.segment_no,
+            "count": self.count,
+            "seq": self.seq,
+            "at": self.at,
+            "first_at": self.first_at,
+        }
+
+
+@dataclass(slots=True)
 class _Batch:
     """Ordinary messages to be stored together."""
 
@@ -117,24 +142,20 @@ class _Batch:
         drawn = self.tx.all("next_seqs", count=len(waiting))
         seqs = [row["first"] + n for row in drawn for n in range(row["count"])]
         messages: list[dict[str, Value]] = []
-        segments: dict[int, dict[str, Value]] = {}
+        segments: dict[int, _Counted] = {}
         outcomes: dict[int, Done[Outcome]] = {}
         for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
             now = self._received_at(recording, row)
-            messages.append(
-                message_values(
-                    recording,
-                    chat_no=row["chat_no"],
-                    segment_no=row["segment_no"],
-                    person_no=row["account_no"],
-                    received_at=now,
-                )
-                | {"seq": seq}
+            segment_no = row["segment_no"]
+            values = message_values(
+                recording, chat_no=row["chat_no"], segment_no=segment_no, person_no=row["account_no"], received_at=now
             )
-            counted = segments.setdefault(
-                row["segment_no"], {"segment_no": row["segment_no"], "count": 0, "seq": 0, "at": now, "first_at": now}
-            )
-            counted.update(count=counted["count"] + 1, seq=seq, at=max(counted["at"], now))  # type: ignore[operator,type-var]
+            values["seq"] = seq
+            messages.append(values)
+            counted = segments.get(segment_no)
+            if counted is None:
+                counted = segments[segment_no] = _Counted(segment_no, first_at=now, at=now)
+            counted.add(seq, now)
             self.stored_in[row["session_no"]] += 1
             outcomes[position] = Done(
                 Outcome(
@@ -147,7 +168,7 @@ class _Batch:
                 (MessageStored(recording.event, row["session_no"]),),
             )
         self.tx.run_many("add_messages", messages)
-        self.tx.run_many("count_messages", list(segments.values()))
+        self.tx.run_many("count_messages", [counted.values() for counted in segments.values()])
         return outcomes
 
 
