@@ -2,20 +2,26 @@
 
 SQLite would do it in whichever COMMIT makes the log long. Here a thread of its own does nearly all of it while the writer
 goes on; what the writer added meanwhile is little, and the writer does that between two transactions, so that the log begins
-anew: it stays bounded under a load that never pauses.
+anew: it stays bounded under a load that never pauses. Its file keeps its length then, because an fsync of what was written
+over is cheaper than one of a file that grew. How far the log in it reaches is told by the salt, which its header and its
+frames share: what an earlier log left behind has another one (https://www.sqlite.org/fileformat2.html#walformat).
 """
 
 from __future__ import annotations
 
+import io
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 LONG = 4 * 1024 * 1024
 """Bytes of log from which on it is brought into the file; SQLite's own measure, 1,000 pages."""
+LONGEST_KEPT = 4 * LONG
+"""Bytes that the log's file may keep when the log begins anew."""
+HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
 
 logger = logging.getLogger("session_plugin.database")
 
@@ -26,8 +32,9 @@ class Checkpointer:
     def __init__(self, path: str, writing: sqlite3.Connection, *, connect: Callable[[], sqlite3.Connection]) -> None:
         """Relieve `writing` of its checkpoints; `connect` gives another connection to the same file."""
         writing.execute("PRAGMA wal_autocheckpoint = 0")
-        writing.execute(f"PRAGMA journal_size_limit = {LONG}")  # a log that begins anew is cut, so its length tells
-        self._log = f"{path}-wal"
+        writing.execute(f"PRAGMA journal_size_limit = {LONGEST_KEPT}")
+        self._path = Path(f"{path}-wal")
+        self._log: io.FileIO | None = None
         self._writing = writing
         self._connect = connect
         self._running: threading.Thread | None = None
@@ -36,11 +43,10 @@ class Checkpointer:
     def between_transactions(self) -> None:
         """Begin, or finish, bringing a long log into the file. To be called on the writer's thread."""
         if self._running is None:
-            length = self._length()
-            if length > self._next_at:
-                self._next_at = length + LONG // 4  # somebody still reads from it: no hurry to try again
+            if self._reaches(self._next_at):
+                self._next_at += LONG // 4  # somebody still reads from it: no hurry to try again
                 self._start()
-            elif length <= LONG:
+            elif self._next_at > LONG and not self._reaches(LONG):
                 self._next_at = LONG
         elif not self._running.is_alive():
             self._running = None
@@ -50,6 +56,8 @@ class Checkpointer:
         """End the thread; what is still in the log is brought into the file when the writer closes it."""
         if self._running is not None:
             self._running.join()
+        if self._log is not None:
+            self._log.close()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._checkpoint, name="session_plugin-checkpoint", daemon=True)
@@ -60,11 +68,22 @@ class Checkpointer:
         else:
             self._running = thread
 
-    def _length(self) -> int:
+    def _reaches(self, length: int) -> bool:
+        """Tell whether the log is so many bytes long."""
         try:
-            return os.stat(self._log).st_size  # noqa: PTH116 - after each transaction, and a Path costs more than asking
+            if self._log is None:
+                self._log = self._path.open("rb", buffering=0)  # until `close`; SQLite has no locks on this file
+            header = self._bytes_at(0, HEADER_BYTES)
+            frame_bytes = FRAME_HEADER_BYTES + int.from_bytes(header[8:12], "big")
+            frame = self._bytes_at(HEADER_BYTES + length // frame_bytes * frame_bytes, FRAME_HEADER_BYTES)
         except OSError:
-            return 0
+            return False
+        return len(frame) == FRAME_HEADER_BYTES and frame[8:16] == header[16:24]
+
+    def _bytes_at(self, offset: int, count: int) -> bytes:
+        assert self._log is not None
+        self._log.seek(offset)
+        return self._log.read(count)
 
     def _checkpoint(self) -> None:
         try:

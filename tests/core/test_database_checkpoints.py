@@ -45,6 +45,13 @@ def test_the_log_stays_bounded_under_a_load_that_never_pauses(engine: Engine, tm
     assert engine.read(count, None).result(30) == 3000
 
 
+def test_what_an_earlier_log_left_in_the_file_is_not_taken_for_the_log(engine: Engine, tmp_path: Path) -> None:
+    log = tmp_path / "sessions.db-wal"
+    longest = write_without_pause(engine, log)
+    assert log.stat().st_size == longest  # it was not cut, so it is written over
+    assert longest < 3 * LONG  # and yet each checkpoint came in time, the later ones too
+
+
 def test_no_commit_makes_a_checkpoint(engine: Engine) -> None:
     def setting(tx: Tx, _: None) -> int:
         found: int = tx._execute("PRAGMA wal_autocheckpoint").fetchone()[0]  # type: ignore[attr-defined]
