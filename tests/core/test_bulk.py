@@ -6,7 +6,9 @@ import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -100,18 +102,22 @@ def test_many_at_once_leave_what_one_by_one_leaves(
         assert contents(Path(folder) / "single") == contents(Path(folder) / "many")
 
 
+OF_ANN, OF_BEN = Chat("discord", "of Ann"), Chat("telegram", "of Ben")
+
+
+def recording_of(ids: Iterator[int], author: Account, chat: Chat, text: str) -> messages.Recording:
+    event = MessageEvent(chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author)
+    return messages.Recording(moment=moment(0, "", ids), event=event)
+
+
 def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_single_messages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids, (ann, ben) = count(), PEOPLE
     engine = open_engine(tmp_path / "chats.db")
 
-    def said(author: Account, chat: Chat, text: str) -> messages.Recording:
-        event = MessageEvent(chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author)
-        return messages.Recording(moment=moment(0, "", ids), event=event)
-
-    of_ann, of_ben = Chat("discord", "of Ann"), Chat("telegram", "of Ben")
-    engine.write(messages.record, said(ben, of_ben, "b")).result()
+    said = partial(recording_of, ids)
+    engine.write(messages.record, said(ben, OF_BEN, "b")).result()
     alone: list[str] = []
 
     def noted(tx: Any, recording: messages.Recording) -> Any:
@@ -119,7 +125,7 @@ def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_singl
         return messages.record(tx, recording)
 
     monkeypatch.setattr(bulk, "record", noted)
-    engine.write(bulk.record_many, [said(ann, of_ann, "hello for the first time"), said(ben, of_ben, "c")]).result()
+    engine.write(bulk.record_many, [said(ann, OF_ANN, "hello for the first time"), said(ben, OF_BEN, "c")]).result()
     engine.close()
     assert alone == ["hello for the first time"]
 
@@ -128,12 +134,8 @@ def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Pa
     ids, (ann, ben) = count(), PEOPLE
     engine = open_engine(tmp_path / "chats.db")
 
-    def said(author: Account, chat: Chat, text: str) -> messages.Recording:
-        event = MessageEvent(chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author)
-        return messages.Recording(moment=moment(0, "", ids), event=event)
-
-    of_ann, of_ben = Chat("discord", "of Ann"), Chat("telegram", "of Ben")
-    for known in (said(ann, of_ann, "a"), said(ben, of_ben, "b")):
+    said = partial(recording_of, ids)
+    for known in (said(ann, OF_ANN, "a"), said(ben, OF_BEN, "b")):
         engine.write(messages.record, known).result()
 
     def wait_for_it(_: Any, until: threading.Event) -> None:
@@ -142,10 +144,10 @@ def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Pa
     all_wait = threading.Event()
     engine.write(wait_for_it, all_wait)  # so that what follows is one group
     group = [
-        said(ann, of_ann, "c"),
-        said(ben, of_ann, "in a stranger's chat"),
-        said(ann, of_ann, "c"),
-        said(ben, of_ben, "d"),
+        said(ann, OF_ANN, "c"),
+        said(ben, OF_ANN, "in a stranger's chat"),
+        said(ann, OF_ANN, "c"),
+        said(ben, OF_BEN, "d"),
     ]
     futures = [engine.write(bulk.RECORD, recording) for recording in group]
     all_wait.set()
