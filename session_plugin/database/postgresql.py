@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
@@ -141,6 +141,10 @@ class _PostgresqlTx:
 
     def all(self, query: str, /, **values: Value) -> list[Row]:
         return list(self._execute(query, values).fetchall())
+
+    def tuples(self, query: str, /, **values: Value) -> list[tuple[Any, ...]]:
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        return cursor.execute(self._queries[query], values).fetchall()
 
     def run(self, query: str, /, **values: Value) -> int:
         cursor = self._execute(query, values)

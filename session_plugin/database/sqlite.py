@@ -12,7 +12,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -50,11 +50,14 @@ class SqliteEngine(ThreadedEngine):
         super().__init__(path, busy_timeout=busy_timeout)
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._purger: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
         """Check the file, create it if there is none, migrate it, start the threads."""
         with as_our_errors(self.url):
             connection = prepare(self.url, busy_timeout=self._busy_timeout)
+        if self.url != MEMORY:
+            self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
         self._start(_WriteConnection(connection, self.url), readers=0 if self.url == MEMORY else READERS)
 
     def purge(self) -> Future[bool]:
@@ -63,12 +66,12 @@ class SqliteEngine(ThreadedEngine):
         `secure_delete` overwrites what is deleted, but not the copies that SQLite leaves behind when it moves rows from page
         to page to keep its trees in balance; searching files finds them again and again.
         """
-        readers = self._readers
-        if readers is None:
+        purger = self._purger
+        if purger is None:
             done: Future[bool] = Future()
             done.set_result(self._writer is not None)
             return done
-        return readers.submit(self._purge)
+        return purger.submit(self._purge)
 
     def _purge(self) -> bool:
         with closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
@@ -82,6 +85,9 @@ class SqliteEngine(ThreadedEngine):
         return is_busy == 0
 
     def _end_reading(self) -> None:
+        purger, self._purger = self._purger, None
+        if purger is not None:
+            purger.shutdown(wait=True)
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -121,6 +127,7 @@ class _SqliteTx:
     """Named statements on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._execute = connection.execute
         self._execute_many = connection.executemany
         self._queries: Mapping[str, str] = load_queries("sqlite")
@@ -137,6 +144,11 @@ class _SqliteTx:
 
     def all(self, query: str, /, **values: Value) -> list[Row]:
         return self._execute(self._queries[query], values).fetchall()
+
+    def tuples(self, query: str, /, **values: Value) -> list[tuple[Any, ...]]:
+        cursor = self._connection.cursor()
+        cursor.row_factory = None
+        return cursor.execute(self._queries[query], values).fetchall()
 
     def run(self, query: str, /, **values: Value) -> int:
         return self._execute(self._queries[query], values).rowcount

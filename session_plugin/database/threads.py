@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 from session_plugin.database.engine import Task, Tx
-from session_plugin.database.writer import WriteConnection, Writer
+from session_plugin.database.readers import Readers
+from session_plugin.database.writer import FutureTask, WriteConnection, Writer
 from session_plugin.errors import DatabaseUnavailable
 
 A = TypeVar("A")
@@ -23,7 +24,7 @@ class ThreadedEngine(ABC):
         self.url = url
         self._busy_timeout = busy_timeout
         self._writer: Writer | None = None
-        self._readers: ThreadPoolExecutor | None = None
+        self._readers: Readers | None = None
 
     def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
         """Queue an operation for the writer."""
@@ -39,20 +40,24 @@ class ThreadedEngine(ABC):
         return "" if self._writer is None else self._writer.trouble
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
-        """Run a reading operation in a snapshot; without threads that read, on the writer's."""
+        """Run a reading operation in a snapshot."""
+        task = FutureTask(operation, argument, deadline=None)
+        self.enqueue_reading(task)
+        return task.future
+
+    def enqueue_reading(self, task: Task, /) -> None:
+        """Queue a task that only reads; without threads for that, for the writer."""
         readers = self._readers
         if readers is None:
-            return self.write(operation, argument)
-        try:
-            return readers.submit(self._read, operation, argument)
-        except RuntimeError as error:  # they were shut down in the meantime
-            raise self._not_open() from error
+            self.enqueue(task)
+        else:
+            readers.enqueue(task)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish what is being read, carry out what waits, close the connections."""
         readers, self._readers = self._readers, None
         if readers is not None:
-            readers.shutdown(wait=True)
+            readers.close()
             self._end_reading()
         writer, self._writer = self._writer, None
         if writer is not None:
@@ -61,7 +66,7 @@ class ThreadedEngine(ABC):
     def _start(self, writing: WriteConnection, *, readers: int) -> None:
         self._writer = Writer(writing, busy_timeout=self._busy_timeout)
         if readers:
-            self._readers = ThreadPoolExecutor(readers, thread_name_prefix="session_plugin-reader")
+            self._readers = Readers(self._read, count=readers)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

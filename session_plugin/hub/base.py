@@ -27,6 +27,7 @@ from session_plugin.leases import Deliver, Lease, Leases
 from session_plugin.model import STORE_CHANNEL, Account, Chat, check_id, check_storable
 from session_plugin.notices import Notices
 from session_plugin.plugins import Plugins
+from session_plugin.reading import read
 from session_plugin.records import people, requests, sessions
 from session_plugin.records.outcomes import Done, Moment
 from session_plugin.rules.policies import Expiry, Retention, completed
@@ -204,7 +205,7 @@ class HubBase:
         if self._engine.engine is not None:
             return self._engine.engine
         engine = await asyncio.wrap_future(self._engine.future())
-        untold = await asyncio.wrap_future(engine.read(sessions.untold, (self.bot, UNTOLD_AT_OPENING)))
+        untold = await read(engine, sessions.untold, (self.bot, UNTOLD_AT_OPENING))
         self._announcer.announce(None, untold)
         self._in_background(self._eraser.go_on())
         return engine
@@ -214,7 +215,7 @@ class HubBase:
         raise NotImplementedError
 
     async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
-        return await asyncio.wrap_future((await self._open()).read(operation, argument))
+        return await read(await self._open(), operation, argument)
 
     async def _write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         return await asyncio.wrap_future((await self._open()).write(operation, argument))

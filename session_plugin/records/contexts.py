@@ -13,10 +13,11 @@ def read_context(tx: Tx, argument: tuple[Where, int | None]) -> tuple[Summary | 
     """Give the summary of a reader's live session and the newest messages that it does not stand for."""
     where, limit = argument
     scope = find_scope(tx, where)
-    live = None if scope is None else fresh_session(tx, where.moment, scope)
-    if scope is None or live is None:
+    if scope is None:
         return None, []
-    segments = tx.all("segments_of_session", session_no=live["session_no"])
+    live, segments = fresh_session(tx, where.moment, scope)
+    if live is None:
+        return None, []
     groups = own_words_in_groups(tx, scope, since=live["started_at"], limit=limit)
     messages = newest(tx, segments, limit=limit, only_live=True, besides=groups)
     return current_summary(tx, live["session_no"]), messages

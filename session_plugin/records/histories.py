@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from operator import attrgetter
+from typing import Any
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
@@ -12,6 +14,8 @@ from session_plugin.records.cells import attachments_from_json, from_json, to_te
 from session_plugin.records.sessions import Where, find_chat, find_scope, fresh_session, to_chat
 from session_plugin.rules.scopes import Scope
 
+Columns = Sequence[Any]
+"""A message's columns, as segment_tail and own_words_in_groups give them; its sequence number comes first."""
 ALL = 2**63 - 1
 """A limit for all rows: the largest number that a database takes."""
 
@@ -36,8 +40,7 @@ def read_history(tx: Tx, request: Request) -> list[SessionMessage]:
     if request.include_previous:
         groups = own_words_in_groups(tx, scope, since=0.0, before=before, limit=request.limit)
         return newest(tx, _all_segments(tx, scope), limit=request.limit, before=before, besides=groups)
-    live = fresh_session(tx, where.moment, scope)
-    segments = [] if live is None else tx.all("segments_of_session", session_no=live["session_no"])
+    live, segments = fresh_session(tx, where.moment, scope)
     since = where.moment.now - where.moment.max_age if live is None else live["started_at"]
     groups = own_words_in_groups(tx, scope, since=since, before=before, limit=request.limit)
     return newest(tx, segments, limit=request.limit, before=before, besides=groups)
@@ -56,20 +59,12 @@ def own_words_in_groups(
     if not scope.sees_groups:
         return []
     wanted = {"bot": scope.bot, "user_id": scope.user_id, "name": scope.name, "since": since, "before": before}
-    rows = tx.all("own_words_in_groups", **wanted, limit=ALL if limit is None else limit)
+    rows = tx.tuples("own_words_in_groups", **wanted, limit=ALL if limit is None else limit)
     people: dict[tuple[str, str], Account] = {}
-    return [_to_message(row, _to_chat_of(row), people) for row in rows]
-
-
-def _to_chat_of(row: Row) -> Chat:
-    return Chat(
-        row["chat_channel"],
-        row["chat_id"],
-        row["kind"],
-        bot_id=row["bot_id"],
-        thread_id=row["thread_id"],
-        title=row["title"],
-    )
+    return [
+        _to_message(columns, Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title), people)
+        for channel, chat_id, kind, bot_id, thread_id, title, *columns in rows
+    ]
 
 
 def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | None) -> int | None:
@@ -103,21 +98,22 @@ def newest(
     if limit == 0:
         return []
     limit = ALL if limit is None else limit
-    rows: list[tuple[int, Row, Row]] = []
+    rows: list[tuple[Columns, Row]] = []
     for segment in sorted(segments, key=_last_seq, reverse=True):
-        if limit <= len(rows) and rows[limit - 1][0] > segment["last_seq"]:
+        if limit <= len(rows) and _seq(rows[limit - 1]) > segment["last_seq"]:
             break
-        tail = tx.all(
+        tail = tx.tuples(
             "segment_tail",
             segment_no=segment["segment_no"],
             before=before,
             from_seq=segment["live_from"] if only_live else 0,
             limit=limit,
         )
-        rows = sorted([*rows, *((row["seq"], row, segment) for row in tail)], key=_seq, reverse=True)[:limit]
+        rows += zip(tail, repeat(segment))
+        rows = sorted(rows, key=_seq, reverse=True)[:limit]
     chats = {segment["segment_no"]: to_chat(segment, segment["thread_id"]) for segment in segments}
     people: dict[tuple[str, str], Account] = {}
-    found = [_to_message(row, chats[segment["segment_no"]], people) for _, row, segment in rows]
+    found = [_to_message(row, chats[segment["segment_no"]], people) for row, segment in rows]
     return sorted([*found, *besides], key=attrgetter("seq"))[-limit:]
 
 
@@ -125,39 +121,54 @@ def _last_seq(segment: Row) -> int:
     return int(segment["last_seq"])
 
 
-def _seq(entry: tuple[int, Row, Row]) -> int:
-    return entry[0]
+def _seq(entry: tuple[Columns, Row]) -> int:
+    return int(entry[0][0])
 
 
-def _to_message(row: Row, chat: Chat, people: dict[tuple[str, str], Account]) -> SessionMessage:
-    """Give a message's row as a message of its chat; `people` are those met in this reading, and get to be more."""
+def _to_message(row: Columns, chat: Chat, people: dict[tuple[str, str], Account]) -> SessionMessage:
+    """Give a message's columns as a message of its chat; `people` are those met in this reading, and get to be more."""
+    (
+        seq,
+        message_id,
+        role,
+        author_name,
+        channel,
+        sent_at,
+        content,
+        metadata,
+        attachments,
+        reply_to,
+        edited_at,
+        withheld,
+        person_channel,
+        channel_user_id,
+    ) = row
     person = None
-    if row["person_channel"]:
-        who = row["person_channel"], row["channel_user_id"]
-        person = people.get(who)
+    if person_channel:
+        person = people.get((person_channel, channel_user_id))
         if person is None:
-            person = people[who] = Account(*who)
+            person = people[person_channel, channel_user_id] = Account(person_channel, channel_user_id)
     return SessionMessage(
-        role=row["role"],
-        content=to_text(row["content"]),
-        channel=chat.channel if row["channel"] is None else row["channel"],
-        timestamp=row["sent_at"],
-        metadata=from_json(row["metadata"]),
-        message_id=row["message_id"],
+        role=role,
+        content=to_text(content),
+        channel=chat.channel if channel is None else channel,
+        timestamp=sent_at,
+        metadata=from_json(metadata),
+        message_id=message_id,
         chat=chat,
-        author_name=row["author_name"] or "",
+        author_name=author_name or "",
         person=person,
-        reply_to=row["reply_to"],
-        attachments=attachments_from_json(row["attachments"]),
-        edited_at=row["edited_at"],
-        is_withheld=bool(row["withheld"]),
-        seq=row["seq"],
+        reply_to=reply_to,
+        attachments=attachments_from_json(attachments),
+        edited_at=edited_at,
+        is_withheld=bool(withheld),
+        seq=seq,
     )
 
 
 def between(tx: Tx, segment: Row, from_seq: int, to_seq: int, *, limit: int = ALL) -> list[tuple[int, SessionMessage]]:
     """Give the messages of a segment in a range, both ends included, each with its sequence number, the newest first."""
-    rows = tx.all("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=limit)
+    rows = tx.tuples("segment_tail", segment_no=segment["segment_no"], before=to_seq + 1, from_seq=from_seq, limit=limit)
     chat = to_chat(segment, segment["thread_id"])
     people: dict[tuple[str, str], Account] = {}
-    return [(row["seq"], _to_message(row, chat, people)) for row in rows]
+    return [(row[0], _to_message(row, chat, people)) for row in rows]

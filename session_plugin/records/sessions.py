@@ -9,7 +9,7 @@ from session_plugin.database.engine import InBulk, Row, Tx
 from session_plugin.model import Account, Chat, Session, SessionIdentity, is_storable
 from session_plugin.records.cells import from_json, to_name
 from session_plugin.records.outcomes import Announcement, Done, Moment, SessionEnded, SessionStarted
-from session_plugin.records.people import find_account, identity_of
+from session_plugin.records.people import identity_of
 from session_plugin.rules.scopes import Scope, scope_of
 
 
@@ -53,47 +53,61 @@ class Where:
 
 def find_scope(tx: Tx, where: Where) -> Scope | None:
     """Give the scope that a reader here has; None where nothing was ever said or nobody is known to own it."""
-    bot, chat = where.moment.bot, where.chat
-    row = find_chat(tx, bot, chat)
-    if chat.kind == "direct":
-        owner = _find_owner(tx, row, where.account)
-        chat_no, kind, user_id = 0, "direct", None if owner is None else owner["user_id"]
-    elif row is None:
+    row = _reader(tx, where)
+    if where.chat.kind == "direct":
+        chat_no, kind, user_id = 0, "direct", _owner(row, where)[1]
+    elif row["chat_no"] is None:
         return None
     else:
         chat_no, kind, user_id = group_no(row), row["kind"], None
     return scope_of(
-        bot,
+        where.moment.bot,
         kind=kind,
         chat_no=chat_no,
-        thread_id=chat.thread_id,
+        thread_id=where.chat.thread_id,
         peer_user_id=user_id,
         name=where.name,
         direct_sees_groups=where.direct_sees_groups,
     )
 
 
-def _find_owner(tx: Tx, row: Row | None, account: Account | None) -> Row | None:
-    """Give the account whose direct chat this is; to a reader who is somebody else it is nobody's."""
-    reader = None if account is None else find_account(tx, account)
-    if row is None or row["peer_no"] is None:
-        return reader
-    owner = tx.one("account_by_no", account_no=row["peer_no"])
-    is_theirs = account is None or (reader is not None and reader["user_id"] == owner["user_id"])
-    return owner if is_theirs else None
+def _reader(tx: Tx, where: Where) -> Row:
+    account = where.account
+    return tx.one(
+        "reader_in_chat",
+        **_chat_key(where.moment.bot, where.chat),
+        reader_channel=None if account is None else account.channel,
+        reader_id=None if account is None else account.channel_user_id,
+    )
+
+
+def _owner(row: Row, where: Where) -> tuple[int | None, str | None]:
+    """Give the account and the user whose direct chat this is; to a reader who is somebody else it is nobody's."""
+    if row["peer_no"] is None:
+        return row["reader_no"], row["reader_user_id"]
+    if where.account is None or row["reader_user_id"] == row["peer_user_id"]:
+        return row["peer_no"], row["peer_user_id"]
+    return None, None
 
 
 def live_session(tx: Tx, scope: Scope) -> Row | None:
     """Give the live session of a scope, with its last activity over all segments; it may have been idle for too long."""
+    return next(iter(_live(tx, scope)), None)
+
+
+def _live(tx: Tx, scope: Scope) -> list[Row]:
+    """Give the live session of a scope beside each of its segments, the most recently active first: that says how it is."""
     if scope.user_id is not None:
-        return tx.first("live_direct_session", bot=scope.bot, user_id=scope.user_id, name=scope.name)
-    return tx.first("live_group_session", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name)
+        return tx.all("live_direct_session", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+    return tx.all("live_group_session", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name)
 
 
-def fresh_session(tx: Tx, moment: Moment, scope: Scope) -> Row | None:
-    """Give the live session of a scope unless it has been idle for too long; changes nothing."""
-    row = live_session(tx, scope)
-    return None if row is None or moment.end_of(row) is not None else row
+def fresh_session(tx: Tx, moment: Moment, scope: Scope) -> tuple[Row | None, list[Row]]:
+    """Give the live session of a scope unless it has been idle for too long, and its segments; changes nothing."""
+    rows = _live(tx, scope)
+    if not rows or moment.end_of(rows[0]) is not None:
+        return None, []
+    return rows[0], [row for row in rows if row["segment_no"] is not None]
 
 
 def age_out(tx: Tx, moment: Moment, scope: Scope) -> tuple[Row | None, tuple[Announcement, ...]]:
@@ -250,8 +264,8 @@ def to_chat(row: Row, thread_id: str) -> Chat:
 def live_session_no(tx: Tx, where: Where) -> int | None:
     """Give the number of the session that a reader here is in; None if none is live."""
     scope = find_scope(tx, where)
-    row = None if scope is None else fresh_session(tx, where.moment, scope)
-    return None if row is None else int(row["session_no"])
+    live = None if scope is None else fresh_session(tx, where.moment, scope)[0]
+    return None if live is None else int(live["session_no"])
 
 
 def read_live(tx: Tx, where: Where) -> Session | None:
@@ -322,12 +336,9 @@ def start_new(tx: Tx, where: Where) -> Done[Session | None]:
     scope = find_scope(tx, where)
     if scope is None:
         return Done(None)
-    founder = None
-    if scope.user_id is not None:
-        founder = _find_owner(tx, find_chat(tx, moment.bot, where.chat), where.account)
+    founder_no = _owner(_reader(tx, where), where)[0] if scope.user_id is not None else None
     session, announcements = age_out(tx, moment, scope)
     if session is not None:
         announcements += end_session(tx, session["session_no"], ended_at=moment.now, reason="new")
-    founder_no = None if founder is None else founder["account_no"]
     begun, started = start_session(tx, moment, scope, founder_no=founder_no)
     return Done(session_data(tx, begun["session_no"]), announcements + started)

@@ -148,6 +148,14 @@ INSERT INTO users (user_id, created_at) VALUES (:user_id, :created_at) ON CONFLI
 SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became
 FROM chats WHERE bot = :bot AND channel = :channel AND bot_id = :bot_id AND chat_id = :chat_id
 
+-- name: reader_in_chat
+-- Which chat is this, whose is it, and who reads in it? One row, whatever of that is known.
+SELECT c.chat_no, c.kind, c.peer_no, c.became, o.user_id AS peer_user_id, r.account_no AS reader_no, r.user_id AS reader_user_id
+FROM (SELECT 1 AS one) AS always
+LEFT JOIN chats AS c ON c.bot = :bot AND c.channel = :channel AND c.bot_id = :bot_id AND c.chat_id = :chat_id
+LEFT JOIN accounts AS o ON o.account_no = c.peer_no
+LEFT JOIN accounts AS r ON r.channel = :reader_channel AND r.channel_user_id = :reader_id
+
 -- name: chat_by_no
 -- The chat of a group's session.
 SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title FROM chats WHERE chat_no = :chat_no
@@ -179,21 +187,22 @@ UPDATE chats SET became = :became WHERE chat_no = :chat_no OR became = :chat_no
 UPDATE chats SET peer_no = :account_no WHERE chat_no = :chat_no AND peer_no IS NULL
 
 -- name: live_direct_session
--- The session that a person is in, and the channel where it was last active.
-SELECT s.session_no, s.session_id, s.started_at, 'direct' AS kind,
-       COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
-         AS last_activity,
-       COALESCE((SELECT c.channel FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
-                 WHERE g.session_no = s.session_no ORDER BY g.last_activity DESC, g.segment_no DESC LIMIT 1), '') AS channel
-FROM sessions AS s WHERE s.bot = :bot AND s.user_id = :user_id AND s.name = :name AND s.ended_at IS NULL
+-- The session that a person is in, with its segments, the most recently active first; a row without one where there is none.
+SELECT s.session_no, s.session_id, s.started_at, 'direct' AS kind, COALESCE(g.last_activity, s.started_at) AS last_activity,
+       COALESCE(c.channel, '') AS channel, g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+FROM sessions AS s
+LEFT JOIN segments AS g ON g.session_no = s.session_no LEFT JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE s.bot = :bot AND s.user_id = :user_id AND s.name = :name AND s.ended_at IS NULL
+ORDER BY g.last_activity DESC, g.segment_no DESC
 
 -- name: live_group_session
--- The session that a group (thread) is in.
-SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind, c.channel,
-       COALESCE((SELECT MAX(g.last_activity) FROM segments AS g WHERE g.session_no = s.session_no), s.started_at)
-         AS last_activity
-FROM sessions AS s JOIN chats AS c ON c.chat_no = s.chat_no
+-- The session that a group (thread) is in, with its segments, likewise: of a group that became another chat there are two.
+SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind, COALESCE(g.last_activity, s.started_at) AS last_activity,
+       h.channel, g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+FROM sessions AS s JOIN chats AS h ON h.chat_no = s.chat_no
+LEFT JOIN segments AS g ON g.session_no = s.session_no LEFT JOIN chats AS c ON c.chat_no = g.chat_no
 WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name AND s.ended_at IS NULL
+ORDER BY g.last_activity DESC, g.segment_no DESC
 
 -- name: live_session_by_no
 -- Is it still live, and when and where was it last active?
@@ -555,20 +564,20 @@ DELETE FROM messages WHERE segment_no = :segment_no AND seq = :seq
 DELETE FROM messages WHERE segment_no = :segment_no
 
 -- name: segment_tail
--- The newest messages of a segment, newest first.
+-- The newest messages of a segment, newest first. The columns are taken by their order.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
        m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
-       a.channel AS person_channel, a.channel_user_id
+       a.channel, a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.person_no
 WHERE m.segment_no = :segment_no AND m.seq >= :from_seq AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: own_words_in_groups
--- What a person said in groups and was answered there, newest first.
-SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
+-- What a person said in groups and was answered there, newest first: where, and the columns of segment_tail, in their order.
+SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title,
+       m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
        m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
-       a.channel AS person_channel, a.channel_user_id,
-       g.thread_id, c.channel AS chat_channel, c.bot_id, c.chat_id, c.kind, c.title
+       a.channel, a.channel_user_id
 FROM accounts AS a JOIN messages AS m ON m.person_no = a.account_no
 JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
 JOIN sessions AS s ON s.session_no = g.session_no

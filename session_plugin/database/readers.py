@@ -1,0 +1,64 @@
+"""The threads that read: each takes what has waited longest, and tells whoever waits for it at once.
+
+A thread and a queue are all there is to it: a pool of the standard library's takes a third of a short reading's time for
+locks and futures of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from session_plugin.database.engine import Task, Tx
+from session_plugin.errors import DatabaseUnavailable
+
+
+class Readers:
+    """A few threads that read until they are closed."""
+
+    def __init__(self, read: Callable[[Callable[[Tx, Any], Any], Any], Any], *, count: int) -> None:
+        """Let `count` threads run operations on their arguments by `read`."""
+        self._read = read
+        self._guard = threading.Lock()
+        self._is_closed = False
+        self._waiting: SimpleQueue[Task | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"session_plugin-reader-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def enqueue(self, task: Task) -> None:
+        """Put a task in line, from any thread.
+
+        Raises:
+            DatabaseUnavailable: they are closed.
+        """
+        with self._guard:
+            if self._is_closed:
+                raise DatabaseUnavailable("the database is closed")
+            self._waiting.put(task)
+
+    def close(self) -> None:
+        """Finish what waits."""
+        with self._guard:
+            self._is_closed = True
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (task := self._waiting.get()) is not None:
+            if not task.start():
+                continue
+            try:
+                task.result = self._read(task.operation, task.argument)
+            except Exception as error:  # whatever an operation raises is its caller's
+                task.error = error
+            task.is_told = True
+            task.tell([task])
+            del task  # what it read is not kept until the next one comes
