@@ -156,6 +156,18 @@ LEFT JOIN chats AS c ON c.bot = :bot AND c.channel = :channel AND c.bot_id = :bo
 LEFT JOIN accounts AS o ON o.account_no = c.peer_no
 LEFT JOIN accounts AS r ON r.channel = :reader_channel AND r.channel_user_id = :reader_id
 
+-- name: reader_in_chat [postgresql]
+-- LIMIT 1 makes each look-up one by key, whatever the server knows of the tables.
+SELECT c.chat_no, c.kind, c.peer_no, c.became, o.user_id AS peer_user_id, r.account_no AS reader_no, r.user_id AS reader_user_id
+FROM (SELECT 1 AS one) AS always
+LEFT JOIN LATERAL (
+  SELECT chat_no, kind, peer_no, became FROM chats
+  WHERE bot = :bot AND channel = :channel AND bot_id = :bot_id AND chat_id = :chat_id LIMIT 1) AS c ON TRUE
+LEFT JOIN LATERAL (SELECT user_id FROM accounts WHERE account_no = c.peer_no LIMIT 1) AS o ON TRUE
+LEFT JOIN LATERAL (
+  SELECT account_no, user_id FROM accounts
+  WHERE channel = :reader_channel AND channel_user_id = :reader_id LIMIT 1) AS r ON TRUE
+
 -- name: chat_by_no
 -- The chat of a group's session.
 SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title FROM chats WHERE chat_no = :chat_no
@@ -201,6 +213,27 @@ SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind, COALESCE(g.las
        h.channel, g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
 FROM sessions AS s JOIN chats AS h ON h.chat_no = s.chat_no
 LEFT JOIN segments AS g ON g.session_no = s.session_no LEFT JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name AND s.ended_at IS NULL
+ORDER BY g.last_activity DESC, g.segment_no DESC
+
+-- name: live_direct_session [postgresql]
+-- LIMIT, or OFFSET, makes each look-up one by key, whatever the server knows of the tables.
+SELECT s.session_no, s.session_id, s.started_at, 'direct' AS kind, COALESCE(g.last_activity, s.started_at) AS last_activity,
+       COALESCE(c.channel, '') AS channel, g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+FROM sessions AS s
+LEFT JOIN LATERAL (SELECT * FROM segments WHERE session_no = s.session_no OFFSET 0) AS g ON TRUE
+LEFT JOIN LATERAL (SELECT * FROM chats WHERE chat_no = g.chat_no LIMIT 1) AS c ON TRUE
+WHERE s.bot = :bot AND s.user_id = :user_id AND s.name = :name AND s.ended_at IS NULL
+ORDER BY g.last_activity DESC, g.segment_no DESC
+
+-- name: live_group_session [postgresql]
+-- Likewise.
+SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind, COALESCE(g.last_activity, s.started_at) AS last_activity,
+       h.channel, g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+FROM sessions AS s
+CROSS JOIN LATERAL (SELECT channel FROM chats WHERE chat_no = s.chat_no LIMIT 1) AS h
+LEFT JOIN LATERAL (SELECT * FROM segments WHERE session_no = s.session_no OFFSET 0) AS g ON TRUE
+LEFT JOIN LATERAL (SELECT * FROM chats WHERE chat_no = g.chat_no LIMIT 1) AS c ON TRUE
 WHERE s.chat_no = :chat_no AND s.thread_id = :thread_id AND s.name = :name AND s.ended_at IS NULL
 ORDER BY g.last_activity DESC, g.segment_no DESC
 

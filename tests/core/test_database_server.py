@@ -366,6 +366,40 @@ def test_what_was_prepared_for_reading_stays_prepared(postgresql):
     assert len(set(plans)) == len({pid for pid, _ in plans})
 
 
+@pytest.mark.parametrize(
+    ("query", "indexes"),
+    [
+        ("live_direct_session", {"one_live_direct"}),
+        ("live_group_session", {"one_live_group"}),
+        ("ordinary_places", {"one_live_direct", "one_live_group"}),
+    ],
+)
+@pytest.mark.parametrize("is_analyzed", [False, True], ids=["unknown", "empty"])
+def test_a_live_session_is_found_by_its_key_though_the_server_knows_nothing_of_the_tables_yet(
+    postgresql, query, indexes, is_analyzed
+):
+    """By any other index, each message would go through all that are live, or through all that one person ever had."""
+
+    def plan(tx: Any, _: None) -> list[str]:
+        names: list[str] = []
+        numbered = re.sub(r"%\((\w+)\)s", lambda name: names.append(name[1]) or f"${len(names)}", tx._queries[query])
+        tx._cursor.execute(f"PREPARE asked AS {numbered}")
+        nulls = ", ".join(["NULL"] * len(names))
+        return [row["QUERY PLAN"] for row in tx._cursor.execute(f"EXPLAIN EXECUTE asked ({nulls})")]
+
+    with postgresql.empty() as database:
+        open_engine(database).close()
+        if is_analyzed:
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("ANALYZE sessions, segments, chats, accounts, messages, tombstones")
+        engine = open_engine(database)
+        lines = engine.read(plan, None).result()
+        engine.close()
+    assert {name for line in lines for name in re.findall(r"using (\w+) on sessions", line)} == indexes
+    scans = [number for number, line in enumerate(lines) if "Scan using" in line]
+    assert all("Index Cond" in lines[number + 1] for number in scans), "a whole index is read"
+
+
 async def test_a_libpq_without_pipelines_will_do(postgresql, monkeypatch):
     entered = []
     monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)

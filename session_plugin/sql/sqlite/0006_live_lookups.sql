@@ -1,0 +1,1 @@
+-- Nothing to do: PostgreSQL needs its indexes in another order here, and SQLite takes a unique one before any other.
