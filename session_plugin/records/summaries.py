@@ -135,22 +135,29 @@ def begin_unless_anothers(tx: Tx, argument: tuple[PlanRequest, float | None, Cla
 
 
 def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | None:
-    """Plan a session's next summary, without its messages; None where nothing is to be done."""
+    """Plan a session's next summary, without its messages; None where nothing is to be done.
+
+    It builds on those there are; where one is withdrawn, only on what was never here to read anew. It has a part of every
+    segment that these have, an empty one if need be: whatever their words are about, it goes with.
+    """
     current = tx.all("current_summaries", session_no=request.session_no)
     is_stale = any(summary["content"] is None for summary in current)
     live = sorted((row["seq"], row["segment_no"]) for row in tx.all("live_seqs", session_no=request.session_no))
     count = max(_count_due(request, len(live)), min(request.at_least, len(live) - 1))
     if count <= 0 and not is_stale:
         return None
+    built_on = tx.all("summaries_of_the_gone", session_no=request.session_no) if is_stale else current
+    numbers = {row["summary_no"] for row in (*current, *built_on)}
+    covered = {part["segment_no"] for number in numbers for part in tx.all("parts_of_summary", summary_no=number)}
     parts = []
     for segment in segments:
         segment_no, live_from = segment["segment_no"], segment["live_from"]
         to_seq = max((seq for seq, of in live[: max(count, 0)] if of == segment_no), default=live_from - 1)
-        if to_seq > 0:
+        if to_seq > 0 or segment_no in covered:
             parts.append(
                 PlannedPart(
                     segment_no=segment_no,
-                    from_seq=_first_seq(tx, segment_no, default=to_seq),
+                    from_seq=_first_seq(tx, segment_no, default=to_seq) if to_seq > 0 else 0,
                     read_from=0 if is_stale else live_from,
                     to_seq=to_seq,
                     changed=segment["changed"],
@@ -159,7 +166,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
     return Plan(
         session_no=request.session_no,
         messages=(),
-        previous=_summed_up(tx, request.session_no, current, is_stale=is_stale),
+        previous="\n".join(to_text(row["content"]) for row in built_on) or None,
         parts=tuple(parts),
         supersedes=tuple(row["summary_no"] for row in current),
     )
@@ -185,12 +192,6 @@ def read_page(tx: Tx, page: Page) -> list[tuple[int, SessionMessage]]:
         if segment["segment_no"] == page.part.segment_no:
             return between(tx, segment, page.part.read_from, page.before - 1, limit=PAGE)
     return []
-
-
-def _summed_up(tx: Tx, session_no: int, current: Sequence[Row], *, is_stale: bool) -> str | None:
-    """Give what a new summary builds on: those there are; where one is withdrawn, only what was never here to read anew."""
-    rows = tx.all("summaries_of_the_gone", session_no=session_no) if is_stale else current
-    return "\n".join(to_text(row["content"]) for row in rows) or None
 
 
 def _first_seq(tx: Tx, segment_no: int, *, default: int) -> int:

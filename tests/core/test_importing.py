@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from session_plugin import Chat, DatabaseRefused, SessionStore
+from session_plugin import Chat, DatabaseRefused, SessionStore, hookimpl
 
 NOW = 1_700_000_000.0
 SCHEMA = """
@@ -173,6 +173,33 @@ async def test_later_summaries_build_on_the_imported_one_and_never_lose_it(new_h
         await hub.settle()
     assert (await view.for_model()).summary.text == "[user] long gone"
     assert await kept(hub, "ann") == [f"fact-{number}" for number in range(1, 5)]
+
+
+async def test_a_summary_built_on_the_imported_one_of_one_side_goes_when_they_part(new_hub, source, talk, link):
+    class Known:
+        @hookimpl
+        def session_resolve_user(self, account):
+            return "ann" if account.channel == "telegram" else None
+
+    hub = new_hub(consolidation_threshold=10, plugins=[Known()])
+    ann, bob = talk.account("ann", channel="telegram"), talk.account("bob")
+    for number in range(9):
+        await hub.record(talk.said(bob, f"bob {number}"))
+    source.session("s1", "ann")
+    source.message("s1", "Session history summary:\n[user] what Ann said", role="system")
+    source.message("s1", "of Ann's")
+    await hub.import_original(source.path)
+    await hub.record(talk.said(ann, "here I am"))
+    await link(hub, ann, bob)
+    await hub.record(talk.said(bob, "bob 9"))
+    await hub.settle()
+    views = [hub.session_of(talk.direct(account), account) for account in (ann, bob)]
+    assert "what Ann said" in (await views[1].for_model()).summary.text
+    await hub.unlink(bob)
+    hers, his = [await view.for_model() for view in views]
+    assert hers.summary.text == "[user] what Ann said"
+    assert his.summary is None
+    assert [message.content for message in his.messages] == [f"bob {number}" for number in range(10)]
 
 
 async def test_of_a_users_sessions_the_newest_goes_on_and_the_others_are_over(hub, source):
