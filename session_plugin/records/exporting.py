@@ -5,6 +5,7 @@ Each line is one JSON object with a `kind`. Times are in seconds since 1970, ids
 | kind | fields |
 |---|---|
 | export | schema (1), made_at, user_id, state (what your code keeps with the person); always the first line |
+| merged_user | user_id, state: an id that was this person's before a link, and goes back with its account when that ends |
 | account | channel, id, name, is_private, labels |
 | chat | channel, bot, bot_id, chat_id, title: a direct chat |
 | session | session_id, bot, scope_name, started_at, start_reason, ended_at, end_reason, metadata, state: of direct chats |
@@ -21,7 +22,7 @@ Messages are everything that was said in direct chats, and of groups the person'
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from session_plugin.database.engine import Row, Tx
@@ -39,8 +40,9 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where to go on reading: after message `after` of a direct chat's segment, or of an account's words in groups."""
+    """Where to go on: after message `after` of a direct chat's segment or an account's words in groups, if still `who`'s."""
 
+    who: Account | str
     segment_no: int | None
     account_no: int | None
     after: int = 0
@@ -67,12 +69,13 @@ def begin(tx: Tx, argument: tuple[Moment, Account | str]) -> Done[Person | None]
     lines = [header, *map(_account, accounts)]
     for kind, query in _QUERIES.items():
         lines += [_line(kind, row, columns) for row, columns in _rows(tx, query, user_id)]
-    pages = [Page(row["segment_no"], None) for row in tx.all("segments_of_person", user_id=user_id)]
-    pages += [Page(None, row["account_no"]) for row in accounts]
+    pages = [Page(who, row["segment_no"], None) for row in tx.all("segments_of_person", user_id=user_id)]
+    pages += [Page(who, None, row["account_no"]) for row in accounts]
     return Done(Person(tuple(lines), tuple(pages)))
 
 
 _QUERIES = {
+    "merged_user": ("export_merged_users", ("user_id", "state")),
     "chat": ("export_chats", ("channel", "bot", "bot_id", "chat_id", "title")),
     "session": (
         "export_sessions",
@@ -114,12 +117,16 @@ def _account(row: Row) -> Line:
 
 
 def read_page(tx: Tx, page: Page) -> tuple[list[Line], Page | None]:
-    """Read some of a person's messages, oldest first, and tell where to go on; None where that was all."""
+    """Read some of a person's messages, oldest first, and tell where to go on; None where that was all.
+
+    An account that has left them since the export began takes its messages along.
+    """
+    place = {"user_id": find_user(tx, page.who), "after": page.after, "limit": PAGE}
     if page.segment_no is not None:
-        rows = tx.all("export_segment", segment_no=page.segment_no, after=page.after, limit=PAGE)
+        rows = tx.all("export_segment", segment_no=page.segment_no, **place)
     else:
-        rows = tx.all("export_words_in_groups", account_no=page.account_no, after=page.after, limit=PAGE)
-    following = Page(page.segment_no, page.account_no, rows[-1]["seq"]) if len(rows) == PAGE else None
+        rows = tx.all("export_words_in_groups", account_no=page.account_no, **place)
+    following = replace(page, after=rows[-1]["seq"]) if len(rows) == PAGE else None
     return [_message(row) for row in rows], following
 
 

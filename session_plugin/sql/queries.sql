@@ -1336,22 +1336,26 @@ SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
 JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id ORDER BY g.segment_no
 
 -- name: export_segment
--- What was said in one direct chat, oldest first, a page of it.
+-- What was said in one direct chat of a person's, oldest first, a page of it.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata, m.attachments,
        m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
-       c.channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+       COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN sessions AS s ON s.session_no = g.session_no
-JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE m.segment_no = :segment_no AND m.seq > :after ORDER BY m.seq LIMIT :limit
+JOIN chats AS c ON c.chat_no = g.chat_no JOIN accounts AS a ON a.account_no = c.peer_no
+WHERE m.segment_no = :segment_no AND a.user_id = :user_id AND m.seq > :after ORDER BY m.seq LIMIT :limit
 
 -- name: export_words_in_groups
--- What an account said in groups and was answered there, oldest first, a page of it.
+-- What an account of a person's said in groups and was answered there, oldest first, a page of it.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata, m.attachments,
        m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
-       c.channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+       COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN sessions AS s ON s.session_no = g.session_no
-JOIN chats AS c ON c.chat_no = g.chat_no
-WHERE m.person_no = :account_no AND c.kind = 'group' AND m.seq > :after ORDER BY m.seq LIMIT :limit
+JOIN chats AS c ON c.chat_no = g.chat_no JOIN accounts AS a ON a.account_no = m.person_no
+WHERE m.person_no = :account_no AND a.user_id = :user_id AND c.kind = 'group' AND m.seq > :after ORDER BY m.seq LIMIT :limit
+
+-- name: export_merged_users
+-- The ids that a person has besides, each with what is kept with it.
+SELECT user_id, state FROM users WHERE merged_into = :user_id ORDER BY user_id
 
 -- name: export_chats
 -- A person's direct chats.

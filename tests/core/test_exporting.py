@@ -50,6 +50,53 @@ async def test_everything_of_a_person_is_handed_over_over_all_accounts(hub, talk
     assert texts_of(await exported(hub, identity.user_id)) == texts_of(lines)
 
 
+async def test_what_is_kept_with_either_id_of_two_that_are_linked_is_handed_over(hub, talk, clock, link, ann, ann_too):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, "hi"))
+        await hub.session_of(talk.direct(account), account).set_user_state(channel=account.channel)
+        clock.advance(seconds=1)
+    ids = [(await hub.identity_of(account)).user_id for account in (ann, ann_too)]
+    await link(hub, ann, ann_too)
+    states = {
+        line["user_id"]: line["state"] for line in await exported(hub, ann_too) if "state" in line and "user_id" in line
+    }
+    assert states == {ids[0]: {"channel": "discord"}, ids[1]: {"channel": "telegram"}}
+
+
+@pytest.mark.parametrize("is_asker", [True, False], ids=["who asked goes", "who asked stays"])
+async def test_an_account_that_leaves_while_it_is_read_takes_its_messages_along(hub, talk, link, ann, ann_too, is_asker):
+    lobby = talk.group()
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, f"on {account.channel}"))
+        await hub.record(talk.said(lobby, f"in public on {account.channel}", author=account))
+    await link(hub, ann, ann_too)
+    lines = hub.export(ann)
+    assert (await anext(lines))["kind"] == "export"
+    await hub.unlink(ann if is_asker else ann_too)
+    await hub.record(talk.said(ann_too, "apart"))
+    assert texts_of([line async for line in lines]) == ["on discord", "in public on discord"]
+
+
+async def test_a_link_while_it_is_read_hides_nothing(hub, talk, clock, link, ann, ann_too):
+    for account in (ann_too, ann):
+        await hub.record(talk.said(account, f"on {account.channel}"))
+        clock.advance(seconds=1)
+    lines = hub.export(ann)
+    assert (await anext(lines))["kind"] == "export"
+    await link(hub, ann, ann_too)
+    assert texts_of([line async for line in lines]) == ["on discord"]
+
+
+async def test_what_a_caller_of_the_store_named_as_channel_is_handed_over(hub):
+    store = hub.store()
+
+    def save():
+        store.save_message(store.get_or_create("ann").session_id, "user", "hi", channel="whatsapp")
+
+    await asyncio.to_thread(save)
+    assert [line["channel"] for line in await exported(hub, "ann") if line["kind"] == "message"] == ["whatsapp"]
+
+
 async def test_of_groups_only_ones_own_words_and_the_answers_to_them(hub, talk, ann, bob):
     lobby = talk.group()
     await hub.record(talk.said(lobby, "of ann", author=ann, author_name="Ann"))
@@ -118,6 +165,7 @@ async def test_each_kind_has_just_the_fields_that_are_documented(new_hub, talk, 
     for number in range(9):
         await hub.record(talk.said(ann, f"words {number}"))
     await hub.settle()
+    await link(hub, ann, ann_too)
     await hub.redeem_link(bob, (await hub.request_link(ann)).code)
     seen = {line["kind"]: set(line) for line in await exported(hub, ann)}
     assert seen == documented
