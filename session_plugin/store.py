@@ -201,7 +201,7 @@ class SessionStore:
             self._write(leases.release, claim)
 
     def decay(self, max_age_hours: float | None = None) -> int:
-        """Remove sessions in which nothing was said for more than `max_age_hours`; tell how many.
+        """Remove sessions in which nothing was said for more than `max_age_hours`, but for pinned ones; tell how many.
 
         Args:
             max_age_hours: None for the store's own; 0 for all in which nothing was said just now.

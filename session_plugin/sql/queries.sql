@@ -417,12 +417,13 @@ WHERE CAST(:max_age AS DOUBLE PRECISION) IS NULL OR :now - last_activity <= :max
 ORDER BY last_activity DESC, segment_no DESC LIMIT :limit
 
 -- name: idle_parts
--- SessionStore's parts of sessions in which nothing was said for too long.
+-- SessionStore's parts of sessions in which nothing was said for too long; what is pinned stays.
 SELECT segment_no, session_no, last_activity FROM (
   SELECT g.segment_no, g.session_no,
          (SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no) AS last_activity
   FROM segments AS g JOIN sessions AS s ON s.session_no = g.session_no
   WHERE g.handle IS NOT NULL AND s.bot = :bot
+    AND NOT EXISTS (SELECT 1 FROM sessions AS p WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)
 ) AS parts
 WHERE :now - last_activity > :max_age ORDER BY segment_no LIMIT :limit
 

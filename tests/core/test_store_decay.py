@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,25 @@ def test_decay_removes_what_is_strictly_older_and_says_how_many(store: SessionSt
     clock.advance(seconds=0.5)
     assert store.decay(1.0) == 2
     assert users(store) == ["eve"]
+
+
+async def test_decay_leaves_what_is_pinned(hub: SessionHub, store: SessionStore, clock: Any) -> None:
+    def made(user_id: str) -> str:
+        session_id = store.get_or_create(user_id).session_id
+        store.save_message(session_id, "user", "hi")
+        return session_id
+
+    for user_id in ("ann", "bob"):
+        await asyncio.to_thread(made, user_id)
+    session = await hub.session_of(Chat("", "ann"), None).info()
+    assert session is not None
+    await hub.pin(session.session_id)
+    clock.advance(hours=2)
+    assert await asyncio.to_thread(store.decay, 1.0) == 1
+    assert await asyncio.to_thread(users, store) == ["ann"]
+    await hub.pin(session.session_id, is_pinned=False)
+    assert await asyncio.to_thread(store.decay, 1.0) == 1
+    await hub.close()
 
 
 def test_decay_of_none_goes_by_the_stores_own_age(store: SessionStore, clock: Any) -> None:
