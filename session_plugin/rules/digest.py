@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from session_plugin.model import SessionMessage
-from session_plugin.rules.quoting import one_line, words_of
+from session_plugin.rules.quoting import names_of, one_line, shown_name, words_of
 
 DIGEST_BUDGET = 4000
 """Characters of a digest: about 1,000 tokens, which leaves room for the conversation itself in any model."""
@@ -28,7 +28,8 @@ def digest(messages: Sequence[SessionMessage], previous: str | None, *, budget: 
     older = _thin(previous.splitlines() if previous else [], budget // 2, str)
     room = budget - sum(len(line) + 1 for line in older)
     width = max(SHORTEST_LINE, min(LONGEST_LINE, room // max(1, len(messages)) - 1))
-    return "\n".join(older + _thin(messages, room, lambda message: _line(message, width)))
+    names = names_of(messages)
+    return "\n".join(older + _thin(messages, room, lambda message: _line(message, shown_name(message, names), width)))
 
 
 def _evenly(items: Sequence[T], most: int) -> Sequence[T]:
@@ -38,8 +39,8 @@ def _evenly(items: Sequence[T], most: int) -> Sequence[T]:
     return [items[position * len(items) // most] for position in range(most)]
 
 
-def _line(message: SessionMessage, width: int) -> str:
-    name = one_line(message.author_name).translate(NO_BRACKETS)  # it, too, stays on its line and in its place
+def _line(message: SessionMessage, name: str, width: int) -> str:
+    name = name.translate(NO_BRACKETS)  # it, too, stays in its place
     line = f"[{message.role} {name}".rstrip() + f"] {one_line(words_of(message))}"
     return line if len(line) <= width else line[: width - 1] + "…"
 

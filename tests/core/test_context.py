@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from session_plugin import Account, Chat, ModelContext, SessionMessage, Summary, hookimpl, quoted
 from session_plugin.fitting import OVERHEAD
+from session_plugin.rules.digest import digest
 
 OPENAI = TypeAdapter(list[ChatCompletionMessageParam])
 ANTHROPIC = TypeAdapter(list[MessageParam])
@@ -168,6 +169,8 @@ def test_two_people_of_one_name_are_told_apart():
     openai, _ = as_both(ModelContext(summary=None, messages=messages))
     assert [entry["content"] for entry in openai] == ['From "Ann":\n> one', 'From "Ann (2)":\n> two']
     assert [entry["name"] for entry in openai] == ["Ann", "Ann_2"]
+    assert quoted(messages) == 'user "Ann":\n> one\nuser "Ann (2)":\n> two'
+    assert digest(messages, None) == "[user Ann] one\n[user Ann (2)] two"
 
 
 def test_names_that_the_api_cannot_take_still_differ():
