@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -66,7 +66,7 @@ class Intake:
         self._line = Line(announce=announce, patience=patience)
         self._lanes: dict[tuple[asyncio.AbstractEventLoop, Chat], _Lane] = {}
         self._guard = threading.Lock()
-        self._underway: dict[Chat, set[Future[None]]] = {}
+        self._underway: dict[Chat, dict[Future[None], asyncio.AbstractEventLoop]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -141,11 +141,12 @@ class Intake:
         Raises:
             Exception: whatever went wrong with it within the patience.
         """
-        task = asyncio.get_running_loop().create_task(work)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
         self._tasks.add(task)  # the event loop keeps only weak references
         over: Future[None] = Future()
         with self._guard:
-            self._underway.setdefault(chat, set()).add(over)
+            self._underway.setdefault(chat, {})[over] = loop
         task.add_done_callback(lambda _: self._end(chat, task, over))
         try:
             done, _ = await asyncio.wait({task}, timeout=self._line.patience_left())
@@ -162,7 +163,7 @@ class Intake:
         self._tasks.discard(task)
         with self._guard:
             underway = self._underway[chat]
-            underway.discard(over)
+            del underway[over]
             if not underway:
                 del self._underway[chat]
         over.set_result(None)
@@ -173,8 +174,8 @@ class Intake:
         Raises:
             DatabaseUnavailable: it is not, within the patience.
         """
-        with self._guard:
-            underway = list(self._underway.get(chat, ()))
+        with self._guard:  # what an event loop that has ended had under way is never over
+            underway = [over for over, loop in self._underway.get(chat, {}).items() if not loop.is_closed()]
         underway += self._line.newest(chat)
         if not underway:
             return
@@ -202,7 +203,8 @@ class _LateTask:
         return self._task.done()
 
     def drop(self) -> None:
-        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        with suppress(RuntimeError):  # its event loop is closed
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
 
 def _log_late(task: asyncio.Task[Any]) -> None:

@@ -16,6 +16,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from session_plugin.database.engine import Engine, Task, Tx
@@ -207,7 +208,10 @@ class Line:
         return self._patience if since is None else max(0.0, self._patience - (time.monotonic() - since))
 
     def _arrive(self, passages: list[Passage[Any]]) -> None:
-        """Take in what the writer is done with, on the event loop that handed it over: whoever waits comes first."""
+        """Take in what the writer is done with, on the event loop that handed it over: whoever waits comes first.
+
+        It has left the line by then: how soon an event loop comes to this is not the database's doing.
+        """
         for passage in passages:
             is_awaited = not passage.arrived.done()
             if passage.error is None:
@@ -218,7 +222,6 @@ class Line:
                 passage.arrived.set_exception(passage.error)
             else:
                 logger.error("a message that had to wait could not be stored: %s", type(passage.error).__name__)
-        self._leave(passages)
         for passage in passages:
             if passage.error is None:
                 self._follow_up(passage)
@@ -231,17 +234,20 @@ class Line:
             passage.then(done.value)
 
     def _leave(self, passages: Iterable[Passage[Any]]) -> None:
+        """Take passages out of the line, on any thread, and let others in."""
         with self._guard:
             for passage in passages:
                 self._in_line.pop(passage, None)
                 if self._newest.get(passage.chat) is passage:
                     del self._newest[passage.chat]
             overs = [passage.over for passage in passages if passage.over is not None]
+            room = min(len(self._at_the_end), MOST_IN_LINE - len(self._in_line))
+            waiters = [self._at_the_end.popleft() for _ in range(room)]
         for over in overs:
             if not over.done():
                 over.set_result(None)
-        for _ in range(min(len(self._at_the_end), MOST_IN_LINE - len(self._in_line))):
-            _wake(self._at_the_end.popleft())
+        for waiter in waiters:
+            _wake(waiter)
 
     def _give_up(self, passage: Passage[Any]) -> None:
         """Let whoever waits for a passage go on."""
@@ -279,15 +285,15 @@ class _Waiters:
             self._watch()
 
     def _tell(self, tasks: list[Task]) -> None:
-        """On the writer's thread: wake the event loop, once for all that it has handed over."""
+        """On the writer's thread: wake the event loop, once for all that it has handed over, and take that out of the line.
+
+        In this order: who waits for the end of the line finds on the loop what is to be announced.
+        """
         passages = cast("list[Passage[Any]]", tasks)
         loop = self.loop()
-        try:
+        with suppress(RuntimeError):  # it is closed: nobody waits, and starts are told at the next opening
             if loop is not None:
                 loop.call_soon_threadsafe(self._told, passages)
-                return
-        except RuntimeError:  # it is closed: nobody waits, and starts are told at the next opening
-            pass
         self._leave(passages)
 
     def _told(self, passages: list[Passage[Any]]) -> None:
@@ -299,12 +305,13 @@ class _Waiters:
         while self._patient:
             first = self._patient[0]
             left = first.patient_until - time.monotonic()
-            if not first.arrived.done() and left > 0:
+            is_waiting = not (first.arrived.done() or first.is_told)
+            if is_waiting and left > 0:
                 self._is_watching = True
                 first.loop.call_later(left, self._watch)
                 return
             self._patient.popleft()
-            if not first.arrived.done():
+            if is_waiting:
                 self._give_up(first)
         self._is_watching = False
 
@@ -335,4 +342,5 @@ def _wake(waiter: asyncio.Future[None]) -> None:
         if not waiter.done():
             waiter.set_result(None)
 
-    waiter.get_loop().call_soon_threadsafe(wake)
+    with suppress(RuntimeError):  # its event loop is closed
+        waiter.get_loop().call_soon_threadsafe(wake)

@@ -262,4 +262,7 @@ def _tell(tasks: list[Task]) -> None:
         task.is_told = True
         told.setdefault(task.tell, []).append(task)
     for tell, its in told.items():
-        tell(its)
+        try:
+            tell(its)
+        except Exception:  # whose task it is: the others of the group are told all the same
+            logger.exception("somebody could not be told what became of an operation")

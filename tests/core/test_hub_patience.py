@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import logging
+import threading
 import time
 import weakref
 
 import pytest
 
-from session_plugin import DatabaseUnavailable, hookimpl, line
+from session_plugin import DatabaseUnavailable, SessionHub, hookimpl, line
 
 
 @pytest.fixture
@@ -50,6 +51,62 @@ async def test_the_patience_is_spent_once_and_not_for_each_message(new_hub, talk
                     await recorded.session.history()
     await hub.settle()
     assert (await hub.record(talk.said(people[0], "after"))).is_stored
+
+
+async def test_a_handler_that_blocks_the_event_loop_spends_no_patience(patient_hub, talk):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    await store(patient_hub, talk.said(bob, "before"))
+    bobs = asyncio.create_task(patient_hub.record(talk.said(bob, "handed in")))
+    await asyncio.sleep(0)
+    time.sleep(1.0)  # a model that is asked without await, say
+    assert (await patient_hub.record(talk.said(ann, "after"))).is_stored
+    assert (await bobs).is_stored
+
+
+async def test_an_event_loop_that_is_blocked_spends_no_other_ones_patience(patient_hub, talk):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    done = threading.Event()
+
+    async def hand_in_and_block():
+        mine = asyncio.create_task(patient_hub.record(talk.said(bob, "of the other loop")))
+        await asyncio.sleep(0)
+        done.wait(30)
+        return await mine
+
+    other = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(hand_in_and_block())))
+    try:
+        await asyncio.sleep(0.6)  # twice the patience
+        recorded = await patient_hub.record(talk.said(ann, "of this loop"))
+        assert recorded.is_stored
+        assert len(await recorded.session.history()) == 1
+        assert len(await patient_hub.session_of(talk.direct(bob), bob).history()) == 1
+    finally:
+        done.set()
+    assert (await other).is_stored
+
+
+def test_an_event_loop_that_ends_before_it_is_told_leaves_no_chat_unreadable(database, clock, talk):
+    hub = SessionHub(database, clock=clock, load_entry_points=False, store_patience=0.3)
+    ann, bob = talk.account("ann"), talk.account("bob")
+    asyncio.run(store(hub, talk.said(bob, "before")))
+    ended = asyncio.new_event_loop()
+    left = [
+        ended.create_task(hub.record(talk.said(ann, "left behind"))),
+        ended.create_task(hub.delete(talk.direct(ann), ["x"])),
+    ]
+    ended.run_until_complete(asyncio.sleep(0))
+    time.sleep(0.5)  # it is stored, and the loop is told, but never runs again
+    ended.close()
+
+    async def go_on():
+        async with hub:
+            assert (await hub.record(talk.said(bob, "after"))).is_stored
+            assert hub._intake.waiting == 0
+            return [len(await hub.session_of(talk.direct(one), one).history()) for one in (ann, bob)]
+
+    assert asyncio.run(go_on()) == [1, 2]
+    for task in left:
+        task._log_destroy_pending = False
 
 
 async def test_a_filter_that_is_slow_in_one_chat_spends_nobody_elses_patience(new_hub, talk, database):
