@@ -3,7 +3,8 @@
 Imports the standard library only. Knows no database, no hook, no platform.
 
 Every id is text and compared byte by byte: never a name, never trimmed, never cast. An empty id, or one with a NUL or a
-lone surrogate in it, is refused with ValueError where it enters, because neither database could give it back unchanged.
+lone surrogate in it, is refused with ValueError where it enters, because neither database could give it back unchanged; and
+so is one of more than 512 bytes, because an index takes no more of four.
 """
 
 from __future__ import annotations
@@ -26,16 +27,18 @@ KINDS: frozenset[str] = frozenset(get_args(ChatKind))
 ROLES: frozenset[str] = frozenset(get_args(Role))
 LATEST = 253_402_300_800.0
 """The end of the year 9999, beyond which neither Python nor a database can show a time."""
+LONGEST_ID = 512
+"""Bytes of UTF-8: an entry of PostgreSQL's indexes holds 2,704, and the key of a chat is four ids."""
 STORE_CHANNEL = ""
 """The channel of those users whom SessionStore's callers name themselves."""
 
 
 def check_id(what: str, value: str) -> None:
-    """Refuse an id that is not non-empty text without NUL and lone surrogates.
+    """Refuse an id that is not non-empty text without NUL and lone surrogates, or too long.
 
     Raises:
         TypeError: `value` is not text; platforms with numeric ids pass `str(id)`.
-        ValueError: it is empty, or has a NUL or a lone surrogate.
+        ValueError: it is empty, has a NUL or a lone surrogate, or is longer than 512 bytes.
     """
     if value and is_storable(value):  # nearly always, and many times a message: the rest is for the words of the error
         return
@@ -46,17 +49,19 @@ def check_id(what: str, value: str) -> None:
 
 
 def check_storable(what: str, value: str) -> None:
-    """Refuse text that may be empty but has a NUL or a lone surrogate (ValueError)."""
+    """Refuse text that may be empty but has a NUL or a lone surrogate, or is longer than 512 bytes (ValueError)."""
     if not is_storable(value):
         check_text(what, value)
+        if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID:
+            raise ValueError(f"{what} is longer than {LONGEST_ID} bytes: {value[:40]!r}...")
         raise ValueError(f"{what} has a NUL or a lone surrogate: {value!r}")
 
 
 def is_storable(value: object) -> bool:
     """Tell whether something can be an id in a database at all; nobody has one that cannot."""
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_ID:
         return False
-    return value.isascii() or _SURROGATE.search(value) is None
+    return value.isascii() or (_SURROGATE.search(value) is None and len(value.encode()) <= LONGEST_ID)
 
 
 def check_text(what: str, value: str) -> None:

@@ -118,7 +118,7 @@ class SessionStore:
             display_name: The name to show; one that is stored already wins.
 
         Raises:
-            ValueError: an id is empty, or has a NUL or a lone surrogate.
+            ValueError: an id is empty or too long, or has a NUL or a lone surrogate.
         """
         check_id("user_id", user_id)
         for what, label in (("channel", channel), ("channel_user_id", channel_user_id)):
@@ -224,7 +224,7 @@ class SessionStore:
 
         Raises:
             AccountTaken: the account belongs to another user.
-            ValueError: an id is empty, or has a NUL or a lone surrogate.
+            ValueError: an id is empty or too long, or has a NUL or a lone surrogate.
         """
         check_storable("session_id", session_id)
         check_id("channel", channel)

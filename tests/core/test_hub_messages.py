@@ -2,10 +2,11 @@
 
 import asyncio
 import dataclasses
+import secrets
 
 import pytest
 
-from session_plugin import Account, Attachment, SessionMessage
+from session_plugin import Account, Attachment, Chat, MessageEvent, SessionMessage
 
 HOSTILE = ["\0", "a\ud800b", "\u202eabc", "x" * 100_000, "", "𝕏\u0301\ufeff", "'; DROP TABLE messages; --"]
 
@@ -238,3 +239,17 @@ async def test_what_the_author_adds_is_in_the_session_in_its_role(hub, talk):
     added = await recorded.session.add("tool", "rain", metadata={"tool": "weather"})
     assert (added.role, added.content, added.metadata, added.message_id) == ("tool", "rain", {"tool": "weather"}, None)
     assert (await recorded.session.history())[-1] == added
+
+
+async def test_ids_as_long_as_they_may_be_are_kept(new_hub):
+    channel, bot_id, chat_id, thread_id, message_id, user_id, bot, name = (secrets.token_hex(256) for _ in range(8))
+    hub = new_hub(bot=bot)
+    ann = Account(channel, user_id)
+    for kind in ("direct", "group"):
+        chat = Chat(channel, chat_id[:-1] + kind[0], kind, bot_id=bot_id, thread_id=thread_id)
+        event = MessageEvent(chat=chat, message_id=message_id, role="user", text="hi", sent_at=0.0, author=ann)
+        for is_new in (True, False):
+            recorded = await hub.record(event, scope_name=name)
+            assert (recorded.is_stored, recorded.is_new) == (True, is_new)
+        (message,) = await recorded.session.history()
+        assert (message.chat, message.message_id, message.person) == (chat, message_id, ann)

@@ -42,6 +42,14 @@ def test_what_may_be_empty_is_refused_if_it_cannot_be_stored(make, bad):
         make(bad)
 
 
+@pytest.mark.parametrize("bad", ["x" * 513, "é" * 257])
+def test_an_id_that_no_index_would_take_is_refused_by_its_beginning(bad):
+    for what in (lambda: Account("discord", bad), lambda: Account(bad, "1"), lambda: Chat("discord", "1", bot_id=bad)):
+        with pytest.raises(ValueError, match="longer than 512 bytes") as caught:
+            what()
+        assert len(str(caught.value)) < 100
+
+
 @pytest.mark.parametrize("number", [7, None, b"7"])
 def test_an_id_that_is_no_text_is_refused(number):
     with pytest.raises(TypeError, match="text"):
