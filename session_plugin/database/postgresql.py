@@ -7,6 +7,7 @@ answer was lost is asked for when the server is back, so nothing is stored twice
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -92,12 +93,19 @@ class PostgresqlEngine(ThreadedEngine):
         pool = self._pool
         if pool is None:
             raise self._not_open()
+        give_up_at = time.monotonic() + self._busy_timeout
         with as_our_errors(self.url):
-            try:
-                return self._read_on(pool, operation, argument)
-            except psycopg.OperationalError:  # a connection that has died since it was last used; a fresh one may do
-                pool.check()
-                return self._read_on(pool, operation, argument)
+            while True:
+                try:
+                    return self._read_on(pool, operation, argument)
+                except errors.LockNotAvailable:  # somebody alters a table, or writes it anew
+                    if time.monotonic() >= give_up_at:
+                        raise
+                except PoolTimeout:
+                    raise
+                except psycopg.OperationalError:  # a connection that has died since it was last used; a fresh one may do
+                    pool.check()
+                    return self._read_on(pool, operation, argument)
 
     def _read_on(self, pool: ConnectionPool[Connection], operation: Callable[[Tx, A], T], argument: A) -> T:
         with pool.connection() as connection:
@@ -188,17 +196,26 @@ class _WriteConnection:
 
     def begin(self, *, is_alone: bool) -> None:
         with as_our_errors(self._url):
-            if self._connection is not None and self._connection.closed:
-                self._give_back()
-            if self._connection is None:
-                self._connection = self._pool.getconn()
-                self._tx = _PostgresqlTx(self._connection)
-            self._group_no += 1
-            with self._pipeline(self._connection):
-                self._connection.execute("BEGIN")
-                lock = "lock_alone" if is_alone else "lock_shared"
-                self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
-            self._tx.is_alone = is_alone
+            try:
+                self._begin(is_alone=is_alone)
+            except psycopg.OperationalError:
+                if self._connection is None or not self._connection.closed:
+                    raise
+                self._pool.check()  # it had died since it was last used, and others may have; a fresh one may do
+                self._begin(is_alone=is_alone)
+
+    def _begin(self, *, is_alone: bool) -> None:
+        if self._connection is not None and self._connection.closed:
+            self._give_back()
+        if self._connection is None:
+            self._connection = self._pool.getconn()
+            self._tx = _PostgresqlTx(self._connection)
+        self._group_no += 1
+        with self._pipeline(self._connection):
+            self._connection.execute("BEGIN")
+            lock = "lock_alone" if is_alone else "lock_shared"
+            self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
+        self._tx.is_alone = is_alone
 
     def commit(self) -> None:
         assert self._connection is not None
@@ -297,6 +314,8 @@ def as_our_errors(url: str) -> Iterator[None]:
         raise DatabaseRefused(f"{url} is read-only, perhaps a standby; give the primary's URL") from error
     except errors.InsufficientPrivilege as error:
         raise DatabaseRefused(f"{url}: {_said(error)}; grant this role the right to its schema and tables") from error
+    except (errors.ProgramLimitExceeded, errors.QueryCanceled) as error:  # what was asked for is at fault, not the server
+        raise SessionError(f"{url}: {_said(error)}") from error
     except (PoolTimeout, PoolClosed) as error:
         raise DatabaseUnavailable(f"{url} cannot be reached: no connection within {CONNECT_SECONDS:g} s") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

@@ -7,8 +7,10 @@ locks and futures of its own.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from session_plugin.database.engine import Task, Tx
@@ -42,14 +44,31 @@ class Readers:
                 raise DatabaseUnavailable("the database is closed")
             self._waiting.put(task)
 
-    def close(self) -> None:
-        """Finish what waits."""
+    def close(self, timeout: float) -> bool:
+        """Finish what waits, for `timeout` seconds at most, and fail the rest; False if a thread cannot come to an end.
+
+        A server that does not answer holds it; it ends with the process then, if not before.
+        """
         with self._guard:
             self._is_closed = True
+        give_up_at = time.monotonic() + timeout
+        self._end()
+        for thread in self._threads:
+            thread.join(max(0.0, give_up_at - time.monotonic()))
+        if not any(thread.is_alive() for thread in self._threads):
+            return True
+        with suppress(Empty):
+            while True:
+                task = self._waiting.get_nowait()
+                if task is not None and task.start():
+                    task.error = DatabaseUnavailable("the database was closed before it answered")
+                    _tell(task)
+        self._end()
+        return False
+
+    def _end(self) -> None:
         for _ in self._threads:
             self._waiting.put(None)
-        for thread in self._threads:
-            thread.join()
 
     def _work(self) -> None:
         while (task := self._waiting.get()) is not None:
@@ -59,6 +78,10 @@ class Readers:
                 task.result = self._read(task.operation, task.argument)
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
-            task.is_told = True
-            task.tell([task])
+            _tell(task)
             del task  # what it read is not kept until the next one comes
+
+
+def _tell(task: Task) -> None:
+    task.is_told = True
+    task.tell([task])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,6 +27,7 @@ class ThreadedEngine(ABC):
         self._busy_timeout = busy_timeout
         self._writer: Writer | None = None
         self._readers: Readers | None = None
+        self._pid = 0
 
     def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
         """Queue an operation for the writer."""
@@ -47,31 +50,35 @@ class ThreadedEngine(ABC):
 
     def enqueue_reading(self, task: Task, /) -> None:
         """Queue a task that only reads; without threads for that, for the writer."""
-        readers = self._readers
-        if readers is None:
-            self.enqueue(task)
+        writer = self._open_writer()
+        if self._readers is None:
+            writer.enqueue(task)
         else:
-            readers.enqueue(task)
+            self._readers.enqueue(task)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish what is being read, carry out what waits, close the connections."""
+        give_up_at = time.monotonic() + timeout
         readers, self._readers = self._readers, None
-        if readers is not None:
-            readers.close()
+        if readers is not None and readers.close(timeout / 2):
             self._end_reading()
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.close(timeout)
+            writer.close(give_up_at - time.monotonic())
 
     def _start(self, writing: WriteConnection, *, readers: int) -> None:
+        self._pid = os.getpid()
         self._writer = Writer(writing, busy_timeout=self._busy_timeout)
         if readers:
             self._readers = Readers(self._read, count=readers)
 
     def _open_writer(self) -> Writer:
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             raise self._not_open()
-        return self._writer
+        if os.getpid() != self._pid:
+            raise DatabaseUnavailable(f"{self.url} was opened before this process was forked: open it anew in each process")
+        return writer
 
     def _not_open(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(f"{self.url} is not open")

@@ -24,6 +24,10 @@ MOST_IN_A_GROUP = 256
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between tries while the database cannot be written."""
 
+GRACE = 2.0
+"""Seconds beyond its timeout for which closing waits for a database that does not answer: one more try may take so long."""
+IN_DOUBT = "; what was written last may be stored all the same: look before you try again"
+
 logger = logging.getLogger("session_plugin.database")
 
 
@@ -114,6 +118,7 @@ class Writer:
         self._tries = 0
         self.trouble = ""
         self._in_doubt: list[Task] = []
+        self._group: list[Task] = []
         self._thread = threading.Thread(target=self._work, name="session_plugin-writer", daemon=True)
         self._thread.start()
 
@@ -139,11 +144,18 @@ class Writer:
             if self._closing_at is None:
                 self._closing_at = time.monotonic() + timeout
             self._changed.notify()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        if threading.current_thread() is self._thread:
+            return
+        self._thread.join(timeout + GRACE)
+        if self._thread.is_alive():  # the database does not answer at all; the thread ends with the process, if not before
+            with self._changed:
+                left = [*self._group, *self._waiting]
+                self._waiting.clear()
+            self._fail(left, CommitInDoubt("the database does not answer" + IN_DOUBT))
 
     def _work(self) -> None:
         while (group := self._next_group()) is not None:
+            self._group = group
             try:
                 self._run(group)
                 self._tries, self.trouble = 0, ""
@@ -153,7 +165,7 @@ class Writer:
             except Exception as error:  # a mistake of ours: whoever waits must not wait for ever
                 logger.exception("a group of operations was given up")
                 self._connection.rollback()
-                self._fail([task for task in group if not task.is_told], error)
+                self._fail(group, error)
         self._connection.close()
 
     def _next_group(self) -> list[Task] | None:
@@ -189,7 +201,7 @@ class Writer:
     def _resolve_doubt(self) -> None:
         """Learn what became of the last group: tell its tasks, or leave them in line to be run again."""
         if self._connection.was_committed():
-            _tell([task for task in self._in_doubt if not task.is_told])
+            _tell(self._in_doubt)
         else:
             self._in_doubt = []
 
@@ -228,16 +240,25 @@ class Writer:
         """Put back what can wait and is still wanted, in its old order, and fail what cannot."""
         now = time.monotonic()
         is_over = self._closing_at is not None and now >= self._closing_at
-        keep, failed = [], []
+        if is_over:
+            with self._changed:
+                group = [*group, *self._waiting]
+                self._waiting.clear()
+        keep, failed, in_doubt = [], [], []
         for task in group:
-            if not task.is_wanted():
+            is_in_doubt = task in self._in_doubt
+            if not (task.is_wanted() or is_in_doubt):
                 continue
-            is_late = task.deadline is not None and (now >= task.deadline or not isinstance(error, DatabaseLocked))
+            can_wait = is_in_doubt or isinstance(error, DatabaseLocked)
+            is_late = task.deadline is not None and (now >= task.deadline or not can_wait)
             if not (is_late or is_over):
                 keep.append(task)
+            elif is_in_doubt:
+                in_doubt.append(task)
             else:
                 failed.append(task)
         self._fail(failed, error)
+        self._fail(in_doubt, CommitInDoubt(f"{error}{IN_DOUBT}"))
         with self._changed:
             self._waiting.extendleft(reversed(keep))
         self.trouble = str(error)
@@ -245,7 +266,7 @@ class Writer:
         time.sleep(min(SHORTEST_PAUSE * self._tries, LONGEST_PAUSE))
 
     def _fail(self, tasks: list[Task], error: Exception) -> None:
-        failed = [task for task in tasks if task.start()]
+        failed = [task for task in tasks if not task.is_told and task.start()]
         for task in failed:
             task.error = error
         _tell(failed)
@@ -259,8 +280,9 @@ def _tell(tasks: list[Task]) -> None:
     """Tell each task what became of it: all that are told the same way at once."""
     told: dict[Callable[[list[Task]], None], list[Task]] = {}
     for task in tasks:
-        task.is_told = True
-        told.setdefault(task.tell, []).append(task)
+        if not task.is_told:
+            task.is_told = True
+            told.setdefault(task.tell, []).append(task)
     for tell, its in told.items():
         try:
             tell(its)

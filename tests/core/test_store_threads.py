@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -182,3 +183,32 @@ def test_a_closed_store_is_an_error_that_names_the_database(database: str, call:
     store.close()
     with pytest.raises(DatabaseUnavailable, match=f"{re.escape(database)} is not open"):
         call(store)
+
+
+@pytest.mark.parametrize("what", ["save", "list"])
+def test_a_child_of_a_fork_is_told_to_open_its_own(database: str, spawn: Callable[..., Any], what: str) -> None:
+    """The threads that write and read do not come along."""
+    process = spawn(
+        """
+        import os, sys
+        from session_plugin import DatabaseUnavailable, SessionStore
+
+        store = SessionStore(sys.argv[1])
+        session_id = store.get_or_create("ann").session_id
+        child = os.fork()
+        if child == 0:
+            try:
+                store.save_message(session_id, "user", "hi") if sys.argv[2] == "save" else store.list_sessions()
+            except DatabaseUnavailable as error:
+                print(error, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        store.save_message(session_id, "user", "of the parent")
+        store.close()
+        """,
+        database,
+        what,
+    )
+    said, _ = process.communicate(timeout=60)
+    assert "open it anew in each process" in said
+    assert process.returncode == 0
