@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import Any
@@ -124,8 +125,11 @@ class Plugins:
             try:
                 plugin = entry.load()
                 self.register(plugin() if inspect.isclass(plugin) else plugin, entry.name)
-            except Exception as error:
-                raise PluginError(f"plugin {entry.name} of {source} cannot be loaded: {error}") from error
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit, too: it does not say whose it is
+                reason = f"{type(error).__name__}: {error}"
+                raise PluginError(f"plugin {entry.name} of {source} cannot be loaded: {reason}") from error
             loaded.append(f"{entry.name} ({source})")
         return loaded
 
@@ -227,10 +231,8 @@ class Plugins:
         self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any], seconds: float | None
     ) -> Any:
         started = time.perf_counter()
-        try:
+        with _failures_as_exceptions():
             result = implementation.function(*(arguments[name] for name in implementation.argnames))
-        except asyncio.CancelledError as error:  # the plugin's own: nobody cancelled us
-            raise RuntimeError("it raised CancelledError") from error
         took = time.perf_counter() - started
         if took > SLOW_SECONDS:
             logger.warning(
@@ -247,23 +249,36 @@ class Plugins:
         try:
             done, _ = await asyncio.wait({task}, timeout=seconds)
         except asyncio.CancelledError:
-            task.cancel()
+            self._abandon(task)
             raise
-        if task.cancelled():
-            raise RuntimeError("it was cancelled")
         if done:
-            return task.result()
-        task.cancel()
-        self._abandoned.add(task)  # the event loop keeps only weak references
-        task.add_done_callback(self._bury)
+            with _failures_as_exceptions():
+                return task.result()
+        self._abandon(task)
         await asyncio.wait({task}, timeout=CANCEL_SECONDS)
         raise TimeoutError(f"it took more than {seconds:g} s")
 
+    def _abandon(self, task: asyncio.Future[Any]) -> None:
+        task.cancel()
+        self._abandoned.add(task)  # the event loop keeps only weak references
+        task.add_done_callback(self._bury)
+
     def _bury(self, task: asyncio.Future[Any]) -> None:
-        """Let go of a task that took too long; what it raises in the end is of no interest."""
+        """Let go of a task that nobody waits for; what it raises in the end is of no interest."""
         self._abandoned.discard(task)
         if not task.cancelled():
             task.exception()
+
+
+@contextmanager
+def _failures_as_exceptions() -> Iterator[None]:
+    """Let whatever a plugin raises be an Exception, CancelledError too: nobody cancelled us. What ends the program, does."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"it raised {type(error).__name__}").with_traceback(error.__traceback__) from error
 
 
 def _check_filtered(before: MessageEvent, after: Any) -> None:

@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 
 import pytest
 
-from session_plugin import hookimpl, plugins
+from session_plugin import consolidator, hookimpl, plugins
 
 SECRET = "4111 1111 1111 1111"
+
+
+class NoException(BaseException):
+    """What some libraries raise lest anybody catch it."""
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +51,25 @@ def cancelled_at_once():
     raise asyncio.CancelledError
 
 
-FAILURES = [raising, raising_later, hanging, not_stopping, cancelled, cancelled_at_once]
+def raising_no_exception():
+    raise NoException(SECRET)
+
+
+async def raising_no_exception_later():
+    await asyncio.sleep(0)
+    raise NoException(SECRET)
+
+
+FAILURES = [
+    raising,
+    raising_later,
+    hanging,
+    not_stopping,
+    cancelled,
+    cancelled_at_once,
+    raising_no_exception,
+    raising_no_exception_later,
+]
 failing = pytest.mark.parametrize("fail", FAILURES, ids=lambda fail: fail.__name__)
 
 
@@ -98,6 +121,36 @@ async def test_what_an_exception_says_is_logged_at_debug(new_hub, talk, caplog):
     await hub.record(talk.said(talk.account("ann"), "hi"))
     await hub.settle()
     assert SECRET in caplog.text
+
+
+@pytest.mark.parametrize("fail", [raising, raising_no_exception, raising_no_exception_later], ids=lambda fail: fail.__name__)
+async def test_the_log_says_where_in_the_plugin_it_failed(new_hub, talk, caplog, fail):
+    hub = new_hub(everything(fail))
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    await hub.settle()
+    failures = [record.message for record in caplog.records if "failed" in record.message]
+    assert len(failures) == 3
+    assert all(f"{__file__}:" in message for message in failures)
+
+
+async def test_what_a_summariser_says_that_was_given_up_at_closing_is_not_logged(new_hub, talk, caplog, monkeypatch):
+    monkeypatch.setattr(consolidator, "CLOSING_SECONDS", 0.01)
+
+    class Clumsy:
+        @hookimpl
+        async def session_summarize(self, messages):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ValueError(SECRET) from None
+
+    hub, ann = new_hub(Clumsy(), consolidation_threshold=4), talk.account("ann")
+    for number in range(5):
+        await hub.record(talk.said(ann, str(number)))
+    await hub.close()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert SECRET not in caplog.text
 
 
 async def test_a_plain_hook_that_blocks_the_loop_is_logged(new_hub, talk, caplog, monkeypatch):
@@ -152,7 +205,7 @@ async def test_a_plugin_that_fails_to_answer_does_not_keep_the_next_from_it(new_
 @pytest.mark.parametrize(
     "answer",
     [*FAILURES, lambda: "", lambda: " \n", lambda: 7],
-    ids=["raising", "later", "hanging", "not stopping", "cancelled", "at once", "empty", "blank", "number"],
+    ids=[*(fail.__name__ for fail in FAILURES), "empty", "blank", "number"],
 )
 async def test_a_summariser_that_gives_nothing_useful_changes_nothing(new_hub, talk, texts, answer):
     hub, ann = new_hub(asked(answer), consolidation_threshold=4, summary_patience=0.2), talk.account("ann")

@@ -35,6 +35,19 @@ async def cancelled(event):
     raise asyncio.CancelledError
 
 
+class NoException(BaseException):
+    """What some libraries raise lest anybody catch it."""
+
+
+def raising_no_exception(event):
+    raise NoException(event.text)
+
+
+async def raising_no_exception_later(event):
+    await asyncio.sleep(0)
+    raise NoException(event.text)
+
+
 def not_an_event(event):
     return event.text
 
@@ -109,6 +122,8 @@ FAILURES = [
     raising,
     hanging,
     cancelled,
+    raising_no_exception,
+    raising_no_exception_later,
     not_an_event,
     for_another_chat,
     of_another_author,

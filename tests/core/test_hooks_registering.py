@@ -145,6 +145,8 @@ def test_installed_plugins_can_be_left_out(install, database):
     ("source", "target"),
     [
         ("raise RuntimeError('no licence')", None),
+        ("raise SystemExit(3)", None),
+        ("class Odd(BaseException): ...\nraise Odd", None),
         ("import a_library_that_is_not_installed", None),
         ("x = 1", "chat_broken:Missing"),
         ("class Plugin:\n    def __init__(self): raise OSError", None),
