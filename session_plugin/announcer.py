@@ -30,6 +30,9 @@ from session_plugin.records.people import identity_of_user
 from session_plugin.records.sessions import CLAIM, session_data
 from session_plugin.records.summaries import current_summary
 
+_Item = Announcement | asyncio.Event | tuple[asyncio.Event, ...]
+"""What stands in a queue: what to tell, or an event to set where others wait for it, or events to wait for."""
+
 _telling: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
 """True in hooks that are being told, and in what they call."""
 
@@ -47,15 +50,20 @@ class Announcer:
         self._plugins = plugins
         self._read = read
         self._write = write
-        self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[Announcement]] = {}
+        self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[_Item]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def announce(self, chat: Chat | None, announcements: Iterable[Announcement]) -> None:
-        """Queue announcements of one chat, on the running event loop."""
-        wanted = [announcement for announcement in announcements if self._concerns_anybody(announcement)]
+        """Queue announcements of one chat, on the running event loop; that somebody is forgotten, behind every chat's.
+
+        Plugins remove what they keep of the person then, so no words of theirs may be told afterwards.
+        """
+        wanted: list[_Item] = [announcement for announcement in announcements if self._concerns_anybody(announcement)]
         if not wanted:
             return
         loop = asyncio.get_running_loop()
+        if any(isinstance(one, IdentityChanged) and one.event.change == "forgotten" for one in wanted):
+            wanted.insert(0, self._all_told(loop, chat))
         queue = self._queues.get((loop, chat))
         if queue is not None:
             queue.extend(wanted)
@@ -64,6 +72,15 @@ class Announcer:
         task = loop.create_task(self._work(loop, chat, queue))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _all_told(self, loop: asyncio.AbstractEventLoop, chat: Chat | None) -> tuple[asyncio.Event, ...]:
+        """Give what is set when the other queues of an event loop have told all that is in them now."""
+        events = []
+        for place, queue in list(self._queues.items()):
+            if place[0] is loop and place[1] != chat:
+                queue.append(told := asyncio.Event())
+                events.append(told)
+        return tuple(events)
 
     async def finish(self) -> None:
         """Wait until all that is queued on the running event loop has been told; in a hook, wait for nothing."""
@@ -78,19 +95,28 @@ class Announcer:
             return True  # somebody must claim it, or it would be told at the next opening
         return self._plugins.has(_HOOKS[type(announcement)])
 
-    async def _work(self, loop: asyncio.AbstractEventLoop, chat: Chat | None, queue: deque[Announcement]) -> None:
+    async def _work(self, loop: asyncio.AbstractEventLoop, chat: Chat | None, queue: deque[_Item]) -> None:
         _telling.set(True)
         try:
             while queue:
-                announcement = queue.popleft()
-                try:
-                    await self._tell(announcement)
-                except DatabaseUnavailable as error:  # a start or an end is told at the next opening
-                    logger.info("%s could not be announced: %s", _HOOKS[type(announcement)], error)
-                except Exception:
-                    logger.exception("%s could not be announced", _HOOKS[type(announcement)])
+                item = queue.popleft()
+                if isinstance(item, asyncio.Event):
+                    item.set()
+                elif isinstance(item, tuple):
+                    for told in item:
+                        await told.wait()
+                else:
+                    await self._attempt(item)
         finally:
             del self._queues[loop, chat]
+
+    async def _attempt(self, announcement: Announcement) -> None:
+        try:
+            await self._tell(announcement)
+        except DatabaseUnavailable as error:  # a start or an end is told at the next opening
+            logger.info("%s could not be announced: %s", _HOOKS[type(announcement)], error)
+        except Exception:
+            logger.exception("%s could not be announced", _HOOKS[type(announcement)])
 
     async def _tell(self, announcement: Announcement) -> None:
         hook, tell = _HOOKS[type(announcement)], self._plugins.tell

@@ -62,6 +62,7 @@ def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None
     """An account was seen for the first time, renamed, linked or unlinked; `identity` is its user from now on.
 
     Or it was forgotten: then `identity` has the id it went by and nothing else, and what you keep of it is to go, too.
+    That is told after all that was said before, in whatever chat. Another process tells what it has to when it comes to it.
     """
 
 

@@ -140,6 +140,49 @@ async def test_a_slow_hook_of_one_chat_does_not_hold_up_another(new_hub, talk):
     assert told == ["quick", "slow"]
 
 
+async def test_hooks_are_told_of_the_forgotten_after_all_that_was_said_before(new_hub, talk):
+    told, ann = [], talk.account("ann")
+
+    class Slow:
+        @hookimpl
+        async def session_on_message(self, event):
+            for _ in range(5):
+                await asyncio.sleep(0.002)
+            told.append(event.text)
+
+        @hookimpl
+        def session_on_delete(self, message_ids):
+            told.append(message_ids)
+
+        @hookimpl
+        def session_on_identity(self, event):
+            told.append(event.change)
+
+    hub = new_hub(Slow())
+    said = [talk.said(talk.group(name), f"{name} {number}", author=ann) for number in range(3) for name in ("one", "two")]
+    for event in said:
+        await hub.record(event)
+    await hub.forget(ann)
+    await hub.settle()
+    assert set(told[1:7]) == {event.text for event in said}
+    assert {told[0], told[-1]} == {"seen", "forgotten"}
+    assert len(told[7:-1]) == 2
+
+
+async def test_a_hook_that_forgets_somebody_waits_for_no_other(new_hub, diary, talk):
+    class Strict:
+        @hookimpl
+        async def session_on_message(self, event):
+            if event.text == "forget me":
+                await hub.forget(event.author)
+
+    hub = new_hub(diary, Strict())
+    for name, text in (("bob", "hello"), ("ann", "forget me")):
+        await hub.record(talk.said(talk.account(name), text))
+    await asyncio.wait_for(hub.settle(), 5)
+    assert diary.of("identity")[-1]["event"].change == "forgotten"
+
+
 async def test_plugins_are_called_in_pluggys_order(new_hub, talk):
     told = []
 
