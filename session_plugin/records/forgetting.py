@@ -31,7 +31,7 @@ class Forgetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What went, and the group sessions that lost something, whose summaries are to be made again."""
+    """What went, and the bot's group sessions that lost something, whose summaries are to be made again."""
 
     receipt: Receipt
     session_nos: tuple[int, ...] = ()
@@ -82,7 +82,7 @@ def forget(tx: Tx, asked: Forgetting) -> Done[Forgotten]:
         watermarks.leave(tx, moment, row)
     messages, deleted = 0, tuple[Announcement, ...]()
     for row in rows:
-        number, announcements = _forget_in_groups(tx, row["account_no"])
+        number, announcements = _forget_in_groups(tx, moment.bot, row["account_no"])
         messages, deleted = messages + number, deleted + announcements
     messages += tx.run("drop_direct_messages", user_id=user_id)
     summaries = _drop_summaries(tx, user_id)
@@ -110,8 +110,11 @@ def _told(rows: list[Row], user_id: str) -> tuple[Announcement, ...]:
     return tuple(map(IdentityChanged, events))
 
 
-def _forget_in_groups(tx: Tx, account_no: int) -> tuple[int, tuple[Announcement, ...]]:
-    """Remove what an account said in groups and was answered there; the summaries made with it lose their text."""
+def _forget_in_groups(tx: Tx, bot: str, account_no: int) -> tuple[int, tuple[Announcement, ...]]:
+    """Remove what an account said in groups and was answered there; the summaries made with it lose their text.
+
+    What one bot heard is nothing for the plugins and the summariser of another: its own hub makes its summaries again.
+    """
     rows = tx.all("messages_in_groups", account_no=account_no)
     by_place: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
@@ -121,6 +124,8 @@ def _forget_in_groups(tx: Tx, account_no: int) -> tuple[int, tuple[Announcement,
     announcements: list[Announcement] = []
     for (session_no, segment_no), gone in by_place.items():
         tx.run("recount_segment", segment_no=segment_no)
+        if gone[0]["bot"] != bot:
+            continue
         ids = tuple(row["message_id"] for row in gone if row["message_id"] is not None)
         announcements.append(MessagesDeleted(to_chat(gone[0], gone[0]["thread_id"]), ids, session_no))
     return len(rows), tuple(announcements)

@@ -161,7 +161,7 @@ def _divide(
 def _open_target(
     tx: Tx, moment: Moment, session: Row, returned: Return, user_id: str
 ) -> tuple[int, tuple[Announcement, ...]]:
-    """Bring a joined session back, live if the joint one is; or make one."""
+    """Bring a joined session back, live if the joint one is; or make one. Another bot's is for its own hub to tell."""
     if returned.target is not None:
         tx.run(
             "revive_session",
@@ -184,8 +184,11 @@ def _open_target(
         ended_at=session["ended_at"],
         end_reason=session["end_reason"],
     )
-    begun: tuple[Announcement, ...] = (SessionStarted(row["session_no"]),)
-    return int(row["session_no"]), begun if session["ended_at"] is None else (*begun, SessionEnded(row["session_no"]))
+    session_no = int(row["session_no"])
+    begun: tuple[Announcement, ...] = (SessionStarted(session_no),)
+    if session["ended_at"] is not None:
+        begun += (SessionEnded(session_no),)
+    return session_no, begun if session["bot"] == moment.bot else ()
 
 
 def _divide_summaries(tx: Tx, session_no: int, target: int, moved: frozenset[int]) -> None:

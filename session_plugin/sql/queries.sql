@@ -1211,7 +1211,7 @@ SELECT sent_until, at FROM forgotten WHERE account_hash = :account_hash
 
 -- name: messages_in_groups
 -- What an account said in groups and was answered there.
-SELECT m.message_id, g.segment_no, g.session_no, g.thread_id, c.channel, c.bot_id, c.chat_id, c.kind, c.title
+SELECT m.message_id, g.segment_no, g.session_no, g.thread_id, c.bot, c.channel, c.bot_id, c.chat_id, c.kind, c.title
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
 WHERE m.person_no = :account_no AND c.kind = 'group' ORDER BY m.seq
 

@@ -105,6 +105,51 @@ async def test_one_bots_hub_does_not_tell_of_anothers_sessions(new_hub, new_diar
     assert (diaries["helper"].names(), diaries["scribe"].names()) == ([], ["start"])
 
 
+async def test_forgetting_somebody_gives_one_bots_plugins_and_summariser_nothing_of_another(new_hub, new_diary, talk):
+    read = {"helper": [], "scribe": []}
+
+    def summarizer(bot):
+        async def summarize(messages, previous):
+            read[bot] += [message.content for message in messages]
+            return f"in short, by {bot}"
+
+        return summarize
+
+    diary, ann, bob, lobby = new_diary(), talk.account("ann"), talk.account("bob"), talk.group()
+    helper = new_hub(diary, bot="helper", summarize=summarizer("helper"), consolidation_threshold=4)
+    scribe = new_hub(bot="scribe", summarize=summarizer("scribe"), consolidation_threshold=4)
+    for number in range(4):
+        for author in (ann, bob):
+            await scribe.record(talk.said(lobby, f"of {author.channel_user_id}, {number}", author=author))
+            await scribe.settle()
+    await helper.record(talk.said(lobby, "to the helper", author=ann))
+    await helper.forget(ann)
+    await helper.settle()
+    assert read["helper"] == []
+    assert [told["session"].bot for told in diary.of("delete")] == ["helper"]
+    read["scribe"].clear()
+    await scribe.upkeep()
+    assert read["scribe"]
+    assert all(text.startswith("of bob") for text in read["scribe"])
+
+
+async def test_a_session_that_unlinking_begins_is_told_by_its_own_bots_hub(new_hub, new_diary, talk, link):
+    diaries, ann, too = {}, talk.account("ann"), talk.account("ann", channel="telegram")
+    for bot in ("helper", "scribe"):
+        diaries[bot] = new_diary()
+        async with new_hub(diaries[bot], bot=bot) as hub:
+            for account in (ann, too):
+                await hub.record(talk.said(account, "hello"))
+            if bot == "helper":
+                await link(hub, ann, too)
+    async with new_hub(diaries["helper"], bot="helper") as hub:
+        await hub.unlink(too)
+    assert [told["session"].bot for told in diaries["helper"].of("start")] == ["helper", "helper"]
+    async with new_hub(diaries["scribe"], bot="scribe") as hub:
+        await hub.settle()
+    assert [told["reason"] for told in diaries["scribe"].of("start")] == ["first", "unlinked"]
+
+
 async def test_a_group_cannot_turn_into_a_direct_chat(hub, talk, texts):
     ann = talk.account("ann")
     await hub.record(talk.said(Chat("discord", "7", "group"), "in public", author=ann))
