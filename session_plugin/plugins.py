@@ -13,9 +13,10 @@ import logging
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -35,6 +36,9 @@ REST_SECONDS = 60.0
 """How long a filter that took too long fails at once instead of being asked: it must not hold up every message."""
 SLOW_SECONDS = 0.05
 """A plain hook that blocks the event loop for longer is logged."""
+
+Check = Callable[[Any], None]
+"""Raises for an answer that is of no use."""
 
 logger = logging.getLogger("session_plugin.plugins")
 
@@ -158,8 +162,12 @@ class Plugins:
             except Exception as error:
                 _log_failure(implementation, hook, error)
 
-    async def ask(self, hook: str, *, seconds: float | None = None, **arguments: Any) -> Answer | None:
+    async def ask(
+        self, hook: str, *, check: Check | None = None, seconds: float | None = None, **arguments: Any
+    ) -> Answer | None:
         """Ask in turn, whatever the others do: the first answer that is not None. Each has `seconds`, or 5.
+
+        A plugin fails, too, whose answer `check` raises for.
 
         Raises:
             PluginError: nobody answered, and a plugin that might have failed.
@@ -168,7 +176,7 @@ class Plugins:
         for implementation in self._implementations(hook):
             name = implementation.plugin_name
             try:
-                value = await self._call(implementation, hook, arguments, seconds)
+                value = await self._call(implementation, hook, arguments, seconds=seconds, check=check)
             except Exception as error:
                 _log_failure(implementation, hook, error)
                 failure = PluginError(f"plugin {name} failed in {hook}: {type(error).__name__}")
@@ -189,8 +197,8 @@ class Plugins:
         for implementation in self._implementations(hook):
             try:
                 self._refuse_while_resting(implementation.plugin_name)
-                answer = await self._call(implementation, hook, {"event": event})
-                _check_filtered(event, answer)
+                check = partial(_check_filtered, event)
+                answer = await self._call(implementation, hook, {"event": event}, check=check)
             except Exception as error:
                 if isinstance(error, TimeoutError):
                     self._resting_until.setdefault(implementation.plugin_name, time.monotonic() + REST_SECONDS)
@@ -215,15 +223,25 @@ class Plugins:
         return reversed(implementations)
 
     async def _call(
-        self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any], seconds: float | None = None
+        self,
+        implementation: pluggy.HookImpl,
+        hook: str,
+        arguments: dict[str, Any],
+        *,
+        seconds: float | None = None,
+        check: Check | None = None,
     ) -> Any:
         counted, started = self._counted[implementation.plugin_name], time.perf_counter()
         counted.calls += 1
         try:
-            return await self._carry_out(implementation, hook, arguments, seconds)
+            answer = await self._carry_out(implementation, hook, arguments, seconds)
+            if answer is not None and check is not None:
+                check(answer)
         except Exception:
             counted.failures += 1
             raise
+        else:
+            return answer
         finally:
             counted.seconds += time.perf_counter() - started
 
@@ -282,8 +300,6 @@ def _failures_as_exceptions() -> Iterator[None]:
 
 
 def _check_filtered(before: MessageEvent, after: Any) -> None:
-    if after is None:
-        return
     if not isinstance(after, MessageEvent):
         raise TypeError(f"a filter gives a MessageEvent or None, not {type(after).__name__}")
     if replace(after, text=before.text, attachments=before.attachments, metadata=before.metadata) != before:

@@ -10,6 +10,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -251,10 +252,8 @@ class HubBase:
         except SessionError:
             logger.info("the database cannot tell whether an account is known; the plugins are asked all the same")
         try:
-            answer = await self._plugins.ask("session_resolve_user", account=account)
-            if answer is not None:
-                check_id("user_id", answer.value)
-        except (PluginError, TypeError, ValueError) as error:
+            answer = await self._plugins.ask("session_resolve_user", check=partial(check_id, "user_id"), account=account)
+        except PluginError as error:
             logger.warning("no plugin tells whose a new account is, so it gets a user of its own: %s", error)
             return None
         return None if answer is None else str(answer.value)

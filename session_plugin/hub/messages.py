@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from session_plugin.database.engine import Tx
@@ -244,10 +245,8 @@ class Messages(Memory):
         if not self._plugins.has("session_resolve_scope"):
             return ""
         try:
-            answer = await self._plugins.ask("session_resolve_scope", event=event)
-            if answer is not None:
-                check_storable("a scope's name", answer.value)
-        except (PluginError, TypeError, ValueError) as error:
+            answer = await self._plugins.ask("session_resolve_scope", check=_check_name, event=event)
+        except PluginError as error:
             logger.warning("no plugin tells which part of its scope a message belongs to: %s", error)
             return ""
         return "" if answer is None else str(answer.value)
@@ -269,6 +268,9 @@ class Messages(Memory):
             is_withheld=kept.is_withheld,
             scope_name=scope_name,
         )
+
+
+_check_name = partial(check_storable, "a scope's name")
 
 
 def _recorded(view: SessionView, kept: Filtered, outcome: messages.Outcome) -> Recorded:

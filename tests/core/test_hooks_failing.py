@@ -256,3 +256,34 @@ async def test_a_summary_is_not_put_over_messages_that_changed_meanwhile(new_hub
     await hub.settle()
     summary = (await recorded.session.for_model()).summary
     assert summary is None or "fact-0" not in summary.text
+
+
+# Answers that are of no use
+
+
+@pytest.mark.parametrize("hook", ["session_resolve_scope", "session_resolve_user"])
+@pytest.mark.parametrize("answer", [{"token": SECRET}, f"{SECRET}\0", f"{SECRET}\ud800"], ids=["type", "NUL", "surrogate"])
+async def test_an_answer_of_no_use_is_a_failure_of_its_plugin_and_stays_out_of_the_log(new_hub, talk, caplog, hook, answer):
+    caplog.set_level(logging.INFO)
+    hub = new_hub()
+    hub.register(type("Odd", (), {hook: hookimpl(lambda self: answer)})(), "odd")
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    (odd,) = (await hub.status()).plugins
+    assert (odd.calls, odd.failures) == (1, 1)
+    assert f"plugin odd failed in {hook}" in caplog.text
+    assert SECRET not in caplog.text
+
+
+async def test_a_plugin_whose_answer_is_of_no_use_does_not_keep_the_next_from_it(new_hub, talk):
+    hub, ann = new_hub(), talk.account("ann")
+    hub.register(asked(lambda: "customer-7"), "knows")
+    hub.register(asked(lambda: 7), "asked first")
+    await hub.record(talk.said(ann, "hi"))
+    assert (await hub.identity_of(ann)).user_id == "customer-7"
+
+
+async def test_a_filter_that_gives_no_message_is_counted_as_failing(new_hub, talk):
+    hub = new_hub()
+    hub.register(type("Odd", (), {"session_filter_message": hookimpl(lambda self, event: event.text)})(), "odd")
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    assert [one.failures for one in (await hub.status()).plugins] == [1]
