@@ -95,6 +95,10 @@ def session_resolve_scope(event: MessageEvent) -> str | None:
 
     A name divides a person's direct chats, or a group's thread, and never joins two: what was said in one part is seen in
     that part only. The bot's answers are asked about, too. A handler reads the part of the message that it answers.
+
+    If it raises, takes too long or gives what is no name, nobody knows who may read the message, and no other plugin is
+    asked: the message gets a part of its own for good, named `unresolved:` and an id, and its handler sees nothing else.
+    Answer None where the part without a name will do.
     """
 
 

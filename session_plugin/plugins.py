@@ -163,11 +163,17 @@ class Plugins:
                 _log_failure(implementation, hook, error)
 
     async def ask(
-        self, hook: str, *, check: Check | None = None, seconds: float | None = None, **arguments: Any
+        self,
+        hook: str,
+        *,
+        check: Check | None = None,
+        is_strict: bool = False,
+        seconds: float | None = None,
+        **arguments: Any,
     ) -> Answer | None:
         """Ask in turn, whatever the others do: the first answer that is not None. Each has `seconds`, or 5.
 
-        A plugin fails, too, whose answer `check` raises for.
+        A plugin whose answer `check` raises for fails, too. If the question `is_strict`, nobody answers in its place.
 
         Raises:
             PluginError: nobody answered, and a plugin that might have failed.
@@ -180,6 +186,8 @@ class Plugins:
             except Exception as error:
                 _log_failure(implementation, hook, error)
                 failure = PluginError(f"plugin {name} failed in {hook}: {type(error).__name__}")
+                if is_strict:
+                    break
                 continue
             if value is not None:
                 return Answer(name, value)

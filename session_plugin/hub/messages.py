@@ -241,14 +241,17 @@ class Messages(Memory):
         )
 
     async def scope_name(self, event: MessageEvent) -> str:
-        """Ask the plugins which part of its scope a message belongs to; it has no name where none of them says so."""
+        """Ask the plugins which part of its scope a message belongs to; it has no name where none of them says so.
+
+        Where a plugin fails, that is a part which nothing else is in: nobody reads there what was to be kept apart.
+        """
         if not self._plugins.has("session_resolve_scope"):
             return ""
         try:
-            answer = await self._plugins.ask("session_resolve_scope", check=_check_name, event=event)
+            answer = await self._plugins.ask("session_resolve_scope", check=_check_name, is_strict=True, event=event)
         except PluginError as error:
-            logger.warning("no plugin tells which part of its scope a message belongs to: %s", error)
-            return ""
+            logger.warning("no plugin tells which part of its scope a message belongs to, so it gets its own: %s", error)
+            return f"unresolved:{self.moment().new_id()}"
         return "" if answer is None else str(answer.value)
 
     def _is_recorded(self, chat: Chat) -> bool:

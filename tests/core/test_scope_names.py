@@ -1,5 +1,7 @@
 """Parts of a scope, kept apart by name; and what people see of groups from their direct chats."""
 
+from dataclasses import replace
+
 import pytest
 
 from session_plugin import hookimpl
@@ -100,17 +102,52 @@ async def test_parts_of_a_group_move_with_it(new_hub, talk):
     assert await read(hub.session_of(new, None)) == ["in old", "in new"]
 
 
-@pytest.mark.parametrize("answer", [5, "a\0b", "\ud800"])
-async def test_a_name_that_is_none_leaves_a_message_in_the_part_without(new_hub, talk, texts, ann, answer, caplog):
-    class Odd:
-        @hookimpl
-        def session_resolve_scope(self, event):
-            return answer
+class Failing:
+    """Fails for as long as somebody wants it to."""
 
-    hub = new_hub(Odd())
-    await hub.record(talk.said(ann, "hello"))
-    assert await texts(hub, ann) == ["hello"]
+    def __init__(self, answer):
+        self.answer, self.is_failing = answer, False
+
+    @hookimpl
+    def session_resolve_scope(self, event):
+        if not self.is_failing:
+            return "work" if event.text.startswith("#work") else None
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+no_answer = pytest.mark.parametrize("answer", [OSError(), 5, "a\0b", "\ud800"], ids=["raises", "type", "NUL", "surrogate"])
+
+
+@no_answer
+async def test_while_a_plugin_fails_each_message_has_a_part_that_only_its_handler_reads(new_hub, talk, ann, answer, caplog):
+    plugin, lobby = Failing(answer), talk.group()
+    hub = new_hub(plugin)
+    work = (await hub.record(talk.said(lobby, "#work one", author=ann))).session
+    other = (await hub.record(talk.said(lobby, "two", author=ann))).session
+    plugin.is_failing = True
+    event = talk.said(lobby, "#work three", author=ann)
+    views = [(await hub.record(event)).session, (await hub.record(talk.said(lobby, "four"))).session]
+    await views[0].add("tool", "a result about #work")
+    await views[0].set_state(step="address")
+    for is_failing in (True, False):
+        plugin.is_failing = is_failing
+        await hub.edit(replace(event, text="#work three, in other words", edited_at=2.0 + (not is_failing)))
+        assert [await read(view) for view in (work, other)] == [["#work one"], ["two"]]
+        assert await read(views[0]) == ["#work three, in other words", "a result about #work"]
+        assert await read(views[1]) == ["four"]
+    assert await views[1].state() == {}
+    assert (await views[0].info()).scope_name.startswith("unresolved:")
     assert "no plugin tells which part" in caplog.text
+
+
+async def test_nobody_names_a_part_in_place_of_a_plugin_that_fails(new_hub, talk, ann):
+    hub, first = new_hub(ByTag()), Failing(OSError())
+    hub.register(first, "asked first")
+    first.is_failing = True
+    view = (await hub.record(talk.said(ann, "#work one"))).session
+    assert (await view.info()).scope_name not in ("work", "")
 
 
 async def test_the_plugins_are_asked_once_for_a_message(new_hub, talk, ann):
