@@ -190,7 +190,7 @@ class MessageEvent:
     edited_at: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the ids, the role and the time."""
+        """Check the ids, the role, the time and that metadata is a mapping."""
         check_role(self.role)
         if self.message_id is not None:
             check_id("message_id", self.message_id)
@@ -200,6 +200,8 @@ class MessageEvent:
         check_time("sent_at", self.sent_at)
         if self.edited_at is not None:
             check_time("edited_at", self.edited_at)
+        if not isinstance(self.metadata, Mapping):
+            raise TypeError(f"metadata is a mapping, not {type(self.metadata).__name__}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,10 @@ def with_unstorable_metadata(event):
     return replace(event, metadata={"card": object()})
 
 
+def without_metadata(event):
+    return replace(event, metadata=None)
+
+
 def with_strange_attachments(event):
     return replace(event, attachments=(SECRET,))
 
@@ -129,6 +133,7 @@ FAILURES = [
     of_another_author,
     answering_another,
     with_unstorable_metadata,
+    without_metadata,
     with_strange_attachments,
 ]
 

@@ -73,6 +73,12 @@ def test_a_text_that_is_no_text_is_refused():
         MessageEvent(**{**FIRST, "text": b"x"})
 
 
+@pytest.mark.parametrize("metadata", [None, ["a"], "a"])
+def test_metadata_that_is_no_mapping_is_refused(metadata):
+    with pytest.raises(TypeError, match="metadata is a mapping"):
+        MessageEvent(**FIRST, metadata=metadata)
+
+
 def test_an_unknown_kind_of_chat_is_refused():
     with pytest.raises(ValueError, match="'channel'"):
         Chat("discord", "1", "channel")
