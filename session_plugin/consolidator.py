@@ -231,6 +231,8 @@ class Consolidator:
             digested = await asyncio.to_thread(self._digest, plan.messages, plan.previous)
             return summaries.Written(plan=plan, text=digested, made_by=DIGEST_NAME, made_at=self._clock())
         session = await self._read(session_data, plan.session_no)
+        if session is None:
+            return None
         text, made_by = plan.previous, DIGEST_NAME
         for start in range(0, len(plan.messages), MOST_AT_ONCE):
             if start:
@@ -282,9 +284,10 @@ class Consolidator:
     async def _note_failure(self, session_no: int, session: Session, reason: str) -> None:
         failure = summaries.Failure(session_no=session_no, reason=reason, now=self._clock())
         failures = await self._write(summaries.note_failure, failure)
-        logger.warning(
-            "session %s could not be summed up (failure %d in a row), and nothing of it is changed: %s",
-            session.session_id,
-            failures,
-            reason,
-        )
+        if failures is not None:
+            logger.warning(
+                "session %s could not be summed up (failure %d in a row), and nothing of it is changed: %s",
+                session.session_id,
+                failures,
+                reason,
+            )

@@ -321,8 +321,10 @@ class Failure:
     now: float
 
 
-def note_failure(tx: Tx, failure: Failure) -> int:
-    """Count a failure, and let the session wait if there were many in a row; tell how many there were."""
+def note_failure(tx: Tx, failure: Failure) -> int | None:
+    """Count a failure, and let the session wait if there were many in a row; tell how many. None if the session is gone."""
+    if tx.first("session_by_no", session_no=failure.session_no) is None:
+        return None
     row = tx.first("consolidation_failure", session_no=failure.session_no)
     failures = 1 if row is None else row["failures"] + 1
     wait = wait_after(failures)

@@ -209,6 +209,38 @@ async def test_a_failure_is_logged_with_its_plugin_and_session_and_without_a_wor
     assert "fact" not in caplog.text
 
 
+@pytest.mark.parametrize("is_failing", [True, False])
+@pytest.mark.parametrize("is_asked_for", [True, False])
+async def test_a_session_that_is_forgotten_while_it_is_summed_up_is_neither_counted_nor_an_error(
+    new_hub, fill, talk, caplog, is_failing, is_asked_for
+):
+    gate, started = asyncio.Event(), asyncio.Event()
+
+    async def summarize(messages, previous):
+        started.set()
+        await gate.wait()
+        if is_failing:
+            raise ValueError
+        return "in short"
+
+    hub = new_hub(summarize=summarize, consolidation_threshold=10)
+    view = await fill(hub, range(8))
+    if is_asked_for:
+        asked = asyncio.create_task(hub.consolidate(await id_of(view)))
+    else:
+        for number in range(8, 11):
+            await hub.record(talk.said(talk.account("ann"), str(number)))
+    await started.wait()
+    await hub.forget(talk.account("ann"))
+    gate.set()
+    if is_asked_for:
+        assert await asked is None
+    await hub.settle()
+    assert (await hub.status()).failed_consolidations == ()
+    assert "given up" not in caplog.text
+    assert "could not be summed up" not in caplog.text
+
+
 async def test_closing_does_not_wait_long_for_a_summariser_and_counts_no_failure(new_hub, fill, talk, monkeypatch):
     monkeypatch.setattr(consolidator, "CLOSING_SECONDS", 0.05)
     started = asyncio.Event()
