@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
@@ -46,6 +47,9 @@ SETTINGS = {
 """Every statement of ours looks things up by key, in the order in which it is written. The server, which knows little of
 tables that are new to it, would rather read them whole at first, plan anew what is always carried out alike, and compile
 what takes a tenth of a millisecond."""
+CONNECTION = {"tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Milliseconds, and seconds: after a minute at most, a connection to a machine that is gone counts as lost. A URL may say
+otherwise."""
 CONNECT_SECONDS = 10.0
 """How long to wait for a connection before the database counts as out of reach."""
 
@@ -66,7 +70,10 @@ class PostgresqlEngine(ThreadedEngine):
         self._pool = pool = ConnectionPool(
             self._conninfo,
             connection_class=Connection,
-            kwargs={"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0, "client_encoding": "UTF8"},
+            kwargs={
+                **{name: value for name, value in CONNECTION.items() if name not in conninfo_to_dict(self._conninfo)},
+                **{"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0, "client_encoding": "UTF8"},
+            },
             configure=_set_up,
             min_size=1,
             max_size=READERS + 1,

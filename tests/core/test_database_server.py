@@ -302,6 +302,17 @@ async def test_who_does_not_wait_long_is_told_too_what_became_of_a_commit(proxy)
     assert between.loses == "", "one was lost"
 
 
+@pytest.mark.parametrize(("said", "counts"), [("", "30000"), ("&tcp_user_timeout=5000", "5000")])
+def test_a_machine_that_is_gone_is_noticed_unless_the_url_says_otherwise(postgresql, said, counts):
+    def timeout(tx: Any, _: None) -> str:
+        return str(tx._connection.info.get_parameters()["tcp_user_timeout"])
+
+    with postgresql.empty() as database:
+        engine = open_engine(database + said)
+        assert engine.read(timeout, None).result(30) == counts
+        engine.close()
+
+
 def test_connections_that_were_cut_while_nobody_used_them_are_replaced_before_anybody_notices(postgresql):
     name = f"cut-{secrets.token_hex(8)}"
     with postgresql.empty() as database, SessionStore(f"{database}&application_name={name}") as store:
