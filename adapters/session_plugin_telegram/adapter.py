@@ -6,7 +6,8 @@ Nothing of the author's is replaced: handlers, rate limiter, `post_init`, contex
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from telegram import BotCommand, BotCommandScope, Message, Update
@@ -230,8 +231,7 @@ class _Adapter:
         asked = Asked(chat=view.chat, account=view.account, name=name, spell=self._spell, offered=tuple(self._names))
         reply = await answer(self._hub, command, argument, asked)
         with unrecorded():
-            for part in cut(reply.text, most=MOST_CHARACTERS):
-                await message.reply_text(part)
+            await _say(reply.text, message.reply_text)
             for document in reply.documents:
                 await message.reply_document(document.content, filename=document.name)
 
@@ -240,5 +240,10 @@ class _Adapter:
 
     async def _deliver(self, chat: Chat, notice: Notice) -> None:
         with unrecorded():
-            for part in cut(notice_text(notice, spell=self._spell), most=MOST_CHARACTERS):
-                await self._bot.send_message(int(chat.chat_id), part)
+            await _say(notice_text(notice, spell=self._spell), partial(self._bot.send_message, int(chat.chat_id)))
+
+
+async def _say(text: str, send: Callable[..., Awaitable[object]]) -> None:
+    """Send a text of ours, which is plain: an author's Defaults would have the names in it read as marks."""
+    for part in cut(text, most=MOST_CHARACTERS):
+        await send(part, parse_mode=None)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import telegram
 from telegram import Bot, Update
+from telegram.constants import ParseMode
 from telegram.ext import (
     ApplicationBuilder,
     ApplicationHandlerStop,
@@ -236,6 +237,21 @@ async def test_a_long_answer_comes_in_messages_that_telegram_takes(on_telegram: 
     told = [one.text for one in on_telegram.simulator.messages(dm)[1:]]
     assert len(told) > 1
     assert "\n".join(told).startswith(privacy)
+
+
+@pytest.mark.parametrize("mode", [ParseMode.MARKDOWN_V2, ParseMode.MARKDOWN, ParseMode.HTML])
+async def test_our_answers_and_notices_are_plain_text_whatever_the_authors_defaults_say(
+    on_telegram: Any, hub: SessionHub, mode: str
+) -> None:
+    ann, eve = on_telegram.user("Ann_<3"), on_telegram.user('<a href="https://example.org">[Ann_](https://example.org)</a>')
+    asking, typing = on_telegram.direct_chat(ann), on_telegram.direct_chat(eve)
+    async with on_telegram.running(hub, builder=on_telegram.builder().defaults(Defaults(parse_mode=mode))):
+        await on_telegram.say(ann, asking, "hello")
+        for name in ("whoami", "new", "private", "privacy", "forget"):
+            assert await on_telegram.ask(ann, asking, f"/{name}")
+        code = (await on_telegram.ask(ann, asking, "/link")).partition("Your code is ")[2][:9]
+        assert "Ann_<3" in await on_telegram.ask(eve, typing, f"/link {code}")
+        assert eve.name in await on_telegram.told(asking, "typed your code")
 
 
 ANN = {"id": 5_000_000_001, "is_bot": False, "first_name": "Ann"}
