@@ -80,7 +80,7 @@ class Requests:
 
     async def chat_of(self, chat_id: int | str) -> Chat:
         """Give the chat that a request named, by its number or its @name."""
-        current = answering.get()
+        current = self._current()
         if current is not None and current.chat.chat_id == str(chat_id):
             return replace(current.chat, thread_id="")
         if not _is_number(chat_id):
@@ -88,9 +88,14 @@ class Requests:
         # A private chat has its user's id, every other one a negative id.
         return Chat(CHANNEL, str(chat_id), "direct" if int(chat_id) > 0 else "group", bot_id=self._bot_id)
 
+    def _current(self) -> SessionView | None:
+        """Give the session that a handler of this bot's answers in; another bot's chats may have the same ids."""
+        current = answering.get()
+        return current if current is not None and current.chat.bot_id == self._bot_id else None
+
     def _business_deletion(self, data: Mapping[str, Any]) -> list[Work]:
         """Delete in the chat that is being answered: the request names none."""
-        current = answering.get()
+        current = self._current()
         prefix = business_chat_id(data["business_connection_id"], "")
         if current is None or not current.chat.chat_id.startswith(prefix):
             return []
@@ -112,7 +117,7 @@ class Requests:
 
     def _answering(self, event: MessageEvent) -> MessageEvent:
         """Say whom the bot's words answer, where they themselves do not."""
-        current = answering.get()
+        current = self._current()
         if event.answers is None and current is not None and current.chat == event.chat:
             return replace(event, answers=current.account)
         return event
@@ -167,7 +172,7 @@ class Requests:
 
     async def _words(self, chat: Chat, message_id: str) -> _Words | None:
         """Look a message up: it is the one that is being answered, or stored; None where nothing is known of it."""
-        current = answering.get()
+        current = self._current()
         event = None if current is None else current.event
         if event is not None and (event.chat.chat_id, event.message_id) == (chat.chat_id, message_id):
             return _Words(event.text, event.attachments, event.metadata, event.author_name, event.chat)

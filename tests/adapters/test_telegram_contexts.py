@@ -178,6 +178,29 @@ async def test_several_applications_share_a_hub_and_keep_their_people_apart(
     }
 
 
+async def test_a_handler_that_uses_another_bot_changes_that_bots_chat(
+    on_telegram: Any, hub: SessionHub, simulators: Any, says: Any
+) -> None:
+    other = await simulators(token="7000000002:other", bot_name="Arthur")
+    ann = on_telegram.user("Ann")
+    here, there = on_telegram.direct_chat(ann), other.direct_chat(other.user("Ann", user_id=ann.id))
+
+    async def answer(turn: Any) -> None:
+        await turn.say("here")
+        first, second = [await arthur.bot.send_message(ann.id, text) for text in ("there", "there, too")]
+        assert (first.message_id, second.message_id) == (turn.message.message_id, turn.message.message_id + 1)
+        await arthur.bot.copy_message(ann.id, ann.id, first.message_id)
+        await arthur.bot.delete_message(ann.id, second.message_id)
+
+    marvin, arthur = on_telegram.make(answer), other.make()
+    on_telegram.install(hub, into=marvin)
+    other.install(hub, into=arthur)
+    async with on_telegram.started(marvin), other.started(arthur):
+        await on_telegram.say(ann, here, "hello")
+        history = await says(on_telegram, here, ["hello", "here", "there", "there"])
+    assert [one.chat for one in history] == [on_telegram.chat(here)] * 2 + [other.chat(there)] * 2
+
+
 async def test_the_menu_is_left_alone_unless_asked_and_then_ours_join_it(on_telegram: Any, hub: SessionHub) -> None:
     own = [BotCommand("start", "Begin"), BotCommand("connect", "Something else")]
     async with on_telegram.running(hub, commands={"link": "connect", "unlink": "", "whoami": ""}) as app:
