@@ -27,6 +27,8 @@ DELETIONS = ("deleteMessage", "deleteMessages")
 REPEATS = ("copyMessage", "copyMessages", "forwardMessages")
 EDITS = ("editMessage", "stopMessage", "setGameScore")
 """How requests begin whose result is a message that was there before."""
+MOST_ANSWERED = 10_000
+"""Answers in groups of which is known whom they answered, should they be edited; the oldest give way."""
 
 logger = logging.getLogger("session_plugin.telegram")
 
@@ -53,6 +55,7 @@ class Requests:
         self._bot = bot
         self._hub = hub
         self._bot_id = bot_id
+        self._answered: dict[tuple[str, str | None], Account] = {}
 
     async def works(self, endpoint: str, data: Mapping[str, Any], result: Result) -> list[Work]:
         """Give what there is to do for a request that succeeded, in its order; mostly one thing, or nothing."""
@@ -65,8 +68,10 @@ class Requests:
             return [self._hub.delete_chat(replace(chat, thread_id=str(data["message_thread_id"])))]
         if endpoint in REPEATS:
             return [self._hub.record(event) for event in await self._repeated(endpoint, data, result)]
-        hand_in = self._hub.edit if endpoint.startswith(EDITS) else self._hub.record
-        return [hand_in(event) for message in self._messages(result) if (event := self._own(message)) is not None]
+        events = [event for message in self._messages(result) if (event := self._own(message)) is not None]
+        if endpoint.startswith(EDITS):
+            return [self._hub.edit(self._as_when_sent(event)) for event in events]
+        return [self._hub.record(self._answering(event)) for event in events]
 
     def moved(self, data: Mapping[str, Any], new_chat_id: int) -> Work | None:
         """Give what there is to do when a group turned out to be a supergroup by now.
@@ -113,14 +118,22 @@ class Requests:
         """Translate a message of the bot's; None where it says nothing."""
         event = to_event(message, bot_id=self._bot_id)
         # In a channel the bot speaks as the channel; the words are its own all the same.
-        return None if event is None else self._answering(replace(event, role="assistant", author=None))
+        return None if event is None else replace(event, role="assistant", author=None)
 
     def _answering(self, event: MessageEvent) -> MessageEvent:
-        """Say whom the bot's words answer, where they themselves do not."""
+        """Say whom the bot's new words answer, where they themselves do not; and keep it in mind, stored or not."""
         current = self._current()
         if event.answers is None and current is not None and current.chat == event.chat:
-            return replace(event, answers=current.account)
+            event = replace(event, answers=current.account)
+        if event.answers is not None and event.chat.kind == "group":  # a direct chat says itself whose it is
+            self._answered[event.chat.chat_id, event.message_id] = event.answers
+            if len(self._answered) > MOST_ANSWERED:
+                del self._answered[next(iter(self._answered))]
         return event
+
+    def _as_when_sent(self, event: MessageEvent) -> MessageEvent:
+        """Say whom edited words answered when they were sent; who is answered now has no part in them."""
+        return replace(event, answers=self._answered.get((event.chat.chat_id, event.message_id), event.answers))
 
     async def _repeated(self, endpoint: str, data: Mapping[str, Any], result: Result) -> list[MessageEvent]:
         """Make up the messages of which only the ids came back."""

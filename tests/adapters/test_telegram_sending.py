@@ -209,6 +209,79 @@ async def test_an_answer_to_a_button_belongs_to_who_pressed_it(on_telegram: Any,
     assert (history[2].content, history[2].person) == ("served", on_telegram.account(bob))
 
 
+BUTTON = InlineKeyboardMarkup([[InlineKeyboardButton("more", callback_data="more")]])
+
+
+async def edited_by_a_job(on_telegram: Any, app: Any, question: Any, bob: Any) -> None:
+    async def close(context: Any) -> None:
+        await context.bot.edit_message_text("Ann's secret, and more", question.chat.id, question.id)
+
+    app.job_queue.run_once(close, 0)
+
+
+async def edited_by_a_button_of_somebody_else(on_telegram: Any, app: Any, question: Any, bob: Any) -> None:
+    async def pressed(update: Any, context: Any) -> None:
+        await update.callback_query.edit_message_text("Ann's secret, and more")
+
+    app.add_handler(CallbackQueryHandler(pressed))
+    await on_telegram.simulator.press(bob, question, "more")
+
+
+EDITED = pytest.mark.parametrize("edited", [edited_by_a_job, edited_by_a_button_of_somebody_else])
+
+
+async def offer(turn: Any) -> None:
+    await turn.message.get_bot().send_message(turn.message.chat_id, f"Ann's {turn.text}", reply_markup=BUTTON)
+
+
+@EDITED
+async def test_an_answer_to_a_private_person_is_not_kept_when_it_is_edited(
+    on_telegram: Any, hub: SessionHub, edited: Any
+) -> None:
+    ann, bob = on_telegram.user("Ann"), on_telegram.user("Bob")
+    room = on_telegram.group("Friends", ann, bob)
+    async with hub:
+        async with on_telegram.running(hub, offer) as app:
+            await on_telegram.ask(ann, on_telegram.direct_chat(ann), "/private on")
+            question = await on_telegram.answer(room, after=await on_telegram.say(ann, room, "secret"))
+            await edited(on_telegram, app, question, bob)
+            await on_telegram.told(room, "and more")
+        assert await on_telegram.history(hub, room, count=0) == []
+
+
+@EDITED
+async def test_an_answer_to_a_forgotten_person_is_not_kept_when_it_is_edited(
+    on_telegram: Any, hub: SessionHub, edited: Any
+) -> None:
+    ann, bob = on_telegram.user("Ann"), on_telegram.user("Bob")
+    room, dm = on_telegram.group("Friends", ann, bob), on_telegram.direct_chat(ann)
+    async with hub:
+        async with on_telegram.running(hub, offer) as app:
+            question = await on_telegram.answer(room, after=await on_telegram.say(ann, room, "secret"))
+            await on_telegram.history(hub, room, count=2)
+            await on_telegram.ask(ann, dm, "/forget")
+            assert "Forgotten" in await on_telegram.ask(ann, dm, "/forget confirm")
+            await edited(on_telegram, app, question, bob)
+            await on_telegram.told(room, "and more")
+        assert await on_telegram.history(hub, room, count=0) == []
+
+
+@EDITED
+async def test_words_edited_into_an_answer_to_somebody_who_is_private_by_now_are_not_kept(
+    on_telegram: Any, hub: SessionHub, edited: Any
+) -> None:
+    ann, bob = on_telegram.user("Ann"), on_telegram.user("Bob")
+    room = on_telegram.group("Friends", ann, bob)
+    async with hub:
+        async with on_telegram.running(hub, offer) as app:
+            question = await on_telegram.answer(room, after=await on_telegram.say(ann, room, "secret"))
+            await on_telegram.history(hub, room, count=2)
+            await on_telegram.ask(ann, on_telegram.direct_chat(ann), "/private on")
+            await edited(on_telegram, app, question, bob)
+            await on_telegram.told(room, "and more")
+        assert [one.content for one in await on_telegram.history(hub, room, count=1)] == ["secret"]
+
+
 @pytest.mark.parametrize("delay", [0, 0.1])
 async def test_a_job_that_a_handler_scheduled_answers_nobody_in_a_group(
     on_telegram: Any, hub: SessionHub, delay: float
