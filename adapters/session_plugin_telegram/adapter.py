@@ -22,9 +22,9 @@ from telegram.ext import (
 
 from session_plugin import Chat, Lease, Notice, SessionError, SessionHub, SessionView
 from session_plugin.commands import DESCRIPTIONS, Asked, Command, answer, check_names, cut, notice_text
+from session_plugin_telegram.answering import Updates, answering
 from session_plugin_telegram.context import give_sessions
 from session_plugin_telegram.outgoing import SessionRecorder, unrecorded
-from session_plugin_telegram.requests import answering
 from session_plugin_telegram.translate import (
     CHANNEL,
     edited_in,
@@ -122,6 +122,7 @@ class _Adapter:
         self._hub = hub
         self._names = names
         self._lease: Lease | None = None
+        self._updates = Updates()
         self._application = application
         self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
         give_sessions(application, self._answer_to)
@@ -175,7 +176,7 @@ class _Adapter:
         except Exception:
             logger.exception("an update was not understood; it is handled without a session")
         view = None if place is None else self._hub.session_of(*place)
-        answering.set(view)
+        self._updates.begin(update, view)
         return view
 
     async def _first(self, update: Update, context: AnyContext) -> None:
@@ -183,9 +184,8 @@ class _Adapter:
         try:
             await self._open()  # for those who install only now that the application is initialized
             recorded = await self._record(update)
-            if recorded is not None and answering.get() is not None:
-                context.session = recorded  # type: ignore[attr-defined]
-                answering.set(recorded)
+            if recorded is not None and (current := answering.get()) is not None:
+                context.session = current.view = recorded  # type: ignore[attr-defined]
         except Exception:
             logger.exception("an update could not be recorded; it is handled all the same")
 

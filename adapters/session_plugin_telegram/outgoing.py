@@ -18,9 +18,10 @@ from telegram import Bot
 from telegram.error import ChatMigrated
 from telegram.ext import BaseRateLimiter
 
-from session_plugin import SessionHub
+from session_plugin import SessionHub, SessionView
 from session_plugin.commands import Command
-from session_plugin_telegram.requests import Requests, Result, Work, answering
+from session_plugin_telegram.answering import answered_now, answering
+from session_plugin_telegram.requests import Requests, Result, Work
 
 logger = logging.getLogger("session_plugin.telegram")
 
@@ -91,6 +92,7 @@ class SessionRecorder(BaseRateLimiter[Any]):
         rate_limit_args: Any,
     ) -> Result:
         """Make the request as it would have been made, then record what it did."""
+        answered = answered_now()  # when it has been sent, others may have been heard
         try:
             if self.inner is not None:
                 result = await self.inner.process_request(callback, args, kwargs, endpoint, data, rate_limit_args)
@@ -103,7 +105,7 @@ class SessionRecorder(BaseRateLimiter[Any]):
                 await self._briefly(work)
             raise
         if not _unrecorded.get():
-            await self._briefly(self._hand_in(endpoint, data, result))
+            await self._briefly(self._hand_in(endpoint, data, result, answered))
         return result
 
     async def _briefly(self, work: Work) -> None:
@@ -123,13 +125,13 @@ class SessionRecorder(BaseRateLimiter[Any]):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _hand_in(self, endpoint: str, data: dict[str, Any], result: Result) -> None:
+    async def _hand_in(self, endpoint: str, data: dict[str, Any], result: Result, answered: SessionView | None) -> None:
         """Put what a request did in line for the database, each part of it in its order."""
-        works = await self._requests.works(endpoint, data, result)
+        works = await self._requests.works(endpoint, data, result, answered=answered)
         for work in works:
             self._kept(work)
         await asyncio.sleep(0)  # by now each has begun, and so is in line
         if works:
-            if (view := answering.get()) is not None:
-                view.is_stored = False  # what is read in it from now on has this in it
+            if (current := answering.get()) is not None:
+                current.view.is_stored = False  # what is read in it from now on has this in it
             await self._opened()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Coroutine, Iterable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
 from telegram import Bot, Message
 
 from session_plugin import Account, Attachment, Chat, MessageEvent, SessionError, SessionHub, SessionView
+from session_plugin_telegram.answering import answering
 from session_plugin_telegram.markup import plain
 from session_plugin_telegram.translate import CHANNEL, as_chat, business_chat_id, to_event
 
@@ -31,9 +31,6 @@ MOST_ANSWERED = 10_000
 """Answers in groups of which is known whom they answered, should they be edited; the oldest give way."""
 
 logger = logging.getLogger("session_plugin.telegram")
-
-answering: ContextVar[SessionView | None] = ContextVar("session_plugin_telegram_answering", default=None)
-"""The session that the current handler answers in, set for each update in the task that handles it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,17 @@ class Requests:
         self._bot_id = bot_id
         self._answered: dict[tuple[str, str | None], Account] = {}
 
-    async def works(self, endpoint: str, data: Mapping[str, Any], result: Result) -> list[Work]:
-        """Give what there is to do for a request that succeeded, in its order; mostly one thing, or nothing."""
+    async def works(
+        self, endpoint: str, data: Mapping[str, Any], result: Result, *, answered: SessionView | None
+    ) -> list[Work]:
+        """Give what there is to do for a request that succeeded, in its order; mostly one thing, or nothing.
+
+        Args:
+            endpoint: What was requested.
+            data: Its parameters.
+            result: What Telegram gave for it.
+            answered: The session whose person was answered by it; None where that is not sure.
+        """
         if endpoint in DELETIONS:
             return [self._hub.delete(await self.chat_of(data["chat_id"]), _ids(data))]
         if endpoint == "deleteBusinessMessages":
@@ -67,11 +73,12 @@ class Requests:
             chat = await self.chat_of(data["chat_id"])
             return [self._hub.delete_chat(replace(chat, thread_id=str(data["message_thread_id"])))]
         if endpoint in REPEATS:
-            return [self._hub.record(event) for event in await self._repeated(endpoint, data, result)]
-        events = [event for message in self._messages(result) if (event := self._own(message)) is not None]
+            events = await self._repeated(endpoint, data, result)
+        else:
+            events = [event for message in self._messages(result) if (event := self._own(message)) is not None]
         if endpoint.startswith(EDITS):
             return [self._hub.edit(self._as_when_sent(event)) for event in events]
-        return [self._hub.record(self._answering(event)) for event in events]
+        return [self._hub.record(self._answering(event, answered)) for event in events]
 
     def moved(self, data: Mapping[str, Any], new_chat_id: int) -> Work | None:
         """Give what there is to do when a group turned out to be a supergroup by now.
@@ -96,7 +103,7 @@ class Requests:
     def _current(self) -> SessionView | None:
         """Give the session that a handler of this bot's answers in; another bot's chats may have the same ids."""
         current = answering.get()
-        return current if current is not None and current.chat.bot_id == self._bot_id else None
+        return current.view if current is not None and current.view.chat.bot_id == self._bot_id else None
 
     def _business_deletion(self, data: Mapping[str, Any]) -> list[Work]:
         """Delete in the chat that is being answered: the request names none."""
@@ -120,11 +127,10 @@ class Requests:
         # In a channel the bot speaks as the channel; the words are its own all the same.
         return None if event is None else replace(event, role="assistant", author=None)
 
-    def _answering(self, event: MessageEvent) -> MessageEvent:
+    def _answering(self, event: MessageEvent, answered: SessionView | None) -> MessageEvent:
         """Say whom the bot's new words answer, where they themselves do not; and keep it in mind, stored or not."""
-        current = self._current()
-        if event.answers is None and current is not None and current.chat == event.chat:
-            event = replace(event, answers=current.account)
+        if event.answers is None and answered is not None and answered.chat == event.chat:
+            event = replace(event, answers=answered.account)
         if event.answers is not None and event.chat.kind == "group":  # a direct chat says itself whose it is
             self._answered[event.chat.chat_id, event.message_id] = event.answers
             if len(self._answered) > MOST_ANSWERED:
@@ -159,7 +165,7 @@ class Requests:
             metadata.setdefault("forwarded_from", words.author_name)
         else:
             metadata.pop("forwarded_from", None)
-        event = MessageEvent(
+        return MessageEvent(
             chat=chat,
             message_id=message_id,
             role="assistant",
@@ -171,7 +177,6 @@ class Requests:
             attachments=words.attachments,
             metadata=metadata,
         )
-        return self._answering(event)
 
     async def _place_of(self, data: Mapping[str, Any]) -> Chat:
         """Give where something was sent to; what replies stands in the topic of what it replies to."""

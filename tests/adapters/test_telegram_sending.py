@@ -10,7 +10,7 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputMediaDocument, InputMediaPhoto
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, NetworkError
-from telegram.ext import AIORateLimiter, CallbackQueryHandler
+from telegram.ext import AIORateLimiter, CallbackQueryHandler, Defaults
 
 from session_plugin import SessionHub
 
@@ -301,27 +301,95 @@ async def test_a_job_that_a_handler_scheduled_answers_nobody_in_a_group(
     assert (history[1].content, history[1].person) == ("time for tea", None)
 
 
-async def test_a_task_that_a_handler_started_answers_whom_the_handler_answers(on_telegram: Any, hub: SessionHub) -> None:
-    ann, bob = on_telegram.simulator.user("Ann"), on_telegram.simulator.user("Bob")
-    room = on_telegram.simulator.group("Friends", ann, bob)
-    bob_spoke = asyncio.Event()
+@pytest.mark.parametrize("between", ["nothing", "Ann", "Bob", "Bob in private", "Bob in a topic", "an administrator"])
+async def test_a_task_that_outlives_its_handler_answers_whom_the_handler_answered_until_others_are_heard(
+    on_telegram: Any, hub: SessionHub, between: str
+) -> None:
+    ann, bob = on_telegram.user("Ann"), on_telegram.user("Bob")
+    room = on_telegram.group("Friends", ann, bob)
+    topic = on_telegram.thread(room, "plans")
+    heard, go_on = asyncio.Event(), asyncio.Event()
     tasks = []
 
     async def answer(turn: Any) -> None:
         async def later() -> None:
+            await go_on.wait()
+            await turn.say("at last")
+
+        if turn.text == "question":
+            tasks.append(asyncio.create_task(later()))
+        elif turn.text == "between":
+            heard.set()
+
+    says_it = {
+        "Ann": lambda: on_telegram.say(ann, room, "between"),
+        "Bob": lambda: on_telegram.say(bob, room, "between"),
+        "Bob in private": lambda: on_telegram.say(bob, on_telegram.direct_chat(bob), "between"),
+        "Bob in a topic": lambda: on_telegram.say(bob, topic, "between"),
+        "an administrator": lambda: on_telegram.simulator.say_as_channel(room, "between"),
+    }
+    async with on_telegram.running(hub, answer):
+        await on_telegram.say(ann, room, "question")
+        await on_telegram.until(lambda: tasks)
+        if between in says_it:
+            await says_it[between]()
+            await heard.wait()
+        go_on.set()
+        await asyncio.gather(*tasks)
+        people = {one.content: one.person for one in await on_telegram.history(hub, room, count=2)}
+    is_anns = between not in ("Bob", "an administrator")
+    assert people["at last"] == (on_telegram.account(ann) if is_anns else None)
+
+
+async def test_a_worker_that_was_started_with_one_persons_question_answers_the_next_in_nobodys_name(
+    on_telegram: Any, hub: SessionHub, says: Any
+) -> None:
+    ann, bob = on_telegram.user("Ann"), on_telegram.user("Bob")
+    room = on_telegram.group("Friends", ann, bob)
+    turns: asyncio.Queue[Any] = asyncio.Queue()
+    workers = []
+
+    async def work() -> None:
+        while True:
+            turn = await turns.get()
+            await turn.say(f"for {turn.text}")
+
+    async def answer(turn: Any) -> None:
+        if not workers:
+            workers.append(asyncio.create_task(work()))
+        await turns.put(turn)
+
+    async with on_telegram.running(hub, answer):
+        for user in (ann, bob, ann):
+            await on_telegram.ask(user, room, user.name)
+        history = await says(on_telegram, room, ["Ann", "for Ann", "Bob", "for Bob", "Ann", "for Ann"])
+        workers[0].cancel()
+    assert [one.person for one in history if one.role == "assistant"] == [on_telegram.account(ann), None, None]
+
+
+@pytest.mark.parametrize("how", ["several updates at once", "not blocking"])
+async def test_a_handler_answers_its_own_person_whoever_is_heard_while_it_runs(
+    on_telegram: Any, hub: SessionHub, how: str
+) -> None:
+    ann, bob = on_telegram.user("Ann"), on_telegram.user("Bob")
+    room = on_telegram.group("Friends", ann, bob)
+    bob_spoke = asyncio.Event()
+
+    async def answer(turn: Any) -> None:
+        if turn.text == "Ann":
             await bob_spoke.wait()
             await turn.say("for Ann")
-
-        if turn.text == "Ann":
-            tasks.append(asyncio.create_task(later()))
         else:
             bob_spoke.set()
 
-    async with on_telegram.running(hub, answer):
-        await on_telegram.simulator.say(ann, room, "Ann")
-        await on_telegram.simulator.say(bob, room, "Bob")
-        history = await on_telegram.history(hub, room, count=3)
-    assert (history[2].content, history[2].person) == ("for Ann", on_telegram.account(ann))
+    builder = on_telegram.builder()
+    at_once = how == "several updates at once"
+    builder = builder.concurrent_updates(True) if at_once else builder.defaults(Defaults(block=False))
+    async with on_telegram.running(hub, answer, builder=builder):
+        await on_telegram.say(ann, room, "Ann")
+        await on_telegram.say(bob, room, "Bob")
+        people = {one.content: one.person for one in await on_telegram.history(hub, room, count=3)}
+    assert people["for Ann"] == on_telegram.account(ann)
 
 
 async def test_the_handler_of_a_channel_post_does_not_answer_whoever_spoke_before(on_telegram: Any, hub: SessionHub) -> None:
