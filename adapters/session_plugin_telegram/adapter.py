@@ -6,16 +6,19 @@ Nothing of the author's is replaced: handlers, rate limiter, `post_init`, contex
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from telegram import BotCommand, BotCommandScope, Message, Update
 from telegram.ext import (
     Application,
     ApplicationHandlerStop,
+    BaseHandler,
     CallbackContext,
     CommandHandler,
+    ConversationHandler,
     ExtBot,
     TypeHandler,
 )
@@ -68,6 +71,7 @@ def install(
         TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen, or its context class has a
             `session` of its own.
         ValueError: a command is unknown, or this application has a hub already.
+        SessionError: the application is initialized already, and has a command or a group that is ours.
 
     Example:
         session_plugin_telegram.install(application, hub, commands={"link": "connect", "new": ""})
@@ -125,12 +129,14 @@ class _Adapter:
         self._updates = Updates()
         self._application = application
         self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
+        self._tap = TypeHandler(Update, self._first, block=True)
+        if _is_initialized(bot):
+            self._refuse_clashes()
         give_sessions(application, self._answer_to)
         recorder = SessionRecorder(
             bot, hub, names, bot.rate_limiter, start=self._start, opened=self._open, closed=self._close
         )
         bot._rate_limiter = recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
-        self._tap = TypeHandler(Update, self._first, block=True)
         application.add_handler(self._tap, group=FIRST_GROUP)
         for handler in self._handlers.values():
             application.add_handler(handler, group=COMMAND_GROUP)
@@ -155,8 +161,7 @@ class _Adapter:
             theirs = [handler for handler in handlers if handler is not self._tap and handler not in self._handlers.values()]
             if theirs and group in (FIRST_GROUP, COMMAND_GROUP):  # of a group, one handler at most sees an update
                 raise SessionError(f"a handler of the application is in group {group}, which is ours: choose another group")
-            commands = {name for handler in theirs if isinstance(handler, CommandHandler) for name in handler.commands}
-            for name in sorted(names & commands):
+            for name in sorted(names & set(_commands_of(theirs))):
                 raise SessionError(
                     f"the application has a command {name} already: rename ours, or turn it off, by the commands "
                     "argument of session_plugin_telegram.install"
@@ -241,6 +246,22 @@ class _Adapter:
     async def _deliver(self, chat: Chat, notice: Notice) -> None:
         with unrecorded():
             await _say(notice_text(notice, spell=self._spell), partial(self._bot.send_message, int(chat.chat_id)))
+
+
+def _commands_of(handlers: Iterable[BaseHandler[Any, Any, Any]]) -> Iterator[str]:
+    """Give the names of all commands that handlers are for, in whatever state of a conversation."""
+    for handler in handlers:
+        if isinstance(handler, CommandHandler):
+            yield from handler.commands
+        elif isinstance(handler, ConversationHandler):
+            yield from _commands_of(chain(handler.entry_points, *handler.states.values(), handler.fallbacks))
+
+
+def _is_initialized(bot: ExtBot[Any]) -> bool:
+    try:
+        return bot.bot is not None  # what it has asked Telegram of itself
+    except RuntimeError:
+        return False
 
 
 async def _say(text: str, send: Callable[..., Awaitable[object]]) -> None:

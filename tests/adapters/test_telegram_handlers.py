@@ -15,6 +15,7 @@ from telegram.ext import (
     CallbackContext,
     CommandHandler,
     ContextTypes,
+    ConversationHandler,
     Defaults,
     ExtBot,
     MessageHandler,
@@ -295,6 +296,44 @@ async def test_a_command_of_the_authors_that_has_the_name_of_one_of_ours_is_an_e
     application.add_handler(CommandHandler("new", mine))
     with pytest.raises(SessionError, match="the application has a command new already: rename ours"):
         await application.bot.rate_limiter.initialize()
+
+
+async def nothing(update: Update, context: Any) -> None: ...
+
+
+MINE, TEXT = CommandHandler("new", nothing), MessageHandler(filters.TEXT, nothing)
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        ConversationHandler([MINE], {}, []),
+        ConversationHandler([TEXT], {0: [TEXT], 1: [TEXT, MINE]}, []),
+        ConversationHandler([TEXT], {}, [MINE]),
+        ConversationHandler([TEXT], {0: [ConversationHandler([TEXT], {}, [MINE])]}, []),
+    ],
+    ids=["to begin it", "in a state", "to fall back on", "in another one"],
+)
+async def test_a_command_in_a_conversation_of_the_authors_is_an_error_at_the_start_too(
+    hub: SessionHub, conversation: Any
+) -> None:
+    application = ApplicationBuilder().token("7000000001:clash").build()
+    session_plugin_telegram.install(application, hub)
+    application.add_handler(conversation)
+    with pytest.raises(SessionError, match="has a command new already"):
+        await application.bot.rate_limiter.initialize()
+
+
+async def test_a_command_that_clashes_is_an_error_where_an_application_that_is_initialized_gets_its_hub(
+    on_telegram: Any, hub: SessionHub
+) -> None:
+    application = on_telegram.make()
+    application.add_handler(MINE)
+    async with application:
+        with pytest.raises(SessionError, match="has a command new already"):
+            session_plugin_telegram.install(application, hub)
+        assert (application.bot.rate_limiter, dict(application.handlers)) == (None, {0: [MINE]})
+        session_plugin_telegram.install(application, hub, commands={"new": ""})
 
 
 @pytest.mark.parametrize("group", [-1000, -999])
