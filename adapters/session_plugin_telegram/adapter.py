@@ -173,7 +173,12 @@ class _Adapter:
             await lease.release()
 
     def _answer_to(self, update: object) -> SessionView | None:
-        """Give the session of an update, and note in the task that handles it whom the bot answers from now on."""
+        """Give the session of an update, and note in the task that handles it whom the bot answers from now on.
+
+        An error handler's context is made anew; in it the session goes on, with what the update says in it.
+        """
+        if (current := answering.get()) is not None and current.update is update:
+            return current.view
         place = None
         try:
             if isinstance(update, Update):

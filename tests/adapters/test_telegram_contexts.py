@@ -76,6 +76,32 @@ async def test_an_error_handler_has_the_session_of_the_update_that_failed(
     assert (history[1].content, history[1].person) == ("sorry", on_telegram.account(ann))
 
 
+@pytest.mark.parametrize("block", [True, False])
+async def test_an_error_handlers_session_knows_the_message_and_whether_it_came_before(
+    on_telegram: Any, hub: SessionHub, block: bool
+) -> None:
+    found: list[Any] = []
+
+    async def fail(update: Update, context: Any) -> None:
+        raise LookupError("the author's own fault")
+
+    async def failed(update: Any, context: Any) -> None:
+        before = await context.session.history(before=context.session.event)
+        found.append((context.session.event.text, context.session.is_duplicate, [one.content for one in before]))
+
+    ann = on_telegram.user("Ann")
+    dm = on_telegram.direct_chat(ann)
+    async with on_telegram.running(hub) as app:
+        app.add_handler(MessageHandler(filters.TEXT, fail, block=block))
+        app.add_error_handler(failed, block=block)
+        await on_telegram.say(ann, dm, "hello")
+        said = await on_telegram.say(ann, dm, "again")
+        await on_telegram.until(lambda: len(found) == 2)
+        await on_telegram.repeat(said)
+        await on_telegram.until(lambda: len(found) == 3)
+    assert found == [("hello", False, []), ("again", False, ["hello"]), ("again", True, ["hello"])]
+
+
 async def test_a_job_and_the_error_handler_of_a_job_have_no_session(on_telegram: Any, hub: SessionHub, until: Any) -> None:
     sessions: list[Any] = []
 
