@@ -57,10 +57,10 @@ def install(
 ) -> None:
     """Attach a hub to an application, once it is built; in `post_init` will do.
 
-    From then on `context.session` is set in every handler of updates and in their error handlers; it is None in jobs, and
-    where nobody can own one. The hub opens when the application is initialized and is released when it is shut down, in
-    whatever way it is run. If a CommandHandler of yours has the name of a command of ours by then, initializing raises
-    SessionError.
+    From then on `context.session` is set in every handler of updates and in their error handlers; it is None in jobs, for a
+    channel's posts, and where an update names no chat. The hub opens when the application is initialized and is released
+    when it is shut down, in whatever way it is run. If a CommandHandler of yours, in a conversation too, has the name of a
+    command of ours by then, initializing raises SessionError; of an application that is initialized already, this does.
 
     Args:
         application: Built by ApplicationBuilder; its bot is an ExtBot, as it is unless you gave another one.

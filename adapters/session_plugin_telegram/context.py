@@ -24,7 +24,7 @@ class SessionContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any
         application.add_handler(telegram.ext.MessageHandler(telegram.ext.filters.TEXT, answer))
     """
 
-    session: SessionView = None  # type: ignore[assignment]  # None where nobody can own one: a channel post, a job
+    session: SessionView = None  # type: ignore[assignment]  # None where there is none: a channel's post, a job
     """The session of the chat that is being answered."""
 
 

@@ -82,9 +82,10 @@ def edited_in(update: Update) -> Message | None:
 
 
 def to_place(update: Update, *, bot_id: str) -> tuple[Chat, Account | None] | None:
-    """Give where an update happens and who is behind it; None where nobody can own a session.
+    """Give where an update happens and who is behind it; None where there is no session.
 
-    That is a channel, and a chat that the bot is not in.
+    That is for a channel's post, for a chat that the bot is not in, and where no chat is named, as in an inline query. A
+    button below a channel's post is in the channel.
     """
     if update.effective_chat is None or any(getattr(update, kind, None) for kind in _ELSEWHERE):
         return None

@@ -8,8 +8,17 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from telegram import BotCommand, Update
-from telegram.ext import ApplicationBuilder, CallbackContext, ContextTypes, ExtBot, MessageHandler, TypeHandler, filters
+from telegram import BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.ext import (
+    ApplicationBuilder,
+    CallbackContext,
+    CallbackQueryHandler,
+    ContextTypes,
+    ExtBot,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
 
 import session_plugin_telegram
 from session_plugin import SessionHub
@@ -121,6 +130,22 @@ async def test_a_job_and_the_error_handler_of_a_job_have_no_session(on_telegram:
         await on_telegram.simulator.say(ann, on_telegram.simulator.direct_chat(ann), "hello")
         await until(lambda: len(sessions) == 2)
     assert sessions == [None, None]
+
+
+async def test_a_button_below_a_channels_post_has_the_session_of_the_channel(on_telegram: Any, hub: SessionHub) -> None:
+    found: list[Any] = []
+
+    async def pressed(update: Update, context: Any) -> None:
+        found.append((context.session.chat, [one.content for one in await context.session.history()]))
+
+    news = on_telegram.simulator.channel("News")
+    async with on_telegram.running(hub) as app:
+        app.add_handler(CallbackQueryHandler(pressed))
+        keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("more", callback_data="more")]])
+        await app.bot.send_message(news.id, "extra", reply_markup=keyboard)
+        await on_telegram.simulator.press(on_telegram.user("Ann"), await on_telegram.answer(news), "more")
+        await on_telegram.until(lambda: found)
+    assert found == [(on_telegram.chat(news), ["extra"])]
 
 
 async def test_a_context_class_with_a_session_of_its_own_is_refused_and_nothing_is_changed(hub: SessionHub) -> None:
