@@ -182,3 +182,21 @@ async def test_who_cannot_be_reached_is_shown_the_question_at_the_next_command(s
     assert "typed your code. Is that you?" in told
     assert "You are Ann" in told
     assert (await first.command("link", "confirm")).startswith("Linked.")
+
+
+async def test_a_handler_of_all_messages_can_tell_our_commands_by_their_having_no_event(
+    drivers: tuple[Any, Any], hub: SessionHub
+) -> None:
+    driver, _ = drivers
+    side = Side(driver)
+    seen: list[tuple[str, bool]] = []
+
+    async def note(turn: Any) -> None:
+        seen.append((turn.text, turn.session.event is None))
+
+    async with driver.running(hub, note):
+        assert "You are" in await side.command("whoami")
+        await driver.say(side.user, side.chat, "hello")
+        await driver.until(lambda: ("hello", False) in seen)
+    commands_seen = {"discord": [("!whoami", True)], "telegram": []}  # on Telegram ours end the update
+    assert seen == [*commands_seen[driver.channel], ("hello", False)]
