@@ -43,6 +43,8 @@ FIRST_GROUP = -1000
 COMMAND_GROUP = -999
 MOST_CHARACTERS = 4096
 """How long a message of a bot's may be."""
+AS_IT_IS: Mapping[str, Any] = {"parse_mode": None, "protect_content": False}
+"""How we send, whatever the author's Defaults say: names are no marks, and people may copy a code and save an export."""
 logger = logging.getLogger("session_plugin.telegram")
 
 AnyApplication = Application[Any, Any, Any, Any, Any, Any]
@@ -243,7 +245,7 @@ class _Adapter:
         with unrecorded():
             await _say(reply.text, message.reply_text)
             for document in reply.documents:
-                await message.reply_document(document.content, filename=document.name)
+                await message.reply_document(document.content, filename=document.name, **AS_IT_IS)
 
     def _spell(self, command: Command) -> str:
         return f"/{self._names.get(command) or command}"
@@ -270,6 +272,6 @@ def _is_initialized(bot: ExtBot[Any]) -> bool:
 
 
 async def _say(text: str, send: Callable[..., Awaitable[object]]) -> None:
-    """Send a text of ours, which is plain: an author's Defaults would have the names in it read as marks."""
+    """Send a text of ours, in as many messages as it takes."""
     for part in cut(text, most=MOST_CHARACTERS):
-        await send(part, parse_mode=None)
+        await send(part, **AS_IT_IS)

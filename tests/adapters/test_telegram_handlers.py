@@ -255,6 +255,24 @@ async def test_our_answers_and_notices_are_plain_text_whatever_the_authors_defau
         assert eve.name in await on_telegram.told(asking, "typed your code")
 
 
+async def test_codes_may_be_copied_and_exports_saved_where_the_author_protects_what_the_bot_says(
+    on_telegram: Any, hub: SessionHub
+) -> None:
+    ann = on_telegram.user("Ann")
+    dm = on_telegram.direct_chat(ann)
+    async with on_telegram.running(hub, echo, builder=on_telegram.builder().defaults(Defaults(protect_content=True))):
+        for text in ("hello", "/link", "/export"):
+            await on_telegram.ask(ann, dm, text)
+        await on_telegram.until(lambda: len(on_telegram.messages(dm)) == 7)
+    calls = [(method, data.get("protect_content")) for method, data in on_telegram.simulator.calls if "send" in method]
+    assert [(method, str(is_protected).lower()) for method, is_protected in calls] == [
+        ("sendMessage", "true"),
+        ("sendMessage", "false"),
+        ("sendMessage", "false"),
+        ("sendDocument", "false"),
+    ]
+
+
 ANN = {"id": 5_000_000_001, "is_bot": False, "first_name": "Ann"}
 PRIVATE = {"id": 5_000_000_001, "type": "private", "first_name": "Ann"}
 
