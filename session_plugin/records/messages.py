@@ -129,9 +129,12 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
 def unwanted(tx: Tx, recording: Recording, chat: Row | None) -> Literal["private", "forgotten"] | None:
     """Tell why a message is not to be kept, if it is not.
 
-    Its author, or whom it answers, asked that nothing of theirs be kept; or was forgotten, and it is as old as that.
+    Its author, or whom it answers, asked that nothing of theirs be kept; or was forgotten, and it is as old as that, or one of
+    those that went.
     """
     moment, event = recording.moment, recording.event
+    if watermarks.is_known_again(tx, moment, event):
+        return "forgotten"
     accounts = [account for account in (event.author, event.answers) if account is not None]
     if chat is not None and chat["peer_no"] is not None:
         accounts.append(person_of(tx, chat["peer_no"]).account)
@@ -139,15 +142,11 @@ def unwanted(tx: Tx, recording: Recording, chat: Row | None) -> Literal["private
         standing = tx.first("standing_of_account", channel=account.channel, channel_user_id=account.channel_user_id)
         if standing is None:
             gone = watermarks.find(tx, moment, account)
-            if gone is not None and (
-                moment.now < gone["at"] or watermarks.is_old(tx, moment, event, sent_until=gone["sent_until"])
-            ):
+            if gone is not None and (moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
                 return "forgotten"
         elif standing["private"]:
             return "private"
-        elif standing["forgotten_until"] is not None and watermarks.is_old(
-            tx, moment, event, sent_until=standing["forgotten_until"]
-        ):
+        elif standing["forgotten_until"] is not None and event.sent_at < standing["forgotten_until"]:
             return "forgotten"
     return None
 

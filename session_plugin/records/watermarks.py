@@ -3,6 +3,9 @@
 What was sent before the newest message that was kept is old. Of that very instant, which may be a whole second, and of what
 was deleted about then, each message has a hash of its own: whatever else was sent then is new. The time of forgetting itself
 decides nothing, for a platform's clock is not ours, and what somebody writes right afterwards begins anew.
+
+So has each message that went of a group: what the bot answered there comes again, when the bot edits it, without telling
+whom it answers.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ NEVER = -1e300
 """Before any message."""
 SKEW = 600.0
 """Seconds by which a platform's clock and ours may differ."""
-KEPT = 30 * DAY
-"""How long single messages are remembered; no platform delivers one again after that."""
+KEPT = 365 * DAY
+"""How long single messages are remembered; a bot may edit what it said long ago."""
 
 
 def leave(tx: Tx, moment: Moment, row: Row) -> None:
@@ -31,9 +34,9 @@ def leave(tx: Tx, moment: Moment, row: Row) -> None:
     account_hash = _account_hash(moment, Account(row["channel"], row["channel_user_id"]))
     tx.run("add_forgotten", account_hash=account_hash, sent_until=sent_until, at=moment.now)
     tx.run("drop_forgotten_messages", before=moment.now - KEPT)
-    for message in tx.all("messages_at_the_edge", account_no=account_no, sent_at=sent_until, since=sent_until - SKEW):
-        message_hash = moment.keyed_hash("message", *(message[name] for name in _OF_MESSAGE))
-        tx.run("add_forgotten_message", message_hash=message_hash, at=moment.now)
+    messages = tx.all("messages_to_know_again", account_no=account_no, sent_at=sent_until, since=sent_until - SKEW)
+    hashes = (moment.keyed_hash("message", *(message[name] for name in _OF_MESSAGE)) for message in messages)
+    tx.run_many("add_forgotten_messages", [{"message_hash": message_hash, "at": moment.now} for message_hash in hashes])
 
 
 _OF_MESSAGE = ("bot", "channel", "bot_id", "chat_id", "message_id")
@@ -46,11 +49,9 @@ def find(tx: Tx, moment: Moment, account: Account) -> Row | None:
     return tx.first("forgotten_account", account_hash=_account_hash(moment, account))
 
 
-def is_old(tx: Tx, moment: Moment, event: MessageEvent, *, sent_until: float) -> bool:
-    """Tell whether a message of a forgotten account, or one to it, is one of those that must not come back."""
-    if event.sent_at < sent_until:
-        return True
-    if event.message_id is None or moment.keyed_hash is None:
+def is_known_again(tx: Tx, moment: Moment, event: MessageEvent) -> bool:
+    """Tell whether a message, whosever it is said to be now, is one of those that have a hash of their own."""
+    if event.message_id is None or moment.keyed_hash is None or tx.first("any_forgotten_message") is None:
         return False
     message_hash = _message_hash(moment, event.chat, event.message_id)
     return tx.first("forgotten_message", message_hash=message_hash) is not None

@@ -1170,11 +1170,12 @@ SELECT MAX(at) AS at FROM (
     JOIN messages AS m ON m.segment_no = g.segment_no
   WHERE c.peer_no = :account_no AND m.message_id IS NOT NULL) AS known
 
--- name: messages_at_the_edge
--- What was sent at that very instant, and what was deleted in its direct chats about then or later.
+-- name: messages_to_know_again
+-- All of it that was said in groups, what was sent at that very instant, and what was deleted in its direct chats about then
+-- or later.
 SELECT c.bot, c.channel, c.bot_id, c.chat_id, m.message_id
 FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
-WHERE m.person_no = :account_no AND m.sent_at >= :sent_at AND m.message_id IS NOT NULL
+WHERE m.person_no = :account_no AND (c.kind = 'group' OR m.sent_at >= :sent_at) AND m.message_id IS NOT NULL
 UNION
 SELECT c.bot, c.channel, c.bot_id, c.chat_id, m.message_id
 FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no JOIN messages AS m ON m.segment_no = g.segment_no
@@ -1183,9 +1184,18 @@ UNION
 SELECT c.bot, c.channel, c.bot_id, c.chat_id, t.message_id
 FROM chats AS c JOIN tombstones AS t ON t.chat_no = c.chat_no WHERE c.peer_no = :account_no AND t.at >= :since
 
--- name: add_forgotten_message
--- This message must not come back.
+-- name: add_forgotten_messages
+-- These messages must not come back.
 INSERT INTO forgotten_messages (message_hash, at) VALUES (:message_hash, :at) ON CONFLICT DO NOTHING
+
+-- name: add_forgotten_messages [postgresql]
+-- Rows travel as columns.
+INSERT INTO forgotten_messages (message_hash, at)
+SELECT * FROM unnest(CAST(:message_hash AS BYTEA[]), CAST(:at AS DOUBLE PRECISION[])) ON CONFLICT DO NOTHING
+
+-- name: any_forgotten_message
+-- Mostly there is none, and no message need be hashed to find that out.
+SELECT at FROM forgotten_messages LIMIT 1
 
 -- name: forgotten_message
 -- Is this one of them?

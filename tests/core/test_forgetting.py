@@ -1,7 +1,7 @@
 """Forgetting a person: everything of theirs goes, over all accounts, and nothing of anybody else's."""
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -242,6 +242,22 @@ async def test_old_words_in_a_group_stay_forgotten_too(hub, talk, texts, ann, bo
     assert not (await hub.record(old)).is_stored
     assert not await hub.edit(talk.said(lobby, "edited", author=ann, sent_at=5.0, message_id=old.message_id))
     assert await texts(hub, lobby) == ["of bob"]
+
+
+@pytest.mark.parametrize("naming", [{"answers": None}, {"answers": None, "reply_to": "m1"}])
+async def test_answers_in_a_group_stay_forgotten_though_nobody_says_whose_they_are(hub, talk, texts, ann, bob, naming):
+    lobby = talk.group()
+    asked = talk.said(lobby, "my number?", author=ann, message_id="m1", sent_at=5.0)
+    answer = talk.answered(lobby, "of ann", answers=ann, sent_at=6.0)
+    for event in (asked, answer, talk.said(lobby, "of bob", author=bob, sent_at=7.0)):
+        await hub.record(event)
+    await hub.record(talk.said(ann, "newer", sent_at=8.0))
+    await hub.forget(ann)
+    again = replace(answer, **naming)
+    assert not (await hub.record(again)).is_stored
+    assert not await hub.edit(replace(again, text="of ann, edited", edited_at=9.0))
+    assert (await hub.record(talk.answered(lobby, "new", sent_at=9.0))).is_stored
+    assert await texts(hub, lobby) == ["of bob", "new"]
 
 
 async def test_a_deleted_message_stays_deleted(hub, talk, texts, ann, clock):
