@@ -19,7 +19,7 @@ from session_plugin.records.outcomes import (
     MessageStored,
     Moment,
 )
-from session_plugin.records.people import Person, person_of, see_account
+from session_plugin.records.people import Person, current_user_id, person_of, see_account
 from session_plugin.records.sessions import find_chat, group_no, place, see_chat
 from session_plugin.records.summaries import withdraw_over
 from session_plugin.rules.scopes import scope_of
@@ -52,7 +52,7 @@ class Outcome:
 
     `unowned`: a direct message of which nobody knows whose chat it is; it is not kept, rather than given to somebody.
     `private`: a person asked that nothing of theirs be kept, and it is theirs or an answer to them. `forgotten`: it was
-    sent before its person was forgotten, and comes again.
+    sent before its person was forgotten, or while nothing of theirs was kept, and comes again.
     """
 
     fate: Literal["stored", "duplicate", "deleted", "unowned", "private", "forgotten"]
@@ -126,29 +126,46 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
     return Done(stored, announcements)
 
 
-def unwanted(tx: Tx, recording: Recording, chat: Row | None) -> Literal["private", "forgotten"] | None:
-    """Tell why a message is not to be kept, if it is not.
+def unwanted(
+    tx: Tx, recording: Recording, chat: Row | None, known: Row | None = None
+) -> Literal["private", "forgotten"] | None:
+    """Tell why a message is not to be kept, if it is not, also where it is `known` and has other words now.
 
-    Its author, or whom it answers, asked that nothing of theirs be kept; or was forgotten, and it is as old as that, or one of
-    those that went.
+    Its author, or whom it answers, asked that nothing of theirs be kept: then it stays out from now on, whatever they ask
+    later. Or they were forgotten, and it is as old as that, or one of those that are to stay out.
     """
     moment, event = recording.moment, recording.event
-    if watermarks.is_known_again(tx, moment, event):
-        return "forgotten"
-    accounts = [account for account in (event.author, event.answers) if account is not None]
-    if chat is not None and chat["peer_no"] is not None:
-        accounts.append(person_of(tx, chat["peer_no"]).account)
-    for account in dict.fromkeys(accounts):
+    for account, user_id in _concerned(tx, recording, chat, known).items():
         standing = tx.first("standing_of_account", channel=account.channel, channel_user_id=account.channel_user_id)
+        if standing["private"] if standing is not None else _is_private(tx, user_id):
+            watermarks.keep_out(tx, moment, event, account)
+            return "private"
         if standing is None:
             gone = watermarks.find(tx, moment, account)
             if gone is not None and (moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
                 return "forgotten"
-        elif standing["private"]:
-            return "private"
         elif standing["forgotten_until"] is not None and event.sent_at < standing["forgotten_until"]:
             return "forgotten"
-    return None
+    return "forgotten" if watermarks.is_known_again(tx, moment, event) else None
+
+
+def _concerned(tx: Tx, recording: Recording, chat: Row | None, known: Row | None) -> dict[Account, str | None]:
+    """Give all whose message it is, or may be, each with whose the account is if it is new and a plugin knows."""
+    event = recording.event
+    concerned = {event.author: recording.user_id, event.answers: recording.answered_user_id}
+    if chat is not None and chat["peer_no"] is not None:
+        concerned.setdefault(person_of(tx, chat["peer_no"]).account)
+    if known is not None and known["person_no"] is not None:
+        concerned.setdefault(person_of(tx, known["person_no"]).account)
+    replied_to = None if chat is None else _person_replied_to(tx, chat["chat_no"], event)
+    if replied_to is not None:
+        concerned.setdefault(replied_to.account)
+    return {account: user_id for account, user_id in concerned.items() if account is not None}
+
+
+def _is_private(tx: Tx, user_id: str | None) -> bool:
+    """Tell whether a user, whose new account this is, asked that nothing be kept."""
+    return user_id is not None and tx.first("is_private_user", user_id=current_user_id(tx, user_id)) is not None
 
 
 def message_values(
@@ -237,9 +254,9 @@ def _owner(tx: Tx, chat: Row, person: Person | None) -> Person | None:
 
 
 def _person_replied_to(tx: Tx, chat_no: int, event: MessageEvent) -> Person | None:
-    """Find whom the bot's own words answer, by the message that they reply to; never a guess."""
+    """Find whom the bot's own words answer, where they do not say so, by the message that they reply to; never a guess."""
     row = None
-    if event.reply_to is not None:
+    if event.reply_to is not None and event.role != "user" and event.author is None and event.answers is None:
         row = tx.first("message_by_key", chat_no=chat_no, message_id=event.reply_to)
     return None if row is None or row["person_no"] is None else person_of(tx, row["person_no"])
 
@@ -259,7 +276,7 @@ def edit(tx: Tx, recording: Recording) -> Done[Outcome | None]:
     row = None
     if chat is not None and event.message_id is not None:
         row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=event.message_id)
-    if row is not None and unwanted(tx, recording, chat) == "private":
+    if row is not None and unwanted(tx, recording, chat, row) == "private":
         remove(tx, row["segment_no"], (row["seq"],))
         return Done(None, (MessagesDeleted(event.chat, (str(event.message_id),), row["session_no"]),))
     if row is None:

@@ -5,10 +5,12 @@ was deleted about then, each message has a hash of its own: whatever else was se
 decides nothing, for a platform's clock is not ours, and what somebody writes right afterwards begins anew.
 
 So has each message that went of a group: what the bot answered there comes again, when the bot edits it, without telling
-whom it answers.
+whom it answers. And so has what was not kept of somebody who asked for that: it stays out when they ask no longer.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, Chat, MessageEvent
@@ -33,13 +35,29 @@ def leave(tx: Tx, moment: Moment, row: Row) -> None:
     sent_until = max(known, default=NEVER)
     account_hash = _account_hash(moment, Account(row["channel"], row["channel_user_id"]))
     tx.run("add_forgotten", account_hash=account_hash, sent_until=sent_until, at=moment.now)
-    tx.run("drop_forgotten_messages", before=moment.now - KEPT)
     messages = tx.all("messages_to_know_again", account_no=account_no, sent_at=sent_until, since=sent_until - SKEW)
-    hashes = (moment.keyed_hash("message", *(message[name] for name in _OF_MESSAGE)) for message in messages)
-    tx.run_many("add_forgotten_messages", [{"message_hash": message_hash, "at": moment.now} for message_hash in hashes])
+    _keep_out(tx, moment, (moment.keyed_hash("message", *(message[name] for name in _OF_MESSAGE)) for message in messages))
 
 
 _OF_MESSAGE = ("bot", "channel", "bot_id", "chat_id", "message_id")
+
+
+def keep_out(tx: Tx, moment: Moment, event: MessageEvent, account: Account) -> None:
+    """Remember of a message that was not kept that it is not to be when it comes again, whatever becomes of its account."""
+    if event.message_id is not None and moment.keyed_hash is not None:
+        raise_to(tx, account, NEVER)
+        _keep_out(tx, moment, (_message_hash(moment, event.chat, event.message_id),))
+
+
+def raise_to(tx: Tx, account: Account, sent_until: float) -> None:
+    """Let an account have a watermark no lower than that; whoever has one is never taken for ordinary."""
+    key = {"channel": account.channel, "channel_user_id": account.channel_user_id}
+    tx.run("raise_watermark", **key, sent_until=sent_until)
+
+
+def _keep_out(tx: Tx, moment: Moment, hashes: Iterable[bytes]) -> None:
+    tx.run("drop_forgotten_messages", before=moment.now - KEPT)
+    tx.run_many("add_forgotten_messages", [{"message_hash": message_hash, "at": moment.now} for message_hash in hashes])
 
 
 def find(tx: Tx, moment: Moment, account: Account) -> Row | None:

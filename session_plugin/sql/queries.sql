@@ -1170,6 +1170,11 @@ SELECT MAX(at) AS at FROM (
     JOIN messages AS m ON m.segment_no = g.segment_no
   WHERE c.peer_no = :account_no AND m.message_id IS NOT NULL) AS known
 
+-- name: raise_watermark
+-- What an account sent before then is old, and all that it sends is looked at one by one.
+UPDATE accounts SET forgotten_until = :sent_until
+WHERE channel = :channel AND channel_user_id = :channel_user_id AND (forgotten_until IS NULL OR forgotten_until < :sent_until)
+
 -- name: messages_to_know_again
 -- All of it that was said in groups, what was sent at that very instant, and what was deleted in its direct chats about then
 -- or later.

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
+
+from session_plugin import hookimpl
 
 
 @pytest.fixture
@@ -74,6 +77,65 @@ async def test_whoever_is_linked_with_somebody_private_is_private_until_they_par
     await hub.record(talk.said(ann, "still between us"))
     assert await texts(hub, ann_too) == ["before", "after"]
     assert await texts(hub, ann) == []
+
+
+async def test_it_holds_on_a_new_account_that_a_plugin_knows(new_hub, talk, texts, ann, ann_too):
+    class Known:
+        @hookimpl
+        def session_resolve_user(self, account):
+            return "ann"
+
+    hub = new_hub(Known())
+    await hub.record(talk.said(ann, "before"))
+    await hub.set_private(ann, True)
+    for _ in range(2):
+        assert not (await hub.record(talk.said(ann_too, "between us"))).is_stored
+    assert not (await hub.record(talk.answered(talk.group(), "an answer", answers=ann_too))).is_stored
+    assert await texts(hub, ann) == ["before"]
+
+
+async def test_words_of_the_bot_that_reply_to_them_are_answers_to_them(hub, talk, texts, ann):
+    lobby = talk.group()
+    asked = talk.said(lobby, "before", author=ann)
+    await hub.record(asked)
+    await hub.set_private(ann, True)
+    assert not (await hub.record(talk.answered(lobby, "an answer", reply_to=asked.message_id))).is_stored
+    assert (await hub.record(talk.said(lobby, "of bob", author=talk.account("bob"), reply_to=asked.message_id))).is_stored
+    assert await texts(hub, lobby) == ["before", "of bob"]
+
+
+async def test_an_edit_of_what_they_were_answered_takes_it_away_though_nobody_says_whose_it_is(hub, talk, texts, ann):
+    lobby = talk.group()
+    answer = talk.answered(lobby, "thinking", answers=ann)
+    await hub.record(answer)
+    await hub.set_private(ann, True)
+    assert not await hub.edit(replace(answer, answers=None, text="an answer", edited_at=2.0))
+    assert await texts(hub, lobby) == []
+
+
+@pytest.mark.parametrize("ending", ["taken back", "forgotten"])
+async def test_what_was_not_kept_stays_out_when_it_comes_again_later(hub, talk, texts, ann, ending):
+    lobby = talk.group()
+    kept = talk.said(ann, "before", sent_at=1.0)
+    private = [
+        talk.said(ann, "between us", sent_at=2.0),
+        talk.answered(ann, "an answer", sent_at=2.0),
+        talk.answered(lobby, "an answer in a group", answers=ann, sent_at=2.0),
+    ]
+    await hub.record(kept)
+    await hub.set_private(ann, True)
+    for event in private:
+        await hub.record(event)
+    await hub.edit(replace(kept, text="other words", edited_at=3.0))
+    if ending == "forgotten":
+        await hub.forget(ann)
+    else:
+        await hub.set_private(ann, False)
+    for event in (kept, *private, replace(private[-1], answers=None)):
+        assert not (await hub.record(event)).is_stored
+    await hub.record(talk.said(ann, "after", sent_at=2.0))
+    assert await texts(hub, ann) == ["after"]
+    assert await texts(hub, lobby) == []
 
 
 async def test_it_can_be_taken_back(hub, talk, texts, ann):
