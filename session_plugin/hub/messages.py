@@ -14,6 +14,7 @@ from session_plugin.hub.memory import Memory
 from session_plugin.intake import Filtered
 from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id, check_storable
 from session_plugin.records import bulk, messages, moving, sessions
+from session_plugin.records.outcomes import Moment
 from session_plugin.rules.codes import codes_in
 from session_plugin.view import SessionView
 
@@ -64,12 +65,13 @@ class Messages(Memory):
             ValueError: it cannot be stored as it is: the direct chat of one account with words of another, say.
             DatabaseRefused: the database may not be used.
         """
+        moment = self.moment()
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
         if self._is_plain(event, view):
-            recorded = await self._record_at_once(event, view)
+            recorded = await self._record_at_once(moment, event, view)
         else:
-            recorded = await self._intake.patiently(event.chat, self._record(event, view))
+            recorded = await self._intake.patiently(event.chat, self._record(moment, event, view))
         return recorded or Recorded(session=view, message=None, is_new=True, is_stored=False)
 
     def _is_plain(self, event: MessageEvent, view: SessionView) -> bool:
@@ -83,21 +85,21 @@ class Messages(Memory):
             or (event.chat.kind == "group" and codes_in(event.text))
         )
 
-    async def _record_at_once(self, event: MessageEvent, view: SessionView) -> Recorded | None:
+    async def _record_at_once(self, moment: Moment, event: MessageEvent, view: SessionView) -> Recorded | None:
         """Record what is plain; by the long way only where something of the chat's is on it already."""
         view.scope_name = view.scope_name or ""
-        recording = messages.Recording(moment=self.moment(), event=event, scope_name=view.scope_name)
+        recording = messages.Recording(moment=moment, event=event, scope_name=view.scope_name)
 
         def arrived(outcome: messages.Outcome) -> None:
             self._when_due(outcome, event.text)
 
         passage = self._intake.submit_at_once(event.chat, bulk.RECORD, recording, then=arrived)
         if passage is None:
-            return await self._intake.patiently(event.chat, self._record(event, view))
+            return await self._intake.patiently(event.chat, self._record(moment, event, view))
         outcome = await self._intake.arrival(passage)
         return None if outcome is None else _recorded(view, Filtered(event), outcome)
 
-    async def _record(self, event: MessageEvent, view: SessionView) -> Recorded:
+    async def _record(self, moment: Moment, event: MessageEvent, view: SessionView) -> Recorded:
         async with self._intake.lane(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
@@ -106,7 +108,7 @@ class Messages(Memory):
             kept = await self._intake.filter(event) if self._is_recorded(event.chat) else None
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
-            recording = await self._recording(kept, view.scope_name)
+            recording = await self._recording(moment, kept, view.scope_name)
             arrival = await self._intake.submit(event.chat, bulk.RECORD, recording)
         outcome = await arrival
         self._when_due(outcome, kept.event.text)
@@ -117,15 +119,15 @@ class Messages(Memory):
 
         False where nothing changed: the same words, or a later edit is known already.
         """
-        return await self._intake.patiently(event.chat, self._edit(event)) or False
+        return await self._intake.patiently(event.chat, self._edit(self.moment(), event)) or False
 
-    async def _edit(self, event: MessageEvent) -> bool:
+    async def _edit(self, moment: Moment, event: MessageEvent) -> bool:
         async with self._intake.lane(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
             kept = await self._intake.filter(event) if self._is_recorded(event.chat) else None
             if kept is not None:
-                recording = await self._recording(kept, await self.scope_name(event))
+                recording = await self._recording(moment, kept, await self.scope_name(event))
                 arrival = await self._intake.submit(event.chat, messages.edit, recording)
         if kept is None:
             return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
@@ -262,9 +264,10 @@ class Messages(Memory):
             logger.exception("record_when failed, so nothing of a %s chat on %s is kept", chat.kind, chat.channel)
             return False
 
-    async def _recording(self, kept: Filtered, scope_name: str) -> messages.Recording:
+    async def _recording(self, moment: Moment, kept: Filtered, scope_name: str) -> messages.Recording:
+        """Take in what the filters left; the moment is that at which it was handed in, however long they took."""
         return messages.Recording(
-            moment=self.moment(),
+            moment=moment,
             event=kept.event,
             user_id=await self._whose(kept.event.author),
             answered_user_id=await self._whose(kept.event.answers),

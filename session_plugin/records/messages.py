@@ -140,11 +140,8 @@ def unwanted(
         if standing["private"] if standing is not None else _is_private(tx, user_id):
             watermarks.keep_out(tx, moment, event, account)
             return "private"
-        if standing is None:
-            gone = watermarks.find(tx, moment, account)
-            if gone is not None and (moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
-                return "forgotten"
-        elif standing["forgotten_until"] is not None and event.sent_at < standing["forgotten_until"]:
+        gone = watermarks.find(tx, moment, account)
+        if gone is not None and (moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
             return "forgotten"
     return "forgotten" if watermarks.is_known_again(tx, moment, event) else None
 

@@ -2,7 +2,8 @@
 
 What was sent before the newest message that was kept is old. Of that very instant, which may be a whole second, and of what
 was deleted about then, each message has a hash of its own: whatever else was sent then is new. The time of forgetting itself
-decides nothing, for a platform's clock is not ours, and what somebody writes right afterwards begins anew.
+decides nothing about when something was sent, for a platform's clock is not ours, and what somebody writes right afterwards
+begins anew; but what was handed in before it, and is stored only now, is old.
 
 So has each message that went of a group: what the bot answered there comes again, when the bot edits it, without telling
 whom it answers. And so has what was not kept of somebody who asked for that: it stays out when they ask no longer.

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from session_plugin import Account, ForgetRefused, Receipt, UnknownSession
+from session_plugin import Account, ForgetRefused, Receipt, UnknownSession, hookimpl
 
 
 @pytest.fixture
@@ -269,6 +269,31 @@ async def test_a_deleted_message_stays_deleted(hub, talk, texts, ann, clock):
     assert not (await hub.record(deleted)).is_stored
     clock.advance(seconds=5)
     assert (await hub.record(talk.said(ann, "new", sent_at=clock()))).is_stored
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+@pytest.mark.parametrize("way", ["record", "edit"])
+async def test_what_a_filter_held_up_meanwhile_stays_out(new_hub, talk, texts, ann, clock, way, is_back):
+    """It was handed in before, and is through the filter only after they were forgotten, by whichever process."""
+    passed = asyncio.Event()
+
+    class Slow:
+        @hookimpl
+        async def session_filter_message(self, event):
+            await passed.wait()
+            return event
+
+    slow, hub = new_hub(Slow()), new_hub()
+    await hub.record(talk.said(ann, "old", sent_at=clock() - 1))
+    held_up = asyncio.create_task(getattr(slow, way)(talk.said(ann, "said before", sent_at=clock())))
+    await asyncio.sleep(0)
+    clock.advance(seconds=1)
+    await hub.forget(ann)
+    if is_back:
+        await hub.record(talk.said(ann, "new", sent_at=clock()))
+    passed.set()
+    await held_up
+    assert await texts(hub, ann) == (["new"] if is_back else [])
 
 
 async def test_it_is_remembered_over_restarts_and_by_other_processes(new_hub, talk, texts, ann):
