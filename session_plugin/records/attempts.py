@@ -1,9 +1,13 @@
-"""Codes asked for and wrong ones typed, counted in the database, so that neither a restart nor another process helps."""
+"""Codes asked for and wrong ones typed, counted in the database, so that neither a restart nor another process helps.
+
+Nor does being forgotten: what is counted of an account goes on under its keyed hash until it matters no more.
+"""
 
 from __future__ import annotations
 
 from session_plugin.database.engine import Tx
 from session_plugin.model import Account
+from session_plugin.records import watermarks
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules.codes import CODES_OF_ACCOUNT, LONGEST_MEMORY, WRONG_BY_ACCOUNT, WRONG_ON_CHANNEL, Limit
 
@@ -39,7 +43,18 @@ def was_asked_to_be_forgotten(tx: Tx, moment: Moment, account: Account, *, withi
     return limit.is_reached(_of_account(tx, moment, account, FORGET, limit), moment.now)
 
 
+def hide(tx: Tx, moment: Moment, account: Account) -> int:
+    """Take an account's id from what is counted of it; tell how much there was. A question it was asked is settled."""
+    key = {"channel": account.channel, "channel_user_id": account.channel_user_id}
+    settled = tx.run("drop_attempts_of_kind", **key, kind=FORGET)
+    return settled + tx.run("hide_attempts", **key, hidden=_hidden(moment, account))
+
+
 def _of_account(tx: Tx, moment: Moment, account: Account, kind: str, limit: Limit) -> list[float]:
     since = moment.now - limit.memory
-    key = {"channel": account.channel, "channel_user_id": account.channel_user_id}
+    key = {"channel": account.channel, "channel_user_id": account.channel_user_id, "hidden": _hidden(moment, account)}
     return [row["at"] for row in tx.all("attempts_of_account", **key, kind=kind, since=since)]
+
+
+def _hidden(moment: Moment, account: Account) -> str:
+    return watermarks.account_hash(moment, account).hex()

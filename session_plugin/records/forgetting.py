@@ -94,7 +94,7 @@ def forget(tx: Tx, asked: Forgetting) -> Done[Forgotten]:
         notices=tx.run("drop_notices_of_user", user_id=user_id),
         chats=_drop_chats(tx, user_id),
         link_requests=tx.run("drop_link_requests_of_user", user_id=user_id),
-        attempts=sum(_drop_attempts(tx, row) for row in rows),
+        attempts=sum(attempts.hide(tx, moment, to_account(row)) for row in rows),
         audit_details=tx.run("blank_audit_of_user", user_id=user_id),
         accounts=_drop_accounts(tx, user_id),
     )
@@ -146,10 +146,6 @@ def _drop_sessions(tx: Tx, user_id: str) -> int:
 def _drop_chats(tx: Tx, user_id: str) -> int:
     tx.run("drop_tombstones_of_user", user_id=user_id)
     return tx.run("drop_chats_of_user", user_id=user_id)
-
-
-def _drop_attempts(tx: Tx, row: Row) -> int:
-    return tx.run("drop_attempts_of_account", channel=row["channel"], channel_user_id=row["channel_user_id"])
 
 
 def _drop_accounts(tx: Tx, user_id: str) -> int:

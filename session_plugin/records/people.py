@@ -71,6 +71,7 @@ def _make_account(
         home_user_id=home,
         display_name=name,
         forgotten_until=None if known is None else known["sent_until"],
+        left_at=None if known is None else known["left_at"],
     )
     event = IdentityEvent(change="seen", account=account, user_id=current, display_name=name)
     return Person(row["account_no"], current, account), (IdentityChanged(event),)

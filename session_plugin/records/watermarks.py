@@ -27,15 +27,18 @@ KEPT = 365 * DAY
 
 
 def leave(tx: Tx, moment: Moment, row: Row) -> None:
-    """Remember of an account, whose row this is, which messages must not come back. It is about to be removed."""
+    """Remember of an account, whose row this is, which messages must not come back, and that it rests if it does.
+
+    It is about to be removed.
+    """
     if moment.keyed_hash is None or row["channel"] == STORE_CHANNEL:
         return
     account_no = row["account_no"]
     newest = tx.one("newest_of_account", account_no=account_no)["at"]
     known = [at for at in (newest, row["forgotten_until"]) if at is not None]
     sent_until = max(known, default=NEVER)
-    account_hash = _account_hash(moment, Account(row["channel"], row["channel_user_id"]))
-    tx.run("add_forgotten", account_hash=account_hash, sent_until=sent_until, at=moment.now)
+    hashed = account_hash(moment, Account(row["channel"], row["channel_user_id"]))
+    tx.run("add_forgotten", account_hash=hashed, sent_until=sent_until, at=moment.now, left_at=row["left_at"])
     messages = tx.all("messages_to_know_again", account_no=account_no, sent_at=sent_until, since=sent_until - SKEW)
     _keep_out(tx, moment, (moment.keyed_hash("message", *(message[name] for name in _OF_MESSAGE)) for message in messages))
 
@@ -65,7 +68,7 @@ def find(tx: Tx, moment: Moment, account: Account) -> Row | None:
     """Find what is left of an account; None if it was not forgotten."""
     if moment.keyed_hash is None or account.channel == STORE_CHANNEL or tx.first("anybody_forgotten") is None:
         return None
-    return tx.first("forgotten_account", account_hash=_account_hash(moment, account))
+    return tx.first("forgotten_account", account_hash=account_hash(moment, account))
 
 
 def is_known_again(tx: Tx, moment: Moment, event: MessageEvent) -> bool:
@@ -76,7 +79,8 @@ def is_known_again(tx: Tx, moment: Moment, event: MessageEvent) -> bool:
     return tx.first("forgotten_message", message_hash=message_hash) is not None
 
 
-def _account_hash(moment: Moment, account: Account) -> bytes:
+def account_hash(moment: Moment, account: Account) -> bytes:
+    """Give by what an account is known again without being kept."""
     assert moment.keyed_hash is not None
     return moment.keyed_hash("account", account.channel, account.channel_user_id)
 

@@ -108,8 +108,9 @@ FROM accounts WHERE user_id = :user_id ORDER BY account_no
 
 -- name: add_account
 -- First sight of an account.
-INSERT INTO accounts (channel, channel_user_id, user_id, home_user_id, display_name, forgotten_until)
-VALUES (:channel, :channel_user_id, :user_id, :home_user_id, :display_name, :forgotten_until) RETURNING account_no
+INSERT INTO accounts (channel, channel_user_id, user_id, home_user_id, display_name, forgotten_until, left_at, left_user_id)
+VALUES (:channel, :channel_user_id, :user_id, :home_user_id, :display_name, :forgotten_until, :left_at,
+  CASE WHEN CAST(:left_at AS DOUBLE PRECISION) IS NULL THEN NULL ELSE '' END) RETURNING account_no
 
 -- name: rename_account
 -- The name shown on the platform changed.
@@ -975,9 +976,9 @@ WHERE s.user_id = :user_id AND (s.end_reason IS NULL OR s.end_reason <> 'linked'
 INSERT INTO attempts (channel, channel_user_id, kind, at) VALUES (:channel, :channel_user_id, :kind, :at)
 
 -- name: attempts_of_account
--- How often an account has tried lately.
+-- How often an account has tried lately, under its id or, before it was forgotten, its hash.
 SELECT at FROM attempts
-WHERE channel = :channel AND channel_user_id = :channel_user_id AND kind = :kind AND at > :since ORDER BY at
+WHERE channel = :channel AND channel_user_id IN (:channel_user_id, :hidden) AND kind = :kind AND at > :since ORDER BY at
 
 -- name: attempts_on_channel
 -- How often anybody on a channel has.
@@ -1212,8 +1213,8 @@ DELETE FROM forgotten_messages WHERE at < :before
 
 -- name: add_forgotten
 -- This account's old messages must not come back; nobody can read from this who it is.
-INSERT INTO forgotten (account_hash, sent_until, at) VALUES (:account_hash, :sent_until, :at)
-ON CONFLICT (account_hash) DO UPDATE SET at = excluded.at,
+INSERT INTO forgotten (account_hash, sent_until, at, left_at) VALUES (:account_hash, :sent_until, :at, :left_at)
+ON CONFLICT (account_hash) DO UPDATE SET at = excluded.at, left_at = excluded.left_at,
   sent_until = CASE WHEN excluded.sent_until > forgotten.sent_until THEN excluded.sent_until ELSE forgotten.sent_until END
 
 -- name: anybody_forgotten
@@ -1221,8 +1222,8 @@ ON CONFLICT (account_hash) DO UPDATE SET at = excluded.at,
 SELECT at FROM forgotten LIMIT 1
 
 -- name: forgotten_account
--- Was an account with this hash forgotten, and up to when are its messages old?
-SELECT sent_until, at FROM forgotten WHERE account_hash = :account_hash
+-- Was an account with this hash forgotten, up to when are its messages old, and when did it leave others?
+SELECT sent_until, at, left_at FROM forgotten WHERE account_hash = :account_hash
 
 -- name: messages_in_groups
 -- What an account said in groups and was answered there.
@@ -1303,9 +1304,13 @@ DELETE FROM link_requests WHERE asker_no IN (SELECT account_no FROM accounts WHE
 DELETE FROM notices WHERE account_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
   OR about_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
 
--- name: drop_attempts_of_account
--- Codes it asked for and typed.
-DELETE FROM attempts WHERE channel = :channel AND channel_user_id = :channel_user_id
+-- name: drop_attempts_of_kind
+-- What an account tried is settled.
+DELETE FROM attempts WHERE channel = :channel AND channel_user_id = :channel_user_id AND kind = :kind
+
+-- name: hide_attempts
+-- Codes it asked for and typed count on, by whose hand nobody can read.
+UPDATE attempts SET channel_user_id = :hidden WHERE channel = :channel AND channel_user_id = :channel_user_id
 
 -- name: blank_audit_of_user
 -- That something happened stays; to whom does not.

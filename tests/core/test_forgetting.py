@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from session_plugin import Account, ForgetRefused, Receipt, UnknownSession, hookimpl
+from session_plugin import Account, ForgetRefused, LinkRefused, Receipt, UnknownSession, hookimpl
 
 
 @pytest.fixture
@@ -125,6 +125,67 @@ async def test_codes_links_notices_and_attempts_go_with_them(hub, talk, ann, ann
     assert (receipt.link_requests, receipt.notices, receipt.attempts) == (1, 1, 1)
     assert receipt.audit_details == 2
     assert (await hub.unread_notices(ann), await hub.pending_link(ann)) == ((), None)
+
+
+async def test_being_forgotten_lifts_no_lock(hub, talk, ann, ann_too, bob, clock, raw):
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "hi"))
+    for _ in range(5):
+        with pytest.raises(LinkRefused):
+            await hub.redeem_link(ann, "ABCD-2345")
+    await hub.forget(ann)
+    assert b"ann-on-discord" not in raw.contents()
+    with pytest.raises(LinkRefused):
+        await hub.redeem_link(ann, (await hub.request_link(bob)).code)
+    clock.advance(hours=1, seconds=1)
+    assert await hub.redeem_link(ann, (await hub.request_link(bob)).code)
+
+
+async def test_being_forgotten_again_and_again_gives_no_more_codes(hub, talk, ann):
+    for number in range(3):
+        await hub.record(talk.said(ann, "hi", sent_at=2.0 + number))
+        await hub.request_link(ann)
+        await hub.forget(ann)
+    with pytest.raises(LinkRefused, match="three codes"):
+        await hub.request_link(ann)
+
+
+async def test_wrong_codes_of_many_who_were_forgotten_count_on_their_channel(hub, talk, bob):
+    for number in range(20):
+        account = talk.account(f"thief {number}")
+        await hub.record(talk.said(account, "hi"))
+        with pytest.raises(LinkRefused):
+            await hub.redeem_link(account, "ABCD-2345")
+        await hub.forget(account)
+    code = (await hub.request_link(bob)).code
+    with pytest.raises(LinkRefused):
+        await hub.redeem_link(talk.account("thief"), code)
+
+
+async def test_being_forgotten_ends_no_rest(hub, talk, link, ann, ann_too, bob, clock):
+    for account in (ann, ann_too, bob):
+        await hub.record(talk.said(account, "hi"))
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann_too)
+    for number in range(2):
+        await hub.forget(ann_too)
+        clock.advance(hours=2)
+        for other in (ann, bob):
+            with pytest.raises(LinkRefused, match="24 hours"):
+                await link(hub, other, ann_too)
+        await hub.record(talk.said(ann_too, "hi again", sent_at=2.0 + number))
+    clock.advance(hours=21)
+    assert await link(hub, bob, ann_too)
+
+
+async def test_a_yes_is_good_for_one_question(hub, talk, texts, ann):
+    await hub.record(talk.said(ann, "mine"))
+    await hub.ask_to_forget(ann)
+    await hub.confirm_forget(ann)
+    await hub.record(talk.said(ann, "new", sent_at=2.0))
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(ann)
+    assert await texts(hub, ann) == ["new"]
 
 
 async def test_what_would_go_is_counted_as_it_then_goes(hub, talk, link, ann, ann_too, bob, new_hub):
