@@ -365,18 +365,17 @@ class Linking(RuleBasedStateMachine):
         assert done.value.fate == fate
 
     def lose(self, person: set[Account], gone: list[Said]) -> None:
-        """Forget in the model what the database has forgotten."""
+        """Forget in the model what the database has forgotten: neither codes that were tried, nor that somebody rests."""
         ids = {self.homes[account] for account in person}
         self.said = [one for one in self.said if one not in gone]
         self.people.remove(person)
         self.private -= person
         self.handles = [entry for entry in self.handles if entry[0] not in person]
-        self.asked = [entry for entry in self.asked if entry[0] not in person]
-        self.wrong = [entry for entry in self.wrong if entry[0] not in person]
         for account in person:
             del self.homes[account]
-            self.left.pop(account, None)
-        self.left = {account: (at, "" if of in ids else of) for account, (at, of) in self.left.items()}
+        self.left = {
+            account: (at, "" if account in person or of in ids else of) for account, (at, of) in self.left.items()
+        }
         for user_id in ids:
             del self.born[user_id]
         if self.pending is not None and person & set(self.pending[:2]):
