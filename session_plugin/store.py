@@ -16,9 +16,10 @@ from typing import Any, Self, TypeVar
 import platformdirs
 
 from session_plugin.database.engine import Engine, Tx
-from session_plugin.database.opening import open_engine
+from session_plugin.database.opening import located, open_engine
 from session_plugin.errors import SessionError
 from session_plugin.importing import Import
+from session_plugin.keys import Keys
 from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable, check_text
 from session_plugin.records import handles, imports, leases, summaries
 from session_plugin.records.histories import ALL
@@ -69,7 +70,8 @@ class SessionStore:
     ) -> None:
         """Open the database."""
         path = platformdirs.user_data_path("session_plugin") / "sessions.db" if db_path is None else db_path
-        self._set_up("", max_age_hours, consolidation_threshold, time.time)
+        keys = Keys(None, database=located(path))
+        self._set_up("", max_age_hours, consolidation_threshold, time.time, keys.keyed_hash)
         engine = open_engine(path)
         self._engine: Callable[[], Engine] = lambda: engine
         self._is_own = True
@@ -84,22 +86,31 @@ class SessionStore:
         expiries: tuple[Expiry, ...],
         consolidation_threshold: int,
         clock: Callable[[], float],
+        keyed_hash: Callable[..., bytes],
     ) -> Self:
         """Make a store on a hub's engine, which closing the store leaves open."""
         store = cls.__new__(cls)
-        store._set_up(bot, max_age_hours, consolidation_threshold, clock)
+        store._set_up(bot, max_age_hours, consolidation_threshold, clock, keyed_hash)
         store._expiries = expiries
         store._engine = engine
         store._is_own = False
         return store
 
-    def _set_up(self, bot: str, max_age_hours: float, threshold: int, clock: Callable[[], float]) -> None:
+    def _set_up(
+        self,
+        bot: str,
+        max_age_hours: float,
+        threshold: int,
+        clock: Callable[[], float],
+        keyed_hash: Callable[..., bytes],
+    ) -> None:
         check_number("max_age_hours", max_age_hours)
         check_number("consolidation_threshold", threshold, at_least=2)
         self._bot = bot
         self._max_age_hours = max_age_hours
         self._threshold = threshold
         self._clock = clock
+        self._keyed_hash = keyed_hash
         self._holder = uuid.uuid4().hex
         self._expiries: tuple[Expiry, ...] = ()
         self._has_warned = False
@@ -285,6 +296,7 @@ class SessionStore:
             max_age=self._max_age_hours * HOUR,
             new_id=lambda: uuid.uuid4().hex,
             expiries=self._expiries,
+            keyed_hash=self._keyed_hash,
         )
 
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:

@@ -279,6 +279,7 @@ class HubBase:
             expiries=self._expiries,
             consolidation_threshold=self._threshold,
             clock=self._clock,
+            keyed_hash=self._keys.keyed_hash,
         )
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

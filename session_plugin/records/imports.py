@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from session_plugin.database.engine import Row, Tx
 from session_plugin.database.original import OriginalMessage, OriginalSession, Piece
 from session_plugin.model import STORE_CHANNEL, Account, Chat
+from session_plugin.records import watermarks
 from session_plugin.records.cells import to_bytes, to_json, to_name
 from session_plugin.records.handles import label
 from session_plugin.records.outcomes import Moment, SessionEnded, SessionStarted
@@ -37,6 +38,9 @@ def take_in(tx: Tx, argument: tuple[Moment, Piece]) -> Taken:
     moment, piece = argument
     original = piece.session
     own = Account(STORE_CHANNEL, original.user_id)
+    gone = watermarks.find(tx, moment, own)
+    if gone is not None and original.created_at < gone["at"]:
+        return Taken(refusal="it began before its user was forgotten")
     known = find_account(tx, own)
     name = original.display_name if known is None or not known["display_name"] else ""
     person, _ = see_account(tx, moment, own, display_name=name, user_id=original.user_id)

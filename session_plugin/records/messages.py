@@ -141,6 +141,8 @@ def unwanted(
             watermarks.keep_out(tx, moment, event, account)
             return "private"
         gone = watermarks.find(tx, moment, account)
+        if gone is not None and standing is not None and standing["forgotten_until"] is None:
+            watermarks.raise_to(tx, account, gone["sent_until"])  # whoever made it had another secret, and knew of nothing
         if gone is not None and (moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
             return "forgotten"
     return "forgotten" if watermarks.is_known_again(tx, moment, event) else None

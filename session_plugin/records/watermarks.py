@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import STORE_CHANNEL, Account, Chat, MessageEvent
+from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules.settings import DAY
 
@@ -31,7 +31,7 @@ def leave(tx: Tx, moment: Moment, row: Row) -> None:
 
     It is about to be removed.
     """
-    if moment.keyed_hash is None or row["channel"] == STORE_CHANNEL:
+    if moment.keyed_hash is None:
         return
     account_no = row["account_no"]
     newest = tx.one("newest_of_account", account_no=account_no)["at"]
@@ -66,7 +66,7 @@ def _keep_out(tx: Tx, moment: Moment, hashes: Iterable[bytes]) -> None:
 
 def find(tx: Tx, moment: Moment, account: Account) -> Row | None:
     """Find what is left of an account; None if it was not forgotten."""
-    if moment.keyed_hash is None or account.channel == STORE_CHANNEL or tx.first("anybody_forgotten") is None:
+    if moment.keyed_hash is None or tx.first("anybody_forgotten") is None:
         return None
     return tx.first("forgotten_account", account_hash=account_hash(moment, account))
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from session_plugin import Account, ForgetRefused, LinkRefused, Receipt, UnknownSession, hookimpl
+from session_plugin import Account, ForgetRefused, LinkRefused, Receipt, SessionStore, UnknownSession, hookimpl
 
 
 @pytest.fixture
@@ -383,6 +383,24 @@ async def test_a_handle_of_the_blocking_store_finds_nothing_any_more(hub, talk, 
     assert (await hub.forget(ann)).messages == 2
     with pytest.raises(UnknownSession):
         await asyncio.to_thread(store.save_message, session.session_id, "user", "again")
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+async def test_an_account_that_the_store_claims_is_as_forgotten_as_any(hub, talk, texts, ann, database, is_alone):
+    old = talk.said(ann, "old", sent_at=5.0)
+    await hub.record(old)
+    await hub.forget(ann)
+
+    def claim():
+        with SessionStore(database) if is_alone else hub.store() as store:
+            session = store.get_or_create("ann")
+            store.link_channel(session.session_id, ann.channel, ann.channel_user_id)
+
+    await asyncio.to_thread(claim)
+    assert not (await hub.record(old)).is_stored
+    await hub.record(talk.said(ann, "new", sent_at=6.0))
+    assert not (await hub.record(old)).is_stored
+    assert await texts(hub, ann) == ["new"]
 
 
 async def test_forgetting_while_messages_come_in_leaves_no_message_without_an_owner(hub, talk, texts, ann, bob):

@@ -135,6 +135,25 @@ async def test_run_again_it_takes_in_only_what_came_since(hub, source):
     assert await kept(hub, "ann") == ["one", "two"]
 
 
+async def test_who_was_forgotten_is_not_taken_in_again(hub, source, clock):
+    for user in ("ann", "bob"):
+        source.session(f"of {user}", user)
+        source.message(f"of {user}", f"of {user}")
+    await hub.import_original(source.path)
+    clock.advance(seconds=1)
+    await hub.forget("ann")
+    clock.advance(seconds=1)
+    source.message("of ann", "came since")
+    source.session("anew", "ann", at=clock())
+    source.message("anew", "begun anew", at=clock())
+    report = await hub.import_original(source.path)
+    assert await kept(hub, "ann", include_previous=True) == ["begun anew"]
+    assert await kept(hub, "bob") == ["of bob"]
+    assert [(skipped.where, skipped.reason) for skipped in report.skipped] == [
+        ("of ann", "it began before its user was forgotten")
+    ]
+
+
 async def test_a_late_summary_stands_in_front_and_is_no_message(hub, source):
     source.session("s1", "ann")
     source.message("s1", "after", at=NOW - 5)
