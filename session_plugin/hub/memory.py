@@ -14,8 +14,8 @@ from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
 from session_plugin.importing import Import
 from session_plugin.model import STORE_CHANNEL, Summary
+from session_plugin.records import attempts, imports, leases, messages, sessions, summaries
 from session_plugin.records import decay as decaying
-from session_plugin.records import imports, leases, messages, sessions, summaries
 from session_plugin.records import status as counting
 from session_plugin.reports import DecayReport, HubStatus, ImportReport, Progress, Report
 from session_plugin.rules.policies import policy_of
@@ -198,6 +198,7 @@ class Memory(HubBase):
     async def upkeep(self) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again."""
         await self.decay()
+        await self._write(attempts.drop_old, self.moment())
         for session_no in await self._read(summaries.withdrawn, (self.bot, self._clock(), WITHDRAWN_AT_ONCE)):
             await self._consolidator.consolidate(session_no, is_renewal=True)
 

@@ -16,8 +16,13 @@ ASKED, WRONG, FORGET = "asked", "wrong", "forget"
 
 def note(tx: Tx, moment: Moment, account: Account, kind: str) -> None:
     """Count an attempt, and drop those that matter no more."""
-    tx.run("drop_old_attempts", before=moment.now - LONGEST_MEMORY)
+    drop_old(tx, moment)
     tx.run("add_attempt", channel=account.channel, channel_user_id=account.channel_user_id, kind=kind, at=moment.now)
+
+
+def drop_old(tx: Tx, moment: Moment) -> None:
+    """Drop the attempts that matter no more."""
+    tx.run("drop_old_attempts", before=moment.now - LONGEST_MEMORY)
 
 
 def has_asked_enough(tx: Tx, moment: Moment, account: Account) -> bool:

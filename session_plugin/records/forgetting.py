@@ -73,10 +73,13 @@ def confirm(tx: Tx, asked: Forgetting) -> Done[Forgotten | None]:
 
 
 def forget(tx: Tx, asked: Forgetting) -> Done[Forgotten]:
-    """Remove a person; nobody known is no error."""
+    """Remove a person; nobody known is no error, and of who only ever tried codes, the id goes from these."""
     moment, user_id = asked.moment, find_user(tx, asked.who)
     if user_id is None:
-        return Done(Forgotten(receipt=Receipt()))
+        tried = attempts.hide(tx, moment, asked.who) if isinstance(asked.who, Account) else 0
+        if tried:
+            tx.run("add_erasure", at=moment.now)
+        return Done(Forgotten(receipt=Receipt(attempts=tried)))
     rows = tx.all("accounts_of_user", user_id=user_id)
     for row in rows:
         watermarks.leave(tx, moment, row)

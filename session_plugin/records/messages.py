@@ -76,7 +76,7 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
             return Done(_duplicate(tx, known))
         if tx.first("tombstone", chat_no=chat["chat_no"], message_id=event.message_id) is not None:
             return Done(Outcome(fate="deleted"))
-    reason = unwanted(tx, recording, chat)
+    reason = "unowned" if _is_unowned(chat, event) else unwanted(tx, recording, chat)
     if reason is not None:
         return Done(Outcome(fate=reason))
     author, seen = _see(tx, moment, event.author, event.author_name, recording.user_id)
@@ -91,8 +91,7 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
         peer_user_id=None if owner is None else owner.user_id,
         name=recording.scope_name,
     )
-    if scope is None:
-        return Done(Outcome(fate="unowned"), seen + seen_too)
+    assert scope is not None, "a direct chat that nobody owns was refused"
     place_, begun = place(
         tx,
         moment,
@@ -124,6 +123,13 @@ def record(tx: Tx, recording: Recording) -> Done[Outcome]:
         person=None if person is None else person.account,
     )
     return Done(stored, announcements)
+
+
+def _is_unowned(chat: Row | None, event: MessageEvent) -> bool:
+    """Tell whether nobody knows whose direct chat this is; it may be named after somebody, so nothing is noted of it."""
+    is_direct = (event.chat.kind if chat is None else chat["kind"]) == "direct"
+    is_known = event.author is not None or event.answers is not None or (chat is not None and chat["peer_no"] is not None)
+    return is_direct and not is_known
 
 
 def unwanted(

@@ -188,6 +188,36 @@ async def test_a_yes_is_good_for_one_question(hub, talk, texts, ann):
     assert await texts(hub, ann) == ["new"]
 
 
+async def test_who_only_ever_typed_codes_can_be_forgotten(hub, ann, raw):
+    with pytest.raises(LinkRefused):
+        await hub.redeem_link(ann, "ABCD-2345")
+    assert (await hub.forget(ann)).attempts == 1
+    assert b"ann-on-discord" not in raw.contents()
+
+
+async def test_what_was_tried_long_ago_goes_by_itself(new_hub, ann, clock, raw):
+    hub = new_hub(upkeep_minutes=None)
+    with pytest.raises(LinkRefused):
+        await hub.redeem_link(ann, "ABCD-2345")
+    await hub.upkeep()
+    assert raw.rows("SELECT COUNT(*) FROM attempts") == [(1,)]
+    clock.advance(hours=3)
+    await hub.upkeep()
+    assert raw.rows("SELECT COUNT(*) FROM attempts") == [(0,)]
+
+
+async def test_a_direct_chat_that_nobody_owns_leaves_nothing(hub, talk, texts, ann, raw):
+    said, answer = talk.said(ann, "old", sent_at=5.0), talk.answered(talk.direct(ann, title="Ann"), "an answer", sent_at=6.0)
+    assert not (await hub.record(answer)).is_stored
+    assert raw.rows("SELECT COUNT(*) FROM chats") == [(0,)]
+    for event in (said, answer):
+        await hub.record(event)
+    assert await texts(hub, ann) == ["old", "an answer"]
+    await hub.forget(ann)
+    assert not (await hub.record(answer)).is_stored
+    assert raw.rows("SELECT COUNT(*) FROM chats") == [(0,)]
+
+
 async def test_what_would_go_is_counted_as_it_then_goes(hub, talk, link, ann, ann_too, bob, new_hub):
     hub = new_hub(consolidation_threshold=4)
     lobby = talk.group()

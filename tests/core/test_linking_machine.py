@@ -373,9 +373,7 @@ class Linking(RuleBasedStateMachine):
         self.handles = [entry for entry in self.handles if entry[0] not in person]
         for account in person:
             del self.homes[account]
-        self.left = {
-            account: (at, "" if account in person or of in ids else of) for account, (at, of) in self.left.items()
-        }
+        self.left = {account: (at, "" if account in person or of in ids else of) for account, (at, of) in self.left.items()}
         for user_id in ids:
             del self.born[user_id]
         if self.pending is not None and person & set(self.pending[:2]):
