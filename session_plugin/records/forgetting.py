@@ -85,7 +85,7 @@ def forget(tx: Tx, asked: Forgetting) -> Done[Forgotten]:
         watermarks.leave(tx, moment, row)
     messages, deleted = 0, tuple[Announcement, ...]()
     for row in rows:
-        number, announcements = _forget_in_groups(tx, moment.bot, row["account_no"])
+        number, announcements = _forget_in_groups(tx, moment.bot, row)
         messages, deleted = messages + number, deleted + announcements
     messages += tx.run("drop_direct_messages", user_id=user_id)
     summaries = _drop_summaries(tx, user_id)
@@ -113,11 +113,13 @@ def _told(rows: list[Row], user_id: str) -> tuple[Announcement, ...]:
     return tuple(map(IdentityChanged, events))
 
 
-def _forget_in_groups(tx: Tx, bot: str, account_no: int) -> tuple[int, tuple[Announcement, ...]]:
+def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announcement, ...]]:
     """Remove what an account said in groups and was answered there; the summaries made with it lose their text.
 
-    What one bot heard is nothing for the plugins and the summariser of another: its own hub makes its summaries again.
+    A group may be a chat with this person, as a business account has with each customer, and be named after them. What one bot
+    heard is nothing for the plugins and the summariser of another: its own hub makes its summaries again.
     """
+    account_no = account["account_no"]
     rows = tx.all("messages_in_groups", account_no=account_no)
     by_place: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
@@ -131,6 +133,8 @@ def _forget_in_groups(tx: Tx, bot: str, account_no: int) -> tuple[int, tuple[Ann
             continue
         ids = tuple(row["message_id"] for row in gone if row["message_id"] is not None)
         announcements.append(MessagesDeleted(to_chat(gone[0], gone[0]["thread_id"]), ids, session_no))
+    for chat_no in {row["chat_no"] for row in rows if row["title"] and row["title"] == account["display_name"]}:
+        tx.run("unname_chat", chat_no=chat_no)
     return len(rows), tuple(announcements)
 
 

@@ -1227,7 +1227,7 @@ SELECT sent_until, at, left_at FROM forgotten WHERE account_hash = :account_hash
 
 -- name: messages_in_groups
 -- What an account said in groups and was answered there.
-SELECT m.message_id, g.segment_no, g.session_no, g.thread_id, c.bot, c.channel, c.bot_id, c.chat_id, c.kind, c.title
+SELECT m.message_id, m.chat_no, g.segment_no, g.session_no, g.thread_id, c.bot, c.channel, c.bot_id, c.chat_id, c.kind, c.title
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
 WHERE m.person_no = :account_no AND c.kind = 'group' ORDER BY m.seq
 
@@ -1250,6 +1250,13 @@ UPDATE segments SET changed = changed + 1,
   live_count = (SELECT COUNT(*) FROM messages AS m WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from),
   oldest_at = (SELECT m.received_at FROM messages AS m WHERE m.segment_no = :segment_no ORDER BY m.seq LIMIT 1)
 WHERE segment_no = :segment_no
+
+-- name: unname_chat
+-- A group that had a person's name has none; one that is empty has no id either that may be theirs, and no way back to it.
+UPDATE chats SET title = '', chat_id = CASE
+  WHEN became IS NULL AND NOT EXISTS (SELECT 1 FROM segments AS g WHERE g.chat_no = chats.chat_no AND g.total_count > 0)
+    THEN 'forgotten ' || CAST(chat_no AS TEXT) ELSE chat_id END
+WHERE chat_no = :chat_no
 
 -- name: drop_direct_messages
 -- All that was said in a person's direct chats, the bot's words included.

@@ -218,6 +218,38 @@ async def test_a_direct_chat_that_nobody_owns_leaves_nothing(hub, talk, texts, a
     assert raw.rows("SELECT COUNT(*) FROM chats") == [(0,)]
 
 
+async def test_a_group_that_is_named_after_them_is_so_no_longer(new_hub, talk, diary, ann, bob, raw):
+    """A business account has such a chat with each customer, with their id in its own."""
+    hub = new_hub(diary)
+    chat = talk.group("with ann-on-discord", title="Ann Secretname")
+    said = talk.said(chat, "old", author=ann, author_name="Ann Secretname", sent_at=5.0)
+    await hub.record(said)
+    await hub.forget(ann)
+    await hub.settle()
+    assert not {name for name in (b"ann-on-discord", b"Secretname") if name in raw.contents()}
+    assert [told["message_ids"] for told in diary.of("delete")] == [(said.message_id,)]
+    for number in range(2):
+        await hub.record(talk.said(chat, "new", author=ann, author_name="Ann Secretname", sent_at=6.0 + number))
+        await hub.forget(ann)
+
+
+async def test_in_one_in_which_others_spoke_they_stay(hub, talk, texts, ann, bob, raw):
+    chat = talk.group("a customer's", title="Ann Secretname")
+    for account, name in ((ann, "Ann Secretname"), (bob, "Bob")):
+        await hub.record(talk.said(chat, f"of {name}", author=account, author_name=name))
+    await hub.forget(ann)
+    assert b"Secretname" not in raw.contents()
+    assert await texts(hub, chat) == ["of Bob"]
+
+
+async def test_a_group_of_another_name_stays_what_it_is(hub, talk, ann, bob):
+    lobby = talk.group(title="Lobby")
+    await hub.record(talk.said(lobby, "of ann", author=ann, author_name="Ann"))
+    session_id = (await hub.session_of(lobby, bob).info()).session_id
+    await hub.forget(ann)
+    assert (await hub.session_of(lobby, bob).info()).session_id == session_id
+
+
 async def test_what_would_go_is_counted_as_it_then_goes(hub, talk, link, ann, ann_too, bob, new_hub):
     hub = new_hub(consolidation_threshold=4)
     lobby = talk.group()
