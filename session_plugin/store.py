@@ -70,8 +70,12 @@ class SessionStore:
     ) -> None:
         """Open the database."""
         path = platformdirs.user_data_path("session_plugin") / "sessions.db" if db_path is None else db_path
-        keys = Keys(None, database=located(path))
-        self._set_up("", max_age_hours, consolidation_threshold, time.time, keys.keyed_hash)
+        where = located(path)
+
+        def keyed_hash(*parts: str) -> bytes:
+            return Keys(None, database=where).keyed_hash(*parts)  # no secret is looked for before somebody was forgotten
+
+        self._set_up("", max_age_hours, consolidation_threshold, time.time, keyed_hash)
         engine = open_engine(path)
         self._engine: Callable[[], Engine] = lambda: engine
         self._is_own = True

@@ -338,3 +338,9 @@ def test_a_threshold_that_makes_no_sense_is_refused(database: str, threshold: in
     with pytest.raises(ValueError, match="consolidation_threshold"):
         SessionStore(database, consolidation_threshold=threshold)
     assert raw.is_empty()
+
+
+def test_a_store_needs_no_secret(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESSION_SECRET", "too short")
+    with SessionStore(database) as store:
+        store.link_channel(store.get_or_create("ann").session_id, "discord", "7")
