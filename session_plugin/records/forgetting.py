@@ -116,8 +116,8 @@ def _told(rows: list[Row], user_id: str) -> tuple[Announcement, ...]:
 def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announcement, ...]]:
     """Remove what an account said in groups and was answered there; the summaries made with it lose their text.
 
-    A group may be a chat with this person, as a business account has with each customer, and be named after them. What one bot
-    heard is nothing for the plugins and the summariser of another: its own hub makes its summaries again.
+    A group may be a chat with this person, as a business account has with each customer, and be named after them. What one
+    bot heard is nothing for the plugins and the summariser of another: its own hub makes its summaries again.
     """
     account_no = account["account_no"]
     rows = tx.all("messages_in_groups", account_no=account_no)
