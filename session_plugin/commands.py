@@ -151,16 +151,14 @@ async def _carry_out(hub: SessionHub, command: Command, argument: str, account: 
 async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
     spell = asked.spell
     pending = await hub.pending_link(account)
-    if argument.lower() == "confirm":
-        if pending is not None and not pending.is_shown:
-            await hub.show_pending_link(account)
-            return _question(pending, spell)
+    is_yes = argument.lower() == "confirm"
+    if is_yes and (pending is None or pending.is_shown):
         identity = await hub.confirm_link(account)
         return f"Linked. Your accounts: {_accounts(identity)}. {spell('unlink')} undoes it."
-    if argument:
+    if argument and not is_yes:
         return await _redeem(hub, argument, account, asked)
     if pending is not None:
-        await hub.show_pending_link(account)
+        await hub.show_pending_link(pending)
         return _question(pending, spell)
     code = await hub.request_link(account, chat=asked.chat, display_name=asked.name)
     return (

@@ -384,7 +384,7 @@ class LinkPreview:
     redeemer_name: str
     expires_at: float
     is_shown: bool = False
-    """Whether the asker has been shown who the redeemer is."""
+    """Whether the asker has been shown who the redeemer is, and how many accounts come together."""
     accounts: int = 2
     """How many accounts would be this one person: each side may be linked with others already."""
     sessions: int = 0

@@ -83,4 +83,5 @@ class Notices:
             notice = await self._write(notices.take, (self._moment(), due.notice_no))
             if notice is not None:
                 is_delivered = await self._leases.deliver(due.chat, notice)
-                await self._write(notices.settle, (self._moment(), due.notice_no, is_delivered))
+                told = notice if is_delivered else None
+                await self._write(notices.settle, (self._moment(), due.notice_no, told))

@@ -106,18 +106,25 @@ class People(Memory):
         await self._notices.delivered()
         return await self._read(requests.pending, (self.moment(), account))
 
-    async def show_pending_link(self, account: Account) -> None:
-        """Note that the asker has been shown who typed the code."""
-        await self._write(requests.mark_shown, (self.moment(), account))
+    async def show_pending_link(self, shown: LinkPreview) -> None:
+        """Note what the asker has been shown; without effect where a yes would link others, or more accounts, by now."""
+        await self._write(requests.mark_shown, (self.moment(), shown))
 
     async def confirm_link(self, account: Account) -> SessionIdentity:
         """Link the account that asked for a code with the one that typed it: one user, one history in order.
 
-        Accounts that either is linked with already come along; all are told.
+        Accounts that either is linked with already come along; all are told. The asker must have been shown who typed the
+        code, as they are now: by a notice, by /link, or in your own way, of which you tell by `show_pending_link`.
 
         Raises:
-            LinkRefused: nobody typed this account's code, or too long ago; or one of the accounts left others less than 24
-                hours ago.
+            LinkRefused: nobody typed this account's code, or too long ago; the asker has not been shown who did; or one of
+                the accounts left others less than 24 hours ago.
+
+        Example:
+            code = await hub.request_link(ann)
+            preview = await hub.redeem_link(ann_too, code.code)
+            await hub.show_pending_link(preview)
+            await hub.confirm_link(ann)
         """
         linked = await self._announced(linking.confirm, (self.moment(), account))
         self._notices.deliver_soon()

@@ -172,8 +172,8 @@ def confirm(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
     """Link the asker and the account that typed the asker's code, with all that are linked with either; all are told.
 
     Raises:
-        LinkRefused: nobody typed a code of this account's, or too long ago. Or one of the two has left another person too
-            recently.
+        LinkRefused: nobody typed a code of this account's, or too long ago. Or the asker has not been shown who did, as they
+            are now. Or one of the two has left another person too recently.
     """
     moment, account = argument
     row = pending_row(tx, moment, account)
@@ -183,6 +183,8 @@ def confirm(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
     asker, redeemer = person_of(tx, row["asker_no"]), person_of(tx, row["redeemer_no"])
     if asker.user_id == redeemer.user_id:  # they became one person in the meantime
         return Done(Linked(identity=identity_of(tx, asker.user_id), others=()))
+    if not preview_of(tx, row).is_shown:
+        raise LinkRefused("You have not been shown yet who typed your code, as they are now. Ask once more, then confirm.")
     _refuse_restless(tx, moment, asker.user_id, redeemer.user_id)
     told = [(one, redeemer) for one in platform_accounts(tx, asker.user_id) if one["account_no"] != asker.account_no]
     told += [(one, asker) for one in platform_accounts(tx, redeemer.user_id)]

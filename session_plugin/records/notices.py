@@ -67,15 +67,13 @@ def take(tx: Tx, argument: tuple[Moment, int]) -> Notice | None:
     return _read(tx, moment, tx.one("notice_by_no", notice_no=notice_no))
 
 
-def settle(tx: Tx, argument: tuple[Moment, int, bool]) -> None:
-    """Note what became of a notice that was taken: it is gone if it was delivered, and waits for a command if not."""
-    moment, notice_no, is_delivered = argument
-    if not is_delivered:
+def settle(tx: Tx, argument: tuple[Moment, int, Notice | None]) -> None:
+    """Note what became of a notice that was taken: as delivered, and so it is gone; or None, and it waits for a command."""
+    moment, notice_no, delivered = argument
+    if delivered is None:
         tx.run("fail_notice", notice_no=notice_no, now=moment.now)
-        return
-    row = tx.first("notice_by_no", notice_no=notice_no)
-    if row is not None:
-        _drop(tx, moment, row)
+    else:
+        _drop(tx, moment, notice_no, delivered)
 
 
 def collect(tx: Tx, argument: tuple[Moment, Account]) -> tuple[Notice, ...]:
@@ -86,8 +84,8 @@ def collect(tx: Tx, argument: tuple[Moment, Account]) -> tuple[Notice, ...]:
         return ()
     waiting = tx.all("notices_of_account", account_no=row["account_no"], now=moment.now, taken_before=moment.now - TAKEN)
     found = [_read(tx, moment, notice) for notice in waiting]
-    for notice in waiting:
-        _drop(tx, moment, notice)
+    for notice, told in zip(waiting, found, strict=True):
+        _drop(tx, moment, notice["notice_no"], told)
     return tuple(notice for notice in found if notice is not None)
 
 
@@ -99,18 +97,19 @@ def has_any(tx: Tx, argument: tuple[Moment, Account]) -> bool:
     return row is not None and bool(tx.all("notices_of_account", account_no=row["account_no"], **waiting))
 
 
-def _drop(tx: Tx, moment: Moment, row: Row) -> None:
-    if row["kind"] == "link_redeemed":
-        mark_shown(tx, (moment, to_account(tx.one("account_by_no", account_no=row["account_no"]))))
-    tx.run("drop_notice", notice_no=row["notice_no"])
+def _drop(tx: Tx, moment: Moment, notice_no: int, told: Notice | None) -> None:
+    if told is not None and told.preview is not None:
+        mark_shown(tx, (moment, told.preview))
+    tx.run("drop_notice", notice_no=notice_no)
 
 
 def _read(tx: Tx, moment: Moment, row: Row) -> Notice | None:
+    """Give a notice as it is to be told now; None where there is nothing to ask any more, or somebody else to ask about."""
     about = tx.one("account_by_no", account_no=row["about_no"])
     preview = None
     if row["kind"] == "link_redeemed":
         asker = to_account(tx.one("account_by_no", account_no=row["account_no"]))
         preview = pending(tx, (moment, asker))
-        if preview is None:
+        if preview is None or preview.redeemer != to_account(about):
             return None
     return Notice(kind=row["kind"], account=to_account(about), account_name=about["display_name"], preview=preview)

@@ -29,25 +29,29 @@ def preview_of(tx: Tx, row: Row) -> LinkPreview:
     """Give a request as both sides are shown it, with what would be one conversation."""
     user_ids = sorted({row["asker_user_id"], row["redeemer_user_id"]})
     counts = [tx.one("count_of_user", user_id=user_id) for user_id in user_ids]
+    accounts = sum(len(platform_accounts(tx, user_id)) for user_id in user_ids)
     return LinkPreview(
         asker=Account(row["asker_channel"], row["asker_id"]),
         asker_name=row["asker_name"],
         redeemer=Account(row["redeemer_channel"], row["redeemer_id"]),
         redeemer_name=row["redeemer_name"],
         expires_at=row["expires_at"],
-        is_shown=bool(row["shown"]),
-        accounts=sum(len(platform_accounts(tx, user_id)) for user_id in user_ids),
+        is_shown=row["shown"] == accounts,
+        accounts=accounts,
         sessions=sum(count["sessions"] for count in counts),
         messages=sum(count["messages"] for count in counts),
     )
 
 
-def mark_shown(tx: Tx, argument: tuple[Moment, Account]) -> None:
-    """Note that the asker has been shown who typed the code; nobody need be told again."""
-    moment, account = argument
-    row = pending_row(tx, moment, account)
-    if row is not None:
-        tx.run("show_link_request", request_no=row["request_no"])
+def mark_shown(tx: Tx, argument: tuple[Moment, LinkPreview]) -> None:
+    """Note what the asker has been shown, so that nobody need tell them again; not if a yes would link others by now."""
+    moment, shown = argument
+    row = pending_row(tx, moment, shown.asker)
+    if row is None:
+        return
+    waiting = preview_of(tx, row)
+    if (waiting.redeemer, waiting.accounts) == (shown.redeemer, shown.accounts):
+        tx.run("show_link_request", request_no=row["request_no"], accounts=shown.accounts)
         tx.run("drop_notices_of_kind", account_no=row["asker_no"], kind="link_redeemed")
 
 

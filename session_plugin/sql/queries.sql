@@ -962,8 +962,8 @@ FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no
 LEFT JOIN accounts AS b ON b.account_no = r.redeemer_no WHERE r.asker_no = :asker_no
 
 -- name: show_link_request
--- The asker has seen who the other is.
-UPDATE link_requests SET shown = 1 WHERE request_no = :request_no
+-- The asker has seen who the other is, and how many accounts would be one person; what was shown of fewer or more is stale.
+UPDATE link_requests SET shown = :accounts WHERE request_no = :request_no
 
 -- name: count_of_user
 -- What a person would bring into a common history.

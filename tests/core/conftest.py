@@ -61,11 +61,11 @@ def hub(new_hub: Callable[..., SessionHub]) -> SessionHub:
 
 @pytest.fixture
 def link() -> Callable[..., Any]:
-    """Link two accounts as people do: a code on the first, typed on the second, a yes on the first."""
+    """Link two accounts as people do: a code on the first, typed on the second, a look and a yes on the first."""
 
     async def linked(hub: SessionHub, asker: Account, redeemer: Account) -> Any:
         code = await hub.request_link(asker)
-        await hub.redeem_link(redeemer, code.code)
+        await hub.show_pending_link(await hub.redeem_link(redeemer, code.code))
         return await hub.confirm_link(asker)
 
     return linked

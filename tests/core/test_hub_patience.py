@@ -310,7 +310,7 @@ async def test_a_link_whose_caller_is_cancelled_is_told_all_the_same(new_hub, di
     hub, ann, bob = new_hub(diary), talk.account("ann"), talk.account("bob")
     code = await hub.request_link(ann)
     clock.advance(seconds=1)
-    await hub.redeem_link(bob, code.code)
+    await hub.show_pending_link(await hub.redeem_link(bob, code.code))
     await hub.settle()
     with hold(database):
         confirming = asyncio.create_task(hub.confirm_link(ann))

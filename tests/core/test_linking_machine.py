@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import LinkRefused
 from session_plugin.model import Account, Chat, MessageEvent, Receipt
-from session_plugin.records import forgetting, handles, linking, messages, people, sessions, summaries
+from session_plugin.records import forgetting, handles, linking, messages, people, requests, sessions, summaries
 from session_plugin.records.histories import Request, read_history
 from session_plugin.records.outcomes import Moment
 from session_plugin.records.unlinking import Unlinking, unlink
@@ -283,6 +283,9 @@ class Linking(RuleBasedStateMachine):
         one, other, since = self.pending
         self.pending = None
         first, second = self.person(one), self.person(other)
+        shown = self.engine.read(requests.pending, (self.moment(), one)).result()
+        if shown is not None:
+            self.write_now(requests.mark_shown, (self.moment(), shown))
         if self.now - since > 600 or (first is not second and self.must_rest(one, other)):
             with pytest.raises(LinkRefused):
                 self.write_now(linking.confirm, (self.moment(), one))

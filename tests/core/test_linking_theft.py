@@ -213,7 +213,7 @@ async def test_every_step_is_audited_without_the_code(hub, audited, raw, talk, a
     for _ in range(5):
         await refused(hub, bob)
     code = (await hub.request_link(ann)).code
-    await hub.redeem_link(ann_too, code)
+    await hub.show_pending_link(await hub.redeem_link(ann_too, code))
     await hub.confirm_link(ann)
     await hub.unlink(ann)
     expected = ["code_requested", "code_burnt", *["code_refused"] * 5, "account_locked"]
@@ -276,6 +276,7 @@ async def test_a_yes_is_refused_if_the_other_left_somebody_meanwhile(hub, link, 
     await link(hub, ann, ann_too)
     await hub.redeem_link(ann, (await hub.request_link(bob)).code)
     await hub.unlink(ann)
+    await hub.show_pending_link(await hub.pending_link(bob))
     with pytest.raises(LinkRefused, match="24 hours"):
         await hub.confirm_link(bob)
     assert (await hub.identity_of(bob)).accounts == (bob,)
@@ -314,6 +315,7 @@ async def test_two_people_with_several_accounts_become_one_with_all_of_them(hub,
     await link(hub, third, fourth)
     preview = await hub.redeem_link(fourth, (await hub.request_link(ann)).code)
     assert preview.accounts == 4
+    await hub.show_pending_link(preview)
     assert set((await hub.confirm_link(ann)).accounts) == {ann, ann_too, third, fourth}
 
 

@@ -81,6 +81,7 @@ async def test_several_processes_deliver_a_notice_once(new_hub, talk, serve, ann
         await lease.open()
     await asked_and_typed(hubs[0], talk, ann, ann_too)
     await until(lambda: any(told for _, told in served))
+    await hubs[0].show_pending_link(await hubs[0].pending_link(ann))
     await hubs[0].confirm_link(ann)
     await hubs[0].unlink(ann_too)
     await until(lambda: sum(len(told) for _, told in served) >= 2)
@@ -121,6 +122,38 @@ async def test_a_yes_does_not_go_through_before_the_question_was_shown(hub, talk
     assert "typed your code. Is that you?" in await command(hub, talk, ann, "link", "confirm")
     assert (await hub.identity_of(ann)).accounts == (ann,)
     assert (await command(hub, talk, ann, "link", "confirm")).startswith("Linked.")
+
+
+async def test_a_notice_that_arrives_late_shows_nobody_who_typed_a_later_code(hub, talk, ann, ann_too):
+    shown, arrives = [], asyncio.Event()
+
+    async def deliver(chat, notice):
+        shown.append(notice.preview.redeemer)
+        if len(shown) > 1:
+            raise ConnectionError("closed")
+        await arrives.wait()
+
+    hub.attach("discord", "", deliver)
+    await asked_and_typed(hub, talk, ann, ann_too)
+    await until(lambda: shown)
+    eve = talk.account("eve", channel="telegram")
+    await hub.redeem_link(eve, (await hub.request_link(ann)).code)
+    await until(lambda: len(shown) == 2)
+    arrives.set()
+    await hub.settle()
+    assert shown == [ann_too, eve]
+    assert not (await hub.pending_link(ann)).is_shown
+    text = await command(hub, talk, ann, "link", "confirm")
+    assert f"{eve.channel_user_id} typed your code" in text
+    assert "Linked" not in text
+
+
+async def test_a_notice_about_whoever_typed_an_earlier_code_is_not_told_any_more(hub, talk, serve, ann, ann_too):
+    await asked_and_typed(hub, talk, ann, ann_too)
+    eve = talk.account("eve", channel="telegram")
+    await hub.redeem_link(eve, (await hub.request_link(ann)).code)
+    told = [notice.account for notice in await hub.unread_notices(ann)]
+    assert told == [eve]
 
 
 async def test_a_question_that_has_lapsed_is_not_asked(hub, talk, ann, ann_too, clock):
