@@ -62,14 +62,14 @@ class Adapter:
         answering.set(view)
         try:
             word, *rest = message.text.split(maxsplit=1) or [""]
-            if word in self.commands and event.author is not None:  # neither it nor the answer is recorded
+            if (is_command := word in self.commands and event.author is not None) and message.edited_at is None:
                 asked = Asked(chat=event.chat, account=event.author, name=message.name, spell=self.spell)
                 reply = await answer(self.hub, self.commands[word], " ".join(rest), asked)
                 for text in (reply.text, *(document.content.decode() for document in reply.documents)):  # no files here
                     await self.send(message.room, text)
-                return False
+                return False  # neither it nor the answer is recorded
             if message.edited_at is not None:
-                await self.hub.edit(event)
+                await self.hub.edit(event, is_command=is_command)
             else:
                 message.extras["session"] = (await self.hub.record(event)).session
         except Exception:

@@ -108,10 +108,11 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
         asked: By whom, and where.
     """
     account = asked.account
+    if asked.chat.kind != "direct":
+        await hub.burn_codes(argument)
     if command in ANYWHERE:
         return Reply(text=_privacy(hub, asked))
     if asked.chat.kind != "direct" or account is None:
-        await hub.burn_codes(argument)
         return Reply(text="That is for a direct message with me, please.")
     argument = argument.strip()
     if argument and command not in TAKE_WORDS:

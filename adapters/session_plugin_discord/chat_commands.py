@@ -142,6 +142,8 @@ class ChatCommands:
 
     def _overview(self) -> Any:
         async def run(ctx: commands.Context[Any]) -> None:
+            if ctx.guild is not None:
+                await self._hub.burn_codes(ctx.message.content)
             spell = self._speller(ctx.prefix or "")
             lines = [f"{spell(command)}: {DESCRIPTIONS[command]}" for command in self._names]
             await self._send(ctx, Reply(text="\n".join(lines)))

@@ -137,8 +137,7 @@ class Incoming:
             self._start(_logged(self._hub.record(event), "a deferred answer"))
 
     async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
-        if await self._is_kept(message, event.chat):
-            await self._hub.edit(event)
+        await self._hub.edit(event, is_command=not await self._is_kept(message, event.chat))
 
     def deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Follow a deletion."""

@@ -208,7 +208,8 @@ class _Adapter:
             await self._hub.delete(chat, [str(message_id) for message_id in gone.message_ids])
         said, edited = said_in(update), edited_in(update)
         message = said or edited
-        if message is None or self._is_command(update):
+        is_command = self._is_command(update)
+        if message is None or (is_command and edited is None):
             return None
         if (move := to_move(message, bot_id=self._bot_id)) is not None:
             await self._hub.move_chat(*move)
@@ -217,7 +218,7 @@ class _Adapter:
             return None
         if said is not None:
             return (await self._hub.record(event)).session
-        await self._hub.edit(event)
+        await self._hub.edit(event, is_command=is_command)
         return self._hub.session_of(event.chat, event.author, event=event)
 
     def _is_command(self, update: Update) -> bool:

@@ -114,18 +114,24 @@ class Messages(Memory):
         self._when_due(outcome, kept.event.text)
         return _recorded(view, kept, outcome)
 
-    async def edit(self, event: MessageEvent) -> bool:
+    async def edit(self, event: MessageEvent, *, is_command: bool = False) -> bool:
         """Change a stored message to what it says now; one that was never seen is stored.
 
         False where nothing changed: the same words, or a later edit is known already.
-        """
-        return await self._intake.patiently(event.chat, self._edit(self.moment(), event)) or False
 
-    async def _edit(self, moment: Moment, event: MessageEvent) -> bool:
+        Args:
+            event: The message as it is now.
+            is_command: It is one of our commands now, of which nothing is kept: what was stored of it goes.
+        """
+        edit = self._edit(self.moment(), event, is_command=is_command)
+        return await self._intake.patiently(event.chat, edit) or False
+
+    async def _edit(self, moment: Moment, event: MessageEvent, *, is_command: bool) -> bool:
         async with self._intake.lane(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
-            kept = await self._intake.filter(event) if self._is_recorded(event.chat) else None
+            is_kept = self._is_recorded(event.chat) and not is_command
+            kept = await self._intake.filter(event) if is_kept else None
             if kept is not None:
                 recording = await self._recording(moment, kept, await self.scope_name(event))
                 arrival = await self._intake.submit(event.chat, messages.edit, recording)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hmac
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from session_plugin.rules.settings import HOUR
 
@@ -18,9 +20,11 @@ ALPHABET = LETTERS + DIGITS
 """No I, O, 0 and 1, which people confuse. 8 of 32 characters are 40 bits, a little less because both kinds must occur."""
 CODE_LENGTH = 8
 CODE_SECONDS = 600.0
+MOST_IN_A_TEXT = 1000
+"""How many codes are looked for in what somebody said: a text of letters and digits alone could be thousands."""
 
-_WORDS = re.compile(r"[^\W_]+")
-_SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]*")
+_BETWEEN = re.compile(r"[\W_]+")
+_RUN = re.compile(f"[{ALPHABET}]{{{CODE_LENGTH},}}")
 
 
 def new_code(choose: Callable[[str], str]) -> str:
@@ -35,16 +39,16 @@ def new_code(choose: Callable[[str], str]) -> str:
 
 
 def read_code(typed: str) -> str | None:
-    """Give a code as it was made, however it was typed: upper or lower case, with dashes and spaces; None if it is none."""
+    """Give a code as it was made, however it was typed: upper or lower case, quoted, in pieces; None if it is none."""
     if not isinstance(typed, str):
         return None
-    code = "".join(typed.split()).replace("-", "").upper()
+    code = _bare(typed)
     return code if _looks_like_a_code(code) else None
 
 
 def codes_in(text: str) -> frozenset[str]:
-    """Give all that could be a code in what somebody said, written together or in pieces."""
-    return frozenset(_candidates(text))
+    """Give all that could be a code in what somebody said, whatever stands around it and between its characters."""
+    return frozenset(islice(dict.fromkeys(_candidates(text)), MOST_IN_A_TEXT))
 
 
 def code_hash(code: str, *, key: bytes) -> bytes:
@@ -53,23 +57,19 @@ def code_hash(code: str, *, key: bytes) -> bytes:
 
 
 def _looks_like_a_code(code: str) -> bool:
-    characters = set(code)
-    is_complete = len(code) == CODE_LENGTH and characters <= set(ALPHABET)
-    return is_complete and bool(characters & set(LETTERS)) and bool(characters & set(DIGITS))
+    return len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) and not code.isalpha() and not code.isdigit()
+
+
+def _bare(text: str) -> str:
+    """Give the letters and digits of a text as codes are written; what else is in it does not count."""
+    return unicodedata.normalize("NFKC", _BETWEEN.sub("", text)).upper()
 
 
 def _candidates(text: str) -> Iterator[str]:
-    """Give every run of whole words, with at most dashes and spaces between them, that has the length of a code."""
-    words = [(match.start(), match.end()) for match in _WORDS.finditer(text)]
-    for first, (start, end) in enumerate(words):
-        code, so_far = text[start:end], end
-        following = iter(words[first + 1 :])
-        while len(code) < CODE_LENGTH and (word := next(following, None)) is not None:
-            if _SEPARATORS.fullmatch(text, so_far, word[0]) is None:
-                break
-            code, so_far = code + text[word[0] : word[1]], word[1]
-        if _looks_like_a_code(code.upper()):
-            yield code.upper()
+    for run in _RUN.findall(_bare(text)):
+        for start in range(len(run) - CODE_LENGTH + 1):
+            if _looks_like_a_code(code := run[start : start + CODE_LENGTH]):
+                yield code
 
 
 @dataclass(frozen=True, slots=True)

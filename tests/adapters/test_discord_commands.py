@@ -14,7 +14,7 @@ from discord import app_commands
 from discord.ext import commands
 
 import session_plugin_discord
-from session_plugin import SessionError, SessionHub
+from session_plugin import Account, LinkRefused, SessionError, SessionHub
 from session_plugin_discord.simulator import DiscordSimulator
 from session_plugin_discord.testing import DiscordDriver
 
@@ -283,6 +283,20 @@ async def test_an_export_is_handed_over_in_files_that_only_its_owner_sees(
     assert [one.is_ephemeral for one in (text, file)] == [True, True]
     assert b"I like tea" in file.attachments[0].content
     assert [one.content for one in history] == ["I like tea"]
+
+
+async def test_a_code_behind_the_name_of_our_group_is_worthless_where_others_see_it(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    bot = made()
+    session_plugin_discord.install(bot, hub, group="session")
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    code = (await hub.request_link(on_discord.account(ann))).code
+    async with on_discord.connected(bot):
+        assert "!session link" in await on_discord.ask(ann, room, f"!session {code}")
+    with pytest.raises(LinkRefused):
+        await hub.redeem_link(Account("telegram", "1"), code)
 
 
 async def test_forgetting_by_a_slash_command_leaves_nothing(on_discord: Any, hub: SessionHub, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import secrets
+import time
 
 import pytest
 
@@ -18,7 +19,48 @@ def test_a_code_is_read_as_it_was_made():
     assert read_code(code.lower()) == code.replace("-", "")
 
 
-@pytest.mark.parametrize("typed", ["", "ABCDEFGH", "23456789", "ABC-2345", "ABCD-23456", "ABCD-234O", "ABCD_2345", None, 5])
+AROUND = [
+    "{}",
+    "`{}`",
+    "{}.",
+    "<{}>",
+    "**{}**",
+    "\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}",
+    "\N{ZERO WIDTH SPACE}{}\N{EMOJI MODIFIER FITZPATRICK TYPE-3}",
+]
+BETWEEN = [
+    *"-_./, \n\t",
+    "",
+    "**-",
+    "||\n> ||",
+    "\N{NON-BREAKING HYPHEN}",
+    "\N{EN DASH}",
+    "\N{MINUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{SOFT HYPHEN}",
+    "\N{ZERO WIDTH SPACE}",
+    "\N{HEAVY MINUS SIGN}",
+    "\N{COMBINING LONG STROKE OVERLAY}",
+]
+SPELT = [form.format(f"ABCD{between}2345") for form in AROUND for between in BETWEEN]
+SPELT += ["abcd-2345", "\N{FULLWIDTH LATIN CAPITAL LETTER A}BCD-234\N{FULLWIDTH DIGIT FIVE}", "A B C D 2 3 4 5"]
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+def test_a_code_is_read_alike_by_whoever_types_it_and_where_others_see_it(spelt):
+    assert read_code(spelt) == "ABCD2345"
+    assert codes_in(spelt) == {"ABCD2345"}
+
+
+@pytest.mark.parametrize(
+    "form", ["我的代码是{}", "{}です", "код{}", "code{}", "{}x", "1:{}", "https://t.me/bot?start={}", "23{}23"]
+)
+@pytest.mark.parametrize("code", ["ABCD-2345", "ABCD2345"])
+def test_a_code_is_found_whatever_is_written_right_beside_it(form, code):
+    assert "ABCD2345" in codes_in(form.format(code))
+
+
+@pytest.mark.parametrize("typed", ["", "ABCDEFGH", "23456789", "ABC-2345", "ABCD-23456", "ABCD-234O", "ABCDд2345", None, 5])
 def test_what_is_no_code_reads_as_none(typed):
     assert read_code(typed) is None
 
@@ -30,10 +72,9 @@ def test_what_is_no_code_reads_as_none(typed):
         "standard",
         "we met at 10 today",
         "order no. 12345678",
-        "xABCD2345x",
-        "ABCD2345678",
-        "the numbers 2345 and 6789",
-        "ABCD.2345",
+        "no. 2345 to no. 6789",
+        "it costs 20, not 19",
+        "ABCD и 2345",
     ],
 )
 def test_ordinary_words_hold_no_code(text):
@@ -42,6 +83,18 @@ def test_ordinary_words_hold_no_code(text):
 
 def test_a_long_text_is_searched_whole():
     assert codes_in("word " * 20_000 + "ABCD-2345" + " word" * 20_000) >= {"ABCD2345"}
+
+
+@pytest.mark.parametrize("text", ["a ", "a2", "abcdefgh", "a\u0301\u0323", "a-------", "23456789 "])
+def test_a_text_of_a_million_characters_is_searched_in_seconds(text):
+    began = time.perf_counter()
+    codes_in(text * (1_000_000 // len(text)))
+    assert time.perf_counter() - began < 10
+
+
+def test_of_a_text_that_could_be_nothing_but_codes_a_thousand_are_looked_for():
+    text = "".join(random.Random(1).choices("ABCDEFGH23456789", k=5000))
+    assert len(codes_in(text)) == 1000
 
 
 def test_a_limit_opens_again_when_its_pause_is_over():

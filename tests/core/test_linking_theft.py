@@ -188,6 +188,27 @@ async def test_a_code_in_an_edit_is_worthless_too(hub, talk, ann, ann_too):
     assert await refused(hub, ann_too, code) == REFUSAL
 
 
+async def test_a_code_in_an_edit_that_is_a_command_is_worthless_and_what_was_said_before_is_gone(
+    hub, talk, ann, ann_too, texts
+):
+    lobby = talk.group()
+    said = talk.said(lobby, "hello", author=ann)
+    await hub.record(said)
+    code = (await hub.request_link(ann)).code
+    edited = talk.said(lobby, f"/link {code}", author=ann, message_id=said.message_id)
+    assert await hub.edit(edited, is_command=True)
+    assert await texts(hub, lobby) == []
+    assert await refused(hub, ann_too, code) == REFUSAL
+
+
+@pytest.mark.parametrize("command", commands.COMMANDS)
+async def test_a_code_behind_any_command_in_a_group_is_worthless(hub, talk, ann, ann_too, command):
+    code = (await hub.request_link(ann)).code
+    asked = commands.Asked(chat=talk.group(), account=ann, name="", spell="/{}".format)
+    await commands.answer(hub, command, code, asked)
+    assert await refused(hub, ann_too, code) == REFUSAL
+
+
 async def test_a_code_in_a_direct_message_stays_good(hub, talk, ann, ann_too):
     code = (await hub.request_link(ann)).code
     await hub.record(talk.said(ann_too, f"is it {code}?"))

@@ -237,6 +237,35 @@ class CommandContract(ContractPart):
                 holder.close()
         assert told.startswith("You are Ann")
 
+    async def test_a_message_that_is_edited_into_a_command_is_kept_no_more(self, driver: Driver, hub: SessionHub) -> None:
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, echo):
+            said = await driver.say(ann, dm, "before")
+            await driver.answer(dm, after=said)
+            await driver.history(hub, dm, count=2)
+            await driver.edit(said, driver.command("privacy"))
+            await driver.ask(ann, dm, "after")
+            history = await driver.history(hub, dm, count=3)
+        assert [one.content for one in history] == ["you said before", "after", "you said after"]
+
+    async def test_a_code_that_is_edited_into_a_command_in_a_group_is_worthless(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
+        ann, bob = driver.user("Ann"), driver.user("Bob")
+        room = driver.group("Friends", ann, bob)
+        async with driver.running(hub, echo):
+            code = code_in(await driver.ask(ann, driver.direct_chat(ann), driver.command("link")))
+            said = await driver.say(ann, room, "hello")
+            await driver.answer(room, after=said)
+            await driver.history(hub, room, count=2)
+            await driver.edit(said, driver.command("link", code))
+            await driver.ask(ann, room, "after")
+            history = await driver.history(hub, room, count=3)
+            told = await driver.ask(bob, driver.direct_chat(bob), driver.command("link", code))
+        assert [one.content for one in history] == ["you said hello", "after", "you said after"]
+        assert "cannot be used" in told
+
     async def test_codes_never_reach_the_log(
         self, driver: Driver, hub: SessionHub, caplog: pytest.LogCaptureFixture
     ) -> None:
