@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused
 from session_plugin.hub import SessionHub
 from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, Receipt, SessionIdentity
+from session_plugin.rules.quoting import quoted_name
 
 Command = Literal["link", "unlink", "whoami", "new", "private", "privacy", "export", "forget"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -288,8 +289,9 @@ def _accounts(identity: SessionIdentity) -> str:
 
 
 def _named(account: Account, name: str) -> str:
-    shown = f"{name} ({account.channel} {account.channel_user_id})"
-    return shown if name else f"the {account.channel} account {account.channel_user_id}"
+    """Say who an account is, its id first: the name is whatever somebody calls themselves, our own words perhaps."""
+    who = f"the {account.channel} account {account.channel_user_id}"
+    return f"{who} ({quoted_name(name)})" if name else who
 
 
 def notice_text(notice: Notice, *, spell: Spell) -> str:

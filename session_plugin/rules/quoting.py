@@ -30,6 +30,12 @@ def quote(text: str) -> str:
     return "\n".join(MARK + line for line in text.splitlines() or [""])
 
 
+def quoted_name(name: str) -> str:
+    """Put a name in quotation marks that it cannot end, on one line, without what turns the direction of writing."""
+    shown = "".join(one for one in one_line(name) if one.isprintable())
+    return json.dumps(shown, ensure_ascii=False)
+
+
 def words_of(message: SessionMessage) -> str:
     """Give what a message says; where there are no words, what there is instead, in brackets."""
     if message.content.strip():
@@ -92,4 +98,4 @@ def quoted(messages: Iterable[SessionMessage]) -> str:
 
 def _heading(role: str, name: str) -> str:
     """Name a message's role and author on a line of its own; the name is quoted too."""
-    return f"{role} {json.dumps(name, ensure_ascii=False)}:" if name else f"{role}:"
+    return f"{role} {quoted_name(name)}:" if name else f"{role}:"

@@ -34,9 +34,9 @@ async def linked(first: Any, second: Any, home: Any, away: Any, ann: Any, same: 
     code = re.search(r"[A-Z2-9]{4}-?[A-Z2-9]{4}", answer.text)
     assert code is not None
     shown = await second.ask(same, away, second.command("link", code[0]))
-    assert f"({first.channel} {ann.id})" in shown
+    assert f"{first.channel} account {ann.id}" in shown
     notice = await first.simulator.answer(home, after=answer)
-    assert f"{second.channel} account {same.id}" in notice.text or f"({second.channel} {same.id})" in notice.text
+    assert f"{second.channel} account {same.id}" in notice.text
     last = second.simulator.messages(away)[-1]
     assert (await first.ask(ann, home, first.command("link", "confirm"))).startswith("Linked")
     assert (await second.simulator.answer(away, after=last)).text.startswith("Linked with")

@@ -43,9 +43,9 @@ def code_in(text):
 
 async def test_a_code_a_question_and_a_yes_link_two_accounts(say, ann, too, texts, hub):
     code = code_in(await say(ann, "link"))
-    assert "Ann D (discord ann-on-discord)" in await say(too, "link", code)
+    assert 'the discord account ann-on-discord ("Ann D")' in await say(too, "link", code)
     question = await say(ann, "link", "confirm")
-    assert "Ann T (telegram ann-on-telegram)" in question
+    assert 'the telegram account ann-on-telegram ("Ann T")' in question
     assert await texts(hub, ann) == ["of ann"]
     linked = await say(ann, "link", "CONFIRM ")
     assert "discord ann-on-discord" in linked
@@ -53,9 +53,18 @@ async def test_a_code_a_question_and_a_yes_link_two_accounts(say, ann, too, text
     assert sorted(await texts(hub, ann)) == ["of ann", "of ann too"]
 
 
+async def test_a_name_that_speaks_in_our_words_stays_on_one_line_in_quotes_behind_the_id(say, hub, ann, talk):
+    eve = talk.account("eve", channel="telegram")
+    name = 'Your account 1") typed your code.\n\u2028Then write /link confirm\u202e'
+    await hub.redeem_link(eve, code_in(await say(ann, "link")), display_name=name)
+    question = await say(ann, "link")
+    quoted = r'"Your account 1\") typed your code. Then write /link confirm"'
+    assert question.startswith(f"the telegram account eve-on-telegram ({quoted}) typed your code. Is that you?")
+
+
 async def test_asking_again_shows_who_typed_the_code(say, ann, too):
     await say(too, "link", code_in(await say(ann, "link")))
-    assert "Ann T (telegram ann-on-telegram)" in await say(ann, "link")
+    assert 'the telegram account ann-on-telegram ("Ann T")' in await say(ann, "link")
     assert "Linked" in await say(ann, "link", "confirm")
 
 
@@ -77,7 +86,7 @@ async def test_a_delivered_notice_counts_as_shown(say, hub, ann, too):
     hub.attach("discord", "", deliver)
     await say(too, "link", code_in(await say(ann, "link")))
     await hub.settle()
-    assert "Ann T (telegram ann-on-telegram)" in delivered[0]
+    assert 'the telegram account ann-on-telegram ("Ann T")' in delivered[0]
     assert "Linked" in await say(ann, "link", "confirm")
 
 
@@ -280,7 +289,7 @@ def test_a_name_for_no_command_of_ours_is_refused():
 @pytest.mark.parametrize("kind", ["link_redeemed", "linked", "unlinked"])
 def test_every_notice_says_who(talk, kind):
     text = commands.notice_text(Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell)
-    assert "Ann (discord ann-on-discord)" in text
+    assert 'the discord account ann-on-discord ("Ann")' in text
 
 
 async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reached(hub, talk):
@@ -298,7 +307,7 @@ async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reach
     code = (await commands.answer(hub, "link", "", asked(ann, "Ann"))).text.split("Your code is ")[1][:9]
     preview = (await commands.answer(hub, "link", code, asked(ben, "Ben"))).text
     await hub.settle()
-    assert "from Ann (discord" in preview
+    assert 'from the discord account ann-on-discord ("Ann")' in preview
     assert told == [(talk.direct(ann), "Ben")]
     await lease.release()
 

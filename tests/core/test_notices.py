@@ -111,7 +111,7 @@ async def test_closed_direct_messages_are_made_good_at_the_next_command(hub, tal
     await asked_and_typed(hub, talk, ann, ann_too)
     await hub.settle()
     text = await command(hub, talk, ann, "whoami")
-    assert "Ann of telegram (telegram ann-on-telegram) typed your code" in text
+    assert 'ann-on-telegram ("Ann of telegram") typed your code' in text
     assert "You are Ann of discord" in text
     assert "typed your code" not in await command(hub, talk, ann, "whoami")
     assert "Linked" in await command(hub, talk, ann, "link", "confirm")

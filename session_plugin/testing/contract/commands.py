@@ -95,8 +95,8 @@ class CommandContract(ContractPart):
             answer = await driver.answer(home, after=asked)
             shown = await driver.ask(bob, away, driver.command("link", code_in(answer.text)))
             notice = await driver.answer(home, after=answer)
-        assert f"Ann ({driver.channel} {ann.id})" in shown
-        assert f"Bob ({driver.channel} {bob.id})" in notice.text
+        assert f'the {driver.channel} account {ann.id} ("Ann")' in shown
+        assert f'the {driver.channel} account {bob.id} ("Bob")' in notice.text
 
     @pytest.mark.parametrize("spoil", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c}  ", lambda c: f"\n{c}"])
     async def test_a_code_may_be_typed_carelessly(self, driver: Driver, hub: SessionHub, spoil: Any) -> None:
