@@ -5,7 +5,9 @@ Nor does being forgotten: what is counted of an account goes on under its keyed 
 
 from __future__ import annotations
 
-from session_plugin.database.engine import Tx
+from collections.abc import Iterable
+
+from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account
 from session_plugin.records import watermarks
 from session_plugin.records.outcomes import Moment
@@ -48,11 +50,21 @@ def was_asked_to_be_forgotten(tx: Tx, moment: Moment, account: Account, *, withi
     return limit.is_reached(_of_account(tx, moment, account, FORGET, limit), moment.now)
 
 
+def withdraw_questions(tx: Tx, accounts: Iterable[Row]) -> None:
+    """Take back the question whether these want to be forgotten: what they were told would go is not what would."""
+    for row in accounts:
+        _settle_question(tx, row["channel"], row["channel_user_id"])
+
+
 def hide(tx: Tx, moment: Moment, account: Account) -> int:
     """Take an account's id from what is counted of it; tell how much there was. A question it was asked is settled."""
     key = {"channel": account.channel, "channel_user_id": account.channel_user_id}
-    settled = tx.run("drop_attempts_of_kind", **key, kind=FORGET)
+    settled = _settle_question(tx, **key)
     return settled + tx.run("hide_attempts", **key, hidden=_hidden(moment, account))
+
+
+def _settle_question(tx: Tx, channel: str, channel_user_id: str) -> int:
+    return tx.run("drop_attempts_of_kind", channel=channel, channel_user_id=channel_user_id, kind=FORGET)
 
 
 def _of_account(tx: Tx, moment: Moment, account: Account, kind: str, limit: Limit) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, IdentityEvent
+from session_plugin.records import attempts
 from session_plugin.records.outcomes import Announcement, IdentityChanged, Moment
 from session_plugin.records.people import to_account
 from session_plugin.records.sessions import age_out_user
@@ -25,6 +26,7 @@ def join_users(tx: Tx, moment: Moment, one: str, other: str) -> tuple[str, tuple
     tx.run("give_sessions", user_id=keep, previous=gone)
     moved = tx.all("accounts_of_user", user_id=gone)
     tx.run("give_accounts", user_id=keep, previous=gone)
+    attempts.withdraw_questions(tx, tx.all("accounts_of_user", user_id=keep))
     tx.run("settle_accounts", user_id=keep)
     tx.run("merge_users", user_id=gone, merged_into=keep)
     events = [_linked(row, keep, gone) for row in moved if row["channel"] != STORE_CHANNEL]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import LinkRefused
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent
-from session_plugin.records import audit, notices
+from session_plugin.records import attempts, audit, notices
 from session_plugin.records.linking import Linked
 from session_plugin.records.outcomes import Announcement, Done, IdentityChanged, Moment, SessionEnded, SessionStarted
 from session_plugin.records.people import find_account, identity_of, platform_accounts, to_account
@@ -43,6 +43,7 @@ def unlink(tx: Tx, asked: Unlinking) -> Done[Linked]:
     before = row["user_id"]
     ended = age_out_user(tx, moment, before)
     everybody = tx.all("accounts_of_user", user_id=before)
+    attempts.withdraw_questions(tx, everybody)
     leaving = _part_ids(tx, moment, row, others)
     user_ids = {a["account_no"]: _user_id_of(tx, a["account_no"]) for a in everybody}
     for account_no, user_id in user_ids.items():

@@ -283,6 +283,28 @@ async def test_a_yes_needs_a_question_within_ten_minutes(hub, talk, texts, ann, 
     assert (await hub.confirm_forget(ann)).messages == 1
 
 
+@pytest.mark.parametrize("asked", ["by who asks for the link", "by the other"])
+async def test_a_yes_to_fewer_accounts_than_there_are_by_now_forgets_nobody(hub, talk, texts, link, ann, ann_too, asked):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, f"on {account.channel}"))
+    one = ann if asked == "by who asks for the link" else ann_too
+    assert (await hub.ask_to_forget(one)).accounts == 1
+    await link(hub, ann, ann_too)
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(one)
+    assert len(await texts(hub, ann)) == 2
+
+
+async def test_a_yes_to_more_accounts_than_are_left_forgets_nobody(hub, talk, texts, link, ann, ann_too):
+    await hub.record(talk.said(ann, "mine"))
+    await link(hub, ann, ann_too)
+    await hub.ask_to_forget(ann)
+    await hub.unlink(ann_too)
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(ann)
+    assert await texts(hub, ann) == ["mine"]
+
+
 async def test_hooks_are_told_who_was_forgotten_and_what_went_of_groups(new_hub, diary, talk, link, ann, ann_too):
     hub = new_hub(diary)
     lobby = talk.group()
