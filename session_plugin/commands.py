@@ -8,11 +8,12 @@ and who somebody is on other platforms is nobody else's business.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused
+from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused, SessionError
 from session_plugin.hub import SessionHub
 from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, Receipt, SessionIdentity
 from session_plugin.rules.quoting import quoted_name
@@ -37,9 +38,10 @@ ANYWHERE: frozenset[Command] = frozenset({"privacy"})
 Spell = Callable[[Command], str]
 """How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming and prefix."""
 
-
 DOCUMENT_BYTES = 8 * 1024 * 1024
 """The largest file of an export: Discord takes 10 MiB from a bot, Telegram 50 MB."""
+
+logger = logging.getLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +123,19 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
     try:
         reply = await _carry_out(hub, command, argument, account, asked)
         unread = [notice_text(notice, spell=asked.spell) for notice in await hub.unread_notices(account)]
-    except (LinkRefused, ForgetRefused) as refusal:
-        return Reply(text=str(refusal))
-    except DatabaseUnavailable:
-        return Reply(text="I cannot get at my memory just now, so nothing was done. Please try again in a moment.")
+    except SessionError as error:
+        return Reply(text=_refusal(command, error))
     return Reply(text="\n\n".join([*unread, reply.text]), documents=reply.documents)
+
+
+def _refusal(command: Command, error: SessionError) -> str:
+    """Say why nothing was done; what is wrong with this house is for whoever runs it, and names its files."""
+    if isinstance(error, LinkRefused | ForgetRefused):
+        return str(error)
+    if isinstance(error, DatabaseUnavailable):
+        return "I cannot get at my memory just now, so nothing was done. Please try again in a moment."
+    logger.error("/%s was not carried out: %s", command, error)
+    return "Something is wrong here that only whoever runs me can put right, so nothing was done."
 
 
 async def _carry_out(hub: SessionHub, command: Command, argument: str, account: Account, asked: Asked) -> Reply:

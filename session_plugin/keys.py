@@ -39,6 +39,7 @@ class Keys:
         self._secret = None if given is None else _checked(given)
         self._database = database
         self._guard = threading.Lock()
+        self._has_complained = False
 
     def code_hash(self, typed: str) -> bytes | None:
         """Hash a code as somebody typed it; None if it cannot be one.
@@ -62,8 +63,17 @@ class Keys:
         return frozenset(code_hash(code, key=key) for code in codes)
 
     def keyed_hash(self, *parts: str) -> bytes:
-        """Hash ids, so that they are known again without being kept; without a secret, anybody who has the ids can."""
-        key = self._found() or b""
+        """Hash ids, so that they are known again without being kept; without a secret, anybody who has the ids can.
+
+        With a secret that is there and cannot be used nobody is known again, rather than that nothing can be stored.
+        """
+        try:
+            key = self._found() or b""
+        except SessionError as error:
+            if not self._has_complained:
+                logger.warning("whoever was forgotten is not known again: %s", error)
+            self._has_complained = True
+            return secrets.token_bytes(32)
         name = "\0".join(parts)  # ids have no NUL, so no two lists are written alike
         return hmac.digest(key, b"session_plugin forgotten:" + name.encode(), "sha256")
 

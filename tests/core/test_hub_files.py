@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from session_plugin import LinkRefused, SessionError
+from session_plugin import LinkRefused, SessionError, commands
 
 
 @pytest.fixture
@@ -61,6 +61,31 @@ async def test_a_secret_that_somebody_emptied_is_an_error_that_names_the_file(ne
     secret.touch(mode=0o600)
     with pytest.raises(SessionError, match=r"sessions\.db\.secret is too short"):
         await new_hub(secret=None).request_link(ann)
+
+
+async def test_an_emptied_secret_keeps_nobody_from_being_heard_known_and_forgotten(
+    new_hub, talk, ann, ann_too, database, caplog
+):
+    async with new_hub(secret=None) as hub:
+        await hub.record(talk.said(ann, "hello"))
+        await hub.forget(ann)
+    database.with_name("sessions.db.secret").write_text("")
+    hub = new_hub(secret=None)
+    for number in range(3):
+        assert (await hub.record(talk.said(ann_too, f"{number}"))).is_stored
+        assert (await hub.forget(ann_too)).messages == 1
+    assert caplog.text.count("sessions.db.secret is too short") == 1
+
+
+async def test_an_emptied_secret_is_answered_in_words_that_name_no_file(new_hub, talk, ann, database, caplog):
+    database.parent.mkdir(parents=True, exist_ok=True)
+    database.with_name("sessions.db.secret").touch(mode=0o600)
+    for argument in ("", "ABCD-2345"):
+        asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell="/{}".format)
+        told = (await commands.answer(new_hub(secret=None), "link", argument, asked)).text
+        assert told.startswith("Something is wrong here")
+    assert "/link was not carried out" in caplog.text
+    assert "sessions.db.secret is too short" in caplog.text
 
 
 async def test_two_hubs_that_make_the_secret_at_once_make_one(new_hub, ann, ann_too):
