@@ -102,8 +102,7 @@ class People(Memory):
         return preview
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
-        """Give the link that waits for this account's confirmation, if any."""
-        await self._notices.delivered()
+        """Give the link that waits for this account's confirmation, if any; a notice on its way has not shown it yet."""
         return await self._read(requests.pending, (self.moment(), account))
 
     async def show_pending_link(self, shown: LinkPreview) -> None:

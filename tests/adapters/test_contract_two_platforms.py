@@ -27,7 +27,7 @@ def sides(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     return tuple(drivers if request.param == "discord" else reversed(drivers))
 
 
-async def linked(first: Any, second: Any, home: Any, away: Any, ann: Any, same: Any) -> None:
+async def linked(first: Any, second: Any, hub: SessionHub, home: Any, away: Any, ann: Any, same: Any) -> None:
     """Ask for a code, type it, wait for the notice to the asker, confirm."""
     asked = await first.simulator.say(ann, home, first.command("link"))
     answer = await first.simulator.answer(home, after=asked)
@@ -37,6 +37,7 @@ async def linked(first: Any, second: Any, home: Any, away: Any, ann: Any, same: 
     assert f"{first.channel} account {ann.id}" in shown
     notice = await first.simulator.answer(home, after=answer)
     assert f"{second.channel} account {same.id}" in notice.text
+    await hub.settle()  # it stands there before it is noted here
     last = second.simulator.messages(away)[-1]
     assert (await first.ask(ann, home, first.command("link", "confirm"))).startswith("Linked")
     assert (await second.simulator.answer(away, after=last)).text.startswith("Linked with")
@@ -51,7 +52,7 @@ async def test_what_was_said_on_one_platform_is_found_on_the_other_once_linked(s
             await stack.enter_async_context(driver.running(hub, recap))
         await first.ask(ann, home, "I like tea")
         assert await second.ask(same, away, "recap") == "nothing"
-        await linked(first, second, home, away, ann, same)
+        await linked(first, second, hub, home, away, ann, same)
         told = await second.ask(same, away, "recap")
         assert told.startswith(f"{first.channel} user: I like tea; {first.channel} assistant: noted")
         await second.ask(same, away, second.command("unlink"))
@@ -72,7 +73,7 @@ async def test_others_and_groups_see_nothing_of_linked_people(sides: Any, hub: S
             await stack.enter_async_context(driver.running(hub, recap))
         await first.ask(ann, home, "I like tea")
         await second.ask(same, away, "hello")
-        await linked(first, second, home, away, ann, same)
+        await linked(first, second, hub, home, away, ann, same)
         assert await second.ask(bob, second.simulator.direct_chat(bob), "recap") == "nothing"
         assert await second.ask(same, room, "recap") == "nothing"
 

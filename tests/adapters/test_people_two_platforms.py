@@ -69,11 +69,12 @@ async def sides(drivers: tuple[Any, Any], hub: SessionHub) -> AsyncIterator[tupl
         yield Side(drivers[0]), Side(drivers[1])
 
 
-async def link(first: Side, second: Side) -> str:
+async def link(first: Side, second: Side, hub: SessionHub) -> str:
     code = re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", await first.command("link"))
     assert code is not None
     await second.command("link", code[0])
     question = await first.told("typed your code")
+    await hub.settle()  # it stands there before it is noted here
     assert (await first.command("link", "confirm")).startswith("Linked.")
     await second.told("Linked with")
     return question
@@ -86,7 +87,7 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
     for side, words in ((first, "I like tea"), (second, "I like cake")):
         assert await side.ask(words) == "noted"
         await side.driver.history(hub, side.chat, count=2)  # the answer is seen there before it is stored here
-    question = await link(first, second)
+    question = await link(first, second, hub)
     assert "2 accounts share one conversation with me: 4 messages in 2 sessions" in question
     assert await second.ask("recap") == "I like tea; noted; I like cake; noted"
     whole = await second.command("whoami")
@@ -119,11 +120,11 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
     assert await second.ask("recap") == "recap; nothing; a new beginning; noted"
 
 
-async def test_an_account_is_unlinked_from_the_other_side_and_told(sides: tuple[Side, Side]) -> None:
+async def test_an_account_is_unlinked_from_the_other_side_and_told(sides: tuple[Side, Side], hub: SessionHub) -> None:
     first, second = sides
     await first.ask("mine")
     await second.ask("mine, too")
-    await link(first, second)
+    await link(first, second, hub)
     other = f"{first.channel} {first.user.id}"
     assert (await second.command("unlink", other)).startswith(f"Unlinked. The {other} account")
     await first.told("has unlinked this account")

@@ -124,6 +124,24 @@ async def test_a_yes_does_not_go_through_before_the_question_was_shown(hub, talk
     assert (await command(hub, talk, ann, "link", "confirm")).startswith("Linked.")
 
 
+async def test_a_yes_that_is_typed_while_the_question_is_on_its_way_is_no_answer_to_it(hub, talk, ann, ann_too):
+    on_its_way, arrives = asyncio.Event(), asyncio.Event()
+
+    async def deliver(chat, notice):
+        on_its_way.set()
+        await arrives.wait()
+
+    hub.attach("discord", "", deliver)
+    await asked_and_typed(hub, talk, ann, ann_too)
+    await on_its_way.wait()
+    typed = asyncio.create_task(command(hub, talk, ann, "link", "confirm"))
+    await asyncio.sleep(0.1)
+    arrives.set()
+    assert "Is that you?" in await typed
+    assert (await hub.identity_of(ann)).accounts == (ann,)
+    assert (await command(hub, talk, ann, "link", "confirm")).startswith("Linked.")
+
+
 async def test_a_notice_that_arrives_late_shows_nobody_who_typed_a_later_code(hub, talk, ann, ann_too):
     shown, arrives = [], asyncio.Event()
 
