@@ -150,14 +150,23 @@ def _refuse_store_account(account: Account) -> None:
 
 
 def _refuse_restless(tx: Tx, moment: Moment, one: str, other: str) -> None:
-    """Refuse to join two users of whom one has an account that left somebody else within a day."""
+    """Refuse to join two users of whom one has an account that left somebody else within a day.
+
+    An account knows whom it left last; of those it took out before, each knows that it left this one.
+    """
+    left = {user_id: _left_lately(tx, moment, user_id) for user_id in (one, other)}
     for user_id, joined in ((one, other), (other, one)):
-        for account in tx.all("accounts_of_user", user_id=user_id):
-            if must_rest(account["left_at"], now=moment.now) and current_user_id(tx, account["left_user_id"]) != joined:
-                raise LinkRefused(
-                    "One of these accounts was unlinked from others less than 24 hours ago. Until those are over it can "
-                    "only be linked with them again. This protects people whose account was stolen."
-                )
+        if left[user_id] - {joined} and user_id not in left[joined]:
+            raise LinkRefused(
+                "One of these accounts was unlinked from others less than 24 hours ago. Until those are over it can "
+                "only be linked with them again. This protects people whose account was stolen."
+            )
+
+
+def _left_lately(tx: Tx, moment: Moment, user_id: str) -> set[str]:
+    """Give whom a user's accounts have left within a day, by the ids that they go by now."""
+    resting = [row for row in tx.all("accounts_of_user", user_id=user_id) if must_rest(row["left_at"], now=moment.now)]
+    return {current_user_id(tx, row["left_user_id"]) for row in resting}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -386,11 +386,14 @@ class Linking(RuleBasedStateMachine):
         """Whether one of two people has an account that left a third one within a day."""
         first, second = (self.person(who) if who in self.homes else {who} for who in (one, other))
         for person, joined in ((first, second), (second, first)):
-            ids = {self.homes.get(account) for account in joined}
-            lately = (self.left[account] for account in person if account in self.left)
-            if any(self.now - at < 24 * 3600.0 and user_id not in ids for at, user_id in lately):
+            comes_back = self.left_lately(joined) & {self.homes.get(account) for account in person}
+            if self.left_lately(person) - {self.homes.get(account) for account in joined} and not comes_back:
                 return True
         return False
+
+    def left_lately(self, person: set[Account]) -> set[str]:
+        lately = (self.left[account] for account in person if account in self.left)
+        return {user_id for at, user_id in lately if self.now - at < 24 * 3600.0}
 
     def is_locked(self, account: Account) -> bool:
         """Whether five wrong codes of its own within an hour, or twenty on its channel within ten minutes, bar it now."""

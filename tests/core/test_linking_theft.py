@@ -283,6 +283,24 @@ async def test_whoever_left_is_not_taken_along_by_another_account(hub, talk, lin
     assert set((await link(hub, bob, ann_too)).accounts) == {ann_too, bob}
 
 
+@pytest.mark.parametrize("asks", ["who was taken out", "who did it"])
+async def test_whoever_takes_several_accounts_out_may_have_each_of_them_back_at_once(hub, talk, link, clock, asks):
+    mine, one, other = (talk.account(name) for name in ("mine", "one", "other"))
+    for account in (mine, one, other):
+        await hub.record(talk.said(account, "hi"))
+        clock.advance(seconds=1)
+    await link(hub, mine, one)
+    await link(hub, mine, other)
+    for account in (one, other):
+        await hub.unlink(account, by=mine)
+    clock.advance(hours=1)
+    for account in (mine, one):
+        with pytest.raises(LinkRefused, match="24 hours"):
+            await link(hub, account, talk.account("eve"))
+    await link(hub, *((one, mine) if asks == "who was taken out" else (mine, one)))
+    assert set((await link(hub, mine, other)).accounts) == {mine, one, other}
+
+
 async def test_a_refusal_for_a_day_leaves_the_code_as_it_was(hub, link, ann, ann_too, bob, clock):
     await link(hub, ann, ann_too)
     await hub.unlink(ann)
