@@ -29,9 +29,8 @@ async def main() -> None:
         await recorded.session.add("assistant", "Nice to meet Tom.")
 
         code = await hub.request_link(ANN_ON_DISCORD)  # asked for on one account,
-        preview = await hub.redeem_link(ANN_ON_TELEGRAM, code.code)  # typed on the other,
-        await hub.show_pending_link(preview)  # shown on the first to whoever asked,
-        await hub.confirm_link(ANN_ON_DISCORD)  # and confirmed there
+        await hub.redeem_link(ANN_ON_TELEGRAM, code.code)  # typed on the other,
+        await hub.confirm_link(ANN_ON_DISCORD)  # confirmed on the first
 
         for message in await hub.session_of(ON_TELEGRAM, ANN_ON_TELEGRAM).history():
             print(f"{message.channel}, {message.role}: {message.content}")

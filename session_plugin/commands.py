@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused, SessionError
 from session_plugin.hub import SessionHub
 from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, Receipt, SessionIdentity
+from session_plugin.rules.linking import NOTHING_TO_CONFIRM
 from session_plugin.rules.quoting import quoted_name
 
 Command = Literal["link", "unlink", "whoami", "new", "private", "privacy", "export", "forget"]
@@ -164,8 +165,10 @@ async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) 
     spell = asked.spell
     pending = await hub.pending_link(account)
     is_yes = argument.lower() == "confirm"
-    if is_yes and (pending is None or pending.is_shown):
-        identity = await hub.confirm_link(account)
+    if is_yes and pending is None:
+        return NOTHING_TO_CONFIRM
+    if is_yes and pending is not None and pending.is_shown:
+        identity = await hub.confirm_link(account, shown=pending)
         return f"Linked. Your accounts: {_accounts(identity)}. {spell('unlink')} undoes it."
     if argument and not is_yes:
         return await _redeem(hub, argument, account, asked)

@@ -109,23 +109,26 @@ class People(Memory):
         """Note what the asker has been shown; without effect where a yes would link others, or more accounts, by now."""
         await self._write(requests.mark_shown, (self.moment(), shown))
 
-    async def confirm_link(self, account: Account) -> SessionIdentity:
+    async def confirm_link(self, account: Account, *, shown: LinkPreview | None = None) -> SessionIdentity:
         """Link the account that asked for a code with the one that typed it: one user, one history in order.
 
-        Accounts that either is linked with already come along; all are told. The asker must have been shown who typed the
-        code, as they are now: by a notice, by /link, or in your own way, of which you tell by `show_pending_link`.
+        Accounts that either is linked with already come along; all are told.
+
+        Args:
+            account: Who asked for the code, and says yes.
+            shown: What they were shown before they said so: nobody is linked but whom it names, as they were then. None
+                takes your word that they know whoever typed the code.
 
         Raises:
-            LinkRefused: nobody typed this account's code, or too long ago; the asker has not been shown who did; or one of
-                the accounts left others less than 24 hours ago.
+            LinkRefused: nobody typed this account's code, or too long ago; who did is not whom the asker was shown; or one
+                of the accounts left others less than 24 hours ago.
 
         Example:
             code = await hub.request_link(ann)
             preview = await hub.redeem_link(ann_too, code.code)
-            await hub.show_pending_link(preview)
-            await hub.confirm_link(ann)
+            await hub.confirm_link(ann, shown=preview)
         """
-        linked = await self._announced(linking.confirm, (self.moment(), account))
+        linked = await self._announced(linking.confirm, (self.moment(), account, shown))
         self._notices.deliver_soon()
         return linked.identity
 

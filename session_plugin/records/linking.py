@@ -23,10 +23,10 @@ from session_plugin.records.people import (
     platform_accounts,
     see_account,
 )
-from session_plugin.records.requests import pending_row, preview_of
+from session_plugin.records.requests import is_same, pending_row, preview_of
 from session_plugin.records.sessions import see_chat
 from session_plugin.rules.codes import CODE_SECONDS
-from session_plugin.rules.linking import must_rest
+from session_plugin.rules.linking import NOTHING_TO_CONFIRM, must_rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,22 +177,24 @@ class Linked:
     others: tuple[Account, ...]
 
 
-def confirm(tx: Tx, argument: tuple[Moment, Account]) -> Done[Linked]:
+def confirm(tx: Tx, argument: tuple[Moment, Account, LinkPreview | None]) -> Done[Linked]:
     """Link the asker and the account that typed the asker's code, with all that are linked with either; all are told.
 
+    The argument is when, the asker, and what the asker was shown; None takes the caller's word for that.
+
     Raises:
-        LinkRefused: nobody typed a code of this account's, or too long ago. Or the asker has not been shown who did, as they
-            are now. Or one of the two has left another person too recently.
+        LinkRefused: nobody typed a code of this account's, or too long ago. Or who did is not whom the asker was shown, or
+            has other accounts by now. Or one of the two has left another person too recently.
     """
-    moment, account = argument
+    moment, account, shown = argument
     row = pending_row(tx, moment, account)
     if row is None or tx.run("drop_link_request", asker_no=row["asker_no"]) == 0:
-        raise LinkRefused("There is nothing to confirm. Ask for a code first, and type it on the other account.")
+        raise LinkRefused(NOTHING_TO_CONFIRM)
     tx.run("drop_notices_of_kind", account_no=row["asker_no"], kind="link_redeemed")
     asker, redeemer = person_of(tx, row["asker_no"]), person_of(tx, row["redeemer_no"])
     if asker.user_id == redeemer.user_id:  # they became one person in the meantime
         return Done(Linked(identity=identity_of(tx, asker.user_id), others=()))
-    if not preview_of(tx, row).is_shown:
+    if shown is not None and not is_same(preview_of(tx, row), shown):
         raise LinkRefused("You have not been shown yet who typed your code, as they are now. Ask once more, then confirm.")
     _refuse_restless(tx, moment, asker.user_id, redeemer.user_id)
     told = [(one, redeemer) for one in platform_accounts(tx, asker.user_id) if one["account_no"] != asker.account_no]

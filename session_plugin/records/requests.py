@@ -43,14 +43,18 @@ def preview_of(tx: Tx, row: Row) -> LinkPreview:
     )
 
 
+def is_same(waiting: LinkPreview, shown: LinkPreview) -> bool:
+    """Tell whether a yes would link just those who were shown."""
+    return (waiting.redeemer, waiting.accounts) == (shown.redeemer, shown.accounts)
+
+
 def mark_shown(tx: Tx, argument: tuple[Moment, LinkPreview]) -> None:
     """Note what the asker has been shown, so that nobody need tell them again; not if a yes would link others by now."""
     moment, shown = argument
     row = pending_row(tx, moment, shown.asker)
     if row is None:
         return
-    waiting = preview_of(tx, row)
-    if (waiting.redeemer, waiting.accounts) == (shown.redeemer, shown.accounts):
+    if is_same(preview_of(tx, row), shown):
         tx.run("show_link_request", request_no=row["request_no"], accounts=shown.accounts)
         tx.run("drop_notices_of_kind", account_no=row["asker_no"], kind="link_redeemed")
 

@@ -13,6 +13,7 @@ from session_plugin.rules.settings import DAY
 
 REST = DAY
 """Seconds that an account which left a person waits before it joins another one."""
+NOTHING_TO_CONFIRM = "There is nothing to confirm. Ask for a code first, and type it on the other account."
 
 
 def must_rest(left_at: float | None, *, now: float) -> bool:

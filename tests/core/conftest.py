@@ -65,8 +65,8 @@ def link() -> Callable[..., Any]:
 
     async def linked(hub: SessionHub, asker: Account, redeemer: Account) -> Any:
         code = await hub.request_link(asker)
-        await hub.show_pending_link(await hub.redeem_link(redeemer, code.code))
-        return await hub.confirm_link(asker)
+        preview = await hub.redeem_link(redeemer, code.code)
+        return await hub.confirm_link(asker, shown=preview)
 
     return linked
 

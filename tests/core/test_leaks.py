@@ -97,7 +97,7 @@ class World:
         await self.hub.record(MessageEvent(message_id=f"a{number}", role="assistant", text=answer, answers=who, **said))
 
     async def link(self, one: Account, other: Account) -> None:
-        await self.hub.show_pending_link(await self.hub.redeem_link(other, (await self.hub.request_link(one)).code))
+        await self.hub.redeem_link(other, (await self.hub.request_link(one)).code)
         await self.hub.confirm_link(one)
         self.linked = [person for person in self.linked if not person & {one, other}] + [{one, other}]
 

@@ -284,13 +284,11 @@ class Linking(RuleBasedStateMachine):
         self.pending = None
         first, second = self.person(one), self.person(other)
         shown = self.engine.read(requests.pending, (self.moment(), one)).result()
-        if shown is not None:
-            self.write_now(requests.mark_shown, (self.moment(), shown))
         if self.now - since > 600 or (first is not second and self.must_rest(one, other)):
             with pytest.raises(LinkRefused):
-                self.write_now(linking.confirm, (self.moment(), one))
+                self.write_now(linking.confirm, (self.moment(), one, shown))
             return
-        self.write_now(linking.confirm, (self.moment(), one))
+        self.write_now(linking.confirm, (self.moment(), one, shown))
         if first is not second:
             self.people.remove(second)
             first |= second

@@ -39,7 +39,7 @@ WORKER = """
     async def link(hub):
         one, other = chance.sample(accounts, 2)
         code = await hub.request_link(one)
-        await hub.show_pending_link(await hub.redeem_link(other, code.code))
+        await hub.redeem_link(other, code.code)
         await hub.confirm_link(one)
 
     async def step(hub, number):

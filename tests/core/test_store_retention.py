@@ -39,7 +39,7 @@ async def heard(hub: SessionHub, who: Account, *, chat: Chat | None = None) -> l
 
 
 async def link(hub: SessionHub, asker: Account, other: Account) -> None:
-    await hub.show_pending_link(await hub.redeem_link(other, (await hub.request_link(asker)).code))
+    await hub.redeem_link(other, (await hub.request_link(asker)).code)
     await hub.confirm_link(asker)
 
 
