@@ -118,10 +118,7 @@ class Adapter:
         """Give the session of a message, an interaction or a context, once what was said is stored."""
         if isinstance(source, commands.Context):
             source = source.interaction or source.message
-        arrival = self._arrivals.of(source.id)
-        if arrival is not None:
-            return await asyncio.shield(arrival)
-        return self._incoming.view(source)
+        return await self._arrivals.session_of(source.id) or self._incoming.view(source)
 
 
 def _tap(see: Callable[[Any], None]) -> Callable[[Any], bool]:

@@ -126,13 +126,13 @@ class Incoming:
         """
         message = payload.message
         if message.author.id == self.bot_id:
-            self._start(_logged(self._own_words.edited(message), "an edit"))
+            self._own_words.edited(message)
             return
         event = to_event(message, bot_id=self.bot_id)
         if event is None:
             return
         if message.edited_at is not None:
-            self._start(_logged(self._edit(message, event), "an edit"))
+            self._arrivals.change([message.id], self._start(_logged(self._edit(message, event), "an edit")))
         elif message.interaction_metadata is not None:
             self._start(_logged(self._hub.record(event), "a deferred answer"))
 
@@ -153,7 +153,7 @@ class Incoming:
             guild_id = None if guild is None else guild.id
         chat = raw_chat(channel_id, guild_id, bot_id=self.bot_id)
         gone = [str(message_id) for message_id in sorted(message_ids)]
-        self._start(_logged(self._hub.delete(chat, gone), "a deletion"))
+        self._arrivals.change(message_ids, self._start(_logged(self._hub.delete(chat, gone), "a deletion")))
 
     def thread_deletion(self, payload: discord.RawThreadDeleteEvent) -> None:
         """Follow the deletion of a thread or a forum's post, with all that was said in it."""

@@ -1,7 +1,8 @@
 """How the bot sends: nothing leaves before what it answers is stored, and what Discord answers to it is recorded.
 
-discord.py sends by two functions, neither of them public: one for messages to a channel, one for answers to interactions and
-for webhooks. The second is found by way of a context variable of discord.py's, so nothing needs to be replaced for it.
+discord.py does so by functions that are not public: four that send, edit and delete messages in a channel, and one for
+answers to interactions and for webhooks. The last is found by way of a context variable of discord.py's, so nothing needs
+to be replaced for it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ class Outgoing:
         """Watch nothing yet."""
         self._arrivals = arrivals
         self._http: Any = client.http
-        self._send: Any = None
+        self._theirs: dict[str, Any] = {}
+        self._ours: dict[str, Any] = {
+            "send_message": self._send_message,
+            "edit_message": self._edit_message,
+            "delete_message": self._delete_message,
+            "delete_messages": self._delete_messages,
+        }
         self._own_words = own_words
         self._interaction_answers = InteractionAnswers(self)
         self._under_way: set[asyncio.Future[None]] = set()
@@ -46,15 +53,17 @@ class Outgoing:
         self._is_over = True
 
     def watch(self) -> None:
-        """Stand before the function that sends messages to a channel; it is in all of discord.py 2."""
+        """Stand before the functions for messages in a channel; they are in all of discord.py 2."""
         self._is_over = False
-        self._send = self._http.send_message
-        self._http.send_message = self._send_message
+        for name, ours in self._ours.items():
+            self._theirs[name] = getattr(self._http, name)
+            setattr(self._http, name, ours)
 
     async def unwatch(self) -> None:
         """Put things back, unless somebody else stands there now, and wait a while for what is being sent."""
-        if self._http.__dict__.get("send_message") == self._send_message:
-            del self._http.send_message
+        for name, ours in self._ours.items():
+            if self._http.__dict__.get(name) == ours:
+                delattr(self._http, name)
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=PATIENCE_AT_THE_END)
         if self._recording:
@@ -73,7 +82,27 @@ class Outgoing:
         nonce = _payload(params.payload, params.multipart).get("nonce")
         if current is not None and nonce is not None and current.channel_id == int(channel_id):
             self._own_words.sending(str(nonce), current.account)
-        return await self._carry_out(lambda: self._send(channel_id, params=params), self._own_words.sent)
+        send = self._theirs["send_message"]
+        return await self._carry_out(lambda: send(channel_id, params=params), self._own_words.sent)
+
+    async def _edit_message(self, channel_id: int, message_id: int, *, params: Any) -> Any:
+        await self._arrivals.answerable(int(channel_id), answering.get())
+        edit = self._theirs["edit_message"]
+        return await self._carry_out(lambda: edit(channel_id, message_id, params=params), self._own_words.changed)
+
+    async def _delete_message(self, channel_id: int, message_id: int, **options: Any) -> Any:
+        delete = self._theirs["delete_message"]
+        return await self._delete(lambda: delete(channel_id, message_id, **options), channel_id, [message_id])
+
+    async def _delete_messages(self, channel_id: int, message_ids: list[int], **options: Any) -> Any:
+        delete = self._theirs["delete_messages"]
+        return await self._delete(lambda: delete(channel_id, message_ids, **options), channel_id, message_ids)
+
+    async def _delete(self, delete: Send, channel_id: int, message_ids: list[int]) -> Any:
+        async def record(_: Any) -> None:
+            await self._own_words.deleted(int(channel_id), message_ids)
+
+        return await self._carry_out(delete, record)
 
     async def _carry_out(self, send: Send, record: Callable[[Any], Awaitable[None]]) -> Any:
         """Send, and record from Discord's answer before whoever sends goes on; where that fails, it is sent all the same.

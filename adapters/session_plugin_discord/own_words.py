@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -20,7 +21,7 @@ import discord
 from session_plugin import Account, Chat, MessageEvent, SessionHub
 from session_plugin_discord.answering import apart
 from session_plugin_discord.remembered import Remembered
-from session_plugin_discord.translate import to_account, to_event
+from session_plugin_discord.translate import to_account, to_chat, to_event
 
 REMEMBERED = 2000
 """Messages, interactions, direct chats and nonces kept at hand: what belongs together comes within moments."""
@@ -28,6 +29,8 @@ UNRECORDED = "session-"
 """How the nonce of a message begins that is not to be recorded, whichever process hears of it."""
 
 logger = logging.getLogger("session_plugin.discord")
+
+HandIn = Callable[[MessageEvent], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class OwnWords:
         self._question_ids: Remembered[int, Question] = Remembered(REMEMBERED)
         self._direct: Remembered[int, tuple[Any, Account | None]] = Remembered(REMEMBERED)
         self._answered: Remembered[str, Account | None] = Remembered(REMEMBERED)
-        self._recorded: Remembered[int, asyncio.Task[None]] = Remembered(REMEMBERED)
+        self._recorded: Remembered[tuple[int, datetime | None], asyncio.Task[None]] = Remembered(REMEMBERED)
 
     # What is known of whom they answer
 
@@ -98,22 +101,37 @@ class OwnWords:
             message: What it said.
             question: The interaction that it answers, if that is known; else the message tells, if it does.
         """
-        if message.id in self._recorded:
-            return self._recorded[message.id]
-        event = self._translated(message, question)
-        if event is None or str(message.nonce).startswith(UNRECORDED):
+        if str(message.nonce).startswith(UNRECORDED):
             return None
-        recording = apart(self._record(message, event))
-        self._recorded[message.id] = recording
-        return recording
+        return self._once((message.id, None), self._hub.record, message, question)
+
+    def edited(self, message: discord.Message) -> asyncio.Task[None] | None:
+        """Start the way into the hub of an edit, once; a link's preview is told like one, without a time of editing."""
+        if message.edited_at is not None:
+            return self._once((message.id, message.edited_at), self._hub.edit, message)
+        if message.interaction_metadata is not None:  # perhaps a deferred answer that is filled in
+            return self.said(message)
+        return None
 
     async def sent(self, data: Any) -> None:
         """Record what was sent to a channel from Discord's answer: its event may be late, or, at the end, never come."""
-        channel_id = int(data["channel_id"])
-        heard = self._direct.get(channel_id)
-        channel: Any = self._client.get_channel(channel_id) if heard is None else heard[0]
-        if channel is not None:  # else only the event tells whether it was said in a guild
+        channel = self._channel(int(data["channel_id"]))
+        if channel is not None:
             await _over(self.said(self._message(channel, data)))
+
+    async def changed(self, data: Any) -> None:
+        """Record an edit from Discord's answer, as what was sent."""
+        channel = self._channel(int(data["channel_id"]))
+        if channel is not None:
+            await _over(self.edited(self._message(channel, data)))
+
+    async def deleted(self, channel_id: int, message_ids: Iterable[int]) -> None:
+        """Remove what the bot deleted, of its own or of others."""
+        channel = self._channel(channel_id)
+        if channel is not None:
+            user: Any = self._client.user
+            chat = to_chat(channel, getattr(channel, "guild", None), bot_id=user.id)
+            await self._hub.delete(chat, [str(message_id) for message_id in message_ids])
 
     async def answered(self, question: Question, data: Any, *, is_edit: bool) -> None:
         """Record what was said to an interaction from Discord's answer: a new message, or an old one changed.
@@ -127,18 +145,13 @@ class OwnWords:
         elif (event := self._translated(message, question)) is not None:
             await self._hub.edit(event)
 
+    def _channel(self, channel_id: int) -> Any:
+        """Find a channel; where it is not known, only an event tells whether it is a guild's."""
+        heard = self._direct.get(channel_id)
+        return self._client.get_channel(channel_id) if heard is None else heard[0]
+
     def _message(self, channel: Any, data: Any) -> discord.Message:
         return discord.Message(state=self._client._connection, channel=channel, data=data)
-
-    async def edited(self, message: discord.Message) -> None:
-        """Follow an edit of the bot's own; a link's preview is told like one, without a time of editing."""
-        event = self._translated(message)
-        if event is None:
-            return
-        if message.edited_at is not None:
-            await self._hub.edit(await self._attributed(message, event))
-        elif message.interaction_metadata is not None:  # perhaps a deferred answer that is filled in
-            await _over(self.said(message))
 
     async def finish(self) -> None:
         """Wait for what is on its way."""
@@ -165,9 +178,19 @@ class OwnWords:
             metadata={**event.metadata, **question.metadata},
         )
 
-    async def _record(self, message: discord.Message, event: MessageEvent) -> None:
+    def _once(
+        self, key: tuple[int, datetime | None], hand_in: HandIn, message: discord.Message, question: Question | None = None
+    ) -> asyncio.Task[None] | None:
+        if key not in self._recorded:
+            event = self._translated(message, question)
+            if event is None:
+                return None
+            self._recorded[key] = apart(self._record(hand_in, message, event))
+        return self._recorded[key]
+
+    async def _record(self, hand_in: HandIn, message: discord.Message, event: MessageEvent) -> None:
         try:
-            await self._hub.record(await self._attributed(message, event))
+            await hand_in(await self._attributed(message, event))
         except Exception:
             logger.exception("a message of the bot's could not be recorded")
 

@@ -352,3 +352,33 @@ async def test_a_prefix_of_the_authors_that_fails_loses_no_message(on_discord: A
     async with on_discord.running(hub, prefix=prefix):
         await on_discord.say(ann, dm, "what's new?")
         await says(on_discord, dm, ["what's new?"])
+
+
+async def test_who_handles_an_edit_or_a_deletion_reads_what_is_left(on_discord: Any, hub: SessionHub) -> None:
+    hub.register(Slow())
+    found: list[list[str]] = []
+    bot = on_discord.make()
+
+    async def read(message: discord.Message) -> None:
+        session = await session_plugin_discord.session(message)
+        found.append([one.content for one in await session.history()])
+
+    @bot.event
+    async def on_message_edit(before: discord.Message, after: discord.Message) -> None:
+        await read(after)
+
+    @bot.event
+    async def on_message_delete(message: discord.Message) -> None:
+        await read(message)
+
+    on_discord.install(hub, into=bot)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.started(bot):
+        said = await on_discord.say(ann, dm, "helo")
+        await on_discord.history(hub, dm, count=1)
+        await on_discord.edit(said, "hello")
+        await on_discord.until(lambda: found)
+        await on_discord.simulator.delete(said)
+        await on_discord.until(lambda: len(found) == 2)
+    assert found == [["hello"], []]

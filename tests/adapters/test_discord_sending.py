@@ -28,6 +28,18 @@ class Slow:
         return event
 
 
+class Counting:
+    """A filter that notes what it sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    @hookimpl
+    def session_filter_message(self, event: Any) -> Any:
+        self.seen.append(event.text)
+        return event
+
+
 def stored(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
         return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
@@ -127,15 +139,6 @@ async def test_own_words_are_in_the_history_when_sending_returns(
 async def test_own_words_pass_the_filters_once_although_discord_tells_of_them_twice(
     on_discord: Any, hub: SessionHub
 ) -> None:
-    class Counting:
-        def __init__(self) -> None:
-            self.seen: list[str] = []
-
-        @hookimpl
-        def session_filter_message(self, event: Any) -> Any:
-            self.seen.append(event.text)
-            return event
-
     async def answer(turn: Any) -> None:
         await turn.say(f"you said {turn.text}")
 
@@ -396,3 +399,81 @@ async def test_a_filter_may_send_without_waiting_for_itself_and_answers_nobody(
         history = await on_discord.history(patient, room, count=5)
     assert sorted(one.content for one in history) == ["no numbers, please", "no numbers, please", "one", "seen", "two"]
     assert {one.person for one in history if one.role == "assistant"} == {None}
+
+
+@pytest.mark.parametrize("echo_first", [True, False])
+async def test_an_edit_and_a_deletion_of_the_bots_are_in_the_history_when_they_return(
+    point_discord: Any, on_discord: Any, hub: SessionHub, echo_first: bool
+) -> None:
+    """Their events may come late."""
+    found: list[list[str]] = []
+
+    async def answer(turn: Any) -> None:
+        sent = [await turn.say(f"thinking {number}") for number in range(4)]
+        await sent[0].edit(content="the answer is 42")
+        found.append([one.content for one in await turn.session.history()])
+        await sent[1].delete()
+        if turn.message.guild is not None:
+            await turn.message.channel.delete_messages(sent[2:])
+        found.append([one.content for one in await turn.session.history()])
+
+    async with DiscordSimulator(echo_first=echo_first) as simulator:
+        point_discord(simulator)
+        on_discord.simulator = simulator
+        ann = simulator.user("Ann")
+        thoughts = ["thinking 2", "thinking 3"]
+        for place, left in ((simulator.direct_chat(ann), thoughts), (simulator.group("Friends", ann), [])):
+            async with on_discord.running(hub, answer):
+                await simulator.say(ann, place, "hello")
+                await on_discord.until(lambda: len(found) == 2)
+            assert found == [
+                ["hello", "the answer is 42", "thinking 1", *thoughts],
+                ["hello", "the answer is 42", *left],
+            ]
+            found.clear()
+
+
+@pytest.mark.parametrize("echo_first", [True, False])
+async def test_an_edit_passes_the_filters_once_although_discord_tells_of_it_twice(
+    point_discord: Any, on_discord: Any, hub: SessionHub, echo_first: bool, says: Any
+) -> None:
+    async def answer(turn: Any) -> None:
+        sent = await turn.say("0")
+        for number in range(1, 5):
+            await sent.edit(content=str(number))
+
+    counting = Counting()
+    hub.register(counting)
+    async with DiscordSimulator(echo_first=echo_first) as simulator:
+        point_discord(simulator)
+        on_discord.simulator = simulator
+        ann = simulator.user("Ann")
+        async with on_discord.running(hub, answer):
+            await simulator.say(ann, simulator.direct_chat(ann), "hello")
+            await on_discord.told(simulator.direct_chat(ann), "4")
+            await asyncio.sleep(0.1)  # in which the events come
+            await says(on_discord, simulator.direct_chat(ann), ["hello", "4"])
+    assert counting.seen == ["hello", "0", "1", "2", "3", "4"]
+
+
+async def test_an_edit_of_a_bot_that_closes_right_afterwards_is_kept(
+    point_discord: Any, on_discord: Any, hub: SessionHub, path: Path
+) -> None:
+    async with DiscordSimulator(echo_first=False) as simulator:
+        point_discord(simulator)
+        on_discord.simulator = simulator
+        bot = on_discord.make()
+
+        @bot.command()
+        async def bye(ctx: commands.Context[Any]) -> None:
+            sent = await ctx.send("thinking")
+            await sent.edit(content="good bye")
+            await bot.close()
+
+        on_discord.install(hub, into=bot)
+        ann = simulator.user("Ann")
+        async with on_discord.started(bot):
+            await simulator.say(ann, simulator.direct_chat(ann), "!bye")
+            await on_discord.until(bot.is_closed)
+    await hub.close()
+    assert stored(path) == ["!bye", "good bye"]
