@@ -5,6 +5,7 @@ Nothing is synchronised with Discord here: that is for the author to do, once, b
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import re
@@ -174,16 +175,20 @@ class ChatCommands:
 
     # Which messages and interactions are ours
 
-    async def is_own_message(self, message: discord.Message) -> bool:
-        """Tell whether a message is one of our commands."""
+    async def is_own_message(self, message: discord.Message, *, until: float) -> bool:
+        """Tell whether a message is one of our commands; it is none if the author does not tell the prefix until then.
+
+        The time is the event loop's.
+        """
         if message.author.bot or self._bot is None:
             return False  # nor does discord.py carry out what a bot says
         content = message.content.casefold()
         if not any(command.name.casefold() in content for command in self._ours):
             return False  # most messages: asking for the prefix may cost the author a query
         try:
-            context = await self._bot.get_context(message)
-        except Exception:  # the author's prefix: then discord.py carries nothing out either
+            async with asyncio.timeout_at(until):
+                context = await self._bot.get_context(message)
+        except Exception:  # the author's prefix: then discord.py carries nothing out either, or not yet
             logger.exception("the bot's prefix could not be told, so a message is taken for no command of ours")
             return False
         return context.command is not None and (context.command.root_parent or context.command) in self._ours

@@ -1,6 +1,7 @@
 """What comes in: messages and interactions before their handlers see them, edits, deletions.
 
-Everything of one chat goes through one door, so that it stays in order however long the author's prefix takes.
+Everything of one chat goes through one door, so that it stays in order however long the author's prefix takes. Nothing
+stands there for longer than PATIENCE_WITH_PREFIXES.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from session_plugin_discord.own_words import OwnWords, Question
 from session_plugin_discord.translate import author_of, place_metadata, raw_chat, to_account, to_chat, to_event
 
 logger = logging.getLogger("session_plugin.discord")
+
+PATIENCE_WITH_PREFIXES = 2.0
+"""Seconds from a message's coming in within which the bot's author must have told its prefix."""
 
 Said = discord.Message | discord.Interaction[Any]
 
@@ -113,8 +117,9 @@ class Incoming:
 
     async def _is_kept(self, said: Said, chat: Chat) -> bool:
         """Tell whether something is no command of ours, one after another in each chat."""
+        until = asyncio.get_running_loop().time() + PATIENCE_WITH_PREFIXES  # the wait at the door counts, too
         async with self._doors.setdefault(chat, asyncio.Lock()):
-            return isinstance(said, discord.Interaction) or not await self._chat_commands.is_own_message(said)
+            return isinstance(said, discord.Interaction) or not await self._chat_commands.is_own_message(said, until=until)
 
     # Edits and deletions
 

@@ -12,6 +12,7 @@ from discord.ext import commands
 
 import session_plugin_discord
 from session_plugin import SessionHub, hookimpl
+from session_plugin_discord import incoming
 
 
 async def echo(turn: Any) -> None:
@@ -382,3 +383,35 @@ async def test_who_handles_an_edit_or_a_deletion_reads_what_is_left(on_discord: 
         await on_discord.simulator.delete(said)
         await on_discord.until(lambda: len(found) == 2)
     assert found == [["hello"], []]
+
+
+async def test_a_prefix_of_the_authors_that_hangs_silences_nobody_and_lets_the_bot_close(
+    on_discord: Any, hub: SessionHub, says: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming, "PATIENCE_WITH_PREFIXES", 0.3)
+
+    async def prefix(bot: Any, message: Any) -> str:
+        if message.content.startswith("what's"):
+            await asyncio.Event().wait()
+        return "!"
+
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    bot = on_discord.make(prefix=prefix)
+
+    async def on_message(message: discord.Message) -> None:
+        if message.author != bot.user:
+            asyncio.create_task(bot.process_commands(message))  # noqa: RUF006 - it hangs with the prefix
+            await message.channel.send(f"you said {message.content}")
+
+    bot.on_message = on_message
+    on_discord.install(hub, into=bot)
+    async with asyncio.timeout(10), on_discord.started(bot):
+        await on_discord.say(ann, dm, "what's new?")
+        await on_discord.say(ann, dm, "what's next in the linked list?")
+        await on_discord.ask(ann, dm, "hello")
+        await on_discord.history(hub, dm, count=6)
+        await on_discord.say(ann, dm, "what's to forget?")
+    said = [one.content for one in await on_discord.view(hub, dm).history() if one.role == "user"]
+    await hub.close()
+    assert said == ["what's new?", "what's next in the linked list?", "hello", "what's to forget?"]
