@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 from typing import Any
 
 from discord.ext import commands
 
+from session_plugin import SessionView
 from session_plugin_discord.adapter import Adapter
+
+logger = logging.getLogger("session_plugin.discord")
 
 AnyBot = commands.Bot | commands.AutoShardedBot
 
@@ -24,6 +29,7 @@ class SessionCog(commands.Cog, name="session_plugin"):
         """Attach nothing yet: discord.py calls `cog_load`."""
         self.bot = bot
         self.adapter = adapter
+        self._has_warned = False
 
     async def cog_load(self) -> None:
         """Open the hub, then attach.
@@ -44,6 +50,17 @@ class SessionCog(commands.Cog, name="session_plugin"):
         self.adapter.listen()
 
     async def bot_check_once(self, ctx: commands.Context[Any]) -> bool:
-        """Set `ctx.session` before a command runs; discord.py asks each cog here, and ours never refuses."""
-        ctx.session = await self.adapter.session(ctx)  # type: ignore[attr-defined]  # SessionContext declares it
+        """Set `ctx.session` before a command runs; discord.py asks each cog here, and ours never refuses.
+
+        A context class of the author's that has something else by that name keeps it.
+        """
+        own = inspect.getattr_static(ctx, "session", None)  # a property is not asked
+        if own is None or isinstance(own, SessionView):
+            ctx.session = await self.adapter.session(ctx)  # type: ignore[attr-defined]  # SessionContext declares it
+        elif not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "%s has a session of its own, so ctx.session is left as it is: await session_plugin_discord.session(ctx)",
+                type(ctx).__name__,
+            )
         return True

@@ -415,3 +415,44 @@ async def test_a_prefix_of_the_authors_that_hangs_silences_nobody_and_lets_the_b
     said = [one.content for one in await on_discord.view(hub, dm).history() if one.role == "user"]
     await hub.close()
     assert said == ["what's new?", "what's next in the linked list?", "hello", "what's to forget?"]
+
+
+class PropertyContext(commands.Context[Any]):
+    """A context of an author's own, whose `session` cannot be set."""
+
+    @property
+    def session(self) -> str:
+        return "a connection"
+
+
+class AttributeContext(commands.Context[Any]):
+    """A context of an author's own that sets a `session`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.session = "a connection"
+
+
+@pytest.mark.parametrize("cls", [PropertyContext, AttributeContext])
+async def test_a_session_that_the_authors_context_has_already_is_left_alone_and_ours_found_elsewhere(
+    on_discord: Any, hub: SessionHub, cls: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = on_discord.make()
+    get_context = bot.get_context
+    monkeypatch.setattr(bot, "get_context", lambda origin: get_context(origin, cls=cls))
+
+    @bot.command()
+    async def recap(ctx: Any) -> None:
+        session = await session_plugin_discord.session(ctx)
+        await ctx.send(f"{ctx.session}: {(await session.history())[-1].content}")
+
+    on_discord.install(hub, into=bot)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.started(bot):
+        assert await on_discord.ask(ann, dm, "!recap") == "a connection: !recap"
+        assert await on_discord.ask(ann, dm, "!recap") == "a connection: !recap"
+        assert (await on_discord.ask(ann, dm, "!whoami")).startswith("You are Ann")
+    warnings = [one.getMessage() for one in caplog.records if "session of its own" in one.getMessage()]
+    assert len(warnings) == 1
+    assert "await session_plugin_discord.session(ctx)" in warnings[0]
