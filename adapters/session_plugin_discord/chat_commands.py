@@ -126,7 +126,7 @@ class ChatCommands:
             prefix = self._prefixes[ctx.channel.id] = ctx.prefix or ""
             chat = to_chat(ctx.channel, ctx.guild, bot_id=self._bot_id)
             reply = await self._answer(command, words, chat, ctx.author, prefix)
-            await self._send(ctx, reply)
+            await self._send(ctx.channel, reply)
 
         return commands.Command(run, name=name, help=DESCRIPTIONS[command])
 
@@ -147,7 +147,7 @@ class ChatCommands:
                 await self._hub.burn_codes(ctx.message.content)
             spell = self._speller(ctx.prefix or "")
             lines = [f"{spell(command)}: {DESCRIPTIONS[command]}" for command in self._names]
-            await self._send(ctx, Reply(text="\n".join(lines)))
+            await self._send(ctx.channel, Reply(text="\n".join(lines)))
 
         return run
 
@@ -232,6 +232,7 @@ class ChatCommands:
         await self._send(messageable, Reply(text=text))
 
     async def _send(self, where: discord.abc.Messageable, reply: Reply) -> None:
+        """Send to a chat itself: a context's own `send` may be the author's, and take less."""
         for message in _messages(reply):
             await where.send(**message, nonce=self._own_words.unrecorded_nonce())
 

@@ -332,3 +332,22 @@ async def test_a_long_answer_comes_in_messages_that_discord_takes(on_discord: An
         assert len(told) > 1
         assert "\n".join(one.text for one in told).startswith(privacy)
     assert kept(path) == 0
+
+
+async def test_a_context_whose_send_takes_less_has_ours_answered(
+    on_discord: Any, hub: SessionHub, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Context(commands.Context[Any]):
+        async def send(self, content: str | None = None) -> discord.Message:  # type: ignore[override]  # as authors do
+            return await super().send(f"{content} - said by me")
+
+    bot = made()
+    get_context = bot.get_context
+    monkeypatch.setattr(bot, "get_context", lambda origin: get_context(origin, cls=Context))
+    session_plugin_discord.install(bot, hub, group="session")
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.connected(bot):
+        assert (await on_discord.ask(ann, dm, "!session whoami")).startswith("You are the discord account")
+        assert "!session link" in await on_discord.ask(ann, dm, "!session")
+    assert kept(path) == 0
