@@ -66,6 +66,7 @@ class OwnWords:
         self._question_ids: Remembered[int, Question] = Remembered(REMEMBERED)
         self._direct: Remembered[int, tuple[Any, Account | None]] = Remembered(REMEMBERED)
         self._answered: Remembered[str, Account | None] = Remembered(REMEMBERED)
+        self._whose: Remembered[int, Account] = Remembered(REMEMBERED)
         self._recorded: Remembered[tuple[int, datetime | None], asyncio.Task[None]] = Remembered(REMEMBERED)
 
     # What is known of whom they answer
@@ -136,14 +137,16 @@ class OwnWords:
     async def answered(self, question: Question, data: Any, *, is_edit: bool) -> None:
         """Record what was said to an interaction from Discord's answer: a new message, or an old one changed.
 
-        A deferred answer is there, empty, before it is filled in, so filling it in is a change to a message never seen.
+        A deferred answer is there, empty, before it is filled in, so filling it in is a change to a message never seen. A
+        message that is changed by a button below it still answers whom it answered, and not who pressed the button.
         """
-        channel = discord.PartialMessageable(state=self._client._connection, id=int(data["channel_id"]))
+        channel_id = int(data["channel_id"])
+        channel = self._channel(channel_id) or discord.PartialMessageable(state=self._client._connection, id=channel_id)
         message = self._message(channel, data)
         if not is_edit:
             await _over(self.said(message, question))
-        elif (event := self._translated(message, question)) is not None:
-            await self._hub.edit(event)
+        elif (event := self._translated(message, shown_in=question.chat)) is not None:
+            await self._hub.edit(await self._attributed(message, event))
 
     def _channel(self, channel_id: int) -> Any:
         """Find a channel; where it is not known, only an event tells whether it is a guild's."""
@@ -159,7 +162,9 @@ class OwnWords:
 
     # Whom they answer
 
-    def _translated(self, message: discord.Message, question: Question | None = None) -> MessageEvent | None:
+    def _translated(
+        self, message: discord.Message, question: Question | None = None, *, shown_in: Chat | None = None
+    ) -> MessageEvent | None:
         metadata = message.interaction_metadata
         if question is None and metadata is not None:
             question = self._question_ids.get(metadata.id)
@@ -167,7 +172,7 @@ class OwnWords:
             return None
         if message.flags.ephemeral and (question is None or not self._keeps_ephemeral):
             return None
-        shown_in = None if question is None else question.chat
+        shown_in = shown_in if question is None else question.chat
         event = to_event(message, bot_id=message.author.id, shown_in=shown_in)
         if event is None or question is None:
             return event
@@ -195,11 +200,14 @@ class OwnWords:
             logger.exception("a message of the bot's could not be recorded")
 
     async def _attributed(self, message: discord.Message, event: MessageEvent) -> MessageEvent:
-        if event.answers is not None or event.reply_to is not None:
-            return event  # the message says so itself; whose message it replies to, the hub knows
-        answers = None if message.nonce is None else self._answered.get(str(message.nonce))
-        if answers is None and event.chat.kind == "direct":
-            answers = await self._recipient(message.channel.id)
+        """Say whom a message answers, and keep it in mind, stored or not: an edit of it does not tell."""
+        answers = event.answers or self._whose.get(message.id)
+        if answers is None and event.reply_to is None:  # whose message it replies to, the hub knows
+            answers = None if message.nonce is None else self._answered.get(str(message.nonce))
+            if answers is None and event.chat.kind == "direct":
+                answers = await self._recipient(message.channel.id)
+        if answers is not None:
+            self._whose[message.id] = answers
         return replace(event, answers=answers)
 
     async def _recipient(self, channel_id: int) -> Account | None:

@@ -477,3 +477,69 @@ async def test_an_edit_of_a_bot_that_closes_right_afterwards_is_kept(
             await on_discord.until(bot.is_closed)
     await hub.close()
     assert stored(path) == ["!bye", "good bye"]
+
+
+class Menu(discord.ui.View):
+    """A button that changes the message above it, in each of the ways that there are."""
+
+    @discord.ui.button(label="Shorter", custom_id="respond")
+    async def respond(self, interaction: discord.Interaction, _: Any) -> None:
+        await interaction.response.edit_message(content=f"{interaction.message.content}, shorter")  # type: ignore[union-attr]
+
+    @discord.ui.button(label="Later", custom_id="defer")
+    async def defer(self, interaction: discord.Interaction, _: Any) -> None:
+        await interaction.response.defer()
+        await interaction.edit_original_response(content=f"{interaction.message.content}, later")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("wish", ["private on", "forget"])
+@pytest.mark.parametrize("how", ["edit", "respond", "defer"])
+async def test_an_edit_of_an_answer_that_is_not_kept_does_not_bring_it_back(
+    on_discord: Any, hub: SessionHub, says: Any, how: str, wish: str
+) -> None:
+    sent: list[discord.Message] = []
+
+    async def answer(turn: Any) -> None:
+        if turn.text.startswith("I have"):
+            sent.append(await turn.message.channel.send(f"you said: {turn.text}", view=Menu()))
+
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room, dm = on_discord.group("Friends", ann, bob), on_discord.direct_chat(ann)
+    async with on_discord.running(hub, answer, commands={}):
+        if wish == "private on":
+            await on_discord.ask(ann, dm, "!private on")
+        await on_discord.say(ann, room, "I have X")
+        await on_discord.until(lambda: sent)
+        if wish == "forget":
+            await on_discord.ask(ann, dm, "!forget")
+            await on_discord.ask(ann, dm, "!forget confirm")
+        if how == "edit":
+            await sent[0].edit(content="you said: I have X, view over", view=None)
+        else:
+            (shown,) = [one for one in on_discord.messages(room) if one.is_from_bot]
+            await on_discord.simulator.press(bob, shown, how)
+        await on_discord.told(room, "I have X, ")
+        await on_discord.say(bob, room, "last")
+        await says(on_discord, room, ["last"])
+
+
+@pytest.mark.parametrize("how", ["respond", "defer"])
+async def test_who_presses_a_button_below_an_answer_that_was_never_stored_is_not_who_it_answers(
+    point_discord: Any, on_discord: Any, hub: SessionHub, how: str
+) -> None:
+    async with DiscordSimulator(echo_first=False) as simulator:
+        point_discord(simulator)
+        on_discord.simulator = simulator
+        bob = simulator.user("Bob")
+        room = simulator.group("Friends", bob)
+        before = on_discord.make()
+        async with on_discord.connected(before):
+            await before.get_channel(room.id).send("for Ann", view=Menu(timeout=None))
+        bot = on_discord.make()
+        on_discord.install(hub, into=bot)
+        async with on_discord.started(bot):
+            bot.add_view(Menu(timeout=None))
+            await simulator.press(bob, simulator.messages(room)[0], how)
+            await on_discord.told(room, "for Ann, ")
+            (kept,) = await on_discord.history(hub, room, count=1)
+    assert (kept.role, kept.person, kept.metadata) == ("assistant", None, {"guild_id": str(room.guild.id)})
