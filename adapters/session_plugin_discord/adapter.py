@@ -17,6 +17,7 @@ from discord.ext import commands
 from session_plugin import Lease, SessionHub, SessionView
 from session_plugin_discord.arrivals import Arrivals
 from session_plugin_discord.chat_commands import ChatCommands
+from session_plugin_discord.handlers import Handlers
 from session_plugin_discord.incoming import Incoming
 from session_plugin_discord.outgoing import Outgoing
 from session_plugin_discord.own_words import OwnWords
@@ -49,6 +50,7 @@ class Adapter:
         self._client = client
         self._own_words = OwnWords(client, hub, keeps_ephemeral=ephemeral)
         self._arrivals = Arrivals()
+        self._handlers = Handlers(client)
         self._outgoing = Outgoing(client, self._own_words, self._arrivals)
         self.commands = ChatCommands(client, hub, self._own_words, commands, group)
         self._incoming = Incoming(client, hub, self._own_words, self.commands, self._arrivals, keeps_slash_input=slash_input)
@@ -72,6 +74,7 @@ class Adapter:
             await self._lease.release()
             self._lease = None
             raise
+        self._handlers.watch()
         self._outgoing.watch()
         if not self._client.intents.message_content:
             logger.warning("the message_content intent is off: what is said in guilds is mostly blank and is not kept")
@@ -98,6 +101,7 @@ class Adapter:
             return
         await self._stop_listening()
         self.commands.remove()
+        self._handlers.unwatch()
         await self._outgoing.unwatch()
         await self._incoming.finish()
         await lease.release()

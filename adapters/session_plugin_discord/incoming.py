@@ -15,7 +15,7 @@ from typing import Any
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
-from session_plugin_discord.answering import answering, apart
+from session_plugin_discord.answering import Turn, answering, apart
 from session_plugin_discord.arrivals import Arrivals
 from session_plugin_discord.chat_commands import ChatCommands
 from session_plugin_discord.interactions import chat_of, described, input_event, is_slash_command
@@ -50,6 +50,7 @@ class Incoming:
         self._chat_commands = chat_commands
         self._keeps_slash_input = keeps_slash_input
         self._arrivals = arrivals
+        self._turns: weakref.WeakValueDictionary[int, Turn] = weakref.WeakValueDictionary()
         self._doors: weakref.WeakValueDictionary[Chat, asyncio.Lock] = weakref.WeakValueDictionary()
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -105,6 +106,16 @@ class Incoming:
         slot = answering.get()
         if slot is not None:
             slot.channel_id, slot.account, slot.arrival = channel_id, account, arrival
+            slot.turn = self._turn(channel_id, account)
+
+    def _turn(self, channel_id: int, account: Account | None) -> Turn:
+        """Give the turn of whoever has just spoken; that of somebody else is over, as all learn who hold it."""
+        turn = self._turns.get(channel_id)
+        if turn is None or account is None or turn.account != account:
+            if turn is not None:
+                turn.is_over = True
+            turn = self._turns[channel_id] = Turn(account)
+        return turn
 
     async def _arrive(self, said: Said, event: MessageEvent | None) -> SessionView:
         """Record what a person said, unless it is a command of ours; give the session for its handlers."""

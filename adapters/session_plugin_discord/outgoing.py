@@ -18,6 +18,7 @@ from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 from session_plugin_discord.answering import Answering, answering, apart
 from session_plugin_discord.arrivals import Arrivals
+from session_plugin_discord.handlers import answers
 from session_plugin_discord.own_words import OwnWords, Question
 
 PATIENCE_AT_THE_END = 2.0
@@ -80,7 +81,7 @@ class Outgoing:
         current = answering.get()
         await self._arrivals.answerable(int(channel_id), current)
         nonce = _payload(params.payload, params.multipart).get("nonce")
-        if current is not None and nonce is not None and current.channel_id == int(channel_id):
+        if current is not None and nonce is not None and answers(current, int(channel_id)):
             self._own_words.sending(str(nonce), current.account)
         send = self._theirs["send_message"]
         return await self._carry_out(lambda: send(channel_id, params=params), self._own_words.sent)

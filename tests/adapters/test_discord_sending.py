@@ -543,3 +543,92 @@ async def test_who_presses_a_button_below_an_answer_that_was_never_stored_is_not
             await on_discord.told(room, "for Ann, ")
             (kept,) = await on_discord.history(hub, room, count=1)
     assert (kept.role, kept.person, kept.metadata) == ("assistant", None, {"guild_id": str(room.guild.id)})
+
+
+async def test_a_task_that_outlives_its_handler_answers_nobody_once_somebody_else_has_spoken(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    """A worker, started with the first question, that answers everybody in turn."""
+    questions: asyncio.Queue[Any] = asyncio.Queue()
+    workers: list[asyncio.Task[Any]] = []
+
+    async def work() -> None:
+        while True:
+            message = await questions.get()
+            await message.channel.send(f"about {message.content}")
+
+    async def answer(turn: Any) -> None:
+        if not workers:
+            workers.append(asyncio.create_task(work()))
+        await questions.put(turn.message)
+
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann, bob)
+    async with on_discord.running(hub, answer):
+        for user, text in ((ann, "tea"), (ann, "cake"), (bob, "coffee"), (ann, "milk")):
+            await on_discord.say(user, room, text)
+            await on_discord.told(room, f"about {text}")
+        history = await on_discord.history(hub, room, count=8)
+        workers[0].cancel()
+    whose = {one.content: one.person for one in history if one.role == "assistant"}
+    assert whose == {
+        "about tea": on_discord.account(ann),
+        "about cake": on_discord.account(ann),
+        "about coffee": None,
+        "about milk": None,
+    }
+
+
+async def test_a_task_of_a_handler_that_still_runs_answers_for_it_whoever_speaks_meanwhile(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    spoken = asyncio.Event()
+    bot = on_discord.make()
+
+    @bot.event
+    async def on_message(message: discord.Message) -> None:
+        if message.content == "and quickly":
+            spoken.set()
+        elif message.author != bot.user:
+            await spoken.wait()
+            await asyncio.gather(*(message.channel.send(f"part {number}") for number in range(2)))
+
+    on_discord.install(hub, into=bot)
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann, bob)
+    async with on_discord.started(bot):
+        await on_discord.say(ann, room, "in parts, please")
+        await on_discord.say(bob, room, "and quickly")
+        history = await on_discord.history(hub, room, count=4)
+    assert {one.person for one in history if one.role == "assistant"} == {on_discord.account(ann)}
+
+
+async def test_what_a_slash_command_says_beside_its_answer_is_for_who_gave_it_whoever_speaks_meanwhile(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    spoken = asyncio.Event()
+    bot = on_discord.make()
+
+    @bot.event
+    async def on_message(message: discord.Message) -> None:
+        spoken.set()
+
+    @bot.event
+    async def setup_hook() -> None:
+        await bot.tree.sync()
+
+    @bot.tree.command()
+    async def shout(interaction: discord.Interaction) -> None:
+        """Answer beside the interaction."""
+        await interaction.response.defer()
+        await spoken.wait()
+        await interaction.channel.send("HELLO")  # type: ignore[union-attr]
+
+    on_discord.install(hub, into=bot)
+    ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
+    room = on_discord.group("Friends", ann, bob)
+    async with on_discord.started(bot):
+        await on_discord.simulator.slash(ann, room, "shout")
+        await on_discord.say(bob, room, "what?")
+        history = await on_discord.history(hub, room, count=3)
+    assert history[-1].person == on_discord.account(ann)
