@@ -10,6 +10,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -222,12 +223,13 @@ class ChatCommands:
             spell=self._speller(prefix),
             offered=tuple(self._names),
         )
-        return await answer(self._hub, command, words, asked)
+        reply = await answer(self._hub, command, words, asked)
+        return reply if command == "privacy" else replace(reply, text=_plain(reply.text))  # that may be the author's text
 
     async def deliver(self, chat: Chat, notice: Notice) -> None:
         """Tell a person something in their direct chat."""
         prefix = self._prefixes.get(int(chat.chat_id)) or self._usual_prefix()
-        text = notice_text(notice, spell=self._speller(prefix))
+        text = _plain(notice_text(notice, spell=self._speller(prefix)))
         messageable = self._client.get_partial_messageable(int(chat.chat_id))
         await self._send(messageable, Reply(text=text))
 
@@ -253,6 +255,11 @@ class ChatCommands:
         if isinstance(prefix, list | tuple) and prefix:
             return str(prefix[0])
         return f"@{self._client.user.name} " if self._client.user is not None else ""
+
+
+def _plain(text: str) -> str:
+    """Let our words be shown as they are: there are names in them, and a name may be made up as a link to elsewhere."""
+    return discord.utils.escape_markdown(text).replace("](", "]\\(")  # which, of several links, escapes the first
 
 
 def _messages(reply: Reply) -> Iterator[dict[str, Any]]:

@@ -351,3 +351,22 @@ async def test_a_context_whose_send_takes_less_has_ours_answered(
         assert (await on_discord.ask(ann, dm, "!session whoami")).startswith("You are the discord account")
         assert "!session link" in await on_discord.ask(ann, dm, "!session")
     assert kept(path) == 0
+
+
+async def test_what_is_markup_in_a_name_is_shown_as_it_is_and_the_authors_own_is_markup(on_discord: Any, path: Path) -> None:
+    hub = SessionHub(path, load_entry_points=False, privacy_text="All of it [in our policy](https://example.com).")
+    bot = made()
+    session_plugin_discord.install(bot, hub)
+    ann, eve = on_discord.user("[Bob](https://b.example)"), on_discord.user("[a](b)[Ann](https://e.example)")
+    dm, other = on_discord.direct_chat(ann), on_discord.direct_chat(eve)
+    async with on_discord.connected(bot):
+        code = CODE.search(await on_discord.ask(ann, dm, "!link"))
+        assert code is not None
+        redeemed = await on_discord.ask(eve, other, f"!link {code[1]}")
+        told = await on_discord.told(dm, "typed your code")
+        asked = await on_discord.ask(ann, dm, "!link")
+        privacy = await on_discord.ask(ann, dm, "!privacy")
+    for shown in (redeemed, told, asked):
+        assert "example)" in shown
+        assert "](" not in shown
+    assert "[in our policy](https://example.com)" in privacy
