@@ -456,3 +456,46 @@ async def test_a_session_that_the_authors_context_has_already_is_left_alone_and_
     warnings = [one.getMessage() for one in caplog.records if "session of its own" in one.getMessage()]
     assert len(warnings) == 1
     assert "await session_plugin_discord.session(ctx)" in warnings[0]
+
+
+async def test_a_context_that_has_no_session_yet_is_given_it_when_asked(on_discord: Any, hub: SessionHub) -> None:
+    hub.register(Slow())
+    found: dict[str, str] = {}
+    bot = on_discord.make()
+
+    async def note(place: str, ctx: Any) -> None:
+        session = await session_plugin_discord.session(ctx)
+        found[place] = (await session.history())[-1].content
+
+    @bot.check_once
+    async def once(ctx: Any) -> bool:
+        await note("check_once", ctx)
+        return True
+
+    @bot.event
+    async def on_command_error(ctx: Any, error: Exception) -> None:
+        await note(type(error).__name__, ctx)
+
+    @bot.event
+    async def setup_hook() -> None:
+        await bot.tree.sync()
+
+    @bot.command()
+    async def ping(ctx: Any) -> None:
+        await note("command", ctx)
+
+    @bot.tree.command()
+    async def pong(interaction: discord.Interaction) -> None:
+        """Make a context."""
+        await note("get_context", await bot.get_context(interaction))
+
+    on_discord.install(hub, into=bot)
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.started(bot):
+        for text, count in (("!ping", 2), ("!nothing", 3)):
+            await on_discord.say(ann, dm, text)
+            await on_discord.until(lambda count=count: len(found) == count)
+        await on_discord.simulator.slash(ann, dm, "pong")
+        await on_discord.until(lambda: len(found) == 4)
+    assert found == {"check_once": "!ping", "command": "!ping", "CommandNotFound": "!nothing", "get_context": "/pong"}
