@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import discord
@@ -103,11 +103,29 @@ def place_metadata(channel: Any, guild: discord.Guild | None) -> dict[str, Any]:
 
 
 def _text(message: discord.Message) -> str:
-    if message.content:
-        return message.content
-    if message.message_snapshots:  # a forward carries its words in a snapshot
-        return message.message_snapshots[0].content
-    return "\n".join(_displayed(getattr(message, "components", ())))  # unset where the payload has none
+    if message.message_snapshots and not message.content:  # a forward carries its words in a snapshot
+        snapshot = message.message_snapshots[0]
+        return snapshot.content or "\n".join(_embedded(snapshot.embeds))
+    displayed = () if message.content else _displayed(getattr(message, "components", ()))  # unset where the payload has none
+    words = (message.content, *displayed, *_embedded(_embeds(message)))
+    return "\n".join(part for part in words if part)
+
+
+def _embeds(message: discord.Message) -> list[discord.Embed]:
+    """Give the embeds that say something; those of a message with text may be previews of its links, which come and go.
+
+    Only bots send embeds, and those that they send rarely link to anything, while a preview always does.
+    """
+    if not message.content:
+        return message.embeds
+    return [embed for embed in message.embeds if message.author.bot and embed.type == "rich" and not embed.url]
+
+
+def _embedded(embeds: Iterable[discord.Embed]) -> Iterator[str]:
+    """Find the words of embeds; not those around them, of whose they are and when."""
+    for embed in embeds:
+        yield from (part for part in (embed.title, embed.description) if part)
+        yield from (f"{field.name}: {field.value}" for field in embed.fields)
 
 
 def _displayed(components: Any) -> Iterator[str]:
@@ -161,10 +179,9 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
         for holder in holders
         for item in getattr(holder, "stickers", ())  # snapshots have them since discord.py 2.6
     ]
-    embeds = [Attachment(id="", kind="embed", filename=embed.title or "") for embed in message.embeds]
+    embeds = [Attachment(id="", kind="embed", filename=embed.title or "") for embed in _embeds(message)]
     polls = [] if message.poll is None else [Attachment(id="", kind="poll", filename=message.poll.question)]
-    # Embeds of a message with text are previews of its links, which come and go.
-    return (*files, *stickers, *polls, *(embeds if not message.content else ()))
+    return (*files, *stickers, *polls, *embeds)
 
 
 def _metadata(message: discord.Message) -> dict[str, Any]:

@@ -231,6 +231,25 @@ async def test_an_embed_is_kept_when_it_is_all_there_is_and_a_preview_is_not(wor
     embed = {"type": "rich", "title": "News"}
     assert [one.filename for one in world.event(embeds=[embed], author=BOT).attachments] == ["News"]
     assert world.event(content="https://example.com", embeds=[embed]).attachments == ()
+    preview = {**embed, "url": "https://example.com"}
+    found = world.event(content="https://example.com", embeds=[preview], author=BOT)
+    assert (found.text, found.attachments) == ("https://example.com", ())
+
+
+async def test_the_words_of_an_embed_are_what_a_bot_says_by_it_beside_a_text_too(world: World) -> None:
+    embed = {
+        "type": "rich",
+        "title": "Capitals",
+        "description": "The capital is Vienna.",
+        "fields": [{"name": "Population", "value": "two million", "inline": True}],
+        "author": {"name": "Marvin"},
+        "footer": {"text": "asked by Ann"},
+    }
+    words = "Capitals\nThe capital is Vienna.\nPopulation: two million"
+    assert world.event(embeds=[embed], author=BOT).text == words
+    found = world.event(content="Here you are:", embeds=[embed, {"type": "rich", "image": {"url": "x"}}], author=BOT)
+    assert found.text == f"Here you are:\n{words}"
+    assert [one.filename for one in found.attachments] == ["Capitals", ""]
 
 
 @pytest.mark.parametrize(("content", "files"), [("said elsewhere", []), ("", [file(1, "a.png", "image/png")])])
@@ -252,6 +271,9 @@ async def test_a_forward_has_its_words_and_files_from_the_snapshot_and_is_marked
     found = world.event(message_reference=reference, message_snapshots=[{"message": snapshot}])
     assert (found.text, len(found.attachments), found.reply_to) == (content, len(files), None)
     assert found.metadata["forwarded"] is True
+    snapshot |= {"content": "", "embeds": [{"type": "rich", "description": "said by an embed"}]}
+    found = world.event(message_reference=reference, message_snapshots=[{"message": snapshot}])
+    assert found.text == "said by an embed"
 
 
 async def test_an_edit_has_its_time(world: World) -> None:
