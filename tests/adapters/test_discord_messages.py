@@ -499,3 +499,19 @@ async def test_a_context_that_has_no_session_yet_is_given_it_when_asked(on_disco
         await on_discord.simulator.slash(ann, dm, "pong")
         await on_discord.until(lambda: len(found) == 4)
     assert found == {"check_once": "!ping", "command": "!ping", "CommandNotFound": "!nothing", "get_context": "/pong"}
+
+
+async def test_an_on_message_of_the_authors_tells_our_commands_by_a_session_without_an_event(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    found: dict[str, str | None] = {}
+
+    async def note(turn: Any) -> None:
+        found[turn.text] = None if turn.session.event is None else turn.session.event.text
+
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.running(hub, note, commands={}):
+        await on_discord.say(ann, dm, "hello")
+        await on_discord.ask(ann, dm, "!whoami")
+    assert found == {"hello": "hello", "!whoami": None}
