@@ -138,7 +138,8 @@ def unwanted(
     """Tell why a message is not to be kept, if it is not, also where it is `known` and has other words now.
 
     Its author, or whom it answers, asked that nothing of theirs be kept: then it stays out from now on, whatever they ask
-    later. Or they were forgotten, and it is as old as that, or one of those that are to stay out.
+    later. Or they were forgotten, and it is as old as that, or one of those that are to stay out; or an answer, to somebody
+    who has said nothing since.
     """
     moment, event = recording.moment, recording.event
     for account, user_id in _concerned(tx, recording, chat, known).items():
@@ -149,7 +150,8 @@ def unwanted(
         gone = watermarks.find(tx, moment, account)
         if gone is not None and standing is not None and standing["forgotten_until"] is None:
             watermarks.raise_to(tx, account, gone["sent_until"])  # whoever made it had another secret, and knew of nothing
-        if gone is not None and (moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
+        is_late_answer = standing is None and account != event.author
+        if gone is not None and (is_late_answer or moment.now < gone["at"] or event.sent_at < gone["sent_until"]):
             return "forgotten"
     return "forgotten" if watermarks.is_known_again(tx, moment, event) else None
 

@@ -389,6 +389,18 @@ async def test_old_words_in_a_group_stay_forgotten_too(hub, talk, texts, ann, bo
     assert await texts(hub, lobby) == ["of bob"]
 
 
+@pytest.mark.parametrize("kind", ["direct", "group"])
+async def test_an_answer_that_comes_after_its_person_was_forgotten_brings_nobody_back(hub, talk, texts, ann, kind):
+    where = ann if kind == "direct" else talk.group()
+    await hub.record(talk.said(where, "my secret", author=ann))
+    await hub.forget(ann)
+    assert not (await hub.record(talk.answered(where, "of your secret", answers=ann))).is_stored
+    assert await hub.identity_of(ann) is None
+    await hub.record(talk.said(where, "hello again", author=ann))
+    assert (await hub.record(talk.answered(where, "hello", answers=ann))).is_stored
+    assert await texts(hub, where) == ["hello again", "hello"]
+
+
 @pytest.mark.parametrize("naming", [{"answers": None}, {"answers": None, "reply_to": "m1"}])
 async def test_answers_in_a_group_stay_forgotten_though_nobody_says_whose_they_are(hub, talk, texts, ann, bob, naming):
     lobby = talk.group()
