@@ -43,6 +43,7 @@ SLASH_NAME = re.compile(r"[\w-]{1,32}")
 """What Discord takes for a slash command's name, if it is in lower case; another is for a prefix only."""
 MOST_CHARACTERS = 2000
 """How long a message of a bot's may be."""
+_MARKUP = re.compile(r"[\\_*~|`\[\]]")
 ABOUT = "Your conversation with this bot, and your linked accounts"
 
 
@@ -259,7 +260,7 @@ class ChatCommands:
 
 def _plain(text: str) -> str:
     """Let our words be shown as they are: there are names in them, and a name may be made up as a link to elsewhere."""
-    return discord.utils.escape_markdown(text).replace("](", "]\\(")  # which, of several links, escapes the first
+    return _MARKUP.sub(r"\\\g<0>", text)
 
 
 def _messages(reply: Reply) -> Iterator[dict[str, Any]]:
