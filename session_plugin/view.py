@@ -81,6 +81,7 @@ class SessionView:
         is_duplicate: That message had been handed in before: a reconnect, a restart, a second process.
         is_stored: That message is on disk, and nothing was said in this view since, so reading waits for nothing; else it
             waits for what was handed in before.
+        seq: That message's place in the order of all, also after it is deleted; 0 as long as it is not known to be stored.
 
     Example:
         await hub.record(event)
@@ -99,6 +100,7 @@ class SessionView:
         self.scope_name: str | None = None
         self.is_duplicate = False
         self.is_stored = False
+        self.seq = 0
 
     async def info(self) -> Session | None:
         """Give the live session without its messages; None before anybody has said anything in it."""
@@ -130,7 +132,8 @@ class SessionView:
         """
         if limit is not None and limit < 0:
             raise ValueError(f"limit is a number of messages, not {limit!r}")
-        request = histories.Request(where=await self._where(), limit=limit, before=before, include_previous=include_previous)
+        place = self.seq if before is self.event and self.seq else before
+        request = histories.Request(where=await self._where(), limit=limit, before=place, include_previous=include_previous)
         return await self._read(histories.read_history, request)
 
     async def for_model(self, *, max_tokens: int | None = None, max_messages: int | None = None) -> ModelContext:

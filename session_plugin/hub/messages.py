@@ -91,6 +91,7 @@ class Messages(Memory):
         recording = messages.Recording(moment=moment, event=event, scope_name=view.scope_name)
 
         def arrived(outcome: messages.Outcome) -> None:
+            view.seq = outcome.seq
             self._when_due(outcome, event.text)
 
         passage = self._intake.submit_at_once(event.chat, bulk.RECORD, recording, then=arrived)
@@ -289,6 +290,7 @@ def _recorded(view: SessionView, kept: Filtered, outcome: messages.Outcome) -> R
     """Say what became of a message, and let its session's reader know."""
     view.is_duplicate = outcome.fate == "duplicate"
     view.is_stored = outcome.fate in ("stored", "duplicate")
+    view.seq = outcome.seq
     message = outcome.known
     if outcome.fate == "stored":
         message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)

@@ -22,11 +22,11 @@ ALL = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to read: the newest `limit` messages, before a certain one, earlier sessions too or not."""
+    """What to read: the newest `limit` messages, before a certain one or its place, earlier sessions too or not."""
 
     where: Where
     limit: int | None
-    before: MessageEvent | SessionMessage | None = None
+    before: MessageEvent | SessionMessage | int | None = None
     include_previous: bool = False
 
 
@@ -67,7 +67,9 @@ def own_words_in_groups(
     ]
 
 
-def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | None) -> int | None:
+def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None) -> int | None:
+    if isinstance(message, int):
+        return message
     if isinstance(message, SessionMessage):
         return message.seq or None
     if message is None or message.message_id is None:

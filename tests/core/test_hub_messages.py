@@ -6,9 +6,17 @@ import secrets
 
 import pytest
 
-from session_plugin import Account, Attachment, Chat, MessageEvent, SessionMessage
+from session_plugin import Account, Attachment, Chat, MessageEvent, SessionMessage, hookimpl
 
 HOSTILE = ["\0", "a\ud800b", "\u202eabc", "x" * 100_000, "", "𝕏\u0301\ufeff", "'; DROP TABLE messages; --"]
+
+
+class Looks:
+    """See each message before it is stored."""
+
+    @hookimpl
+    def session_filter_message(self, event):
+        return dataclasses.replace(event, text=event.text)
 
 
 async def test_a_message_delivered_twice_is_there_once(hub, talk, texts):
@@ -102,6 +110,24 @@ async def test_before_leaves_out_the_message_and_all_after_it(hub, talk):
     view = recorded.session
     assert [message.content for message in await view.history(before=view.event)] == ["before"]
     assert [message.content for message in await view.history(before=recorded.message)] == ["before"]
+
+
+@pytest.mark.parametrize("plugins", [(), (Looks(),)], ids=["at once", "filtered"])
+async def test_before_the_message_being_answered_leaves_it_out_without_an_id_too(new_hub, talk, plugins):
+    hub, ann = new_hub(*plugins), talk.account("ann")
+    await hub.record(talk.said(ann, "before"))
+    view = (await hub.record(talk.said(ann, "now", message_id=None))).session
+    await hub.record(talk.answered(ann, "after"))
+    assert [message.content for message in await view.history(before=view.event)] == ["before"]
+
+
+async def test_before_the_message_being_answered_gives_nothing_newer_once_it_is_deleted(hub, talk):
+    ann = talk.account("ann")
+    await hub.record(talk.said(ann, "before"))
+    view = (await hub.record(talk.said(ann, "now"))).session
+    await hub.record(talk.answered(ann, "after"))
+    await hub.delete(view.chat, [view.event.message_id])
+    assert [message.content for message in await view.history(before=view.event)] == ["before"]
 
 
 async def test_history_gives_the_newest_oldest_first(hub, talk, texts):
