@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,9 @@ from session_plugin.records.outcomes import Done
 
 A = TypeVar("A")
 T = TypeVar("T")
+
+OPENING_PAUSE = 0.5
+"""Seconds between two attempts to open a database for messages that wait for it."""
 
 logger = logging.getLogger("session_plugin.hub")
 
@@ -63,7 +67,10 @@ class Intake:
         self._plugins = plugins
         self._engine = engine
         self._open_engine = open_engine
+        self._patience = patience
         self._line = Line(announce=announce, patience=patience)
+        self._at_the_door: dict[object, float] = {}
+        self._closings = 0
         self._lanes: dict[tuple[asyncio.AbstractEventLoop, Chat], _Lane] = {}
         self._guard = threading.Lock()
         self._underway: dict[Chat, dict[Future[None], asyncio.AbstractEventLoop]] = {}
@@ -73,6 +80,11 @@ class Intake:
     def waiting(self) -> int:
         """How many messages, edits and deletions are handed in and not on disk yet."""
         return self._line.waiting
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether something waits for the database to be opened."""
+        return bool(self._at_the_door)
 
     @property
     def dropped(self) -> int:
@@ -108,9 +120,27 @@ class Intake:
 
         Awaiting what it gives waits for the committed value; whoever is cancelled over that takes it out of the line.
         """
-        engine = await self._engine()
+        engine = await self._opened()
         await self._line.room()
         return self._line.through(self._line.join(engine, chat, operation, argument))
+
+    async def _opened(self) -> Engine:
+        """Give the engine. One that cannot be opened just now is tried again, until it opens or nothing waits for it."""
+        closings, waiting = self._closings, object()
+        with self._guard:
+            self._at_the_door[waiting] = time.monotonic()
+        try:
+            while True:
+                try:
+                    return await self._engine()
+                except DatabaseUnavailable as error:
+                    if self._closings != closings:
+                        raise
+                    logger.info("messages wait for a database that cannot be opened: %s", error)
+                await asyncio.sleep(OPENING_PAUSE - time.monotonic() % OPENING_PAUSE)  # all at once, to share an attempt
+        finally:
+            with self._guard:
+                del self._at_the_door[waiting]
 
     def submit_at_once(
         self,
@@ -149,7 +179,7 @@ class Intake:
             self._underway.setdefault(chat, {})[over] = loop
         task.add_done_callback(lambda _: self._end(chat, task, over))
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._line.patience_left())
+            done, _ = await asyncio.wait({task}, timeout=self._patience_left())
         except asyncio.CancelledError:
             task.add_done_callback(_log_late)
             raise
@@ -180,9 +210,16 @@ class Intake:
         if not underway:
             return
         waiting = [asyncio.wrap_future(over) for over in underway]
-        _, late = await asyncio.wait(waiting, timeout=self._line.patience_left())
+        _, late = await asyncio.wait(waiting, timeout=self._patience_left())
         if late:
             raise DatabaseUnavailable("messages of this chat still wait to be stored; read again later")
+
+    def _patience_left(self) -> float:
+        """Give the seconds of patience left over by the first that waits for the database to open, or in line."""
+        with self._guard:
+            since = next(iter(self._at_the_door.values()), None)
+        left = self._line.patience_left()
+        return left if since is None else min(left, max(0.0, self._patience - (time.monotonic() - since)))
 
     async def finish(self) -> None:
         """Wait, within the patience, until all that was handed in on the running event loop is stored."""
@@ -190,7 +227,11 @@ class Intake:
         waiting: list[asyncio.Future[Any]] = [task for task in self._tasks if task.get_loop() is loop]
         waiting += [asyncio.wrap_future(over) for over in self._line.all_of(loop)]
         if waiting:
-            await asyncio.wait(waiting, timeout=self._line.patience_left())
+            await asyncio.wait(waiting, timeout=self._patience_left())
+
+    def give_up_opening(self) -> None:
+        """Let nothing open the database that waits for it now: the hub closes."""
+        self._closings += 1
 
 
 class _LateTask:

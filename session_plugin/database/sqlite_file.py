@@ -59,7 +59,7 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
     with _preparing:
         if path != MEMORY:
             _create(Path(path))
-            _inspect(path)
+            _inspect(path, busy_timeout)
         connection = connect(path, busy_timeout=busy_timeout)
         try:
             _set_up(connection, busy_timeout)
@@ -85,13 +85,13 @@ def _create(path: Path) -> None:
         raise DatabaseRefused(f"{path} cannot be created: {reason}; check the folder and its permissions") from error
 
 
-def _inspect(path: str) -> None:
+def _inspect(path: str, busy_timeout: float) -> None:
     """Refuse a database that is somebody else's, damaged or newer, without a trace in it or beside it."""
-    if not _is_ours(path):
+    if not _is_ours(path, busy_timeout):
         return
     log = Path(f"{path}-wal")
     had_log = log.exists()
-    connection = connect(path, busy_timeout=5.0, access=READ_ONLY)
+    connection = connect(path, busy_timeout=busy_timeout, access=READ_ONLY)
     try:
         _version(connection, path)
         _refuse_damaged(connection, path)
@@ -101,19 +101,20 @@ def _inspect(path: str) -> None:
             return  # whoever created it was killed half-way; the connection that writes rolls that back
         if log.exists() and not had_log:
             # Reading a file in WAL mode leaves an empty log beside it; SQLite takes it away when a writer closes.
-            with suppress(sqlite3.Error), closing(connect(path, busy_timeout=5.0)) as writer:
+            with suppress(sqlite3.Error), closing(connect(path, busy_timeout=busy_timeout)) as writer:
                 writer.execute("SELECT 1 FROM sqlite_master").fetchone()
         raise
     connection.close()
 
 
-def _is_ours(path: str) -> bool:
+def _is_ours(path: str, busy_timeout: float) -> bool:
     """Tell whether a file is ours already; False for an empty one, which may become ours.
 
     A log in WAL mode that nobody keeps an index of is not read, because reading would make one.
     """
     is_in_use = Path(f"{path}-shm").exists()
-    with closing(connect(path, busy_timeout=5.0, access=READ_ONLY if is_in_use else UNTOUCHED)) as connection:
+    access = READ_ONLY if is_in_use else UNTOUCHED
+    with closing(connect(path, busy_timeout=busy_timeout, access=access)) as connection:
         connection.execute("BEGIN")  # one look: another process may be creating it
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
         if application_id == APPLICATION_ID:

@@ -8,13 +8,14 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionStore
+from session_plugin import Account, Chat, DatabaseLocked, MessageEvent, SessionHub, SessionStore
 from session_plugin.database.opening import open_engine
 
 Spawn = Callable[..., subprocess.Popen[str]]
@@ -136,6 +137,17 @@ async def test_a_hub_stays_with_its_file_when_the_process_changes_directory(
         pass
     assert (tmp_path / "bot.db").is_file()
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_opening_waits_for_a_file_that_another_keeps_to_itself_no_longer_than_it_was_told_to(database_file: Path) -> None:
+    SessionStore(database_file).close()
+    with closing(sqlite3.connect(database_file, isolation_level=None)) as keeper:
+        keeper.execute("PRAGMA locking_mode = EXCLUSIVE")
+        keeper.execute("BEGIN EXCLUSIVE")
+        started = time.monotonic()
+        with pytest.raises(DatabaseLocked):
+            open_engine(database_file, busy_timeout=0.1)
+        assert time.monotonic() - started < 3.0
 
 
 def test_the_file_says_whose_it_is(database_file: Path) -> None:

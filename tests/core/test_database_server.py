@@ -28,7 +28,9 @@ from session_plugin import (
     MessageEvent,
     SessionError,
     SessionHub,
+    SessionMessage,
     SessionStore,
+    SessionView,
 )
 from session_plugin.database import writer
 from session_plugin.database.opening import open_engine
@@ -193,6 +195,32 @@ async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_
         finally:
             await asyncio.to_thread(cluster.start)
     assert await stored(database, 2) == Counter(["before", "during"])
+
+
+async def test_what_comes_while_the_server_is_away_at_first_is_stored_in_order_when_it_is_there(cluster):
+    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
+        administrator.execute("CREATE SCHEMA of_beginning")
+    database = f"{cluster.url()}?options=-csearch_path%3Dof_beginning"
+    hub = SessionHub(database, store_patience=0.2, load_entry_points=False)
+    cluster.kill()
+    try:
+        for number in range(5):
+            assert not (await hub.record(said(1, str(number), message_id=None))).is_stored
+    finally:
+        await asyncio.to_thread(cluster.start)
+    view = hub.session_of(Chat("telegram", "1"), Account("telegram", "1"))
+    async with asyncio.timeout(30):
+        while len(found := await unless_unavailable(view)) < 5:
+            await asyncio.sleep(0.05)
+    assert [message.content for message in found] == ["0", "1", "2", "3", "4"]
+    await hub.close()
+
+
+async def unless_unavailable(view: SessionView) -> list[SessionMessage]:
+    try:
+        return await view.history()
+    except DatabaseUnavailable:
+        return []
 
 
 # The answer to a COMMIT

@@ -3,13 +3,17 @@
 import asyncio
 import gc
 import logging
+import sqlite3
 import threading
 import time
 import weakref
+from contextlib import closing
+from functools import partial
 
 import pytest
 
-from session_plugin import DatabaseUnavailable, SessionHub, hookimpl, line
+from session_plugin import DatabaseRefused, DatabaseUnavailable, SessionHub, SessionStore, hookimpl, line
+from session_plugin.database import opening
 
 
 @pytest.fixture
@@ -263,6 +267,58 @@ async def test_a_hub_that_opens_while_the_database_is_held_goes_on_after_the_pat
     with hold(database):
         recorded = await asyncio.wait_for(second.record(talk.said(ann, "during")), 3)
     assert not recorded.is_stored
+
+
+# A database that cannot be opened
+
+
+@pytest.fixture
+def kept_file(database_file, monkeypatch):
+    """Give a file that cannot even be read until the connection beside it is closed; an opening gives up soon."""
+    monkeypatch.setattr(opening, "open_engine", partial(opening.open_engine, busy_timeout=0.1))
+    SessionStore(database_file).close()
+    with closing(sqlite3.connect(database_file, isolation_level=None)) as keeper:
+        keeper.execute("PRAGMA locking_mode = EXCLUSIVE")
+        keeper.execute("BEGIN EXCLUSIVE")
+        yield database_file, keeper
+
+
+async def test_what_comes_while_the_database_cannot_be_opened_is_stored_in_order_when_it_can(
+    new_hub, talk, texts, kept_file
+):
+    path, keeper = kept_file
+    hub, ann = new_hub(path=path, store_patience=0.5), talk.account("ann")
+    first = await hub.record(talk.said(ann, "0"))
+    assert not first.is_stored
+    started = time.monotonic()
+    for number in range(1, 20):
+        assert not (await hub.record(talk.said(ann, str(number)))).is_stored
+    assert time.monotonic() - started < 5.0, "the patience is spent once"
+    with pytest.raises(DatabaseUnavailable):
+        await first.session.history()
+    await asyncio.sleep(1.0)  # it is tried more than once
+    keeper.close()
+    while not (await hub.record(talk.said(ann, "20", message_id="twentieth"))).is_stored:
+        await asyncio.sleep(0.05)
+    assert await texts(hub, ann) == [str(number) for number in range(21)]
+
+
+async def test_a_hub_that_closes_before_its_database_could_be_opened_leaves_nothing_that_tries(new_hub, talk, kept_file):
+    path, keeper = kept_file
+    hub = new_hub(path=path, store_patience=0.1)
+    assert not (await hub.record(talk.said(talk.account("ann"), "hi"))).is_stored
+    async with asyncio.timeout(10):
+        await hub.close()
+    keeper.close()
+    await asyncio.sleep(1.0)
+    assert [thread.name for thread in threading.enumerate() if "session_plugin" in thread.name] == []
+
+
+async def test_a_database_that_is_refused_is_not_waited_for(new_hub, talk, tmp_path):
+    (tmp_path / "notes.txt").write_text("no database " * 100)
+    hub = new_hub(path=tmp_path / "notes.txt", store_patience=60.0)
+    with pytest.raises(DatabaseRefused):
+        await hub.record(talk.said(talk.account("ann"), "hi"))
 
 
 # Callers that do not wait
