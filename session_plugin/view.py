@@ -128,12 +128,14 @@ class SessionView:
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
-            ValueError: the limit is negative.
+            TypeError: `before` is no message.
+            ValueError: the limit is no whole number, or negative.
         """
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit is a number of messages, not {limit!r}")
+        most = _checked("limit", limit)
+        if not isinstance(before, MessageEvent | SessionMessage | None):
+            raise TypeError(f"before is a message, as it was handed in or as it is stored, not {before!r}")
         place = self.seq if before is self.event and self.seq else before
-        request = histories.Request(where=await self._where(), limit=limit, before=place, include_previous=include_previous)
+        request = histories.Request(where=await self._where(), limit=most, before=place, include_previous=include_previous)
         return await self._read(histories.read_history, request)
 
     async def for_model(self, *, max_tokens: int | None = None, max_messages: int | None = None) -> ModelContext:
@@ -151,12 +153,8 @@ class SessionView:
             DatabaseUnavailable: messages of this chat still wait for the database.
             ValueError: a limit is no whole number, or too small.
         """
-        for name, limit, least in (("max_tokens", max_tokens, 1), ("max_messages", max_messages, 0)):
-            if limit is not None and (not isinstance(limit, int) or limit < least):
-                raise ValueError(f"{name} is a whole number, {least} or more, not {limit!r}")
-        most = ALL if max_messages is None else max_messages
-        if max_tokens is not None:
-            most = min(most, max_tokens // OVERHEAD + 1)
+        budget, most = _checked("max_tokens", max_tokens, at_least=1), _checked("max_messages", max_messages)
+        most = min(most, budget // OVERHEAD + 1)
         summary, messages = await self._read(contexts.read_context, (await self._where(), most))
         return await fit(summary, messages, max_tokens=max_tokens, count=self._hub.count_tokens)
 
@@ -243,11 +241,10 @@ class SessionView:
         """Give the sessions that are over, newest first, without their messages.
 
         Raises:
-            ValueError: the limit is negative.
+            ValueError: the limit is no whole number, or negative.
         """
-        if limit < 0:
-            raise ValueError(f"limit is a number of sessions, not {limit!r}")
-        return await self._read(sessions.read_previous, (await self._where(), limit))
+        most = _checked("limit", limit)
+        return await self._read(sessions.read_previous, (await self._where(), most))
 
     async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         return await self._hub.read(None if self.is_stored else self.chat, operation, argument)
@@ -259,3 +256,16 @@ class SessionView:
         if self.scope_name is None:
             self.scope_name = "" if self.event is None else await self._hub.scope_name(self.event)
         return self.scope_name
+
+
+def _checked(name: str, limit: int | None, *, at_least: int = 0) -> int:
+    """Give a limit as a database takes it, and takes it with one more; None is for all.
+
+    Raises:
+        ValueError: it is no whole number of at least `at_least`.
+    """
+    if limit is None:
+        return ALL - 1
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < at_least:
+        raise ValueError(f"{name} is a whole number, {at_least} or more, not {limit!r}")
+    return min(limit, ALL - 1)

@@ -143,11 +143,29 @@ async def test_previous_gives_what_is_over_newest_first(hub, talk):
     assert await view.previous(limit=0) == []
 
 
+@pytest.mark.parametrize("limit", [-1, 2.5, 2.0, True, float("inf"), "3"])
 @pytest.mark.parametrize("call", ["history", "previous", "for_model"])
-async def test_a_negative_number_of_things_is_refused(hub, talk, call):
-    view = hub.session_of(talk.group(), None)
-    with pytest.raises(ValueError, match="-1"):
-        await getattr(view, call)(**{"max_messages" if call == "for_model" else "limit": -1})
+async def test_what_is_no_number_of_things_is_refused(hub, talk, call, limit):
+    view = (await hub.record(talk.said(talk.account("ann"), "hi"))).session
+    with pytest.raises(ValueError, match=f"a whole number, 0 or more, not {limit!r}"):
+        await getattr(view, call)(**{"max_messages" if call == "for_model" else "limit": limit})
+
+
+@pytest.mark.parametrize("limit", [2**63 - 1, 2**63, 10**30])
+async def test_any_number_is_enough_for_all_there_is(hub, talk, limit):
+    view = (await hub.record(talk.said(talk.account("ann"), "hi"))).session
+    assert [message.content for message in await view.history(limit=limit)] == ["hi"]
+    assert [message.content for message in await view.history(limit=limit, include_previous=True)] == ["hi"]
+    assert [message.content for message in (await view.for_model(max_messages=limit, max_tokens=limit)).messages] == ["hi"]
+    await view.start_new()
+    assert len(await view.previous(limit=limit)) == 1
+
+
+@pytest.mark.parametrize("before", ["m1", 3, ("discord", "m1")])
+async def test_before_what_is_no_message_is_refused(hub, talk, before):
+    view = (await hub.record(talk.said(talk.account("ann"), "hi"))).session
+    with pytest.raises(TypeError, match="before is a message"):
+        await view.history(before=before)
 
 
 async def test_include_previous_goes_on_into_earlier_sessions(hub, talk, texts):
