@@ -12,7 +12,17 @@ from session_plugin.database.engine import Tx
 from session_plugin.errors import PluginError
 from session_plugin.hub.memory import Memory
 from session_plugin.intake import Filtered
-from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage, check_id, check_storable
+from session_plugin.model import (
+    Account,
+    Chat,
+    MessageEvent,
+    Session,
+    SessionMessage,
+    check_id,
+    check_storable,
+    check_text,
+    is_storable,
+)
 from session_plugin.records import bulk, messages, moving, sessions
 from session_plugin.records.outcomes import Moment
 from session_plugin.rules.codes import codes_in
@@ -62,9 +72,12 @@ class Messages(Memory):
             scope_name: The part of its scope that it belongs to; None asks the plugins.
 
         Raises:
+            TypeError: the name of the part is not text.
             ValueError: it cannot be stored as it is: the direct chat of one account with words of another, say.
             DatabaseRefused: the database may not be used.
         """
+        if scope_name is not None:
+            check_storable("scope_name", scope_name)
         moment = self.moment()
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
@@ -213,7 +226,11 @@ class Messages(Memory):
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
+            TypeError: the id is not text.
         """
+        check_text("message_id", message_id)
+        if not is_storable(message_id):  # nor was it ever
+            return None
         return await self.read(chat, messages.find, (self.bot, chat, message_id))
 
     def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:

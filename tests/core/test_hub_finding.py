@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 async def test_a_message_is_found_by_its_chat_and_id(hub, talk):
     ann = talk.account("ann")
@@ -17,3 +19,18 @@ async def test_a_message_that_was_never_stored_or_is_gone_is_not_found(hub, talk
     await hub.record(event)
     await hub.delete(event.chat, [event.message_id])
     assert await hub.find_message(event.chat, event.message_id) is None
+
+
+@pytest.mark.parametrize("message_id", ["", "\0", "\ud800", "1\0"])
+async def test_an_id_that_no_message_can_have_finds_none(hub, talk, message_id):
+    event = talk.said(talk.account("ann"), "hello", message_id="1")
+    await hub.record(event)
+    assert await hub.find_message(event.chat, message_id) is None
+
+
+@pytest.mark.parametrize("message_id", [1, b"1", None])
+async def test_an_id_that_is_no_text_is_refused(hub, talk, message_id):
+    event = talk.said(talk.account("ann"), "hello", message_id="1")
+    await hub.record(event)
+    with pytest.raises(TypeError, match="message_id is text"):
+        await hub.find_message(event.chat, message_id)

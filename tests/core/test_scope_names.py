@@ -38,6 +38,13 @@ async def test_parts_of_a_scope_are_kept_apart(new_hub, talk, ann):
     assert [m.content for m in (await other.for_model()).messages] == ["two"]
 
 
+@pytest.mark.parametrize(("name", "error"), [("\0", ValueError), ("\ud800", ValueError), (5, TypeError)])
+async def test_a_name_that_no_part_can_have_is_refused(hub, talk, ann, name, error):
+    with pytest.raises(error, match="scope_name"):
+        await hub.record(talk.said(ann, "one"), scope_name=name)
+    assert (await hub.record(talk.said(ann, "two"), scope_name="work")).is_stored
+
+
 async def test_earlier_sessions_of_a_part_are_its_own(new_hub, talk, ann, clock):
     hub = new_hub(ByTag())
     await hub.record(talk.said(ann, "#work long ago"))
