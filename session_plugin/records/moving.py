@@ -11,7 +11,7 @@ from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Chat
 from session_plugin.records.joining import join_session
 from session_plugin.records.outcomes import Announcement, Done, Moment
-from session_plugin.records.sessions import age_out, group_no, see_chat
+from session_plugin.records.sessions import age_out, end_session, group_no, see_chat
 from session_plugin.rules.scopes import Scope
 
 
@@ -27,7 +27,8 @@ class Move:
 def move_chat(tx: Tx, move: Move) -> Done[None]:
     """Let a group's sessions go on in its new chat; where both have a live one, the new chat's joins the old one's.
 
-    Doing it again changes nothing more.
+    Where both hold words of one chat, which had moved to the one and then to the other, the new chat's ends instead: a chat
+    has one segment in a session. Doing it again changes nothing more.
 
     Raises:
         ValueError: the chats are not two groups of one bot on one channel.
@@ -46,8 +47,13 @@ def move_chat(tx: Tx, move: Move) -> Done[None]:
             ended += age_out(tx, moment, scope)[1]
     live = {_part(row): row["session_no"] for row in tx.all("live_sessions_of_chat", chat_no=new_no)}
     for row in tx.all("live_sessions_of_chat", chat_no=old_no):
-        if _part(row) in live:
-            join_session(tx, moment, live[_part(row)], row["session_no"])
+        other = live.get(_part(row))
+        if other is None:
+            continue
+        if _chats(tx, other).isdisjoint(_chats(tx, row["session_no"])):
+            join_session(tx, moment, other, row["session_no"])
+        else:
+            ended += end_session(tx, other, ended_at=moment.now, reason="new")
     tx.run("move_sessions", chat_no=new_no, previous=old_no)
     tx.run("move_chat", became=new_no, chat_no=old_no)
     return Done(None, ended)
@@ -56,3 +62,8 @@ def move_chat(tx: Tx, move: Move) -> Done[None]:
 def _part(row: Row) -> tuple[str, str]:
     """Give what keeps sessions of one group apart: the thread, and the name of the part."""
     return row["thread_id"], row["name"]
+
+
+def _chats(tx: Tx, session_no: int) -> set[int]:
+    """Give the chats that have a segment in a session; all of a group's are of its thread."""
+    return {row["chat_no"] for row in tx.all("segments_of_session", session_no=session_no)}

@@ -111,6 +111,21 @@ async def test_a_group_that_moves_twice_brings_everything(hub, talk, texts, old,
     assert await texts(hub, newest) == ["one", "two", "three"]
 
 
+async def test_a_group_whose_move_was_corrected_can_still_be_joined_with_where_it_was(new_hub, diary, talk, texts, old, new):
+    hub, wrong = new_hub(diary), talk.group("-1007", channel="telegram")
+    await hub.record(talk.said(old, "one"))
+    await hub.move_chat(old, wrong)
+    await hub.move_chat(old, new)
+    await hub.record(talk.said(old, "two"))
+    await hub.move_chat(new, wrong)
+    await hub.record(talk.said(wrong, "three"))
+    await hub.record(talk.said(old, "four"))
+    assert await texts(hub, wrong) == await texts(hub, new) == ["two", "three", "four"]
+    assert await texts(hub, wrong, include_previous=True) == ["one", "two", "three", "four"]
+    await hub.settle()
+    assert [told["reason"] for told in diary.of("end")] == ["new"]
+
+
 async def test_a_session_that_was_idle_at_the_move_has_ended(new_hub, diary, talk, texts, old, new, clock):
     hub = new_hub(diary)
     await hub.record(talk.said(old, "long ago"))
