@@ -243,7 +243,7 @@ def session_data(tx: Tx, session_no: int) -> Session | None:
         session_id=row["session_id"],
         identity=identity,
         created_at=row["started_at"],
-        last_activity=row["last_activity"],
+        last_activity=max(row["last_activity"], row["started_at"]),
         metadata=from_json(row["metadata"]),
         bot=row["bot"],
         chat=chat,

@@ -66,7 +66,11 @@ class Expiry:
         return min(idle + daily, default=None)
 
     def end_of(self, *, started_at: float, last_activity: float, now: float) -> End | None:
-        """Say when and why a session is over; None if it goes on. A clock that was set back ends nothing."""
+        """Say when and why a session is over; None if it goes on. A clock that was set back ends nothing.
+
+        One that was begun empty and joined by another, in which the last word is older, was active when it began.
+        """
+        last_activity = max(last_activity, started_at)
         ends = []
         if self.max_age_hours is not None and now - last_activity > self.max_age_hours * HOUR:
             ends.append(End(last_activity + self.max_age_hours * HOUR, "idle"))

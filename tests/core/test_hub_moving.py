@@ -126,6 +126,19 @@ async def test_a_group_whose_move_was_corrected_can_still_be_joined_with_where_i
     assert [told["reason"] for told in diary.of("end")] == ["new"]
 
 
+async def test_an_empty_session_that_another_joins_is_as_old_as_its_beginning(hub, talk, texts, old, new, clock):
+    await hub.record(talk.said(old, "before"))
+    await hub.record(talk.said(new, "in the new"))
+    clock.advance(hours=20)
+    begun = await hub.session_of(old, None).start_new()
+    await hub.move_chat(old, new)
+    moved = await hub.session_of(new, None).info()
+    assert (moved.session_id, moved.created_at, moved.last_activity) == (begun.session_id, clock(), clock())
+    clock.advance(hours=20)
+    await hub.record(talk.said(new, "goes on"))
+    assert await texts(hub, new) == ["in the new", "goes on"]
+
+
 async def test_a_session_that_was_idle_at_the_move_has_ended(new_hub, diary, talk, texts, old, new, clock):
     hub = new_hub(diary)
     await hub.record(talk.said(old, "long ago"))

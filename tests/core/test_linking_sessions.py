@@ -33,6 +33,17 @@ async def test_linking_joins_both_histories_in_order(hub, three, link, texts):
     assert await texts(hub, a) == await texts(hub, b) == ["a1", "b1", "a2", "b2"]
 
 
+async def test_an_empty_session_that_another_joins_is_as_old_as_its_beginning(hub, three, link, texts, talk, clock):
+    a, b, _ = three
+    clock.advance(hours=20)
+    begun = await hub.session_of(talk.direct(a), a).start_new()
+    await link(hub, a, b)
+    clock.advance(hours=20)
+    await hub.record(talk.said(b, "b3"))
+    assert await texts(hub, a) == ["b1", "b2", "b3"]
+    assert (await hub.session_of(talk.direct(b), b).info()).session_id == begun.session_id
+
+
 async def test_linking_twice_moves_nothing(hub, three, link, texts, talk):
     a, b, _ = three
     await link(hub, a, b)
