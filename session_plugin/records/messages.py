@@ -9,7 +9,7 @@ from typing import Literal
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records import watermarks
-from session_plugin.records.cells import attachments_to_json, to_bytes, to_json, to_name
+from session_plugin.records.cells import attachments_to_json, from_json, to_bytes, to_json, to_name
 from session_plugin.records.histories import between
 from session_plugin.records.outcomes import (
     Announcement,
@@ -206,10 +206,10 @@ def as_stored(event: MessageEvent, recorded: Outcome, *, is_withheld: bool) -> S
         content=event.text,
         channel=event.chat.channel,
         timestamp=event.sent_at,
-        metadata=dict(event.metadata),
+        metadata=from_json(to_json(event.metadata)),
         message_id=event.message_id,
         chat=event.chat,
-        author_name=event.author_name,
+        author_name=to_name(event.author_name),
         person=recorded.person,
         reply_to=event.reply_to,
         attachments=event.attachments,

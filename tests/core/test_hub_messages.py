@@ -179,6 +179,15 @@ async def test_what_came_with_a_message_comes_back(hub, talk):
 # Whose words they are
 
 
+@pytest.mark.parametrize(
+    "details",
+    [{"author_name": "N\0"}, {"author_name": "\ud800"}, {"metadata": {"a": (1, 2)}}, {"metadata": {1: {2: "\ud800"}}}, {}],
+)
+async def test_what_recording_gives_back_is_what_reading_gives(hub, talk, details):
+    recorded = await hub.record(talk.said(talk.account("ann"), "hi", **details))
+    assert await recorded.session.history() == [recorded.message]
+
+
 async def test_the_bots_words_in_a_direct_chat_are_of_the_person_they_answer(hub, talk):
     ann = talk.account("ann")
     await hub.record(talk.said(ann, "hello"))
