@@ -18,6 +18,7 @@ from session_plugin.errors import DatabaseRefused
 
 APPLICATION_ID = 0x53504C47  # "SPLG", in the header field that SQLite keeps for this; `file` shows it
 OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
+SQLITE_HEADER = 100  # bytes that every SQLite file has that is not empty
 LARGEST_CHECKED = 32 * 1024 * 1024
 """Bytes up to which a file is checked whole at opening (about 50 ms); a larger one shows damage where it is read."""
 
@@ -120,6 +121,8 @@ def _is_ours(path: str, busy_timeout: float) -> bool:
         if application_id == APPLICATION_ID:
             return True
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            if 0 < Path(path).stat().st_size < SQLITE_HEADER:  # a single byte is an empty database to SQLite
+                raise DatabaseRefused(f"{path} is not an SQLite database; it was left as it is. Give another path.")
             return False
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if {"sessions", "session_messages"} <= tables:
@@ -142,13 +145,22 @@ def _refuse_damaged(connection: sqlite3.Connection, path: str) -> None:
         )
 
 
-def _refuse_newer(version: int, path: str) -> None:
+def _refuse_unknown(version: int, path: str) -> None:
     known = len(load_migrations("sqlite"))
+    if version < 0:
+        raise _with_another_schema(version, path)
     if version > known:
         raise DatabaseRefused(
             f"{path} has schema {version}, newer than this session_plugin knows ({known}); it was left as it is. "
             "Install the version that wrote it, or a newer one."
         )
+
+
+def _with_another_schema(version: int, path: str) -> DatabaseRefused:
+    return DatabaseRefused(
+        f"{path} does not have the schema that it says it has ({version}), so something else has changed it; it was left as "
+        "it is. Restore a backup, or give another path."
+    )
 
 
 def _set_up(connection: sqlite3.Connection, busy_timeout: float) -> None:
@@ -185,6 +197,12 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if (
+                error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+            ):  # what is to be made is there, or what is to be changed is not
+                raise _with_another_schema(version, path) from error
+            raise
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -192,5 +210,5 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    _refuse_newer(version, path)
+    _refuse_unknown(version, path)
     return version

@@ -40,6 +40,10 @@ def short_text_file(path: Path) -> None:
     path.write_text("Hi")
 
 
+def one_byte(path: Path) -> None:
+    path.write_text("!")
+
+
 def zeros(path: Path) -> None:
     path.write_bytes(bytes(8192))
 
@@ -102,6 +106,15 @@ def newer(path: Path) -> None:
     run(path, "PRAGMA user_version = 99")
 
 
+def with_version(version: int) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        make_ours(path)
+        run(path, f"PRAGMA user_version = {version}")
+
+    make.__name__ = f"ours_with_version_{version}"
+    return make
+
+
 def cut_to(size: int) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         make_ours(path)
@@ -126,6 +139,7 @@ def with_a_garbage_page(number: int) -> Callable[[Path], None]:
 MAKERS = {
     text_file: "not an SQLite database",
     short_text_file: "not an SQLite database",
+    one_byte: "not an SQLite database",
     zeros: "not an SQLite database",
     foreign: "another program's",
     foreign_in_wal_mode: "another program's",
@@ -137,6 +151,10 @@ MAKERS = {
     the_originals: "the original SessionStore.*import",
     the_originals_in_wal_mode: "the original SessionStore.*import",
     newer: "newer than this session_plugin knows.*Install",
+    with_version(0): "does not have the schema that it says.*Restore a backup",
+    with_version(2): "does not have the schema that it says.*Restore a backup",
+    with_version(-1): "does not have the schema that it says.*Restore a backup",
+    cut_to(1): "not an SQLite database",
     cut_to(100): "damaged.*Restore a backup",
     cut_to(PAGE): "damaged.*Restore a backup",
     cut_to(10 * PAGE + 7): "damaged.*Restore a backup",
