@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from session_plugin.database.engine import Tx
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.records.histories import newest, own_words_in_groups
@@ -18,7 +20,7 @@ def read_context(tx: Tx, argument: tuple[Where, int | None]) -> tuple[Summary | 
     live, segments = fresh_session(tx, where.moment, scope)
     if live is None:
         return None, []
-    groups = own_words_in_groups(tx, scope, since=live["started_at"], limit=limit)
+    groups = partial(own_words_in_groups, tx, scope, since=live["started_at"])
     messages = newest(tx, segments, limit=limit, only_live=True, besides=groups)
     return current_summary(tx, live["session_no"]), messages
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from operator import attrgetter
 from typing import Any
@@ -18,6 +19,8 @@ Columns = Sequence[Any]
 """A message's columns, as segment_tail and own_words_in_groups give them; its sequence number comes first."""
 ALL = 2**63 - 1
 """A limit for all rows: the largest number that a database takes."""
+PIECE = 100
+"""Words of an account that are gone through at once for those in groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +41,11 @@ def read_history(tx: Tx, request: Request) -> list[SessionMessage]:
         return []
     before = _seq_of(tx, where, request.before)
     if request.include_previous:
-        groups = own_words_in_groups(tx, scope, since=0.0, before=before, limit=request.limit)
-        return newest(tx, _all_segments(tx, scope), limit=request.limit, before=before, besides=groups)
-    live, segments = fresh_session(tx, where.moment, scope)
-    since = where.moment.now - where.moment.max_age if live is None else live["started_at"]
-    groups = own_words_in_groups(tx, scope, since=since, before=before, limit=request.limit)
+        since, segments = 0.0, _all_segments(tx, scope)
+    else:
+        live, segments = fresh_session(tx, where.moment, scope)
+        since = where.moment.now - where.moment.max_age if live is None else live["started_at"]
+    groups = partial(own_words_in_groups, tx, scope, since=since, before=before)
     return newest(tx, segments, limit=request.limit, before=before, besides=groups)
 
 
@@ -53,18 +56,47 @@ def _all_segments(tx: Tx, scope: Scope) -> list[Row]:
 
 
 def own_words_in_groups(
-    tx: Tx, scope: Scope, *, since: float, before: int | None = None, limit: int | None = None
+    tx: Tx, scope: Scope, *, since: float, before: int | None = None, after: int, limit: int
 ) -> list[SessionMessage]:
-    """Give what a person said in groups and was answered there, for a reader who sees it; newest first."""
+    """Give the newest of what a person said in groups and was answered there, for a reader who sees it."""
     if not scope.sees_groups:
         return []
-    wanted = {"bot": scope.bot, "user_id": scope.user_id, "name": scope.name, "since": since, "before": before}
-    rows = tx.tuples("own_words_in_groups", **wanted, limit=ALL if limit is None else limit)
+    rows: list[Columns] = []
+    for account in tx.all("accounts_of_user", user_id=scope.user_id):
+        rows += _own_words(tx, scope, account["account_no"], since=since, before=before, after=after, limit=limit)
     people: dict[tuple[str, str], Account] = {}
     return [
         _to_message(columns, Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title), people)
         for channel, chat_id, kind, bot_id, thread_id, title, *columns in rows
     ]
+
+
+def _own_words(
+    tx: Tx, scope: Scope, account_no: int, *, since: float, before: int | None, after: int, limit: int
+) -> list[Columns]:
+    """Give the same of one account: piece by piece from the newest on, until one in which all is older than `since`.
+
+    So the cost does not grow with what lies behind. That all of a piece has to be, and not one word, is for a clock that was
+    set back for a while.
+    """
+    rows: list[Columns] = []
+    before = ALL if before is None else before
+    while len(rows) < limit:
+        piece = tx.one("piece_of_words", account_no=account_no, after=after, before=before, limit=PIECE)
+        if piece["latest"] is None or piece["latest"] < since:
+            break
+        rows += tx.tuples(
+            "own_words_in_groups",
+            account_no=account_no,
+            bot=scope.bot,
+            name=scope.name,
+            since=since,
+            from_seq=piece["from_seq"],
+            before=before,
+            limit=limit - len(rows),
+        )
+        before = int(piece["from_seq"])
+    return rows
 
 
 def _seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None) -> int | None:
@@ -88,11 +120,11 @@ def newest(
     limit: int | None,
     before: int | None = None,
     only_live: bool = False,
-    besides: Sequence[SessionMessage] = (),
+    besides: Callable[..., list[SessionMessage]] | None = None,
 ) -> list[SessionMessage]:
     """Merge the tails of segments: the newest `limit` messages over all of them, oldest first; None for all.
 
-    `besides` are messages from elsewhere that stand among them.
+    `besides` gives messages from elsewhere that stand among them: `limit` of those that came `after` one.
 
     Segments are visited from the most recent on, and only as long as one can still hold a message among the newest: so the
     cost does not grow with what lies behind.
@@ -113,10 +145,13 @@ def newest(
         )
         rows += zip(tail, repeat(segment))
         rows = sorted(rows, key=_seq, reverse=True)[:limit]
-    chats = {segment["segment_no"]: to_chat(segment, segment["thread_id"]) for segment in segments}
+    shown = {segment["segment_no"]: segment for _, segment in rows}
+    chats = {number: to_chat(segment, segment["thread_id"]) for number, segment in shown.items()}
     people: dict[tuple[str, str], Account] = {}
     found = [_to_message(row, chats[segment["segment_no"]], people) for row, segment in rows]
-    return sorted([*found, *besides], key=attrgetter("seq"))[-limit:]
+    if besides is not None:
+        found += besides(after=_seq(rows[-1]) if len(rows) == limit else 0, limit=limit)
+    return sorted(found, key=attrgetter("seq"))[-limit:]
 
 
 def _last_seq(segment: Row) -> int:

@@ -607,8 +607,15 @@ FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.person_no
 WHERE m.segment_no = :segment_no AND m.seq >= :from_seq AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
+-- name: piece_of_words
+-- Of what an account said and was answered, anywhere, a piece from its newest end: how far back it goes, and until when.
+SELECT MIN(seq) AS from_seq, MAX(received_at) AS latest FROM (
+  SELECT seq, received_at FROM messages
+  WHERE person_no = :account_no AND seq > :after AND seq < :before ORDER BY seq DESC LIMIT :limit
+) AS piece
+
 -- name: own_words_in_groups
--- What a person said in groups and was answered there, newest first: where, and the columns of segment_tail, in their order.
+-- Of a piece, what belongs to groups, newest first: where, and the columns of segment_tail, in their order.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title,
        m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
        m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
@@ -616,8 +623,22 @@ SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title,
 FROM accounts AS a JOIN messages AS m ON m.person_no = a.account_no
 JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
 JOIN sessions AS s ON s.session_no = g.session_no
-WHERE a.user_id = :user_id AND c.kind = 'group' AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
-  AND m.seq < COALESCE(:before, 9223372036854775807)
+WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before
+  AND c.kind = 'group' AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: own_words_in_groups [postgresql]
+-- LIMIT makes each look-up one by key, whatever the server knows of the tables.
+SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title,
+       m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
+       m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
+       a.channel, a.channel_user_id
+FROM accounts AS a JOIN messages AS m ON m.person_no = a.account_no
+CROSS JOIN LATERAL (SELECT * FROM segments WHERE chat_no = m.chat_no AND segment_no = m.segment_no LIMIT 1) AS g
+CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_no = m.chat_no LIMIT 1) AS c
+CROSS JOIN LATERAL (SELECT name FROM sessions WHERE session_no = g.session_no LIMIT 1) AS s
+WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before
+  AND c.kind = 'group' AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: segment_head

@@ -1,10 +1,13 @@
 """Parts of a scope, kept apart by name; and what people see of groups from their direct chats."""
 
+import asyncio
+import time
 from dataclasses import replace
 
 import pytest
 
 from session_plugin import hookimpl
+from session_plugin.records import histories
 
 
 class ByTag:
@@ -204,6 +207,53 @@ async def test_where_the_author_wants_it_people_see_their_own_words_in_groups(wi
     assert [message.content for message in conversation.messages] == ["to the bot", "of ann", "to ann", "after"]
     seen = (await wide.session_of(talk.direct(ann), ann).history(limit=3))[0]
     assert (seen.chat, seen.person) == (lobby, ann)
+
+
+@pytest.mark.parametrize("piece", [1, 3, 100])
+async def test_the_newest_of_what_is_seen_are_its_end_however_it_is_looked_through(
+    wide, talk, texts, link, ann, ann_too, clock, monkeypatch, piece
+):
+    monkeypatch.setattr(histories, "PIECE", piece)
+    lobby = talk.group()
+    await link(wide, ann, ann_too)
+    for day in ("1", "2"):
+        for number, place in enumerate("ddggtgdgggtdddgt"):
+            text = f"{day}.{number}"
+            where = {"d": ann, "t": ann_too, "g": lobby}[place]
+            author = ann_too if where is ann_too or number % 2 else ann
+            await wide.record(talk.said(where, text, author=ann if where is ann else author))
+        clock.advance(days=2)
+    clock.advance(days=-2)
+    for request, first in (({}, 16), ({"include_previous": True}, 0)):
+        everything = [f"{day}.{number}" for day in "12" for number in range(16)][first:]
+        for limit in range(1, 33):
+            assert await texts(wide, ann, limit=limit, **request) == everything[-limit:]
+    view = wide.session_of(talk.direct(ann), ann)
+    whole = await view.history(limit=None, include_previous=True)
+    for number, message in enumerate(whole):
+        before = await view.history(limit=5, before=message, include_previous=True)
+        assert before == whole[max(0, number - 5) : number]
+
+
+async def test_what_somebody_said_in_groups_costs_the_same_however_much_there_is(wide, talk, ann):
+    """A factor of 4 is far from the 20 that going through all of it would cost."""
+    view, lobby = (await wide.record(talk.said(ann, "hi"))).session, talk.group()
+
+    async def cost() -> float:
+        costs = []
+        for _ in range(15):
+            started = time.perf_counter()
+            await view.history()
+            costs.append(time.perf_counter() - started)
+        return min(costs)
+
+    async def say(count: int) -> None:
+        await asyncio.gather(*(wide.record(talk.said(lobby, "x" * 100, author=ann)) for _ in range(count)))
+
+    await say(200)
+    before = await cost()
+    await say(8000)
+    assert await cost() < 4 * before
 
 
 async def test_a_group_sees_nothing_of_a_direct_chat_even_so(wide, talk, texts, ann):
