@@ -69,7 +69,7 @@ class Intake:
         self._open_engine = open_engine
         self._patience = patience
         self._line = Line(announce=announce, patience=patience)
-        self._at_the_door: dict[object, float] = {}
+        self._at_the_door: dict[object, tuple[asyncio.AbstractEventLoop, float]] = {}
         self._closings = 0
         self._lanes: dict[tuple[asyncio.AbstractEventLoop, Chat], _Lane] = {}
         self._guard = threading.Lock()
@@ -84,7 +84,7 @@ class Intake:
     @property
     def is_opening(self) -> bool:
         """Whether something waits for the database to be opened."""
-        return bool(self._at_the_door)
+        return self._opening_since() is not None
 
     @property
     def dropped(self) -> int:
@@ -128,7 +128,7 @@ class Intake:
         """Give the engine. One that cannot be opened just now is tried again, until it opens or nothing waits for it."""
         closings, waiting = self._closings, object()
         with self._guard:
-            self._at_the_door[waiting] = time.monotonic()
+            self._at_the_door[waiting] = asyncio.get_running_loop(), time.monotonic()
         try:
             while True:
                 try:
@@ -216,10 +216,14 @@ class Intake:
 
     def _patience_left(self) -> float:
         """Give the seconds of patience left over by the first that waits for the database to open, or in line."""
-        with self._guard:
-            since = next(iter(self._at_the_door.values()), None)
+        since = self._opening_since()
         left = self._line.patience_left()
         return left if since is None else min(left, max(0.0, self._patience - (time.monotonic() - since)))
+
+    def _opening_since(self) -> float | None:
+        """Tell since when the first waits for the database to open. What an ended event loop left behind does not."""
+        with self._guard:
+            return next((since for loop, since in self._at_the_door.values() if not loop.is_closed()), None)
 
     async def finish(self) -> None:
         """Wait, within the patience, until all that was handed in on the running event loop is stored."""

@@ -314,6 +314,27 @@ async def test_a_hub_that_closes_before_its_database_could_be_opened_leaves_noth
     assert [thread.name for thread in threading.enumerate() if "session_plugin" in thread.name] == []
 
 
+def test_a_loop_that_ended_before_the_database_could_be_opened_spends_nobodys_patience(talk, kept_file):
+    path, keeper = kept_file
+    hub = SessionHub(path, store_patience=2.0, load_entry_points=False, upkeep_minutes=None)
+    ended = asyncio.new_event_loop()
+    left = {ended.create_task(hub.record(talk.said(talk.account("ann"), "left behind")))}
+    ended.run_until_complete(asyncio.sleep(0.3))
+    left |= asyncio.all_tasks(ended)
+    ended.close()
+    time.sleep(2.0)  # its patience would be over
+    keeper.close()
+
+    async def go_on() -> bool:
+        recorded = await hub.record(talk.said(talk.account("bob"), "hello"))
+        await hub.close()
+        return recorded.is_stored
+
+    assert asyncio.run(go_on())
+    for task in left:
+        task._log_destroy_pending = False
+
+
 async def test_a_database_that_is_refused_is_not_waited_for(new_hub, talk, tmp_path):
     (tmp_path / "notes.txt").write_text("no database " * 100)
     hub = new_hub(path=tmp_path / "notes.txt", store_patience=60.0)
