@@ -198,11 +198,10 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            if (
-                error.sqlite_errorcode == sqlite3.SQLITE_ERROR
-            ):  # what is to be made is there, or what is to be changed is not
-                raise _with_another_schema(version, path) from error
-            raise
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            # What is to be made is there, or what is to be changed is not.
+            raise _with_another_schema(version, path) from error
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
