@@ -96,6 +96,7 @@ class Linking(RuleBasedStateMachine):
         self.asked: list[tuple[Account, float]] = []
         self.deleted: list[Said] = []
         self.private: set[Account] = set()
+        self.forgotten = set[Account]()
         self.left: dict[Account, tuple[float, str]] = {}
         self.segments: dict[int, int] = {}
 
@@ -113,6 +114,9 @@ class Linking(RuleBasedStateMachine):
         role, who = ("assistant", {"answers": account}) if is_answer else ("user", {"author": account})
         if self.is_private(account):
             self.refuse(bot, self.event(direct(account), role=role, **who), "private")
+            return
+        if is_answer and account in self.forgotten and account not in self.homes:
+            self.refuse(bot, self.event(direct(account), role=role, **who), "forgotten")
             return
         self.record(account, bot, self.event(direct(account), role=role, **who))
         self.see(account)
@@ -171,7 +175,8 @@ class Linking(RuleBasedStateMachine):
         edited = 1 if is_late else one.edited + 2
         event = self.event(one.event.chat, message_id=one.event.message_id, role=one.event.role, edited_at=float(edited))
         self.write_now(messages.edit, messages.Recording(moment=self.moment(one.bot), event=event))
-        if isinstance(one.owner, Account) and self.is_private(one.owner):
+        author = None if one.first is None else one.first.author
+        if self.is_private(author) or (isinstance(one.owner, Account) and self.is_private(one.owner)):
             self.said.remove(one)
         elif edited >= one.edited:
             one.event, one.edited = event, edited
@@ -370,6 +375,7 @@ class Linking(RuleBasedStateMachine):
         ids = {self.homes[account] for account in person}
         self.said = [one for one in self.said if one not in gone]
         self.people.remove(person)
+        self.forgotten |= person
         self.private -= person
         self.handles = [entry for entry in self.handles if entry[0] not in person]
         for account in person:
