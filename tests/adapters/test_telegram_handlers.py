@@ -244,7 +244,7 @@ async def test_a_long_answer_comes_in_messages_that_telegram_takes(on_telegram: 
 async def test_our_answers_and_notices_are_plain_text_whatever_the_authors_defaults_say(
     on_telegram: Any, hub: SessionHub, mode: str
 ) -> None:
-    ann, eve = on_telegram.user("Ann_<3"), on_telegram.user('<a href="https://example.org">[Ann_](https://example.org)</a>')
+    ann, eve = on_telegram.user("Ann_<3"), on_telegram.user("<a href=https://example.org>[Ann_](https://example.org)</a>")
     asking, typing = on_telegram.direct_chat(ann), on_telegram.direct_chat(eve)
     async with on_telegram.running(hub, builder=on_telegram.builder().defaults(Defaults(parse_mode=mode))):
         await on_telegram.say(ann, asking, "hello")

@@ -42,7 +42,15 @@ def add_twice(tx: Tx, user_id: str) -> None:
     add(tx, user_id)
     for _ in range(2):
         key = {"channel": "c", "channel_user_id": "1"}
-        tx.run("add_account", **key, user_id=user_id, home_user_id=user_id, display_name="", forgotten_until=None)
+        tx.run(
+            "add_account",
+            **key,
+            user_id=user_id,
+            home_user_id=user_id,
+            display_name="",
+            forgotten_until=None,
+            left_at=None,
+        )
 
 
 def is_there(tx: Tx, user_id: str) -> bool:
