@@ -295,8 +295,8 @@ async def test_a_code_behind_the_name_of_our_group_is_worthless_where_others_see
     code = (await hub.request_link(on_discord.account(ann))).code
     async with on_discord.connected(bot):
         assert "!session link" in await on_discord.ask(ann, room, f"!session {code}")
-    with pytest.raises(LinkRefused):
-        await hub.redeem_link(Account("telegram", "1"), code)
+        with pytest.raises(LinkRefused):
+            await hub.redeem_link(Account("telegram", "1"), code)
 
 
 async def test_forgetting_by_a_slash_command_leaves_nothing(on_discord: Any, hub: SessionHub, path: Path) -> None:
