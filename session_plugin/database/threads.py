@@ -50,11 +50,11 @@ class ThreadedEngine(ABC):
 
     def enqueue_reading(self, task: Task, /) -> None:
         """Queue a task that only reads; without threads for that, for the writer."""
-        writer = self._open_writer()
-        if self._readers is None:
+        writer, readers = self._open_writer(), self._readers  # closing takes them away at any moment
+        if readers is None:
             writer.enqueue(task)
         else:
-            self._readers.enqueue(task)
+            readers.enqueue(task)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish what is being read, carry out what waits, close the connections."""
