@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -33,7 +34,9 @@ READERS = 2
 MOST_ROWS = 256
 """Rows of values in one statement. SQLite takes 32,766 parameters; as many as messages are in a group will do."""
 LONGEST_PURGE = 2.0
-"""Seconds for which writing the file anew waits for others who read or write it."""
+"""Seconds for which writing the file anew, and then emptying its log, waits for others who read or write them."""
+PURGE_PAUSE = 0.02
+"""Seconds between tries to empty the log while somebody else brings it into the file, which SQLite does not wait for."""
 LONGEST_BLOCK_MS = 500
 """How long one try to get the write lock may block; the writer tries again, and can be closed in between."""
 
@@ -77,12 +80,16 @@ class SqliteEngine(ThreadedEngine):
         with closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
             try:
                 connection.execute("VACUUM")
-                is_busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                until = time.monotonic() + LONGEST_PURGE
+                while is_busy := connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() >= until:
+                        break
+                    time.sleep(PURGE_PAUSE)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
                     return False
                 raise
-        return is_busy == 0
+        return not is_busy
 
     def _end_reading(self) -> None:
         purger, self._purger = self._purger, None

@@ -105,7 +105,8 @@ async def test_rows_that_sqlite_moved_about_leave_no_copy(new_hub, database, byt
     for start in range(0, 1200, 50):
         await asyncio.gather(*(say(number) for number in range(start, start + 50)))
     for who in chance.sample(people, len(people)):
-        await hub.forget(who)
+        receipt = await hub.forget(who)
+        assert not receipt.is_pending
         assert who.channel_user_id.encode() not in bytes_of(), who
 
 
@@ -130,6 +131,26 @@ async def test_a_reader_elsewhere_makes_it_pending_until_it_has_read(hub, talk, 
     reader.stdin.write("\n")
     reader.stdin.flush()
     await until(lambda: b"zanzibar" not in bytes_of())
+
+
+async def test_a_checkpoint_under_way_elsewhere_is_waited_for(hub, talk, bytes_of, database, ann, spawn):
+    """The bot's own are among those: SQLite refuses to begin a second one at once, however long it may wait for locks."""
+    await hub.record(talk.said(ann, "zanzibar"))
+    checkpointing = spawn(
+        """
+        import fcntl, sys, time
+        CHECKPOINT_LOCK = 121  # https://www.sqlite.org/walformat.html#wal_locks
+        with open(sys.argv[1] + "-shm", "r+b") as shared:
+            fcntl.lockf(shared, fcntl.LOCK_EX, 1, CHECKPOINT_LOCK)
+            print("begun", flush=True)
+            time.sleep(0.5)
+        """,
+        database,
+    )
+    assert checkpointing.stdout.readline() == "begun\n"
+    receipt = await hub.forget(ann)
+    assert not receipt.is_pending
+    assert b"zanzibar" not in bytes_of()
 
 
 async def test_what_a_process_did_not_come_to_erase_the_next_start_does(new_hub, talk, bytes_of, database, ann):
