@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -90,7 +90,8 @@ class Line:
         self._announce = announce
         self._patience = patience
         self._guard = threading.Lock()
-        self._in_line: dict[Passage[Any], float] = {}
+        # In a plain dict, finding the first passes over all that have left before it.
+        self._in_line: OrderedDict[Passage[Any], float] = OrderedDict()
         self._newest: dict[Chat, Passage[Any]] = {}
         self._waiters: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiters] = weakref.WeakKeyDictionary()
         self._latest: _Waiters | None = None

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from session_plugin.database.engine import Row
 from session_plugin.model import Chat, IdentityEvent, MessageEvent
-from session_plugin.rules.policies import End, Expiry, policy_of
+from session_plugin.rules.policies import End, Expiry, policy_of, shortest_silence
 from session_plugin.rules.settings import HOUR
 
 T = TypeVar("T")
@@ -51,9 +51,7 @@ class Moment:
     @property
     def shortest_silence(self) -> float | None:
         """Seconds of silence without which no session is over; None where none ever is."""
-        if not self.expiries:
-            return self.max_age
-        return min((s for expiry in self.expiries if (s := expiry.shortest_silence) is not None), default=None)
+        return shortest_silence(self.expiries) if self.expiries else self.max_age
 
     def _expiry(self, channel: str, kind: str) -> Expiry:
         return policy_of(self.expiries or (Expiry(max_age_hours=self.max_age / HOUR),), channel, kind)

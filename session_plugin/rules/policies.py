@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -148,6 +149,13 @@ def policy_of(policies: Sequence[P], channel: str, kind: str) -> P:
         if place in by_place:
             return by_place[place]
     raise LookupError(f"no policy is for {channel!r} and {kind!r}")
+
+
+@lru_cache
+def shortest_silence(expiries: tuple[Expiry, ...]) -> float | None:
+    """Give the seconds of silence without which no session is over, wherever it is; None where none ever is."""
+    known = [silence for expiry in expiries if (silence := expiry.shortest_silence) is not None]
+    return min(known, default=None)
 
 
 def longest(retentions: Sequence[Retention]) -> float | None:
