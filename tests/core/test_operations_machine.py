@@ -595,5 +595,5 @@ def texts_of(messages) -> list[str]:
 def test_whatever_is_said_and_changed_is_read_back_exactly(backend):
     with backend.empty() as database:
         is_quick = "://" not in database
-    runs = settings(max_examples=40 if is_quick else 10, stateful_step_count=30, deadline=None, database=None)
+    runs = settings(max_examples=25 if is_quick else 6, stateful_step_count=30, deadline=None, database=None)
     run_state_machine_as_test(lambda: Operations(backend), settings=runs)
