@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from session_plugin.database.threads import ThreadedEngine
 from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
 
 A = TypeVar("A")
+R = TypeVar("R")
 T = TypeVar("T")
 
 READERS = 2
@@ -162,8 +163,7 @@ class _SqliteTx:
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
         found: list[Row] = []
-        for start in range(0, len(rows), MOST_ROWS):
-            some = rows[start : start + MOST_ROWS]
+        for some in _pieces(rows):
             statement, names = _for_rows(self._queries[query], len(some))
             found += self._execute(statement, [row[name] for row in some for name in names]).fetchall()
         return found
@@ -182,7 +182,16 @@ def _positional(statement: str) -> tuple[str, tuple[str, ...]]:
     return _PARAMETER.sub("?", statement), tuple(_PARAMETER.findall(statement))
 
 
-@lru_cache
+def _pieces(rows: Sequence[R]) -> Iterator[Sequence[R]]:
+    """Cut rows into pieces of 256, 128 ... 1: each length is a statement, and preparing one takes longer than running it."""
+    start = 0
+    while left := min(len(rows) - start, MOST_ROWS):
+        length = 1 << (left.bit_length() - 1)
+        yield rows[start : start + length]
+        start += length
+
+
+@cache
 def _for_rows(statement: str, count: int) -> tuple[str, tuple[str, ...]]:
     """Give a statement that asks about a row of VALUES as one that asks about so many."""
     positional, names = _positional(statement)

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -128,6 +129,30 @@ def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_singl
     engine.write(bulk.record_many, [said(ann, OF_ANN, "hello for the first time"), said(ben, OF_BEN, "c")]).result()
     engine.close()
     assert alone == ["hello for the first time"]
+
+
+def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparing one takes longer than running it, and each that is kept takes memory."""
+    prepared: set[str] = set()
+
+    class Noting(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            prepared.add(statement)
+            return super().execute(statement, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Noting))
+    ids, numbers, ann = count(), count(), PEOPLE[0]
+    engine = open_engine(tmp_path / "chats.db")
+    lengths = [1, *range(1, 70), 255, 300]
+    for length in lengths:
+        group = [recording_of(ids, ann, OF_ANN, f"{next(numbers)}") for _ in range(length)]
+        outcomes = engine.write(bulk.record_many, group).result()
+        assert [done.value.fate for done in outcomes] == ["stored"] * length
+    engine.close()
+    assert len([statement for statement in prepared if "WITH asked" in statement]) == 9
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as connection:
+        stored = [content.decode() for (content,) in connection.execute("SELECT content FROM messages ORDER BY seq")]
+    assert stored == [f"{number}" for number in range(sum(lengths))]
 
 
 def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Path) -> None:
