@@ -22,7 +22,12 @@ class People(Memory):
     """Identities and links."""
 
     async def identity_of(self, who: Account | str) -> SessionIdentity | None:
-        """Give the user of an account, or of a user id that is or was theirs; None for nobody known."""
+        """Give the user of an account, or of a user id that is or was theirs; None for nobody known.
+
+        Raises:
+            TypeError: `who` is neither.
+        """
+        _check_who(who)
         if isinstance(who, Account):
             return await self._read(people.identity_of_account, who)
         return await self._read(people.identity_of_user, who)
@@ -161,7 +166,11 @@ class People(Memory):
 
         Returns: What went, by kind. On SQLite no byte of it is left in the file, its log or its shared memory; if somebody
         else reads the file just now it says `is_pending`, and that is tried again until it is so.
+
+        Raises:
+            TypeError: `who` is neither an account nor a user id.
         """
+        _check_who(who)
         await self._intake.finish()
         forgotten = await self._announced(forgetting.forget, forgetting.Forgetting(moment=self.moment(), who=who))
         return await self._erased(forgotten)
@@ -199,7 +208,11 @@ class People(Memory):
         Yields: One thing after another, ready for JSON, by its `kind`: first `export` with the `schema`, then accounts,
         chats, sessions, summaries and what else there is, then messages. `session_plugin/records/exporting.py` lists the
         fields.
+
+        Raises:
+            TypeError: `who` is neither an account nor a user id.
         """
+        _check_who(who)
         person = await self._announced(exporting.begin, (self.moment(), who))
         if person is None:
             return
@@ -219,3 +232,9 @@ class People(Memory):
         if not await self._read(notices.has_any, argument):
             return ()
         return await self._write(notices.collect, argument)
+
+
+def _check_who(who: object) -> None:
+    """Refuse what can name nobody (TypeError): taken for somebody unknown, it would leave a person unforgotten."""
+    if not isinstance(who, Account | str):
+        raise TypeError(f"who is an Account, or a user id as text, not {type(who).__name__}: {who!r}")

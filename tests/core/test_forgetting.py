@@ -5,7 +5,16 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from session_plugin import Account, ForgetRefused, LinkRefused, Receipt, SessionStore, UnknownSession, hookimpl
+from session_plugin import (
+    Account,
+    ForgetRefused,
+    LinkRefused,
+    Receipt,
+    SessionIdentity,
+    SessionStore,
+    UnknownSession,
+    hookimpl,
+)
 
 
 @pytest.fixture
@@ -50,6 +59,13 @@ async def test_forgetting_nobody_known_does_nothing(hub, talk, texts, ann, who):
     await hub.record(talk.said(ann, "mine"))
     assert await hub.forget(who) == Receipt()
     assert await texts(hub, ann) == ["mine"]
+
+
+@pytest.mark.parametrize("who", [5, None, SessionIdentity("an id")])
+async def test_who_is_neither_an_account_nor_an_id_is_refused_and_not_taken_for_nobody(hub, who):
+    for answer in (hub.forget(who), hub.identity_of(who), anext(hub.export(who))):
+        with pytest.raises(TypeError, match="an Account, or a user id as text"):
+            await answer
 
 
 async def test_in_a_group_only_their_words_and_the_answers_to_them_go(hub, talk, texts, ann, bob):
