@@ -74,8 +74,8 @@ class Plugins:
         """Add a plugin; give the name it goes by.
 
         Raises:
-            PluginError: it implements a hook that there is not, or with arguments that the hook does not have, or wraps
-                other plugins, or is registered already.
+            PluginError: it implements a hook that there is not, or with arguments that the hook does not have, or without
+                marking it, or wraps other plugins, or is registered already.
         """
         try:
             return self._register(plugin, name or _name_of(plugin))
@@ -99,9 +99,13 @@ class Plugins:
 
     def _fault(self, plugin: object) -> str | None:
         """Say what is wrong with a registered plugin that pluggy itself does not mind."""
-        for caller in self._manager.get_hookcallers(plugin) or ():
+        known = [attribute for attribute in dir(hooks) if attribute.startswith("session_")]
+        callers = self._manager.get_hookcallers(plugin) or ()
+        for name in sorted(set(known) - {caller.name for caller in callers}):
+            if callable(getattr(plugin, name, None)):
+                return f"{name} is not marked, so it would never be called; put @hookimpl above it"
+        for caller in callers:
             if not caller.has_spec():
-                known = [attribute for attribute in dir(hooks) if attribute.startswith("session_")]
                 close = difflib.get_close_matches(caller.name, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 return f"there is no hook {caller.name}; {hint}"

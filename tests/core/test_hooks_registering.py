@@ -48,6 +48,20 @@ def test_a_class_is_refused_where_an_instance_is_meant(new_hub, new_diary):
         new_hub(new_diary)
 
 
+def test_a_hook_that_is_not_marked_is_refused(new_hub, new_diary):
+    class Unmarked:
+        def session_filter_message(self, event):
+            return None
+
+    class Overridden(new_diary):
+        async def session_on_edit(self, event, session): ...
+
+    with pytest.raises(PluginError, match=r"Unmarked.*session_filter_message is not marked.*@hookimpl"):
+        new_hub(Unmarked())
+    with pytest.raises(PluginError, match=r"Overridden.*session_on_edit is not marked.*@hookimpl"):
+        new_hub(Overridden())
+
+
 async def test_a_refused_plugin_is_never_called(hub, talk):
     called = []
 
