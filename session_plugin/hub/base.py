@@ -87,8 +87,8 @@ class HubBase:
         check_number("summary_patience", summary_patience)
         self.bot = bot
         self._max_age_hours = max_age_hours
-        self._expiries = completed(expiry, Expiry(max_age_hours=max_age_hours))
-        self._retentions = completed(retention, Retention(days=retention_days))
+        self._expiries = completed("expiry", expiry, Expiry(max_age_hours=max_age_hours))
+        self._retentions = completed("retention", retention, Retention(days=retention_days))
         self._upkeep = Upkeep(self._take_turn, minutes=upkeep_minutes)
         self._upkeep_minutes = upkeep_minutes
         self._holder = uuid.uuid4().hex

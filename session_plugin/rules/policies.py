@@ -128,13 +128,20 @@ class Retention:
 P = TypeVar("P", bound=Expiry | Retention)
 
 
-def completed(policies: Iterable[P], default: P) -> tuple[P, ...]:
-    """Give policies with one for all that no other is for.
+def completed(name: str, policies: Iterable[P], default: P) -> tuple[P, ...]:
+    """Give the policies of a setting with one for all that no other is for.
 
     Raises:
+        TypeError: they are not several, or of another kind than the default.
         ValueError: two are for the same channel and kind of chat.
     """
+    kind = type(default)
+    if not isinstance(policies, Iterable):
+        raise TypeError(f"{name} is a list of {kind.__name__}, not {type(policies).__name__}: {name}=[...]")
     given: tuple[P, ...] = tuple(policies)
+    for policy in given:
+        if not isinstance(policy, kind):
+            raise TypeError(f"{name} is a list of {kind.__name__}, and {type(policy).__name__} is none")
     places = [(policy.channel, policy.kind) for policy in given]
     for place in places:
         if places.count(place) > 1:

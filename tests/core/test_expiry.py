@@ -102,6 +102,21 @@ def test_a_policy_that_makes_no_sense_is_refused_with_its_value_and_the_rule(mak
         make()
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"expiry": Expiry(daily_hour=4)}, "expiry is a list of Expiry, not Expiry"),
+        ({"expiry": None}, "expiry is a list of Expiry, not NoneType"),
+        ({"expiry": [Retention(days=30)]}, "expiry is a list of Expiry, and Retention is none"),
+        ({"retention": Retention(days=30)}, "retention is a list of Retention, not Retention"),
+        ({"retention": [Expiry(kind="group")]}, "retention is a list of Retention, and Expiry is none"),
+    ],
+)
+def test_what_is_no_list_of_such_policies_is_refused(settings, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        SessionHub("x.db", **settings)
+
+
 # In a hub
 
 
