@@ -41,6 +41,7 @@ class SessionHub(Messages, People):
         clock: Seconds since 1970.
 
     Raises:
+        TypeError: a setting is of another kind than it has to be.
         ValueError: a setting makes no sense, or the secret is too short.
         PluginError: a plugin does not fit the hook specifications.
 

@@ -25,14 +25,14 @@ from session_plugin.errors import LinkingOff, PluginError, SessionError
 from session_plugin.intake import Intake
 from session_plugin.keys import Keys
 from session_plugin.leases import Deliver, Lease, Leases
-from session_plugin.model import STORE_CHANNEL, Account, Chat, check_id, check_storable
+from session_plugin.model import STORE_CHANNEL, Account, Chat, check_id, check_storable, check_text
 from session_plugin.notices import Notices
 from session_plugin.plugins import Plugins
 from session_plugin.reading import read
 from session_plugin.records import people, requests, sessions
 from session_plugin.records.outcomes import Done, Moment
 from session_plugin.rules.policies import Expiry, Retention, completed
-from session_plugin.rules.settings import HOUR, check_number
+from session_plugin.rules.settings import HOUR, check_functions, check_list, check_number
 from session_plugin.store import SessionStore
 from session_plugin.summarizer import Summarize, Summarizer
 from session_plugin.upkeep import Upkeep
@@ -85,6 +85,9 @@ class HubBase:
             check_number("consolidation_tokens", consolidation_tokens, at_least=2)
         check_number("store_patience", store_patience)
         check_number("summary_patience", summary_patience)
+        check_list("plugins", plugins, of="plugins")
+        check_functions(clock=clock, record_when=record_when)
+        check_text("privacy_text", privacy_text or "")
         self.bot = bot
         self._max_age_hours = max_age_hours
         self._expiries = completed("expiry", expiry, Expiry(max_age_hours=max_age_hours))

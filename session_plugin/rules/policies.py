@@ -10,7 +10,7 @@ from typing import TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from session_plugin.model import ChatKind, check_storable
-from session_plugin.rules.settings import DAY, HOUR, MINUTE, check_number
+from session_plugin.rules.settings import DAY, HOUR, MINUTE, check_list, check_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,7 @@ def completed(name: str, policies: Iterable[P], default: P) -> tuple[P, ...]:
         ValueError: two are for the same channel and kind of chat.
     """
     kind = type(default)
-    if not isinstance(policies, Iterable):
-        raise TypeError(f"{name} is a list of {kind.__name__}, not {type(policies).__name__}: {name}=[...]")
+    check_list(name, policies, of=kind.__name__)
     given: tuple[P, ...] = tuple(policies)
     for policy in given:
         if not isinstance(policy, kind):

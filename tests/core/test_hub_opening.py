@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from session_plugin import DatabaseRefused, SessionHub, hookimpl
+from session_plugin.testing import Diary
 
 
 def writers():
@@ -193,6 +194,21 @@ async def test_a_database_in_memory_serves_a_hub_and_its_store(new_hub, talk):
 def test_what_is_no_path_is_refused_as_a_database(database):
     with pytest.raises(TypeError, match="a database is a path or a URL"):
         SessionHub(database)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"plugins": Diary()}, "plugins is a list of plugins, not Diary"),
+        ({"plugins": None}, "plugins is a list of plugins, not NoneType"),
+        ({"record_when": True}, "record_when is a function, not bool: True"),
+        ({"clock": 5.0}, "clock is a function, not float: 5.0"),
+        ({"privacy_text": 5}, "privacy_text is text, not int: 5"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_by_its_name(database, settings, message):
+    with pytest.raises(TypeError, match=message):
+        SessionHub(database, **settings)
 
 
 async def test_a_notice_is_delivered_on_the_loop_of_the_adapter_that_delivers_it(new_hub, talk):
