@@ -70,6 +70,12 @@ def check_text(what: str, value: str) -> None:
         raise TypeError(f"{what} is text, not {type(value).__name__}: {value!r}")
 
 
+def check_mapping(what: str, value: object) -> None:
+    """Refuse what is no mapping (TypeError)."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{what} is a mapping, not {type(value).__name__}")
+
+
 def check_time(what: str, value: float) -> None:
     """Refuse what is no time in seconds that a calendar knows (ValueError)."""
     if not isinstance(value, int | float) or not -LATEST <= value <= LATEST:
@@ -102,6 +108,11 @@ class Account:
         """Check both ids."""
         check_storable("channel", self.channel)
         check_id("channel_user_id", self.channel_user_id)
+
+
+def _check_account(what: str, value: object) -> None:
+    if value is not None and not isinstance(value, Account):
+        raise TypeError(f"{what} is an Account, not {type(value).__name__}: {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +201,13 @@ class MessageEvent:
     edited_at: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the ids, the role, the time and that metadata is a mapping."""
+        """Check the ids, the role, the time, and that the rest is of its kind."""
+        if not isinstance(self.chat, Chat):
+            raise TypeError(f"chat is a Chat, not {type(self.chat).__name__}: {self.chat!r}")
         check_role(self.role)
+        _check_account("author", self.author)
+        _check_account("answers", self.answers)
+        check_text("author_name", self.author_name)
         if self.message_id is not None:
             check_id("message_id", self.message_id)
         if self.reply_to is not None:
@@ -200,8 +216,7 @@ class MessageEvent:
         check_time("sent_at", self.sent_at)
         if self.edited_at is not None:
             check_time("edited_at", self.edited_at)
-        if not isinstance(self.metadata, Mapping):
-            raise TypeError(f"metadata is a mapping, not {type(self.metadata).__name__}")
+        check_mapping("metadata", self.metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,16 @@ from session_plugin.database.opening import located, open_engine
 from session_plugin.errors import SessionError
 from session_plugin.importing import Import
 from session_plugin.keys import Keys
-from session_plugin.model import Account, Session, SessionMessage, check_id, check_role, check_storable, check_text
+from session_plugin.model import (
+    Account,
+    Session,
+    SessionMessage,
+    check_id,
+    check_mapping,
+    check_role,
+    check_storable,
+    check_text,
+)
 from session_plugin.records import handles, imports, leases, summaries
 from session_plugin.records.histories import ALL
 from session_plugin.records.outcomes import Moment
@@ -133,11 +142,13 @@ class SessionStore:
             display_name: The name to show; one that is stored already wins.
 
         Raises:
+            TypeError: an id or the name is not text.
             ValueError: an id is empty or too long, or has a NUL or a lone surrogate.
         """
         check_id("user_id", user_id)
         for what, label in (("channel", channel), ("channel_user_id", channel_user_id)):
             check_storable(what, label)
+        check_text("display_name", display_name)
         asked = handles.Asked(
             moment=self._moment(),
             user_id=user_id,
@@ -169,12 +180,14 @@ class SessionStore:
         Raises:
             UnknownSession: no session has this id.
             ValueError: the role is unknown, or the id or the channel has a NUL or a lone surrogate.
-            TypeError: the content is not text, or the metadata holds what JSON has no word for.
+            TypeError: the content is not text, or the metadata is no mapping, or holds what JSON has no word for.
         """
         check_storable("session_id", session_id)
         check_role(role)
         check_text("content", content)
         check_storable("channel", channel)
+        if metadata is not None:
+            check_mapping("metadata", metadata)
         saved = handles.Saved(
             moment=self._moment(),
             handle=session_id,

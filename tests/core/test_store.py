@@ -208,6 +208,19 @@ def test_the_same_words_twice_are_two_messages(store: SessionStore) -> None:
     assert words(store.get_or_create("ann")) == ["yes", "yes"]
 
 
+def test_a_name_that_is_no_text_is_refused_by_what_it_is(store: SessionStore) -> None:
+    nothing: Any = None
+    with pytest.raises(TypeError, match="display_name is text, not NoneType"):
+        store.get_or_create("ann", display_name=nothing)
+
+
+@pytest.mark.parametrize("metadata", ["a", ["a"]])
+def test_metadata_that_is_no_mapping_is_refused(store: SessionStore, metadata: Any) -> None:
+    session = store.get_or_create("ann")
+    with pytest.raises(TypeError, match="metadata is a mapping, not "):
+        store.save_message(session.session_id, "user", "hi", metadata=metadata)
+
+
 def test_an_ended_session_takes_a_message_and_is_not_revived(store: SessionStore, clock: Any) -> None:
     old = store.get_or_create("ann")
     clock.advance(hours=25)
