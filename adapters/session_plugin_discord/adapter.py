@@ -44,8 +44,11 @@ class Adapter:
         """Attach nothing yet; the settings are those of `install`.
 
         Raises:
+            TypeError: `hub` is no SessionHub.
             ValueError: a command is unknown, or two have one name.
         """
+        if not isinstance(hub, SessionHub):
+            raise TypeError(f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')")
         self.hub = hub
         self._client = client
         self._own_words = OwnWords(client, hub, keeps_ephemeral=ephemeral)

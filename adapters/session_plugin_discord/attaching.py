@@ -38,7 +38,7 @@ def install(
         ephemeral: Whether answers are kept that only the person asking can see: everybody in that chat's session then can.
 
     Raises:
-        TypeError: it is no client of discord.py's.
+        TypeError: it is no client of discord.py's, or `hub` is no SessionHub.
         ValueError: a command is unknown, or this bot has a hub already, or is running.
 
     Example:

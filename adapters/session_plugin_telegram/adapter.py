@@ -70,8 +70,8 @@ def install(
         commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}` turns one off, None all.
 
     Raises:
-        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen, or its context class has a
-            `session` of its own.
+        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen, its context class has a
+            `session` of its own, or `hub` is no SessionHub.
         ValueError: a command is unknown, or this application has a hub already.
         SessionError: the application is initialized already, and has a command or a group that is ours.
 
@@ -81,6 +81,8 @@ def install(
     bot = application.bot
     if not isinstance(bot, ExtBot):
         raise TypeError(f"install needs an Application with an ExtBot, not {type(bot).__name__}; build it with .token(...)")
+    if not isinstance(hub, SessionHub):
+        raise TypeError(f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')")
     has_a_hub = isinstance(bot.rate_limiter, SessionRecorder)
     if has_a_hub:
         raise ValueError("this application has a hub already")

@@ -74,6 +74,16 @@ async def test_without_a_hub_the_extension_names_both_ways(
     assert "SESSION_DATABASE" in str(caught.value)
 
 
+async def test_something_else_than_a_hub_is_refused(on_discord: Any, modules: None) -> None:
+    database: Any = "bot.db"
+    bot = on_discord.make()
+    with pytest.raises(TypeError, match="a SessionHub is needed, not str"):
+        session_plugin_discord.install(bot, database)
+    bot.session_hub = database
+    with pytest.raises(commands.ExtensionFailed, match="a SessionHub is needed, not str"):
+        await bot.load_extension("session_plugin_discord")
+
+
 async def test_a_reload_records_nothing_twice_and_leaves_nothing_behind(
     on_discord: Any, hub: SessionHub, path: Path, modules: None
 ) -> None:

@@ -219,6 +219,12 @@ async def test_updates_that_a_crashed_bot_had_not_confirmed_are_stored_once(
     assert [one.content for one in history] == ["hello", "you said hello", "you said hello", "next", "you said next"]
 
 
+async def test_something_else_than_a_hub_is_refused(on_telegram: Any) -> None:
+    database: Any = "bot.db"
+    with pytest.raises(TypeError, match="a SessionHub is needed, not str"):
+        session_plugin_telegram.install(on_telegram.make(), database)
+
+
 async def test_a_plain_bot_whose_sending_cannot_be_seen_is_refused(on_telegram: Any, hub: SessionHub) -> None:
     app = ApplicationBuilder().bot(Bot("1:x")).build()
     with pytest.raises(TypeError, match="ExtBot"):
