@@ -16,6 +16,8 @@ Change = Callable[[dict[str, Any]], Mapping[str, Any]]
 def changed(state: dict[str, Any], change: Change | None, values: Mapping[str, Any]) -> dict[str, Any]:
     """Give a state after a change: what the function makes of it, then each value set, or its key removed where it is None.
 
+    It is as it will be read back: JSON has lists for tuples, and text for all keys.
+
     Raises:
         TypeError: the function gave no mapping of text, or there is something in it that JSON has no word for.
         ValueError: it is too large.
@@ -24,7 +26,11 @@ def changed(state: dict[str, Any], change: Change | None, values: Mapping[str, A
     if not isinstance(made, Mapping) or not all(isinstance(key, str) for key in made):
         raise TypeError(f"a state is a mapping with text for keys, not {type(made).__name__}")
     merged = {key: value for key, value in {**made, **values}.items() if not (key in values and value is None)}
-    size = len(json.dumps(merged, ensure_ascii=False))  # raises what storing it would raise
-    if size > LARGEST:
-        raise ValueError(f"a state has {LARGEST} characters of JSON at most, not {size}")
-    return merged
+    try:
+        text = json.dumps(merged, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:  # it refers to itself, or has a number that is none
+        raise TypeError(f"JSON has no word for something in this state: {error}") from error
+    if len(text) > LARGEST:
+        raise ValueError(f"a state has {LARGEST} characters of JSON at most, not {len(text)}")
+    kept: dict[str, Any] = json.loads(text)
+    return kept

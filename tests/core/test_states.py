@@ -22,6 +22,11 @@ async def test_keys_are_set_by_themselves_and_none_removes_one(session):
     assert await session.set_state(cart=None) == await session.state() == {"step": "payment"}
 
 
+async def test_what_is_given_back_is_what_is_kept(session):
+    given = await session.set_state(seats={1: "ann"}, place=(4, "\ud83d\ude00"))
+    assert given == await session.state() == {"seats": {"1": "ann"}, "place": [4, "\ud83d\ude00"]}
+
+
 async def test_a_function_makes_a_state_from_the_one_there_is(session):
     await session.set_state(count=1, other=2)
     assert await session.set_state(lambda state: {"count": state["count"] + 1}) == await session.state() == {"count": 2}
@@ -98,6 +103,8 @@ async def test_where_nobody_said_anything_there_is_nothing_to_keep_it_with(hub, 
     ("error", "change", "values"),
     [
         (TypeError, None, {"when": object()}),
+        (TypeError, None, {"average": float("nan")}),
+        (TypeError, None, {"most": [float("inf")]}),
         (TypeError, lambda state: [1], {}),
         (TypeError, lambda state: {1: 2}, {}),
         (ValueError, None, {"text": "x" * 65_536}),
