@@ -53,6 +53,8 @@ def copy_database(source: str | Path, target: str | Path, *, progress: Report | 
     where, to = located(source), located(target)
     if MEMORY in (where, to):
         raise DatabaseRefused("a database in memory is no file; give the path of one")
+    if "://" not in where and not Path(where).exists():
+        raise DatabaseUnavailable(f"{where} is not there; check the path")
     if "://" not in to:
         with _new_file(Path(to)) as partial:
             _schema_to_file(where, partial, progress) if "://" in where else _file_to_file(where, partial, progress)
@@ -83,8 +85,6 @@ def _new_file(path: Path) -> Iterator[str]:
 
 
 def _file_to_file(where: str, partial: str, progress: Report | None) -> None:
-    if not Path(where).exists():
-        raise DatabaseUnavailable(f"{where} is not there; check the path")
     with (
         as_our_file_errors(where),
         closing(connect(where, busy_timeout=BUSY_SECONDS, access=READ_ONLY)) as source,

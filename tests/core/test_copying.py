@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Account, DatabaseRefused, Progress, SessionHub, copy_database
+from session_plugin import Account, DatabaseRefused, DatabaseUnavailable, Progress, SessionHub, copy_database
 
 SECRET = "a secret that only these tests know"
 
@@ -158,3 +158,11 @@ async def test_a_schema_that_is_in_use_is_not_written_over(hub, talk, postgresql
         with pytest.raises(DatabaseRefused, match="holds conversations already"):
             copy_database(database_file, database)
         await used.close()
+
+
+def test_a_file_that_is_not_there_is_not_made_but_refused(tmp_path, postgresql):
+    with postgresql.empty() as database:
+        for target in (tmp_path / "copy.db", database):
+            with pytest.raises(DatabaseUnavailable, match=r"mistyped\.db is not there; check the path"):
+                copy_database(tmp_path / "mistyped.db", target)
+    assert list(tmp_path.iterdir()) == []
