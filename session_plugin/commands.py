@@ -15,7 +15,16 @@ from typing import Literal, get_args
 
 from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused, SessionError
 from session_plugin.hub import SessionHub
-from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, Notice, Receipt, SessionIdentity
+from session_plugin.model import (
+    STORE_CHANNEL,
+    Account,
+    Chat,
+    LinkPreview,
+    Notice,
+    Receipt,
+    SessionIdentity,
+    check_mapping,
+)
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM
 from session_plugin.rules.quoting import quoted_name
 
@@ -69,15 +78,20 @@ def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
             command off, None turns all off.
 
     Raises:
-        ValueError: a key is no command of ours, or two commands have one name.
+        TypeError: it is no mapping.
+        ValueError: a key is no command of ours, a name is not one word, or two commands have one name.
     """
     if names is None:
         return {}
+    check_mapping("commands", names)
     unknown = set(names) - set(COMMANDS)
     if unknown:
         raise ValueError(f"no command is called {sorted(unknown)[0]!r}: there are {', '.join(COMMANDS)}")
     named = {command: names.get(command, command) for command in COMMANDS}
     offered = {command: name for command, name in named.items() if name}
+    for command, name in offered.items():
+        if [name] != name.split():
+            raise ValueError(f"{command} cannot be called {name!r}: a command is one word")
     if len(set(offered.values())) < len(offered):
         raise ValueError(f"two commands have one name: {', '.join(offered.values())}")
     return offered

@@ -312,6 +312,18 @@ async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reach
     await lease.release()
 
 
+@pytest.mark.parametrize("name", ["con nect", " connect", "con\nnect", " "])
+def test_a_name_of_more_than_a_word_that_nobody_could_type_is_refused(name):
+    with pytest.raises(ValueError, match=r"link cannot be called .*: a command is one word"):
+        commands.check_names({"link": name})
+
+
+@pytest.mark.parametrize("names", [["link"], True, "link"])
+def test_names_that_rename_nothing_are_refused(names):
+    with pytest.raises(TypeError, match="commands is a mapping"):
+        commands.check_names(names)
+
+
 def test_two_commands_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two commands have one name"):
         commands.check_names({"link": "connect", "unlink": "connect"})
