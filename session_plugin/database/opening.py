@@ -110,8 +110,14 @@ def needs_psycopg() -> Iterator[None]:
 
 
 def located(database: str | Path) -> str:
-    """Give `database` as it is to be found from any working directory: a path absolute, anything else as it is."""
+    """Give `database` as it is to be found from any working directory: a path absolute, anything else as it is.
+
+    No shell has looked at a path from a file of settings, so a leading `~` is the home folder here, too.
+    """
     if not isinstance(database, str | os.PathLike):
         raise TypeError(f"a database is a path or a URL, not {type(database).__name__}: {database!r}")
     where = os.fspath(database)
-    return where if where == MEMORY or "://" in where else str(Path(where).absolute())
+    if where == MEMORY or "://" in where:
+        return where
+    path = Path(where)
+    return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())

@@ -126,6 +126,18 @@ def test_a_store_stays_with_its_file_when_the_process_changes_directory(
         assert len(store.list_sessions()) == 1
 
 
+def test_a_path_from_the_home_folder_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(here)
+    SessionStore("~/bots/bot.db").close()
+    SessionStore("~bot.db").close()
+    assert (home / "bots" / "bot.db").is_file()
+    assert [path.name for path in here.iterdir()] == ["~bot.db"]
+
+
 async def test_a_hub_stays_with_its_file_when_the_process_changes_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
