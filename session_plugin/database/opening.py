@@ -13,6 +13,9 @@ from session_plugin.database.engine import Engine
 from session_plugin.database.sqlite_file import MEMORY
 from session_plugin.errors import DatabaseRefused
 
+POSTGRESQL = ("postgresql", "postgres")
+"""How its URLs may begin."""
+
 
 class SharedEngine:
     """An engine that opens when it is first asked for, and opens again when it is asked for after closing."""
@@ -91,7 +94,7 @@ def _engine_for(where: str, busy_timeout: float) -> Engine:
 
         return SqliteEngine(where, busy_timeout=busy_timeout)
     scheme = where.partition("://")[0]
-    if scheme not in ("postgresql", "postgres"):
+    if scheme not in POSTGRESQL:
         raise DatabaseRefused(f"no engine serves {scheme}:// URLs; give the path of an SQLite file, or postgresql://...")
     with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
@@ -113,11 +116,17 @@ def located(database: str | Path) -> str:
     """Give `database` as it is to be found from any working directory: a path absolute, anything else as it is.
 
     No shell has looked at a path from a file of settings, so a leading `~` is the home folder here, too.
+
+    Raises:
+        DatabaseRefused: it is a mistyped URL of PostgreSQL, which must not become a file of that name.
     """
     if not isinstance(database, str | os.PathLike):
         raise TypeError(f"a database is a path or a URL, not {type(database).__name__}: {database!r}")
     where = os.fspath(database)
     if where == MEMORY or "://" in where:
         return where
+    scheme, colon, _ = where.partition(":")
+    if colon and scheme in POSTGRESQL:
+        raise DatabaseRefused(f"{scheme}: without // is no URL; give the path of an SQLite file, or postgresql://...")
     path = Path(where)
     return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
