@@ -83,10 +83,14 @@ class Plugins:
             self._has.clear()
 
     def _register(self, plugin: object, name: str) -> str:
+        if self._manager.is_registered(plugin):
+            raise PluginError(f"plugin {name}: it is already registered, as {self._manager.get_name(plugin)}")
+        if self._manager.has_plugin(name):
+            raise PluginError(
+                f"a plugin {name} is already registered; for a second one, hub.register(plugin, 'another name')"
+            )
         try:
             registered = self._manager.register(plugin, name)
-        except ValueError as error:  # this name, or this plugin, is taken: who has it keeps it
-            raise PluginError(f"plugin {name}: {error}") from error
         except pluggy.PluginValidationError as error:
             if self._manager.is_registered(plugin):  # pluggy before 1.7 leaves it half registered
                 self._manager.unregister(plugin)

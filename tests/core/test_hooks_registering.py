@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,21 @@ async def test_a_plugin_registered_twice_is_refused_and_goes_on_being_told_once(
     await hub.record(talk.said(talk.account("ann"), "hi"))
     await hub.settle()
     assert diary.names().count("message") == 1
+
+
+def test_a_second_plugin_of_a_class_needs_a_name_and_the_refusal_shows_neither(new_hub):
+    @dataclass
+    class Summing:
+        api_key: str
+
+        @hookimpl
+        async def session_summarize(self, messages): ...
+
+    hub = new_hub(Summing("hunter2"))
+    with pytest.raises(PluginError, match=r"Summing is already registered.*hub\.register\(plugin, 'another") as caught:
+        hub.register(Summing("hunter3"))
+    assert "hunter" not in str(caught.value)
+    assert hub.register(Summing("hunter3"), "another name") == "another name"
 
 
 def test_the_name_that_a_plugin_goes_by_is_given_back(hub, diary, new_diary):
