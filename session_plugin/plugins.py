@@ -74,8 +74,8 @@ class Plugins:
         """Add a plugin; give the name it goes by.
 
         Raises:
-            PluginError: it implements a hook that there is not, or with arguments that the hook does not have, or without
-                marking it, or wraps other plugins, or is registered already.
+            PluginError: it implements no hook, or one that there is not, or with arguments that the hook does not have, or
+                without marking it, or wraps other plugins, or is registered already.
         """
         try:
             return self._register(plugin, name or _name_of(plugin))
@@ -83,6 +83,8 @@ class Plugins:
             self._has.clear()
 
     def _register(self, plugin: object, name: str) -> str:
+        if plugin is None:  # what a function gives that forgot to give its plugin; pluggy could not take it out again
+            raise PluginError(f"plugin {name}: it implements no hook")
         if self._manager.is_registered(plugin):
             raise PluginError(f"plugin {name}: it is already registered, as {self._manager.get_name(plugin)}")
         if self._manager.has_plugin(name):
@@ -108,6 +110,8 @@ class Plugins:
         for name in sorted(set(known) - {caller.name for caller in callers}):
             if callable(getattr(plugin, name, None)):
                 return f"{name} is not marked, so it would never be called; put @hookimpl above it"
+        if not callers:
+            return f"it implements no hook; there are {', '.join(known)}"
         for caller in callers:
             if not caller.has_spec():
                 close = difflib.get_close_matches(caller.name, known, n=1)

@@ -63,6 +63,12 @@ def test_a_hook_that_is_not_marked_is_refused(new_hub, new_diary):
         new_hub(Overridden())
 
 
+@pytest.mark.parametrize("plugin", [None, "session_plugin_redact", object()])
+def test_what_implements_no_hook_is_no_plugin(new_hub, plugin):
+    with pytest.raises(PluginError, match=r"builtins.*it implements no hook"):
+        new_hub(plugin)
+
+
 async def test_a_refused_plugin_is_never_called(hub, talk):
     called = []
 
