@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from session_plugin.database.opening import located, needs_psycopg
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite import as_our_errors as as_our_file_errors
-from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare, to_text
+from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, is_ours, prepare, to_text
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 from session_plugin.reports import Progress, Report
 
@@ -53,8 +53,8 @@ def copy_database(source: str | Path, target: str | Path, *, progress: Report | 
     where, to = located(source), located(target)
     if MEMORY in (where, to):
         raise DatabaseRefused("a database in memory is no file; give the path of one")
-    if "://" not in where and not Path(where).exists():
-        raise DatabaseUnavailable(f"{where} is not there; check the path")
+    if "://" not in where:
+        _check_file(where)
     if "://" not in to:
         with _new_file(Path(to)) as partial:
             _schema_to_file(where, partial, progress) if "://" in where else _file_to_file(where, partial, progress)
@@ -62,6 +62,14 @@ def copy_database(source: str | Path, target: str | Path, *, progress: Report | 
         _file_to_schema(where, to, progress)
     else:
         raise DatabaseRefused("from PostgreSQL to PostgreSQL there is pg_dump; this copies to and from SQLite files")
+
+
+def _check_file(where: str) -> None:
+    if not Path(where).exists():
+        raise DatabaseUnavailable(f"{where} is not there; check the path")
+    with as_our_file_errors(where):
+        if not is_ours(where, BUSY_SECONDS):
+            raise DatabaseRefused(f"{where} is empty, so there is nothing to copy; check the path")
 
 
 @contextmanager

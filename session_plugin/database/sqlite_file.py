@@ -88,7 +88,7 @@ def _create(path: Path) -> None:
 
 def _inspect(path: str, busy_timeout: float) -> None:
     """Refuse a database that is somebody else's, damaged or newer, without a trace in it or beside it."""
-    if not _is_ours(path, busy_timeout):
+    if not is_ours(path, busy_timeout):
         return
     log = Path(f"{path}-wal")
     had_log = log.exists()
@@ -108,10 +108,13 @@ def _inspect(path: str, busy_timeout: float) -> None:
     connection.close()
 
 
-def _is_ours(path: str, busy_timeout: float) -> bool:
+def is_ours(path: str, busy_timeout: float) -> bool:
     """Tell whether a file is ours already; False for an empty one, which may become ours.
 
     A log in WAL mode that nobody keeps an index of is not read, because reading would make one.
+
+    Raises:
+        DatabaseRefused: it is the original's, or another program's.
     """
     is_in_use = Path(f"{path}-shm").exists()
     access = READ_ONLY if is_in_use else UNTOUCHED

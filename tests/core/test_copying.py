@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -166,3 +168,19 @@ def test_a_file_that_is_not_there_is_not_made_but_refused(tmp_path, postgresql):
             with pytest.raises(DatabaseUnavailable, match=r"mistyped\.db is not there; check the path"):
                 copy_database(tmp_path / "mistyped.db", target)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"), [("CREATE TABLE notes (text)", "another program's"), ("SELECT 1", "is empty")]
+)
+def test_a_file_that_is_not_ours_is_not_copied_as_if_it_were(tmp_path, postgresql, statement, reason):
+    notes = tmp_path / "notes.db"
+    with closing(sqlite3.connect(notes)) as connection:
+        connection.execute(statement)
+    before = notes.read_bytes()
+    with postgresql.empty() as database:
+        for target in (tmp_path / "copy.db", database):
+            with pytest.raises(DatabaseRefused, match=reason):
+                copy_database(notes, target)
+    assert list(tmp_path.iterdir()) == [notes]
+    assert notes.read_bytes() == before
