@@ -107,8 +107,9 @@ class Plugins:
         """Say what is wrong with a registered plugin that pluggy itself does not mind."""
         known = [attribute for attribute in dir(hooks) if attribute.startswith("session_")]
         callers = self._manager.get_hookcallers(plugin) or ()
-        for name in sorted(set(known) - {caller.name for caller in callers}):
-            if callable(getattr(plugin, name, None)):
+        marked = {caller.name for caller in callers}
+        for name in dir(plugin):
+            if name in known and name not in marked and callable(getattr(plugin, name)):
                 return f"{name} is not marked, so it would never be called; put @hookimpl above it"
         if not callers:
             return f"it implements no hook; there are {', '.join(known)}"

@@ -63,6 +63,14 @@ def test_a_hook_that_is_not_marked_is_refused(new_hub, new_diary):
         new_hub(Overridden())
 
 
+def test_a_plugin_that_answers_to_any_name_is_taken_for_what_it_lists(new_hub, new_diary):
+    class Wrapping(new_diary):
+        def __getattr__(self, name):
+            return print
+
+    assert new_hub().register(Wrapping()).endswith("Wrapping")
+
+
 @pytest.mark.parametrize("plugin", [None, "session_plugin_redact", object()])
 def test_what_implements_no_hook_is_no_plugin(new_hub, plugin):
     with pytest.raises(PluginError, match=r"builtins.*it implements no hook"):
