@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -101,6 +102,15 @@ class Scope:
         return sorted((one for session in self.sessions for one in session.said), key=lambda one: one.number)
 
 
+class Numbered(SessionHub):
+    """A hub whose ids count up: of two users of one moment the one seen first is the older, in every run alike."""
+
+    ids: Iterator[int]
+
+    def moment(self):
+        return replace(super().moment(), new_id=lambda: f"id {next(self.ids):06}")
+
+
 class Operations(RuleBasedStateMachine):
     """The operations, and the model beside them."""
 
@@ -108,7 +118,7 @@ class Operations(RuleBasedStateMachine):
         super().__init__()
         self.backend, self.lent = backend, backend.empty()
         self.database = self.lent.__enter__()
-        self.runner, self.clock, self.numbers = asyncio.Runner(), Clock(), count(1)
+        self.runner, self.clock, self.numbers, self.ids = asyncio.Runner(), Clock(), count(1), count(1)
         self.hub = self.new_hub()
         self.scopes: dict[Account | Chat, Scope] = {}
         self.spoken_in: set[Account] = set()  # their direct chats are known to be theirs
@@ -124,7 +134,7 @@ class Operations(RuleBasedStateMachine):
         self.lent.__exit__(None, None, None)
 
     def new_hub(self) -> SessionHub:
-        return SessionHub(
+        hub = Numbered(
             self.database,
             clock=self.clock,
             secret="what only this test knows",
@@ -136,6 +146,8 @@ class Operations(RuleBasedStateMachine):
             upkeep_minutes=None,
             store_patience=60.0,
         )
+        hub.ids = self.ids
+        return hub
 
     # What can happen: messages
 
