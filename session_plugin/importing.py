@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from session_plugin.database.opening import located
 from session_plugin.database.original import Original, Piece
 from session_plugin.records.imports import Taken
 from session_plugin.reports import ImportReport, Progress, Report, Skipped
@@ -21,7 +22,7 @@ class Import:
 
     def __init__(self, path: str | Path, *, before: float | None, progress: Report | None) -> None:
         """Read from `path`; messages from before `before` are past their retention."""
-        self._original = Original(path=Path(path))
+        self._original = Original(path=Path(located(path)))
         self._before = before
         self._progress = progress
         self._pieces: Iterator[Piece] = iter(())

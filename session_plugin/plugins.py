@@ -119,12 +119,8 @@ class Plugins:
                 hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
                 return f"there is no hook {caller.name}; {hint}"
             for implementation in caller.get_hookimpls():
-                if implementation.plugin is not plugin:
-                    continue
-                if implementation.wrapper or implementation.hookwrapper:
-                    return f"it wraps {caller.name}; wrappers are not supported"
-                if inspect.isclass(plugin) and "self" in inspect.signature(implementation.function).parameters:
-                    return "it is a class; register an instance of it"
+                if implementation.plugin is plugin and (fault := _fault_of(implementation, caller.name)):
+                    return fault
         return None
 
     def load_entry_points(self) -> list[str]:
@@ -307,6 +303,18 @@ class Plugins:
         self._abandoned.discard(task)
         if not task.cancelled():
             task.exception()
+
+
+def _fault_of(implementation: pluggy.HookImpl, hook: str) -> str | None:
+    """Say why one hook of a plugin could not be called."""
+    function = implementation.function
+    if implementation.wrapper or implementation.hookwrapper:
+        return f"it wraps {hook}; wrappers are not supported"
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return f"{hook} yields, so it would never run; a hook returns its answer"
+    if inspect.isclass(implementation.plugin) and "self" in inspect.signature(function).parameters:
+        return "it is a class; register an instance of it"
+    return None
 
 
 @contextmanager

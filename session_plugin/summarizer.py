@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from session_plugin.hooks import hookimpl
 from session_plugin.model import SessionMessage
 
-Summarize = Callable[[Sequence[SessionMessage], str | None], Awaitable[str]]
-"""Sums messages up, which follow what the second argument sums up already, where it is not None."""
+Summarize = Callable[[Sequence[SessionMessage], str | None], Awaitable[str] | str]
+"""Sums messages up, which follow what the second argument sums up already, where it is not None. Best an async function."""
 
 
 class Summarizer:
@@ -21,10 +21,10 @@ class Summarizer:
             TypeError: it cannot be called.
         """
         if not callable(summarize):
-            raise TypeError(f"summarize is an async function of messages and the summary so far, not {summarize!r}")
+            raise TypeError(f"summarize is a function of messages and the summary so far, not {summarize!r}")
         self._summarize = summarize
 
     @hookimpl
-    async def session_summarize(self, messages: Sequence[SessionMessage], previous: str | None) -> str:
+    def session_summarize(self, messages: Sequence[SessionMessage], previous: str | None) -> Awaitable[str] | str:
         """Ask the function."""
-        return await self._summarize(messages, previous)
+        return self._summarize(messages, previous)

@@ -147,7 +147,8 @@ class SessionView:
         Args:
             max_tokens: How many tokens at most, as a model is given it; counted by a `session_count_tokens` hook, else by
                 an estimate that rather counts too many.
-            max_messages: How many messages at most, the newest; None for all that no summary stands for.
+            max_messages: How many messages at most, the newest; None for all that no summary stands for, 0 for the summary
+                alone.
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.

@@ -174,12 +174,16 @@ class Messages(Memory):
         return await self._intake.patiently(chat, self._delete(chat, message_ids)) or 0
 
     async def _delete(self, chat: Chat, message_ids: tuple[str, ...]) -> int:
-        deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=message_ids)
-        async with self._intake.lane(chat):
-            arrival = await self._intake.submit(chat, messages.delete, deletion)
-        outcome = await arrival
-        self._renew_summaries(outcome.session_nos)
-        return outcome.count
+        total = 0
+        for start in range(0, len(message_ids), messages.AT_ONCE):
+            some = message_ids[start : start + messages.AT_ONCE]
+            deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=some)
+            async with self._intake.lane(chat):
+                arrival = await self._intake.submit(chat, messages.delete, deletion)
+            outcome = await arrival
+            total += outcome.count
+            self._renew_summaries(outcome.session_nos)
+        return total
 
     async def move_chat(self, old: Chat, new: Chat) -> None:
         """Let a group go on in another chat, as Telegram's do that become supergroups; telling it twice is harmless.

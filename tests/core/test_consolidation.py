@@ -106,6 +106,13 @@ async def test_after_a_failure_the_next_try_works(new_hub, fill, summarize):
     assert (await healed.session_of(view.chat, view.account).for_model()).summary is not None
 
 
+async def test_a_summariser_may_be_a_plain_function(new_hub, fill):
+    hub = new_hub(summarize=lambda messages, previous: f"{len(messages)} messages", consolidation_threshold=4)
+    view = await fill(hub, range(5))
+    await hub.settle()
+    assert (await view.for_model()).summary.text == "2 messages"
+
+
 async def test_a_summariser_that_has_no_opinion_leaves_it_to_the_digest(new_hub, fill):
     view = await fill(new_hub(summarize=answers(None), consolidation_threshold=4), range(5))
     assert (await view.for_model()).summary.made_by == "digest"
@@ -511,7 +518,7 @@ def test_a_setting_that_makes_no_sense_is_refused_with_its_value_and_the_rule(da
 
 
 def test_a_summariser_that_cannot_be_called_is_refused(database):
-    with pytest.raises(TypeError, match="summarize is an async function"):
+    with pytest.raises(TypeError, match="summarize is a function"):
         SessionHub(database, load_entry_points=False, summarize="gpt")
 
 

@@ -63,6 +63,16 @@ def test_a_hook_that_is_not_marked_is_refused(new_hub, new_diary):
         new_hub(Overridden())
 
 
+def test_a_hook_that_yields_is_refused(new_hub):
+    class Yielding:
+        @hookimpl
+        async def session_on_message(self, event, session):
+            yield event
+
+    with pytest.raises(PluginError, match=r"Yielding.*session_on_message yields.*never run"):
+        new_hub(Yielding())
+
+
 def test_a_plugin_that_answers_to_any_name_is_taken_for_what_it_lists(new_hub, new_diary):
     class Wrapping(new_diary):
         def __getattr__(self, name):

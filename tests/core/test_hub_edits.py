@@ -125,6 +125,16 @@ async def test_deleting_twice_counts_once(hub, talk):
     assert sum(counts) == 1
 
 
+async def test_many_are_deleted_in_pieces_so_that_nobody_waits_long(new_hub, diary, talk, texts):
+    hub, ann = new_hub(diary), talk.account("ann")
+    events = [talk.said(ann, str(number)) for number in range(451)]
+    await asyncio.gather(*map(hub.record, events))
+    assert await hub.delete(events[0].chat, [event.message_id for event in events[:450]]) == 450
+    await hub.settle()
+    assert [len(told["message_ids"]) for told in diary.of("delete")] == [200, 200, 50]
+    assert await texts(hub, ann) == ["450"]
+
+
 async def test_deleting_in_one_chat_leaves_the_same_id_in_another(hub, talk, texts):
     ann, bob = talk.account("ann"), talk.account("bob")
     for account in (ann, bob):

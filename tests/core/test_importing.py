@@ -90,6 +90,14 @@ async def test_users_sessions_messages_times_and_order_come_over(hub, source):
     assert (await kept(hub, "ann"))[-1] == "goes on"
 
 
+async def test_a_path_from_the_home_folder_is_found_there(hub, source, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(source.path.parent))
+    source.session("s1", "ann")
+    source.message("s1", "hello")
+    assert (await hub.import_original("~/sessions.db")).messages == 1
+
+
 async def test_the_originals_file_stays_as_it_is_and_alone(hub, source):
     source.session("s1", "ann")
     source.message("s1", "hi")
