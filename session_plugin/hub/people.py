@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
+from session_plugin.database.engine import Tx
 from session_plugin.errors import ForgetRefused, LinkRefused, SessionError
 from session_plugin.hub.memory import Memory
 from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, Receipt, SessionIdentity
 from session_plugin.records import exporting, forgetting, linking, notices, people, requests
+from session_plugin.records.outcomes import Done
 from session_plugin.records.unlinking import Unlinking, unlink
 from session_plugin.rules.codes import new_code
 from session_plugin.rules.policies import longest
 from session_plugin.rules.privacy import privacy_text
+
+Forget = Callable[[Tx, forgetting.Forgetting], Done[Any]]
+"""Forgets a person and gives what went; None where nobody may be forgotten."""
 
 
 class People(Memory):
@@ -172,8 +177,9 @@ class People(Memory):
         """
         _check_who(who)
         await self._intake.finish()
-        forgotten = await self._announced(forgetting.forget, forgetting.Forgetting(moment=self.moment(), who=who))
-        return await self._erased(forgotten)
+        receipt = await self._forget_all(forgetting.forget, forgetting.Forgetting(moment=self.moment(), who=who))
+        assert receipt is not None
+        return receipt
 
     async def ask_to_forget(self, account: Account) -> Receipt:
         """Count what would go if an account's person were forgotten; `confirm_forget` does it within ten minutes."""
@@ -186,18 +192,24 @@ class People(Memory):
             ForgetRefused: the account was not asked whether it wants that, or too long ago.
         """
         await self._intake.finish()
-        asked = forgetting.Forgetting(moment=self.moment(), who=account)
-        forgotten = await self._announced(forgetting.confirm, asked)
-        if forgotten is None:
+        receipt = await self._forget_all(forgetting.confirm, forgetting.Forgetting(moment=self.moment(), who=account))
+        if receipt is None:
             raise ForgetRefused
-        return await self._erased(forgotten)
+        return receipt
 
-    async def _erased(self, forgotten: forgetting.Forgotten) -> Receipt:
-        self._renew_summaries(forgotten.session_nos)
-        if forgotten.receipt == Receipt():
-            return forgotten.receipt
-        is_erased = await asyncio.shield(self._kept(self._eraser.erase()))
-        return replace(forgotten.receipt, is_pending=not is_erased)
+    async def _forget_all(self, forget: Forget, asked: forgetting.Forgetting) -> Receipt | None:
+        """Forget a person to the last byte, even if whoever asked for it is cancelled meanwhile; None if it may not be."""
+
+        async def carry_out() -> Receipt | None:
+            forgotten: forgetting.Forgotten | None = await self._announced(forget, asked)
+            if forgotten is None:
+                return None
+            self._renew_summaries(forgotten.session_nos)
+            if forgotten.receipt == Receipt():
+                return forgotten.receipt
+            return replace(forgotten.receipt, is_pending=not await self._eraser.erase())
+
+        return await asyncio.shield(self._kept(carry_out()))
 
     async def export(self, who: Account | str) -> AsyncIterator[dict[str, Any]]:
         """Hand over all that is known of a person, over all linked accounts and bots; nothing about others.

@@ -133,6 +133,19 @@ async def test_a_reader_elsewhere_makes_it_pending_until_it_has_read(hub, talk, 
     await until(lambda: b"zanzibar" not in bytes_of())
 
 
+async def test_whoever_is_cancelled_over_it_leaves_no_byte_either(hub, talk, bytes_of, hold, database, ann):
+    await hub.record(talk.said(ann, "zanzibar"))
+    with hold(database):
+        forgetting = asyncio.create_task(hub.forget(ann))
+        await asyncio.sleep(0.3)  # it waits for the lock
+        forgetting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await forgetting
+    await hub.settle()
+    assert await hub.identity_of(ann) is None
+    assert b"zanzibar" not in bytes_of()
+
+
 async def test_a_checkpoint_under_way_elsewhere_is_waited_for(hub, talk, bytes_of, database, ann, spawn):
     """The bot's own are among those: SQLite refuses to begin a second one at once, however long it may wait for locks."""
     await hub.record(talk.said(ann, "zanzibar"))
