@@ -48,11 +48,15 @@ class Eraser:
         if await self._read(newest_erasure, None) is not None:
             self._keep_trying()
 
-    def stop(self) -> None:
-        """Try no more on the running event loop; what is still to be done stays in the database."""
-        task = self._trying.pop(asyncio.get_running_loop(), None)
-        if task is not None:
-            task.cancel()
+    async def stop(self) -> None:
+        """Try no more, on whatever event loop; what is still to be done stays in the database."""
+        here = asyncio.get_running_loop()
+        for loop, task in list(self._trying.items()):
+            if loop is here:
+                task.cancel()
+                await asyncio.wait({task})
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(task.cancel)
 
     async def _try(self) -> bool:
         newest: int | None = await self._read(newest_erasure, None)

@@ -182,11 +182,12 @@ class HubBase:
     async def close(self) -> None:
         """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
         await self._upkeep.stop()
-        self._eraser.stop()
+        await self._eraser.stop()
         if self._engine.is_open or self._intake.is_opening:
             await self._consolidator.finish()
             await self.settle()
             await self._upkeep.stop()  # storing what waited may have started it again
+            await self._eraser.stop()  # as may have what was being forgotten
         self._intake.give_up_opening()
         await asyncio.to_thread(self._engine.close)
 

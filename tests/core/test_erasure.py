@@ -3,11 +3,13 @@
 import asyncio
 import random
 import sqlite3
+import threading
+import time
 from contextlib import closing
 
 import pytest
 
-from session_plugin import Account, Chat, MessageEvent
+from session_plugin import Account, Chat, MessageEvent, eraser
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +216,29 @@ async def test_in_memory_there_is_nothing_to_be_done(new_hub, talk, ann):
     hub = new_hub(path=":memory:")
     await hub.record(talk.said(ann, "zanzibar"))
     assert not (await hub.forget(ann)).is_pending
+
+
+async def test_a_hub_that_closes_while_somebody_is_forgotten_stays_closed(new_hub, talk, database, ann, monkeypatch):
+    """A reader elsewhere makes it pending, so that it is tried again: at the next opening, and not by opening again."""
+
+    def slowly(tx, _):
+        time.sleep(0.3)  # so that closing comes in between
+        return newest_erasure(tx, None)
+
+    newest_erasure = eraser.newest_erasure
+    monkeypatch.setattr(eraser, "newest_erasure", slowly)
+    hub = new_hub()
+    await hub.record(talk.said(ann, "zanzibar"))
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM messages").fetchone()
+        forgetting = asyncio.create_task(hub.forget(ann))
+        await until(is_erasing)
+        await hub.close()
+        assert (await forgetting).is_pending
+    await asyncio.sleep(1.0)
+    assert not is_erasing()
+
+
+def is_erasing():
+    return any(thread.name.startswith("session_plugin-purger") for thread in threading.enumerate())
