@@ -78,7 +78,7 @@ class SqliteEngine(ThreadedEngine):
         return purger.submit(self._purge)
 
     def _purge(self) -> bool:
-        with closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
+        with as_our_errors(self.url), closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
             try:
                 connection.execute("VACUUM")
                 until = time.monotonic() + LONGEST_PURGE

@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from session_plugin import Account, Chat, MessageEvent, eraser
+from session_plugin.database import sqlite
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +147,26 @@ async def test_whoever_is_cancelled_over_it_leaves_no_byte_either(hub, talk, byt
     await hub.settle()
     assert await hub.identity_of(ann) is None
     assert b"zanzibar" not in bytes_of()
+
+
+async def test_what_cannot_be_opened_just_now_is_erased_later(hub, talk, bytes_of, ann, monkeypatch):
+    """A process has only so many files open, say."""
+    await hub.record(talk.said(ann, "zanzibar"))
+    with monkeypatch.context() as patch:
+
+        def refusing(path, **options):
+            raise sqlite_error(sqlite3.SQLITE_CANTOPEN, "unable to open database file")
+
+        patch.setattr(sqlite, "connect", refusing)
+        receipt = await hub.forget(ann)
+    assert receipt.is_pending
+    await until(lambda: b"zanzibar" not in bytes_of())
+
+
+def sqlite_error(code, text):
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error
 
 
 async def test_a_checkpoint_under_way_elsewhere_is_waited_for(hub, talk, bytes_of, database, ann, spawn):
