@@ -78,19 +78,17 @@ class SqliteEngine(ThreadedEngine):
         return purger.submit(self._purge)
 
     def _purge(self) -> bool:
+        """Empty the log first: while somebody keeps it from that, each try would write the whole file into it once more."""
         with as_our_errors(self.url), closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
             try:
+                if not _empty_log(connection):
+                    return False
                 connection.execute("VACUUM")
-                until = time.monotonic() + LONGEST_PURGE
-                while is_busy := connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                    if time.monotonic() >= until:
-                        break
-                    time.sleep(PURGE_PAUSE)
+                return _empty_log(connection)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
                     return False
                 raise
-        return not is_busy
 
     def _end_reading(self) -> None:
         purger, self._purger = self._purger, None
@@ -129,6 +127,16 @@ class SqliteEngine(ThreadedEngine):
             return operation(_SqliteTx(connection), argument)
         finally:
             connection.execute("ROLLBACK")
+
+
+def _empty_log(connection: sqlite3.Connection) -> bool:
+    """Bring the log into the file and cut it off; False if others read from it for too long."""
+    until = time.monotonic() + LONGEST_PURGE
+    while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(PURGE_PAUSE)
+    return True
 
 
 class _SqliteTx:

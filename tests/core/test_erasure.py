@@ -149,6 +149,22 @@ async def test_whoever_is_cancelled_over_it_leaves_no_byte_either(hub, talk, byt
     assert b"zanzibar" not in bytes_of()
 
 
+async def test_the_log_does_not_grow_with_each_try_while_somebody_reads(hub, talk, bytes_of, database, ann):
+    """Else one who reads for hours would have the disk filled."""
+    log = database.with_name(f"{database.name}-wal")
+    await asyncio.gather(*(hub.record(talk.said(talk.account("bob"), "word " * 2000)) for _ in range(200)))
+    await hub.record(talk.said(ann, "zanzibar"))
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM messages").fetchone()
+        before = log.stat().st_size
+        assert (await hub.forget(ann)).is_pending
+        for _ in range(2):
+            assert not await asyncio.wrap_future(hub._engine.engine.purge())
+        assert log.stat().st_size < before + 500_000
+    await until(lambda: b"zanzibar" not in bytes_of())
+
+
 async def test_what_cannot_be_opened_just_now_is_erased_later(hub, talk, bytes_of, ann, monkeypatch):
     """A process has only so many files open, say."""
     await hub.record(talk.said(ann, "zanzibar"))
