@@ -1,10 +1,13 @@
 """Bring what an SQLite file's log (WAL) holds into the file itself, beside the writer, so that no caller waits for it.
 
 SQLite would do it in whichever COMMIT makes the log long. Here a thread of its own does nearly all of it while the writer
-goes on; what the writer added meanwhile is little, and the writer does that between two transactions, so that the log begins
-anew: it stays bounded under a load that never pauses. Its file keeps its length then, because an fsync of what was written
-over is cheaper than one of a file that grew. How far the log in it reaches is told by the salt, which its header and its
-frames share: what an earlier log left behind has another one (https://www.sqlite.org/fileformat2.html#walformat).
+goes on; what the writer added meanwhile is little, and the writer does that between two transactions, so that the log
+begins anew: it stays bounded under a load that never pauses. It cannot begin anew while anybody reads from it; where
+somebody always does, each for a moment only, the writer waits for those moments to end.
+
+The log's file keeps its length then, because an fsync of what was written over is cheaper than one of a file that grew. How
+far the log in it reaches is told by the salt, which its header and its frames share: what an earlier log left behind has
+another one (https://www.sqlite.org/fileformat2.html#walformat).
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ class Checkpointer:
         self._connect = connect
         self._running: threading.Thread | None = None
         self._next_at = LONG
+        self._insist_at = LONGEST_KEPT
 
     def between_transactions(self) -> None:
         """Begin, or finish, bringing a long log into the file. To be called on the writer's thread."""
@@ -47,10 +51,10 @@ class Checkpointer:
                 self._next_at += LONG // 4  # somebody still reads from it: no hurry to try again
                 self._start()
             elif self._next_at > LONG and not self._reaches(LONG):
-                self._next_at = LONG
+                self._next_at, self._insist_at = LONG, LONGEST_KEPT
         elif not self._running.is_alive():
             self._running = None
-            self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._finish()
 
     def close(self) -> None:
         """End the thread; what is still in the log is brought into the file when the writer closes it."""
@@ -58,6 +62,18 @@ class Checkpointer:
             self._running.join()
         if self._log is not None:
             self._log.close()
+
+    def _finish(self) -> None:
+        """Bring the rest into the file; where the log has become long by those who read from it, wait for them.
+
+        No longer than for a lock, and only when it has doubled since: one who reads for hours would hold up the writer again
+        and again, and to no purpose.
+        """
+        how = "PASSIVE"
+        if self._reaches(self._insist_at):
+            how = "RESTART"
+            self._insist_at *= 2
+        self._writing.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._checkpoint, name="session_plugin-checkpoint", daemon=True)

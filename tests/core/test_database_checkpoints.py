@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,7 @@ LONG = 200_000
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setattr(checkpoints, "LONG", LONG)
+    monkeypatch.setattr(checkpoints, "LONGEST_KEPT", 4 * LONG)
     engine = open_engine(tmp_path / "sessions.db")
     yield engine
     engine.close()
@@ -43,6 +48,29 @@ def test_the_log_stays_bounded_under_a_load_that_never_pauses(engine: Engine, tm
     longest = write_without_pause(engine, tmp_path / "sessions.db-wal")
     assert LONG < longest < 10 * LONG
     assert engine.read(count, None).result(30) == 3000
+
+
+def test_readers_elsewhere_of_whom_there_is_always_one_do_not_let_the_log_grow(engine: Engine, tmp_path: Path) -> None:
+    is_over = threading.Event()
+
+    def read(turn: int) -> None:
+        with closing(sqlite3.connect(tmp_path / "sessions.db", isolation_level=None)) as connection:
+            while not is_over.wait(0.01 * turn):
+                connection.execute("BEGIN")
+                connection.execute("SELECT COUNT(*) FROM users").fetchone()
+                time.sleep(0.1)
+                connection.execute("ROLLBACK")
+
+    readers = [threading.Thread(target=read, args=(turn,)) for turn in range(1, 5)]
+    for reader in readers:
+        reader.start()
+    try:
+        longest = write_without_pause(engine, tmp_path / "sessions.db-wal")
+        assert longest < 40 * LONG  # about four times LONG, and seventy without waiting; a slow machine may wait in vain
+    finally:
+        is_over.set()
+        for reader in readers:
+            reader.join()
 
 
 def test_what_an_earlier_log_left_in_the_file_is_not_taken_for_the_log(engine: Engine, tmp_path: Path) -> None:
