@@ -21,6 +21,8 @@ from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionEr
 
 MOST_IN_A_GROUP = 256
 """Operations in one transaction: enough to share an fsync well, few enough to keep each caller's wait short."""
+CROWDED = 4096
+"""Operations in line from which on those that nobody wants any more are looked for, whenever the line has doubled."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between tries while the database cannot be written."""
 
@@ -113,6 +115,7 @@ class Writer:
         self._connection = connection
         self._busy_timeout = busy_timeout
         self._waiting: deque[Task] = deque()
+        self._crowded_at = CROWDED
         self._changed = threading.Condition()
         self._closing_at: float | None = None
         self._tries = 0
@@ -134,9 +137,16 @@ class Writer:
         with self._changed:
             if self._closing_at is not None:
                 raise DatabaseUnavailable("the database is closed")
+            if len(self._waiting) >= self._crowded_at:
+                self._leave_out_unwanted()
             self._waiting.append(task)
             if len(self._waiting) == 1:
                 self._changed.notify()
+
+    def _leave_out_unwanted(self) -> None:
+        """Forget what was given up while it waited: as long as nothing can be written, nobody else comes to it."""
+        self._waiting = deque(task for task in self._waiting if task.is_wanted())
+        self._crowded_at = max(CROWDED, 2 * len(self._waiting))
 
     def close(self, timeout: float) -> None:
         """Carry out what waits, for `timeout` seconds at most; fail the rest; close the connection."""

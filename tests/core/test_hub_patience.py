@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from session_plugin import DatabaseRefused, DatabaseUnavailable, SessionHub, SessionStore, hookimpl, line
-from session_plugin.database import opening
+from session_plugin.database import opening, writer
 
 
 @pytest.fixture
@@ -237,6 +237,20 @@ async def test_what_is_dropped_is_not_kept_in_memory(patient_hub, talk, hold, da
                 gc.collect()
                 await asyncio.sleep(0.01)
     await patient_hub.close()
+
+
+async def test_however_many_are_dropped_few_are_kept_in_memory(new_hub, talk, hold, database, monkeypatch):
+    """Also those that come faster than the writer looks at them."""
+    monkeypatch.setattr(line, "MOST_LATE", 100)
+    monkeypatch.setattr(writer, "CROWDED", 200)
+    hub, ann = new_hub(store_patience=0.01), talk.account("ann")
+    await hub.record(talk.said(ann, "before"))
+    with hold(database):
+        for _ in range(20):
+            await asyncio.gather(*(hub.record(talk.said(ann, "\N{PARTY POPPER}")) for _ in range(100)))
+        gc.collect()
+        assert sum(isinstance(one, line.Passage) for one in gc.get_objects()) < 1000
+        assert (await hub.status()).dropped > 1500
 
 
 async def test_closing_stores_what_waits(patient_hub, talk, texts, hold, database):
