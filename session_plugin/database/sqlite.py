@@ -126,7 +126,8 @@ class SqliteEngine(ThreadedEngine):
         try:
             return operation(_SqliteTx(connection), argument)
         finally:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # an error of the disk's, say, has ended it, and is what the caller is to know
+                connection.execute("ROLLBACK")
 
 
 def _empty_log(connection: sqlite3.Connection) -> bool:

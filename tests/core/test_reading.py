@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,24 @@ async def test_one_that_fails_fails_its_caller_alone(engine: Engine) -> None:
     )
     assert (first, last) == (1, 3)
     assert isinstance(wrong, ZeroDivisionError)
+
+
+def fail_with_the_disk(tx: Tx, _: None) -> None:
+    """SQLite ends a transaction by itself when its file cannot be read."""
+    tx._connection.execute("ROLLBACK")  # type: ignore[attr-defined]
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    raise error
+
+
+async def test_one_whose_disk_fails_says_so(database_file: Path) -> None:
+    engine = open_engine(database_file)
+    try:
+        with pytest.raises(DatabaseUnavailable, match="disk I/O error"):
+            await read(engine, fail_with_the_disk, None)
+        assert await read(engine, echo, "the next") == "the next"
+    finally:
+        engine.close()
 
 
 async def test_one_that_nobody_waits_for_any_more_is_not_carried_out(engine: Engine) -> None:
