@@ -11,7 +11,7 @@ from pathlib import Path
 
 from session_plugin.database.engine import Engine
 from session_plugin.database.sqlite_file import MEMORY
-from session_plugin.errors import DatabaseRefused
+from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 
 POSTGRESQL = ("postgresql", "postgres")
 """How its URLs may begin."""
@@ -49,7 +49,12 @@ class SharedEngine:
                 return opening
             self._opening = opening = Future()
             opening.set_running_or_notify_cancel()  # one who no longer waits must not cancel it for the others
-        threading.Thread(target=self._open_into, args=(opening,), name="session_plugin-opening", daemon=True).start()
+        try:
+            threading.Thread(target=self._open_into, args=(opening,), name="session_plugin-opening", daemon=True).start()
+        except RuntimeError as error:  # there is none to be had just now; whoever waits must not wait for ever
+            reason = DatabaseUnavailable(f"the database cannot be opened just now: {error}")
+            reason.__cause__ = error
+            opening.set_exception(reason)
         return opening
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from session_plugin import Account, Chat, DatabaseLocked, MessageEvent, SessionHub, SessionStore
+from session_plugin import Account, Chat, DatabaseLocked, DatabaseUnavailable, MessageEvent, SessionHub, SessionStore
 from session_plugin.database.opening import open_engine
 
 Spawn = Callable[..., subprocess.Popen[str]]
@@ -237,6 +238,23 @@ async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_op
     event = MessageEvent(chat=chat, message_id="1", role="user", text="hi", sent_at=0.0, author=ann)
     assert (await hub.record(event)).is_stored
     await hub.close()
+
+
+async def test_a_hub_for_which_no_thread_begins_says_so_and_opens_when_one_does(database: str, monkeypatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "session_plugin-opening":
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    begin = threading.Thread.start
+    hub = SessionHub(database, load_entry_points=False)
+    async with asyncio.timeout(30):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            with pytest.raises(DatabaseUnavailable, match="can't start new thread"):
+                await hub.identity_of("ann")
+        assert await hub.identity_of("ann") is None
+        await hub.close()
 
 
 def test_who_comes_while_another_process_makes_the_schema_does_not_take_it_for_a_strangers(postgresql, monkeypatch):
