@@ -50,6 +50,9 @@ what takes a tenth of a millisecond."""
 CONNECTION = {"tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Milliseconds, and seconds: after a minute at most, a connection to a machine that is gone counts as lost. A URL may say
 otherwise."""
+RECONNECT_SECONDS = 5.0
+"""How long the pool tries to replace a connection by itself. Each of its pauses is twice as long as the one before, so that
+it would let a server that is back wait for as long as that was away; who needs a connection then has it begin anew."""
 CONNECT_SECONDS = 10.0
 """How long to wait for a connection before the database counts as out of reach."""
 
@@ -78,6 +81,7 @@ class PostgresqlEngine(ThreadedEngine):
             min_size=1,
             max_size=READERS + 1,
             timeout=CONNECT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=True,
             name="session_plugin",
         )

@@ -197,6 +197,25 @@ async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_
     assert await stored(database, 2) == Counter(["before", "during"])
 
 
+async def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_back(cluster):
+    """The pool's own pauses become longer and longer: at 15 and then at 31 seconds it would try again."""
+    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
+        administrator.execute("CREATE SCHEMA of_long_absence")
+    database = f"{cluster.url()}?options=-csearch_path%3Dof_long_absence"
+    async with SessionHub(database, store_patience=0.2, load_entry_points=False) as hub:
+        await hub.record(said(1, "before", message_id=None))
+        cluster.kill()
+        try:
+            await hub.record(said(1, "during", message_id=None))
+            await asyncio.sleep(17.0)
+        finally:
+            await asyncio.to_thread(cluster.start)
+        async with asyncio.timeout(9.0):
+            while hub._intake.waiting:
+                await asyncio.sleep(0.05)
+    assert await stored(database, 2) == Counter(["before", "during"])
+
+
 async def test_what_comes_while_the_server_is_away_at_first_is_stored_in_order_when_it_is_there(cluster):
     with psycopg.connect(cluster.url(), autocommit=True) as administrator:
         administrator.execute("CREATE SCHEMA of_beginning")
