@@ -79,8 +79,14 @@ def _create(path: Path) -> None:
     except FileExistsError as error:
         if not path.is_file():
             raise DatabaseRefused(f"{path} cannot be opened: it is not a file; give another path") from error
-        if path.stat().st_size == 0:
-            path.chmod(0o600)
+        try:
+            if path.stat().st_size == 0:
+                path.chmod(0o600)
+        except OSError as denied:
+            raise DatabaseRefused(
+                f"{path} is empty, and this process may not keep others from reading it ({denied.strerror}): remove it, "
+                "and it is made anew"
+            ) from denied
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise DatabaseRefused(f"{path} cannot be created: {reason}; check the folder and its permissions") from error

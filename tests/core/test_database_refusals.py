@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -270,6 +271,18 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     assert "bot.db" in str(caught.value)
     with pytest.raises(DatabaseRefused, match=r"cannot be (opened|created)"):
         SessionStore(tmp_path / "file" / "deeper" / "bot.db")
+
+
+def test_an_empty_file_of_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chmod(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+    path = tmp_path / "sessions.db"
+    path.touch()
+    monkeypatch.setattr(Path, "chmod", chmod)
+    with pytest.raises(DatabaseRefused, match=r"sessions\.db is empty, and this process may not"):
+        SessionStore(path)
+    assert path.stat().st_size == 0
 
 
 def test_a_link_to_nowhere_is_refused(tmp_path: Path) -> None:
