@@ -93,6 +93,27 @@ async def test_closing_waits_for_hooks_and_does_not_open_again(new_hub, diary, t
     assert writers() == 0
 
 
+async def test_closing_waits_for_a_summary_that_a_hook_made_due(new_hub, talk):
+    class Answering:
+        @hookimpl
+        async def session_on_message(self, event, session):
+            if event.role == "user":
+                await asyncio.sleep(0.05)  # so that it says it while the hub closes
+                await hub.session_of(event.chat, event.author).add("assistant", "hello yourself")
+
+        @hookimpl
+        async def session_summarize(self, session, messages, previous):
+            await asyncio.sleep(0.2)
+            return "they said hello"
+
+    hub, ann = new_hub(Answering(), consolidation_threshold=3), talk.account("ann")
+    await hub.record(talk.said(ann, "hello"))
+    await hub.record(talk.said(ann, "hello again"))
+    await hub.close()
+    await asyncio.sleep(0.5)
+    assert writers() == 0
+
+
 def test_a_hub_is_used_on_two_event_loops_in_turn(database, clock, diary, talk):
     hub = SessionHub(database, plugins=[diary], clock=clock, load_entry_points=False)
     ann = talk.account("ann")
