@@ -138,6 +138,8 @@ class Intake:
                         raise
                     logger.info("messages wait for a database that cannot be opened: %s", error)
                 await asyncio.sleep(OPENING_PAUSE - time.monotonic() % OPENING_PAUSE)  # all at once, to share an attempt
+                if self._closings != closings:
+                    raise DatabaseUnavailable("the hub was closed before its database could be opened")
         finally:
             with self._guard:
                 del self._at_the_door[waiting]

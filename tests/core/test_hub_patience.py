@@ -330,6 +330,23 @@ async def test_a_hub_that_closes_before_its_database_could_be_opened_leaves_noth
     assert [thread.name for thread in threading.enumerate() if "session_plugin" in thread.name] == []
 
 
+async def test_a_hub_that_closes_between_two_attempts_to_open_makes_no_other(new_hub, talk, monkeypatch):
+    attempts = []
+
+    def refusing(database):
+        attempts.append(database)
+        raise DatabaseUnavailable("not yet")
+
+    monkeypatch.setattr(opening, "open_engine", refusing)
+    hub = new_hub(store_patience=0.05)
+    for _ in range(3):
+        assert not (await hub.record(talk.said(talk.account("ann"), "hi"))).is_stored
+        await hub.close()
+        made = len(attempts)
+        await asyncio.sleep(0.7)
+        assert len(attempts) == made
+
+
 def test_a_loop_that_ended_before_the_database_could_be_opened_spends_nobodys_patience(talk, kept_file):
     path, keeper = kept_file
     hub = SessionHub(path, store_patience=2.0, load_entry_points=False, upkeep_minutes=None)
