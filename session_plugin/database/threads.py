@@ -17,6 +17,10 @@ from session_plugin.errors import DatabaseUnavailable
 A = TypeVar("A")
 T = TypeVar("T")
 
+LEAST_TO_WRITE = 2.0
+"""Seconds that closing leaves the writer, however long the rest took: writing a file anew is not cut short, and what waits
+has waited for that."""
+
 
 class ThreadedEngine(ABC):
     """An engine but for its connections."""
@@ -64,7 +68,7 @@ class ThreadedEngine(ABC):
             self._end_reading()
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.close(give_up_at - time.monotonic())
+            writer.close(max(LEAST_TO_WRITE, give_up_at - time.monotonic()))
 
     def _start(self, writing: WriteConnection, *, readers: int) -> None:
         self._pid = os.getpid()

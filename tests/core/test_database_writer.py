@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from session_plugin import DatabaseLocked, DatabaseUnavailable, SessionError
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
+from session_plugin.database.sqlite import SqliteEngine
 
 Hold = Callable[..., Any]
 Committed = Callable[[], list[str]]
@@ -133,6 +136,27 @@ def test_nobody_is_told_before_the_commit(engine: Engine, committed: Committed) 
     future.result(10)
     engine.write(is_there, "a").result(10)  # the callback ran on the writer's thread before this
     assert seen == [["a"]]
+
+
+def test_closing_carries_out_what_waited_for_the_file_to_be_written_anew(
+    database_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def slowly(_: SqliteEngine) -> bool:
+        with closing(sqlite3.connect(database_file, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            begun.set()
+            time.sleep(3.0)
+        return True
+
+    monkeypatch.setattr(SqliteEngine, "_purge", slowly)
+    engine = open_engine(database_file)
+    engine.purge()
+    assert begun.wait(10)
+    future = engine.write(add, "a", is_patient=True)
+    engine.close(timeout=0.1)
+    assert future.result(10) == "a"
 
 
 def test_an_operation_that_was_cancelled_while_it_waited_is_not_run(engine: Engine, committed: Committed) -> None:
