@@ -43,6 +43,8 @@ SHORTEST_UPKEEP = 0.001
 """Minutes; a pause of none would leave no time for anything else."""
 UNTOLD_AT_OPENING = 1000
 """Starts and ends announced at opening that an earlier process did not come to announce."""
+MOST_CLOSINGS = 3
+"""Times that closing closes what others have opened meanwhile; who goes on after that means to."""
 
 logger = logging.getLogger("session_plugin.hub")
 
@@ -181,6 +183,13 @@ class HubBase:
 
     async def close(self) -> None:
         """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
+        for _ in range(MOST_CLOSINGS):
+            await self._close()
+            await self.settle()  # what was stored at the last moment is told now, which opens the database once more
+            if not self._engine.is_open:
+                break
+
+    async def _close(self) -> None:
         await self._upkeep.stop()
         await self._eraser.stop()
         if self._engine.is_open or self._intake.is_opening:

@@ -262,6 +262,16 @@ async def test_closing_stores_what_waits(patient_hub, talk, texts, hold, databas
     assert await texts(patient_hub, ann) == ["before", "during"]
 
 
+async def test_what_is_stored_while_the_hub_closes_is_told_and_leaves_nothing_open(new_hub, diary, talk, hold, database):
+    hub, ann = new_hub(diary, store_patience=0.05), talk.account("ann")
+    await store(hub, talk.said(ann, "before"))
+    with hold(database, seconds=0.6):
+        assert not (await hub.record(talk.said(ann, "during"))).is_stored
+        await hub.close()
+    assert [told["event"].text for told in diary.of("message")] == ["before", "during"]
+    assert [thread.name for thread in threading.enumerate() if "session_plugin" in thread.name] == []
+
+
 async def test_the_loop_goes_on_turning_while_a_message_waits(patient_hub, talk, hold, database):
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
