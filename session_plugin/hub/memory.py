@@ -196,8 +196,12 @@ class Memory(HubBase):
         return import_.report()
 
     async def upkeep(self) -> None:
-        """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again."""
+        """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again.
+
+        What another process that has ended did not come to erase is erased, too.
+        """
         await self.decay()
+        await self._eraser.go_on()
         await self._write(attempts.drop_old, self.moment())
         for session_no in await self._read(summaries.withdrawn, (self.bot, self._clock(), WITHDRAWN_AT_ONCE)):
             await self._consolidator.consolidate(session_no, is_renewal=True)

@@ -222,6 +222,20 @@ async def test_what_a_process_did_not_come_to_erase_the_next_start_does(new_hub,
     assert b"zanzibar" not in bytes_of()
 
 
+async def test_what_another_process_did_not_come_to_erase_upkeep_does(new_hub, talk, bytes_of, database, ann):
+    hub, other = new_hub(), new_hub()
+    await hub.record(talk.said(ann, "zanzibar"))
+    await other.record(talk.said(talk.account("bob"), "open already"))
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM messages").fetchone()
+        assert (await hub.forget(ann)).is_pending
+        await hub.close()
+    await other.upkeep()
+    await until(lambda: _erasures(database) == 0)
+    assert b"zanzibar" not in bytes_of()
+
+
 def _erasures(database):
     with closing(sqlite3.connect(database)) as raw:
         return raw.execute("SELECT COUNT(*) FROM erasures").fetchone()[0]
