@@ -26,7 +26,7 @@ from session_plugin.database.postgresql_arrays import columns, take_columns
 from session_plugin.database.postgresql_schema import prepare, safe_url
 from session_plugin.database.queries import load_queries
 from session_plugin.database.threads import ThreadedEngine
-from session_plugin.database.writer import CommitInDoubt
+from session_plugin.database.writer import GRACE, CommitInDoubt
 from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
 
 A = TypeVar("A")
@@ -98,7 +98,7 @@ class PostgresqlEngine(ThreadedEngine):
         super().close(timeout)
         pool, self._pool = self._pool, None
         if pool is not None:
-            pool.close()
+            pool.close(GRACE)
 
     def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         pool = self._pool

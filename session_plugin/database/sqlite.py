@@ -296,8 +296,8 @@ def as_our_errors(url: str) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise DatabaseLocked(
-                f"{url} has been held for too long, by another process, or by forgetting, which writes it anew; wait, or "
-                "find out who holds it and end that, and try again"
+                f"{url} has been held for too long, by another process or by forgetting, which writes it anew: find out "
+                "which, end it or wait for it, and try again"
             ) from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DatabaseRefused(

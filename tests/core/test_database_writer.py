@@ -210,7 +210,7 @@ def test_a_lock_held_for_too_long_is_an_error_that_names_the_database_and_the_wa
 ) -> None:
     engine = open_engine(database, busy_timeout=0.2)
     with hold(database):
-        with pytest.raises(DatabaseLocked, match="find out who") as caught:
+        with pytest.raises(DatabaseLocked, match="find out which") as caught:
             engine.write(add, "a").result(10)
         assert database in str(caught.value)
     assert engine.write(add, "b").result(10) == "b"
