@@ -88,6 +88,11 @@ def check_role(role: str) -> None:
         raise ValueError(f"unknown role {role!r}: one of {', '.join(sorted(ROLES))}")
 
 
+def _check_account(what: str, value: object) -> None:
+    if value is not None and not isinstance(value, Account):
+        raise TypeError(f"{what} is an Account, not {type(value).__name__}: {value!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Somebody on a channel. Two accounts are the same if both texts are; names play no part.
@@ -108,11 +113,6 @@ class Account:
         """Check both ids."""
         check_storable("channel", self.channel)
         check_id("channel_user_id", self.channel_user_id)
-
-
-def _check_account(what: str, value: object) -> None:
-    if value is not None and not isinstance(value, Account):
-        raise TypeError(f"{what} is an Account, not {type(value).__name__}: {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ class HubBase:
         """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
         for _ in range(MOST_CLOSINGS):
             await self._close()
-            await self.settle()  # what was stored at the last moment is told now, which opens the database once more
+            await self.settle()  # what was stored last is told now, and what plugins say to it opens the database again
             if not self._engine.is_open:
                 break
 
@@ -195,9 +195,6 @@ class HubBase:
         if self._engine.is_open or self._intake.is_opening:
             await self._consolidator.finish()
             await self.settle()
-            while self._tasks_here():  # plugins that were told have said something, which made a session too long
-                await self._consolidator.finish()
-                await self.settle()
             await self._upkeep.stop()  # storing what waited may have started it again
             await self._eraser.stop()  # as may have what was being forgotten
         self._intake.give_up_opening()
@@ -209,13 +206,9 @@ class HubBase:
         What the database cannot take within `store_patience` is not waited for.
         """
         await self._intake.finish()
-        while tasks := self._tasks_here():
+        while tasks := [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]:
             await asyncio.wait(tasks)
         await self._announcer.finish()
-
-    def _tasks_here(self) -> list[asyncio.Task[Any]]:
-        loop = asyncio.get_running_loop()
-        return [task for task in self._tasks if task.get_loop() is loop]
 
     def _opened(self) -> Engine | None:
         """Give the engine if it is open; what is handed in on another event loop than before takes upkeep along."""

@@ -66,6 +66,12 @@ class Cluster:
     def url(self, *, user: str = "bot", password: str = QUOTED, database: str = "postgres") -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self._port}/{database}"
 
+    def with_schema(self, name: str) -> str:
+        """Make a schema, and give the URL of it."""
+        with psycopg.connect(self.url(), autocommit=True) as administrator:
+            administrator.execute(f"CREATE SCHEMA {name}")
+        return f"{self.url()}?options=-csearch_path%3D{name}"
+
     def start(self) -> None:
         """Start it, as soon as what is left of the last time lets go of its memory, and wait until it answers."""
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", f"port={self._port}"]
@@ -139,9 +145,7 @@ async def stored(database: str, writers: int) -> Counter[str]:
 @pytest.mark.parametrize("end", ["kill", "restart"])
 async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_doubles_nothing(cluster, end):
     """Half of the messages have no id by which a second copy could be known."""
-    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
-        administrator.execute(f"CREATE SCHEMA of_{end}")
-    database = f"{cluster.url()}?options=-csearch_path%3Dof_{end}"
+    database = cluster.with_schema(f"of_{end}")
     acknowledged: list[str] = []
     failed: list[str] = []
     is_over = False
@@ -181,9 +185,7 @@ async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_d
 
 
 async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_back(cluster):
-    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
-        administrator.execute("CREATE SCHEMA of_absence")
-    database = f"{cluster.url()}?options=-csearch_path%3Dof_absence"
+    database = cluster.with_schema("of_absence")
     async with SessionHub(database, store_patience=0.5, load_entry_points=False) as hub:
         await hub.record(said(1, "before", message_id=None))
         cluster.kill()
@@ -199,9 +201,7 @@ async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_
 
 async def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_back(cluster):
     """The pool's own pauses become longer and longer: at 15 and then at 31 seconds it would try again."""
-    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
-        administrator.execute("CREATE SCHEMA of_long_absence")
-    database = f"{cluster.url()}?options=-csearch_path%3Dof_long_absence"
+    database = cluster.with_schema("of_long_absence")
     async with SessionHub(database, store_patience=0.2, load_entry_points=False) as hub:
         await hub.record(said(1, "before", message_id=None))
         cluster.kill()
@@ -217,9 +217,7 @@ async def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_back(clu
 
 
 async def test_what_comes_while_the_server_is_away_at_first_is_stored_in_order_when_it_is_there(cluster):
-    with psycopg.connect(cluster.url(), autocommit=True) as administrator:
-        administrator.execute("CREATE SCHEMA of_beginning")
-    database = f"{cluster.url()}?options=-csearch_path%3Dof_beginning"
+    database = cluster.with_schema("of_beginning")
     hub = SessionHub(database, store_patience=0.2, load_entry_points=False)
     cluster.kill()
     try:
