@@ -1,4 +1,6 @@
-"""What a measured process does with its contender: write, read, take turns, wait. Knows no targets and no other process."""
+"""What a measured process does with its contender: write, read, take turns, wait. Knows no targets
+and no other process.
+"""
 
 import asyncio
 import statistics
@@ -37,21 +39,32 @@ class _Tally:
 
 
 async def write(
-    contender: Contender, *, tasks: int, seconds: float = 1e9, count: float = float("inf"), first: int = 0, users: int = 100
+    contender: Contender,
+    *,
+    tasks: int,
+    seconds: float = 1e9,
+    count: float = float("inf"),
+    first: int = 0,
+    users: int = 100,
 ) -> Figures:
     """Record from so many tasks at once, for a time or until so many are recorded.
 
-    Each task writes for people of its own among `users`, beginning with number `first`. A call that raises is counted as
-    failed and not as a message, unless a count is to be reached: that must be complete, and it raises.
+    Each task writes for people of its own among `users`, beginning with number `first`. A call that
+    raises is counted as failed and not as a message, unless a count is to be reached: that must be
+    complete, and it raises.
     """
 
     async def record_one(user: int, number: int) -> None:
         await contender.record(user, text_of(number))
 
-    return await _drive(record_one, tasks=tasks, seconds=seconds, count=count, first=first, users=users)
+    return await _drive(
+        record_one, tasks=tasks, seconds=seconds, count=count, first=first, users=users
+    )
 
 
-async def take_turns(contender: Contender, *, tasks: int, seconds: float, users: int = 100) -> Figures:
+async def take_turns(
+    contender: Contender, *, tasks: int, seconds: float, users: int = 100
+) -> Figures:
     """Do whole turns: keep what a person says, read the last 20 messages, keep the answer."""
 
     async def turn(user: int, number: int) -> None:
@@ -59,29 +72,46 @@ async def take_turns(contender: Contender, *, tasks: int, seconds: float, users:
         await contender.last(user, 20)
         await contender.record(user, text_of(number), "assistant")
 
-    return await _drive(turn, tasks=tasks, seconds=seconds, count=float("inf"), first=0, users=users)
+    return await _drive(
+        turn, tasks=tasks, seconds=seconds, count=float("inf"), first=0, users=users
+    )
 
 
 async def write_batches(
-    contender: Contender, *, seconds: float = 1e9, count: float = float("inf"), first: int = 0, users: int = 100
+    contender: Contender,
+    *,
+    seconds: float = 1e9,
+    count: float = float("inf"),
+    first: int = 0,
+    users: int = 100,
 ) -> Figures:
     """Write to the raw limit in transactions of 100, for a time or until so many are written."""
     assert isinstance(contender, RawSqlite)
     begun, done = time.perf_counter(), 0
     while time.perf_counter() < begun + seconds and done < count:
-        contender.record_batch([(first + (done + n) % users, text_of(done + n)) for n in range(100)])
+        contender.record_batch(
+            [(first + (done + n) % users, text_of(done + n)) for n in range(100)]
+        )
         done += 100
     return {"messages": done, "seconds": time.perf_counter() - begun}
 
 
 async def fill(
-    contender: Contender, *, count: int, users: int = 100, first: int = 0, seconds: float = 1e9, at_once: int = 1_000
+    contender: Contender,
+    *,
+    count: int,
+    users: int = 100,
+    first: int = 0,
+    seconds: float = 1e9,
+    at_once: int = 1_000,
 ) -> Figures:
     """Record many at once until so many are there, or the time is up."""
     begun, done = time.perf_counter(), 0
     while done < count and time.perf_counter() < begun + seconds:
         size = min(at_once, count - done)
-        await asyncio.gather(*(contender.record(first + (done + n) % users, text_of(done + n)) for n in range(size)))
+        await asyncio.gather(
+            *(contender.record(first + (done + n) % users, text_of(done + n)) for n in range(size))
+        )
         done += size
     return {"messages": done, "seconds": time.perf_counter() - begun}
 
@@ -107,7 +137,12 @@ async def idle(contender: Contender, *, seconds: float) -> Figures:
 async def memory(contender: Contender) -> Figures:
     """Give this process's resident memory, now and at its highest, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()  # noqa: ASYNC240 - nothing else runs, and it is no disk
-    sizes = {name: line.split()[1] for line in lines for name in [line.partition(":")[0]] if name.startswith("Vm")}
+    sizes = {
+        name: line.split()[1]
+        for line in lines
+        for name in [line.partition(":")[0]]
+        if name.startswith("Vm")
+    }
     return {"resident": int(sizes["VmRSS"]) * 1024, "highest": int(sizes["VmHWM"]) * 1024}
 
 
@@ -117,7 +152,13 @@ LOADS: dict[str, Callable[..., Awaitable[Figures]]] = {
 
 
 async def _drive(
-    do: Callable[[int, int], Awaitable[None]], *, tasks: int, seconds: float, count: float, first: int, users: int
+    do: Callable[[int, int], Awaitable[None]],
+    *,
+    tasks: int,
+    seconds: float,
+    count: float,
+    first: int,
+    users: int,
 ) -> Figures:
     if count == float("inf"):  # what a person's very first message costs is no part of a rate
         for user in range(first, first + users):
@@ -135,7 +176,8 @@ async def _drive(
             try:
                 await do(user, tally.numbers)
             except Exception as error:
-                # A failed call is a figure where time is what ends the load; where a count does, the file must hold it all.
+                # A failed call is a figure where time is what ends the load; where a count does,
+                # the file must hold it all.
                 if count != float("inf"):
                     raise
                 tally.failed += 1

@@ -77,7 +77,9 @@ class Process:
 
     @contextlib.contextmanager
     def opened(self, where: Path | str, *, users: int = USERS, first: int = 0) -> Iterator[Self]:
-        """Open a file or a URL for the length of a block, once everybody from number `first` on has said one thing."""
+        """Open a file or a URL for the length of a block, once everybody from number `first` on has
+        said one thing.
+        """
         self.do("open", where=str(where), users=first + users)
         try:
             self.do("write", tasks=users, count=users, first=first, users=users)
@@ -94,7 +96,12 @@ class Process:
         """Use it for a block."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End its input, wait until it is gone."""
         assert self._child.stdin
         assert self._child.stdout

@@ -1,4 +1,6 @@
-"""What a measurement comes to: rows, each a figure beside its target. Knows no contender and no process."""
+"""What a measurement comes to: rows, each a figure beside its target. Knows no contender and no
+process.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -25,7 +27,8 @@ class Row:
     Args:
         what: What was measured.
         ours: This package's figure, with its unit, and `against` the other one's.
-        figure: What is judged, a ratio where `unit` is empty; None where it could not be measured, and `note` says why.
+        figure: What is judged, a ratio where `unit` is empty; None where it could not be measured,
+            and `note` says why.
         low: The smallest of the repeats, and `high` the largest; None where there was one.
         target: What it should be; None where nothing is asked.
     """
@@ -43,7 +46,11 @@ class Row:
     @property
     def is_reached(self) -> bool | None:
         """Whether the target is reached; None without a target or a figure."""
-        return None if self.target is None or self.figure is None else self.target.is_reached_by(self.figure)
+        return (
+            None
+            if self.target is None or self.figure is None
+            else self.target.is_reached_by(self.figure)
+        )
 
 
 def compare(

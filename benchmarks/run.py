@@ -1,12 +1,14 @@
-"""Measure this package beside what people could use instead, and print figures beside their targets.
+"""Measure this package beside what people could use instead, and print figures beside their
+targets.
 
     pip install -e ".[bench]"
     python benchmarks/run.py                      under eight minutes
     python benchmarks/run.py --quick              under two
     python benchmarks/run.py --only reading --json figures.json
 
-Everything runs on one disk in one run: contenders take turns, each in a process of its own, and a figure is the median of
-its repeats. Absolute figures are this machine's; the ratios are what to look at. `contenders/` says how each is set up.
+Everything runs on one disk in one run: contenders take turns, each in a process of its own, and a
+figure is the median of its repeats. Absolute figures are this machine's; the ratios are what to
+look at. `contenders/` says how each is set up.
 """
 
 import argparse
@@ -73,14 +75,28 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure session_plugin beside what people could use instead.")
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer and shorter repeats; the large file has 100,000 messages"
+    parser = argparse.ArgumentParser(
+        description="Measure session_plugin beside what people could use instead."
     )
-    parser.add_argument("--only", action="append", metavar="NAME", choices=MEASUREMENTS, help=", ".join(MEASUREMENTS))
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="fewer and shorter repeats; the large file has 100,000 messages",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        choices=MEASUREMENTS,
+        help=", ".join(MEASUREMENTS),
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    parser.add_argument("--folder", type=Path, help="where the databases go: a disk, not a file system in memory")
-    parser.add_argument("--postgres", default=os.environ.get("BENCH_POSTGRES", _POSTGRES), metavar="URL")
+    parser.add_argument(
+        "--folder", type=Path, help="where the databases go: a disk, not a file system in memory"
+    )
+    parser.add_argument(
+        "--postgres", default=os.environ.get("BENCH_POSTGRES", _POSTGRES), metavar="URL"
+    )
     return parser.parse_args()
 
 
@@ -100,8 +116,12 @@ def _surroundings(folder: Path) -> dict[str, str]:
 
 
 def _file_system(folder: Path) -> str:
-    """Name the file system that a folder is on; on one in memory an fsync costs nothing, and no figure means anything."""
-    mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    """Name the file system that a folder is on; on one in memory an fsync costs nothing, and no
+    figure means anything.
+    """
+    mounts = [
+        line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    ]
     around = [mount for mount in mounts if folder.resolve().is_relative_to(mount[1])]
     kind = max(around, key=lambda mount: len(mount[1]))[2]
     return f"{kind} (in memory: give --folder on a disk)" if kind in {"tmpfs", "ramfs"} else kind
@@ -110,7 +130,10 @@ def _file_system(folder: Path) -> str:
 def _print_details(bench: Bench) -> None:
     columns = list(dict.fromkeys(column for cells in bench.details.values() for column in cells))
     if columns:
-        lines = [[name, *(cells.get(column, "") for column in columns)] for name, cells in bench.details.items()]
+        lines = [
+            [name, *(cells.get(column, "") for column in columns)]
+            for name, cells in bench.details.items()
+        ]
         print_table(["contender", *columns], lines)
     for name, settings in bench.settings.items():
         print(f"- {name}: {settings}")

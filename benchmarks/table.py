@@ -19,10 +19,18 @@ def print_rows(rows: Iterable[Row]) -> None:
 def print_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     """Print a Markdown table, its columns aligned."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
-    print("\n| " + " | ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)) + " |")
+    print(
+        "\n| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True))
+        + " |"
+    )
     print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
     for line in lines:
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |")
+        print(
+            "| "
+            + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            + " |"
+        )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
-"""A whole bot on both platforms at once, at 50 messages a second for a minute: what is lost, doubled, late, kept in memory.
+"""A whole bot on both platforms at once, at 50 messages a second for a minute: what is lost,
+doubled, late, kept in memory.
 
     pip install -e ".[test]"
     python benchmarks/two_platforms.py [--seconds 60] [--rate 50]
 
-The platforms are the simulators, in this process; the bot is `examples/two_platform_bot.py`, in one of its own; a third has
-an event loop that does nothing, so that what the machine does to everybody can be told from what the bot does. All share the
-machine's cores. A warming-up fills the caches that are bounded, so that memory is looked at when it should be flat.
+The platforms are the simulators, in this process; the bot is `examples/two_platform_bot.py`, in one
+of its own; a third has an event loop that does nothing, so that what the machine does to everybody
+can be told from what the bot does. All share the machine's cores. A warming-up fills the caches
+that are bounded, so that memory is looked at when it should be flat.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ from typing import Any
 
 from table import print_table
 
-from session_plugin_discord.simulator import DiscordSimulator
-from session_plugin_telegram.simulator import TelegramSimulator
+from discord_simulator import DiscordSimulator
+from telegram_simulator import TelegramSimulator
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PEOPLE = 20
@@ -38,16 +40,19 @@ PEOPLE = 20
 TICK = 0.01
 """Seconds between two looks at whether an event loop is late."""
 WARM_UP = 2500
-"""Messages on each platform before anything is measured: more than any bounded cache of the adapters or libraries holds."""
+"""Messages on each platform before anything is measured: more than any bounded cache of the
+adapters or libraries holds.
+"""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RecordResult:
     """What came of a load.
 
     Args:
         said: Messages of people; `answered` of them were answered.
-        lost: Messages and answers that are not in the database, and `doubled` those that are there more than once.
+        lost: Messages and answers that are not in the database, and `doubled` those that are there
+            more than once.
         disordered: Chats whose messages are in another order than they were said in.
         bot: What the bot's process says of itself: stalls of its loop, megabytes at each second.
         idle: What the process with the idle loop says of itself.
@@ -62,34 +67,60 @@ class Outcome:
     idle: dict[str, list[float]]
 
 
-async def load(folder: Path, *, seconds: float, rate: float, warm_up: int = WARM_UP) -> Outcome:
-    """Let people talk to the bot on both platforms at a steady rate, and see what is in the database in the end."""
+async def load(
+    folder: Path, *, seconds: float, rate: float, warm_up: int = WARM_UP
+) -> RecordResult:
+    """Let people talk to the bot on both platforms at a steady rate, and see what is in the
+    database in the end.
+    """
     database = folder / "two_platforms.db"
     async with DiscordSimulator() as discord, TelegramSimulator() as telegram:
-        environ = {**discord.environment(), **telegram.environment(), "SESSION_DATABASE": str(database)}
+        environ = {
+            **discord.environment(),
+            **telegram.environment(),
+            "SESSION_DATABASE": str(database),
+        }
         async with _process("bot", environ, folder) as bot, _process("idle", {}, folder) as idle:
             await asyncio.gather(discord.connected(60), telegram.connected(60))
-            people = [[(one.user(f"Person {number}"), one) for number in range(PEOPLE)] for one in (discord, telegram)]
+            people = [
+                [(one.user(f"Person {number}"), one) for number in range(PEOPLE)]
+                for one in (discord, telegram)
+            ]
             talkers = [talker for pair in zip(*people, strict=True) for talker in pair]
             await _talk(talkers, count=2 * warm_up, rate=10 * rate, label="warm-up")
             for process in (bot, idle):
                 process.send_signal(signal.SIGUSR1)  # what they have seen so far does not count
             count = int(seconds * rate)
             answered = await _talk(talkers, count=count, rate=rate, label="said")
-        reports = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("bot", "idle")}
-    expected = [f"warm-up {number}" for number in range(2 * warm_up)] + [f"said {number}" for number in range(count)]
-    return Outcome(said=count, answered=answered, bot=reports["bot"], idle=reports["idle"], **_kept(database, expected))
+        reports = {
+            name: json.loads((folder / f"{name}.json").read_text()) for name in ("bot", "idle")
+        }
+    expected = [f"warm-up {number}" for number in range(2 * warm_up)] + [
+        f"said {number}" for number in range(count)
+    ]
+    return RecordResult(
+        said=count,
+        answered=answered,
+        bot=reports["bot"],
+        idle=reports["idle"],
+        **_kept(database, expected),
+    )
 
 
 async def _talk(talkers: list[tuple[Any, Any]], *, count: int, rate: float, label: str) -> int:
     """Let everybody talk in turn, and wait until all are answered; give how many were."""
     begun = time.perf_counter()
     last: dict[int, Any] = {}
-    before = {index: len(one.messages(one.direct_chat(person))) for index, (person, one) in enumerate(talkers)}
+    before = {
+        index: len(one.messages(one.direct_chat(person)))
+        for index, (person, one) in enumerate(talkers)
+    }
     for number in range(count):
         await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
         person, one = talkers[number % len(talkers)]
-        last[number % len(talkers)] = await one.say(person, one.direct_chat(person), f"{label} {number}")
+        last[number % len(talkers)] = await one.say(
+            person, one.direct_chat(person), f"{label} {number}"
+        )
     answered = 0
     for index, (person, one) in enumerate(talkers):
         dm = one.direct_chat(person)
@@ -106,8 +137,13 @@ async def _talk(talkers: list[tuple[Any, Any]], *, count: int, rate: float, labe
 def _kept(database: Path, expected: list[str]) -> dict[str, int]:
     """Compare what is stored with what was said."""
     with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute("SELECT chat_no, role, CAST(content AS TEXT) FROM messages ORDER BY seq").fetchall()
-    wanted = Counter({("user", text): 1 for text in expected} | {("assistant", f"re: {text}"): 1 for text in expected})
+        rows = connection.execute(
+            "SELECT chat_no, role, CAST(content AS TEXT) FROM messages ORDER BY seq"
+        ).fetchall()
+    wanted = Counter(
+        {("user", text): 1 for text in expected}
+        | {("assistant", f"re: {text}"): 1 for text in expected}
+    )
     found = Counter((role, content) for _, role, content in rows)
     chats: dict[int, list[int]] = {}
     order = {text: place for place, text in enumerate(expected)}
@@ -122,9 +158,20 @@ def _kept(database: Path, expected: list[str]) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def _process(name: str, environ: dict[str, str], folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _process(
+    name: str, environ: dict[str, str], folder: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run this file as a process of its own, and end it in peace."""
-    command = (sys.executable, "-W", "ignore", __file__, "--as", name, "--report", str(folder / f"{name}.json"))
+    command = (
+        sys.executable,
+        "-W",
+        "ignore",
+        __file__,
+        "--as",
+        name,
+        "--report",
+        str(folder / f"{name}.json"),
+    )
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environ})
     try:
         yield process
@@ -187,25 +234,48 @@ def _resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _print(outcome: Outcome) -> None:
+def _print(outcome: RecordResult) -> None:
     print(f"{outcome.said} said, {outcome.answered} answered")
-    print(f"lost {outcome.lost}, doubled {outcome.doubled}, chats out of order {outcome.disordered}")
+    print(
+        f"lost {outcome.lost}, doubled {outcome.doubled}, chats out of order {outcome.disordered}"
+    )
     lines = []
     for name, seen in (("bot", outcome.bot), ("idle loop", outcome.idle)):
         stalls, sizes = sorted(seen["stalls"]), seen["megabytes"]
         third = max(1, len(sizes) // 3)
         late = [stalls[int(len(stalls) * share)] * 1000 for share in (0.5, 0.99, 0.999)]
         first, last = statistics.mean(sizes[:third]), statistics.mean(sizes[-third:])
-        lines.append([name, *(f"{figure:.1f}" for figure in (*late, stalls[-1] * 1000, first, last, max(sizes)))])
+        lines.append(
+            [
+                name,
+                *(
+                    f"{figure:.1f}"
+                    for figure in (*late, stalls[-1] * 1000, first, last, max(sizes))
+                ),
+            ]
+        )
     stall = ["median", "99 %", "99.9 %", "longest"]
-    print_table(["", *(f"late, {one} (ms)" for one in stall), "MB, first third", "MB, last third", "MB, most"], lines)
+    print_table(
+        [
+            "",
+            *(f"late, {one} (ms)" for one in stall),
+            "MB, first third",
+            "MB, last third",
+            "MB, most",
+        ],
+        lines,
+    )
 
 
 def main() -> None:
     """Measure, or be one of the processes that are measured."""
-    parser = argparse.ArgumentParser(description="A whole bot on both platforms at once, under a steady load.")
+    parser = argparse.ArgumentParser(
+        description="A whole bot on both platforms at once, under a steady load."
+    )
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rate", type=float, default=50.0, help="messages a second, over both platforms")
+    parser.add_argument(
+        "--rate", type=float, default=50.0, help="messages a second, over both platforms"
+    )
     parser.add_argument("--as", dest="name", choices=["bot", "idle"], help=argparse.SUPPRESS)
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

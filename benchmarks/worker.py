@@ -1,8 +1,11 @@
-"""A measured process: one contender, told by lines of JSON what to do. Started by `process.py`, not by hand.
+"""A measured process: one contender, told by lines of JSON what to do. Started by `process.py`, not
+by hand.
 
-    {"do": "open", "where": "a file", "users": 100}   {"do": "write", "tasks": 100, "seconds": 1.0}   {"do": "close"}
+    {"do": "open", "where": "a file", "users": 100}   {"do": "write", "tasks": 100, "seconds": 1.0}
+     {"do": "close"}
 
-Each line is answered by one: the figures, or `{"error": ...}`. It ends with its input. What libraries print goes to stderr.
+Each line is answered by one: the figures, or `{"error": ...}`. It ends with its input. What
+libraries print goes to stderr.
 """
 
 import asyncio

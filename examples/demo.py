@@ -1,7 +1,8 @@
 """One conversation across Discord and Telegram, without a token and without a network.
 
-Two simulators stand in for the platforms. `two_platform_bot.py` runs unchanged as a process of its own, with the real
-discord.py and python-telegram-bot connected to them. Ends with 1 if anything did not hold.
+Two simulators stand in for the platforms. `two_platform_bot.py` runs unchanged as a process of its
+own, with the real discord.py and python-telegram-bot connected to them. Ends with 1 if anything did
+not hold.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from discord_simulator import DiscordSimulator
 from session_plugin import Account, Chat, SessionHub
-from session_plugin_discord.simulator import DiscordSimulator
-from session_plugin_telegram.simulator import TelegramSimulator
+from telegram_simulator import TelegramSimulator
 
 BOT = Path(__file__).with_name("two_platform_bot.py")
 COLORS = {"Discord": "blue", "Telegram": "cyan"}
@@ -89,7 +90,9 @@ class BotProcess:
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(sys.executable, str(BOT), env=self.environ)
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, str(BOT), env=self.environ
+        )
         for simulator in self.simulators:
             await simulator.connected(timeout=20)
 
@@ -108,7 +111,11 @@ class BotProcess:
 
 
 async def tell(
-    story: Story, discord: DiscordSimulator, telegram: TelegramSimulator, bot: BotProcess, database: Path
+    story: Story,
+    discord: DiscordSimulator,
+    telegram: TelegramSimulator,
+    bot: BotProcess,
+    database: Path,
 ) -> None:
     on_discord, on_telegram = discord.user("Ann"), telegram.user("Ann")
     bob = telegram.user("Bob")
@@ -126,7 +133,8 @@ async def tell(
     await link(story, ann_d, ann_t)
     known = await ann_t.say("/recap")
     story.claim(
-        "after linking, Telegram knows what she said on Discord", holds="[discord] Ann: My cat is called Tom." in known
+        "after linking, Telegram knows what she said on Discord",
+        holds="[discord] Ann: My cat is called Tom." in known,
     )
     story.claim("and what the bot answered there", holds=f"[discord] me: {answer}" in known)
 
@@ -151,13 +159,22 @@ async def link(story: Story, ann_d: Person, ann_t: Person) -> None:
     code = (await ann_d.say("!link")).split("Your code is ")[-1][:9]
     await ann_t.say(f"/link {code}")
     notice = await ann_d.hear()
-    story.claim("who asked is told who typed the code, and decides", holds=str(ann_t.user.id) in notice)
-    story.claim("confirmed, both are one person", holds="Linked" in await ann_d.say("!link confirm"))
+    story.claim(
+        "who asked is told who typed the code, and decides", holds=str(ann_t.user.id) in notice
+    )
+    story.claim(
+        "confirmed, both are one person", holds="Linked" in await ann_d.say("!link confirm")
+    )
     story.claim("and the other account is told", holds=str(ann_d.user.id) in await ann_t.hear())
 
 
-async def crash(story: Story, bot: BotProcess, ann_d: Person, ann_t: Person, database: Path) -> None:
-    story.chapter("Ann writes on both at once. In the middle of it the bot is killed (SIGKILL), then started again.")
+async def crash(
+    story: Story, bot: BotProcess, ann_d: Person, ann_t: Person, database: Path
+) -> None:
+    story.chapter(
+        "Ann writes on both at once. In the middle of it the bot is killed (SIGKILL), then "
+        "started again."
+    )
     answered: list[str] = []
     is_busy = asyncio.Event()
 
@@ -186,7 +203,10 @@ async def crash(story: Story, bot: BotProcess, ann_d: Person, ann_t: Person, dat
         chat_of_ann = Chat("telegram", str(ann_t.chat.id), bot_id=str(ann_t.simulator.bot.id))
         session = hub.session_of(chat_of_ann, Account("telegram", str(ann_t.user.id)))
         kept = Counter(m.content for m in await session.history(limit=None) if m.role == "user")
-    story.claim(f"all {at_crash} messages that were answered are there", holds=all(kept[text] for text in answered))
+    story.claim(
+        f"all {at_crash} messages that were answered are there",
+        holds=all(kept[text] for text in answered),
+    )
     story.claim("and none of them twice", holds=all(kept[text] < 2 for text in answered))
 
 
@@ -198,7 +218,9 @@ def conclude(story: Story, seconds: float) -> bool:
         table.add_row("[green]yes[/]" if holds else "[red]NO[/]", text)
     story.console.print()
     story.console.print(table)
-    story.console.print(f"In {seconds:.0f} seconds. For your own bot:\n\n{escape(LINES)}\n", highlight=False)
+    story.console.print(
+        f"In {seconds:.0f} seconds. For your own bot:\n\n{escape(LINES)}\n", highlight=False
+    )
     return bool(story.claims) and all(holds for _, holds in story.claims)
 
 
@@ -209,7 +231,12 @@ def build(folder: Path) -> tuple[DiscordSimulator, TelegramSimulator, Path]:
 async def run(story: Story, folder: Path) -> None:
     discord, telegram, database = build(folder)
     async with discord, telegram:
-        environ = {**os.environ, **discord.environment(), **telegram.environment(), "SESSION_DATABASE": str(database)}
+        environ = {
+            **os.environ,
+            **discord.environment(),
+            **telegram.environment(),
+            "SESSION_DATABASE": str(database),
+        }
         bot = BotProcess(environ, (discord, telegram))
         try:
             await tell(story, discord, telegram, bot, database)

@@ -1,7 +1,8 @@
-"""A chat system small enough to read, JSON objects over TCP, one a line; and a library for its bots.
+"""A chat system small enough to read, JSON objects over TCP, one a line; and a library for its
+bots.
 
-Neither knows session_plugin. It is the platform of `adapters/README.md`: `session_plugin_linechat.py` is the adapter for
-its bots, `terminal_bot.py` is one of them.
+Neither knows session_plugin. It is the platform of `adapters/README.md`:
+`session_plugin_linechat.py` is the adapter for its bots, `terminal_bot.py` is one of them.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ class Extension(Protocol):
         """The bot has connected; what is raised here keeps it from starting."""
 
     async def see(self, message: Message) -> bool:
-        """A message, new or edited, before the handler is called; False keeps it from the handler."""
+        """A message, new or edited, before the handler is called; False keeps it from the
+        handler.
+        """
 
     async def stop(self) -> None:
         """The bot is about to leave; its handlers have ended."""
@@ -77,7 +80,9 @@ class LineBot:
         self._sending: dict[int, asyncio.Future[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def on_message(self, handler: Callable[[Message], Awaitable[object]]) -> Callable[[Message], Awaitable[object]]:
+    def on_message(
+        self, handler: Callable[[Message], Awaitable[object]]
+    ) -> Callable[[Message], Awaitable[object]]:
         """Take a function as the handler: `@bot.on_message`."""
         self.handler = handler
         return handler
@@ -86,7 +91,9 @@ class LineBot:
         """Say something, and give the message as the server took it."""
         number = next(self._numbers)
         self._sending[number] = asyncio.get_running_loop().create_future()
-        self._writer.write(_line({"number": number, "room": room, "text": text, "reply_to": reply_to}))
+        self._writer.write(
+            _pending_writes({"number": number, "room": room, "text": text, "reply_to": reply_to})
+        )
         return await self._sending[number]
 
     async def start(self) -> None:
@@ -98,7 +105,7 @@ class LineBot:
         except BaseException:
             self._writer.close()
             raise
-        self._writer.write(_line({"ready": True}))
+        self._writer.write(_pending_writes({"ready": True}))
         self._arrived: asyncio.Queue[Message] = asyncio.Queue()
         self._work = [asyncio.create_task(self._read()), asyncio.create_task(self._handle_all())]
 
@@ -130,7 +137,9 @@ class LineBot:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _handle(self, handler: Callable[[Message], Awaitable[object]], message: Message) -> None:
+    async def _handle(
+        self, handler: Callable[[Message], Awaitable[object]], message: Message
+    ) -> None:
         try:
             await handler(message)
         except Exception as error:
@@ -143,7 +152,9 @@ class LineServer:
     def __init__(self) -> None:
         self.bot = Person(BOT_ID, "Bot")
         self._numbers = itertools.count(1)
-        self._message_ids = itertools.count(time.time_ns())  # what another server gave its messages comes never again
+        self._message_ids = itertools.count(
+            time.time_ns()
+        )  # what another server gave its messages comes never again
         self._stands: dict[str, list[Message]] = {}
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any]] = set()
@@ -177,7 +188,9 @@ class LineServer:
     def group(self, name: str, *members: Person) -> Room:
         return Room(f"{name}-{next(self._numbers)}", "group", members)
 
-    async def say(self, user: Person, room: Room, text: str, *, reply_to: Message | None = None) -> Message:
+    async def say(
+        self, user: Person, room: Room, text: str, *, reply_to: Message | None = None
+    ) -> Message:
         replied = None if reply_to is None else reply_to.id
         return self._tell(self._write(room.id, user.id, user.name, text, replied))
 
@@ -205,9 +218,13 @@ class LineServer:
                     return message
             await self._said.wait()
 
-    def _write(self, room: str, sender: str | None, name: str, text: str, reply_to: str | None = None) -> Message:
+    def _write(
+        self, room: str, sender: str | None, name: str, text: str, reply_to: str | None = None
+    ) -> Message:
         kind: Literal["direct", "group"] = "direct" if room.startswith("direct-") else "group"
-        message = Message(str(next(self._message_ids)), room, kind, sender, name, text, time.time(), reply_to)
+        message = Message(
+            str(next(self._message_ids)), room, kind, sender, name, text, time.time(), reply_to
+        )
         self._stands.setdefault(room, []).append(message)
         self._said.set()
         self._said = asyncio.Event()
@@ -215,7 +232,7 @@ class LineServer:
 
     def _tell(self, message: Message, *, number: int | None = None) -> Message:
         for writer in self._writers:
-            writer.write(_line({"number": number, "message": asdict(message)}))
+            writer.write(_pending_writes({"number": number, "message": asdict(message)}))
         return message
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -229,12 +246,14 @@ class LineServer:
                 self._writers.add(writer)
                 self._ready.set()
                 continue
-            message = self._write(asked["room"], BOT_ID, self.bot.name, asked["text"], asked["reply_to"])
-            writer.write(_line({"number": asked["number"], "message": asdict(message)}))
+            message = self._write(
+                asked["room"], BOT_ID, self.bot.name, asked["text"], asked["reply_to"]
+            )
+            writer.write(_pending_writes({"number": asked["number"], "message": asdict(message)}))
         self._writers.discard(writer)
         self._ready.clear()
         writer.close()
 
 
-def _line(data: dict[str, Any]) -> bytes:
+def _pending_writes(data: dict[str, Any]) -> bytes:
     return json.dumps(data).encode() + b"\n"

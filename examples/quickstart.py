@@ -1,4 +1,6 @@
-"""The hub alone, without any platform: two accounts of one person, linked by a code, share one history."""
+"""The hub alone, without any platform: two accounts of one person, linked by a code, share one
+history.
+"""
 
 import asyncio
 import tempfile

@@ -1,4 +1,5 @@
-"""Keep card numbers out of the database: a filter that runs before anything is stored, and a check that it did.
+"""Keep card numbers out of the database: a filter that runs before anything is stored, and a check
+that it did.
 
 Register it with `SessionHub(..., plugins=[Redact()])`, or ship it as a package with the entry point
 
@@ -19,7 +20,9 @@ DIGITS = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 
 
 def is_card_number(digits: str) -> bool:
-    """Check the last digit as card issuers do (ISO/IEC 7812, the Luhn algorithm), so that order numbers stay."""
+    """Check the last digit as card issuers do (ISO/IEC 7812, the Luhn algorithm), so that order
+    numbers stay.
+    """
     numbers = [int(digit) for digit in reversed(digits)]
     doubled = [number * 2 - 9 if number > 4 else number * 2 for number in numbers[1::2]]
     return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
@@ -45,7 +48,11 @@ async def main() -> None:
     ann, chat = Account("discord", "1001"), Chat("discord", "77")
     async with build(Path(tempfile.mkdtemp()) / "redact.db") as hub:
         text = "Pay order 1234567890123 with 4111 1111 1111 1111, please."
-        await hub.record(MessageEvent(chat=chat, message_id="1", role="user", text=text, sent_at=time.time(), author=ann))
+        await hub.record(
+            MessageEvent(
+                chat=chat, message_id="1", role="user", text=text, sent_at=time.time(), author=ann
+            )
+        )
         print((await hub.session_of(chat, ann).history())[0].content)
 
 

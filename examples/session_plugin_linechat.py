@@ -1,4 +1,4 @@
-"""session_plugin for linechat: `install(bot, hub)`, and the handler finds `message.extras["session"]`."""
+"""session_plugin for linechat: handlers find the session in `message.extras["session"]`."""
 
 import logging
 from collections.abc import Mapping
@@ -12,18 +12,19 @@ from session_plugin.commands import Asked, Command, answer, check_names, notice_
 
 CHANNEL = "linechat"
 logger = logging.getLogger("session_plugin.linechat")
-answering: ContextVar[SessionView | None] = ContextVar("session_plugin_linechat_answering", default=None)
+answering: ContextVar[SessionView | None] = ContextVar("linechat_answering", default=None)
 
 
 def to_event(message: Message, *, bot_id: str) -> MessageEvent:
     """Translate a message: who spoke, where, and what."""
+    is_nobodys = message.is_from_bot or message.sender is None
     return MessageEvent(
         chat=Chat(CHANNEL, message.room, message.kind, bot_id=bot_id),
         message_id=message.id,
         role="assistant" if message.is_from_bot else "user",
         text=message.text,
         sent_at=message.sent_at,
-        author=None if message.is_from_bot or message.sender is None else Account(CHANNEL, message.sender),
+        author=None if is_nobodys else Account(CHANNEL, str(message.sender)),
         author_name=message.name,
         reply_to=message.reply_to,
         edited_at=message.edited_at,
@@ -44,7 +45,7 @@ class Adapter:
         self.bot, self.hub, self.send = bot, hub, bot.send
         self.commands = {f"/{name}": command for command, name in names.items()}
         self.spell = lambda command: f"/{names.get(command, command)}"
-        bot.send = self.send_and_record  # type: ignore[method-assign]  # all that the bot says passes here
+        bot.send = self.send_and_record  # type: ignore[method-assign]  # all it says passes here
 
     async def start(self) -> None:
         """Open the hub; what is wrong with its database keeps the bot from starting."""
@@ -56,31 +57,42 @@ class Adapter:
         await self.lease.release()
 
     async def see(self, message: Message) -> bool:
-        """Take a message in before the author's handler sees it; our own commands end here."""
+        """Store a message before the author's handler sees it; our own commands end here."""
         event = to_event(message, bot_id=self.bot.id)
-        view = message.extras["session"] = self.hub.session_of(event.chat, event.author, event=event)
+        view = self.hub.session_of(event.chat, event.author, event=event)
+        message.extras["session"] = view
         answering.set(view)
+        word, *rest = message.text.split(maxsplit=1) or [""]
+        command = None if event.author is None else self.commands.get(word)
         try:
-            word, *rest = message.text.split(maxsplit=1) or [""]
-            if (is_command := word in self.commands and event.author is not None) and message.edited_at is None:
-                asked = Asked(chat=event.chat, account=event.author, name=message.name, spell=self.spell)
-                reply = await answer(self.hub, self.commands[word], " ".join(rest), asked)
-                for text in (reply.text, *(document.content.decode() for document in reply.documents)):  # no files here
-                    await self.send(message.room, text)
-                return False  # neither it nor the answer is recorded
             if message.edited_at is not None:
-                await self.hub.edit(event, is_command=is_command)
+                await self.hub.edit(event, is_command=command is not None)
+            elif command is not None:
+                await self.answer(command, " ".join(rest), event)
+                return False  # neither it nor the answer is stored
             else:
                 message.extras["session"] = (await self.hub.record(event)).session
         except Exception:
-            logger.exception("a message could not be recorded; it is handled all the same")
+            logger.exception("a message could not be stored; it is handled all the same")
         return True
 
-    async def send_and_record(self, room: str, text: str, *, reply_to: str | None = None) -> Message:
-        """Send as ever; record what the server says was sent, as an answer to whom this handler answers."""
+    async def answer(self, command: Command, argument: str, event: MessageEvent) -> None:
+        """Answer one of our commands. This platform has no files, so documents are sent as text."""
+        assert event.author is not None
+        name = event.author_name
+        asked = Asked(chat=event.chat, account=event.author, name=name, spell=self.spell)
+        reply = await answer(self.hub, command, argument, asked)
+        for text in (reply.text, *(one.content.decode() for one in reply.documents)):
+            await self.send(event.chat.chat_id, text)
+
+    async def send_and_record(
+        self, room: str, text: str, *, reply_to: str | None = None
+    ) -> Message:
+        """Send as before; store what the server says was sent, as this handler's answer."""
         sent = await self.send(room, text, reply_to=reply_to)
         try:
-            event, view = to_event(sent, bot_id=self.bot.id), answering.get()
+            event = to_event(sent, bot_id=self.bot.id)
+            view = answering.get()
             answers = view.account if view is not None and view.chat == event.chat else None
             await self.hub.record(replace(event, answers=answers))
         except Exception:

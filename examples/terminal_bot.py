@@ -1,8 +1,10 @@
-"""A bot on a platform of its own, linechat, here in the terminal: it remembers by the adapter in session_plugin_linechat.py.
+"""A bot on a platform of its own, linechat, here in the terminal: it remembers by the adapter in
+session_plugin_linechat.py.
 
     python terminal_bot.py [DATABASE]
 
-Say something; /whoami, /new, /link and /unlink work, too. End it by Ctrl-D, start it again on the same database: it goes on.
+Say something; /whoami, /new, /link and /unlink work, too. End it by Ctrl-D, start it again on the
+same database: it goes on.
 """
 
 from __future__ import annotations
@@ -26,8 +28,12 @@ def build(address: str, hub: SessionHub) -> LineBot:
     @bot.on_message
     async def on_message(message: Message) -> None:
         session = message.extras["session"]
-        earlier = [one.content for one in await session.history(before=session.event) if one.role == "user"]
-        await bot.send(message.room, f"Noted. Before that you said: {'; '.join(earlier) or 'nothing'}.")
+        earlier = [
+            one.content for one in await session.history(before=session.event) if one.role == "user"
+        ]
+        await bot.send(
+            message.room, f"Noted. Before that you said: {'; '.join(earlier) or 'nothing'}."
+        )
 
     return bot
 

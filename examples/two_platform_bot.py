@@ -1,9 +1,11 @@
-"""A bot on Discord and on Telegram with one memory. Copy it, and put your own answer into `respond`.
+"""A bot on Discord and on Telegram with one memory. Copy it, and put your own answer into
+`respond`.
 
     DISCORD_TOKEN=... TELEGRAM_TOKEN=... SESSION_DATABASE=bot.db python two_platform_bot.py
 
-Either token will do. It answers in direct messages and where it is mentioned, and to !recap and /recap anywhere. For a
-proxy, or a Bot API server of your own: DISCORD_API_BASE, DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL, TELEGRAM_BASE_FILE_URL.
+Either token will do. It answers in direct messages and where it is mentioned, and to !recap and
+/recap anywhere. For a proxy, or a Bot API server of your own: DISCORD_API_BASE,
+DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL, TELEGRAM_BASE_FILE_URL.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ import yarl
 from discord.ext import commands
 from telegram import Update
 from telegram.constants import ChatType
-from telegram.ext import Application, ApplicationBuilder, CommandHandler, ContextTypes, MessageHandler, filters
+from telegram.ext import (
+    Application,
+    ApplicationBuilder,
+    CommandHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
 
 import session_plugin_discord
 import session_plugin_telegram
@@ -33,7 +42,9 @@ TelegramApplication = Application[Any, SessionContext, Any, Any, Any, Any]
 
 
 async def respond(session: SessionView) -> str:
-    """Answer what was just said. A model would get `await session.for_model()`; this bot only counts."""
+    """Answer what was just said. A model would get `await session.for_model()`; this bot only
+    counts.
+    """
     info = await session.info()
     count = 0 if info is None else info.message_count
     return f"Noted. That is message {count} of our conversation."
@@ -42,17 +53,19 @@ async def respond(session: SessionView) -> str:
 async def recap(session: SessionView) -> str:
     """Show the last messages before this one: where each was said, and by whom."""
     messages = await session.history(limit=10, before=session.event)
-    return "\n".join(map(_line, messages)) or "Nothing was said in this conversation yet."
+    return "\n".join(map(_pending_writes, messages)) or "Nothing was said in this conversation yet."
 
 
-def _line(message: SessionMessage) -> str:
+def _pending_writes(message: SessionMessage) -> str:
     who = "me" if message.role == "assistant" else message.author_name
     text = " ".join(message.content.split())
     return f"[{message.channel}] {who}: {text if len(text) <= 100 else text[:99] + '…'}"
 
 
 def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
-    """Make the Discord bot; the message_content intent is switched on in Discord's developer portal, too."""
+    """Make the Discord bot; the message_content intent is switched on in Discord's developer
+    portal, too.
+    """
     if "DISCORD_API_BASE" in environ:
         discord.http.Route.BASE = environ["DISCORD_API_BASE"]
     if "DISCORD_GATEWAY_URL" in environ:
@@ -81,7 +94,11 @@ def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
 
 def build_telegram(hub: SessionHub, environ: Mapping[str, str]) -> TelegramApplication:
     """Make the Telegram bot."""
-    builder = ApplicationBuilder().token(environ["TELEGRAM_TOKEN"]).context_types(ContextTypes(context=SessionContext))
+    builder = (
+        ApplicationBuilder()
+        .token(environ["TELEGRAM_TOKEN"])
+        .context_types(ContextTypes(context=SessionContext))
+    )
     if "TELEGRAM_BASE_URL" in environ:
         builder = builder.base_url(environ["TELEGRAM_BASE_URL"])
     if "TELEGRAM_BASE_FILE_URL" in environ:
@@ -95,7 +112,9 @@ def build_telegram(hub: SessionHub, environ: Mapping[str, str]) -> TelegramAppli
 
     async def on_message(update: Update, context: SessionContext) -> None:
         message = update.message
-        if message is not None and (message.chat.type == ChatType.PRIVATE or _mentions(message.text, context)):
+        if message is not None and (
+            message.chat.type == ChatType.PRIVATE or _mentions(message.text, context)
+        ):
             await message.reply_text(await respond(context.session))
 
     application.add_handler(CommandHandler("recap", show_recap))
@@ -107,7 +126,9 @@ def _mentions(text: str | None, context: SessionContext) -> bool:
     return f"@{context.bot.username}" in (text or "")
 
 
-def build(environ: Mapping[str, str]) -> tuple[SessionHub, commands.Bot | None, TelegramApplication | None]:
+def build(
+    environ: Mapping[str, str],
+) -> tuple[SessionHub, commands.Bot | None, TelegramApplication | None]:
     """Make the hub, and a bot for each token there is."""
     hub = SessionHub(environ.get("SESSION_DATABASE") or "two_platform_bot.db")
     return (
@@ -156,7 +177,9 @@ async def run(environ: Mapping[str, str]) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("discord.client").setLevel(logging.ERROR)  # it warns of voice libraries, and nobody speaks here
+    logging.getLogger("discord.client").setLevel(
+        logging.ERROR
+    )  # it warns of voice libraries, and nobody speaks here
     try:
         asyncio.run(run(os.environ))
     except SessionError as error:

@@ -1,8 +1,10 @@
-"""/link, /unlink, /whoami, /new, /private, /privacy, /export, /forget: a command in, a reply out. Knows no platform.
+"""/link, /unlink, /whoami, /new, /private, /privacy, /export, /forget: a command in, a reply out.
+Knows no platform.
 
-An adapter recognises its platform's commands and hands them in by their names here. The commands and their replies are
-never stored, so an adapter records neither. All but /privacy are for direct chats: a code that others can read is no proof,
-and who somebody is on other platforms is nobody else's business.
+An adapter recognises its platform's commands and hands them in by their names here. The commands
+and their replies are never stored, so an adapter records neither. All but /privacy are for direct
+chats: a code that others can read is no proof, and who somebody is on other platforms is nobody
+else's business.
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from session_plugin.errors import DatabaseUnavailable, ForgetRefused, LinkingOff, LinkRefused, SessionError
+from session_plugin.checks import check_mapping
+from session_plugin.context.quoting import quoted_name
+from session_plugin.errors import (
+    DatabaseUnavailable,
+    ForgetRefused,
+    LinkingOff,
+    LinkRefused,
+    SessionError,
+)
 from session_plugin.hub import SessionHub
 from session_plugin.model import (
     STORE_CHANNEL,
@@ -23,10 +33,8 @@ from session_plugin.model import (
     Notice,
     Receipt,
     SessionIdentity,
-    check_mapping,
 )
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM
-from session_plugin.rules.quoting import quoted_name
 
 Command = Literal["link", "unlink", "whoami", "new", "private", "privacy", "export", "forget"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
@@ -46,7 +54,9 @@ ANYWHERE: frozenset[Command] = frozenset({"privacy"})
 """Commands that may be answered where others read along."""
 
 Spell = Callable[[Command], str]
-"""How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming and prefix."""
+"""How a person types a command on a platform: `lambda name: "/" + name`, with the author's renaming
+and prefix.
+"""
 
 DOCUMENT_BYTES = 8 * 1024 * 1024
 """The largest file of an export: Discord takes 10 MiB from a bot, Telegram 50 MB."""
@@ -64,29 +74,35 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What to answer to a command, in the chat where it was given; files come after the text, one message each."""
+    """What to answer to a command, in the chat where it was given; files come after the text, one
+    message each.
+    """
 
     text: str
     documents: tuple[Document, ...] = ()
 
 
 def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
-    """Give each offered command's name on a platform, as its author wants it: all under their own names by default.
+    """Give each offered command's name on a platform, as its author wants it: all under their own
+    names by default.
 
     Args:
-        names: Our name to the author's, `{"link": "connect"}`. What is left out keeps its name; an empty name turns a
-            command off, None turns all off.
+        names: Our name to the author's, `{"link": "connect"}`. What is left out keeps its name; an
+            empty name turns a command off, None turns all off.
 
     Raises:
         TypeError: it is no mapping.
-        ValueError: a key is no command of ours, a name is not one word, or two commands have one name.
+        ValueError: a key is no command of ours, a name is not one word, or two commands have one
+            name.
     """
     if names is None:
         return {}
     check_mapping("commands", names)
     unknown = set(names) - set(COMMANDS)
     if unknown:
-        raise ValueError(f"no command is called {sorted(unknown)[0]!r}: there are {', '.join(COMMANDS)}")
+        raise ValueError(
+            f"no command is called {sorted(unknown)[0]!r}: there are {', '.join(COMMANDS)}"
+        )
     named = {command: names.get(command, command) for command in COMMANDS}
     offered = {command: name for command, name in named.items() if name}
     for command, name in offered.items():
@@ -106,7 +122,8 @@ class Asked:
         account: Who; None for nobody's user.
         name: The name to show to others.
         spell: How commands are typed here.
-        offered: Those that can be typed here; no other is spoken of where people are told what they can do.
+        offered: Those that can be typed here; no other is spoken of where people are told what they
+            can do.
     """
 
     chat: Chat
@@ -137,23 +154,31 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
         return Reply(text=f"{asked.spell(command)} takes nothing behind it.")
     try:
         reply = await _carry_out(hub, command, argument, account, asked)
-        unread = [notice_text(notice, spell=asked.spell) for notice in await hub.unread_notices(account)]
+        unread = [
+            notice_text(notice, spell=asked.spell) for notice in await hub.unread_notices(account)
+        ]
     except SessionError as error:
         return Reply(text=_refusal(command, error))
     return Reply(text="\n\n".join([*unread, reply.text]), documents=reply.documents)
 
 
 def _refusal(command: Command, error: SessionError) -> str:
-    """Say why nothing was done; what is wrong with this house is for whoever runs it, and names its files."""
+    """Say why nothing was done; what is wrong with this house is for whoever runs it, and names its
+    files.
+    """
     if isinstance(error, LinkRefused | ForgetRefused):
         return str(error)
     if isinstance(error, DatabaseUnavailable):
-        return "I cannot get at my memory just now, so nothing was done. Please try again in a moment."
+        return (
+            "I cannot get at my memory just now, so nothing was done. Please try again in a moment."
+        )
     logger.error("/%s was not carried out: %s", command, error)
     return "Something is wrong here that only whoever runs me can put right, so nothing was done."
 
 
-async def _carry_out(hub: SessionHub, command: Command, argument: str, account: Account, asked: Asked) -> Reply:
+async def _carry_out(
+    hub: SessionHub, command: Command, argument: str, account: Account, asked: Asked
+) -> Reply:
     match command:
         case "link":
             text = await _link(hub, argument, account, asked)
@@ -191,9 +216,11 @@ async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) 
         return _question(pending, spell)
     code = await hub.request_link(account, chat=asked.chat, display_name=asked.name)
     return (
-        f"Your code is {code.code}. Within ten minutes, write to me from your other account, in a direct message:\n"
+        f"Your code is {code.code}. Within ten minutes, write to me from your other account, "
+        "in a direct message:\n"
         f"{spell('link')} {code.code}\n"
-        "Then come back here to confirm. Give the code to nobody: whoever types it asks to share your conversations."
+        "Then come back here to confirm. Give the code to nobody: whoever types it asks to "
+        "share your conversations."
     )
 
 
@@ -205,8 +232,10 @@ async def _redeem(hub: SessionHub, code: str, account: Account, asked: Asked) ->
     except LinkRefused as refusal:
         return f"{refusal} Codes come from {asked.spell('link')}, typed on the other account."
     return (
-        f"The code is from {_named(preview.asker, preview.asker_name)}. If that is you, confirm it there: the link command, "
-        "then the word confirm. From then on both accounts share one conversation with me: each sees what was said to me in "
+        f"The code is from {_named(preview.asker, preview.asker_name)}. If that is you, "
+        "confirm it there: the link command, "
+        "then the word confirm. From then on both accounts share one conversation with me: "
+        "each sees what was said to me in "
         "direct messages on the other. Until then nothing is shared."
     )
 
@@ -217,10 +246,15 @@ async def _unlink(hub: SessionHub, argument: str, account: Account, asked: Asked
         return "Unlinked. This account has its own conversation again, and the others have theirs."
     identity = await hub.identity_of(account)
     linked = () if identity is None else identity.accounts
-    other = next((one for one in linked if argument == f"{one.channel} {one.channel_user_id}"), None)
+    other = next(
+        (one for one in linked if argument == f"{one.channel} {one.channel_user_id}"), None
+    )
     if other is None or other == account:
         known = asked.spell("whoami")
-        return f"{asked.spell('unlink')} takes nothing behind it, or another account of yours as {known} shows it."
+        return (
+            f"{asked.spell('unlink')} takes nothing behind it, or another account of yours as "
+            f"{known} shows it."
+        )
     await hub.unlink(other, by=account)
     return f"Unlinked. The {argument} account has its own conversation again."
 
@@ -238,11 +272,20 @@ async def _private(hub: SessionHub, argument: str, account: Account, spell: Spel
     if argument.lower() in {"on", "off"}:
         await hub.set_private(account, argument.lower() == "on")
     elif argument:
-        return f"{spell('private')} on: nothing of what you say to me is kept from now on. {spell('private')} off: it is."
+        return (
+            f"{spell('private')} on: nothing of what you say to me is kept from now on. "
+            f"{spell('private')} off: it is."
+        )
     identity = await hub.identity_of(account)
     if identity is not None and identity.is_private:
-        return f"From now on nothing of what you say to me is kept, nor what I answer. {spell('private')} off changes that."
-    return f"What you say to me is kept. {spell('private')} on changes that from then on. {spell('privacy')} tells you more."
+        return (
+            "From now on nothing of what you say to me is kept, nor what I answer. "
+            f"{spell('private')} off changes that."
+        )
+    return (
+        f"What you say to me is kept. {spell('private')} on changes that from then on. "
+        f"{spell('privacy')} tells you more."
+    )
 
 
 def _privacy(hub: SessionHub, asked: Asked) -> str:
@@ -253,8 +296,12 @@ def _privacy(hub: SessionHub, asked: Asked) -> str:
         "whoami": "shows who you are to me",
         "unlink": "takes accounts apart",
     }
-    told = " ".join(f"{asked.spell(command)} {what}." for command, what in ways.items() if command in asked.offered)
-    return f"{hub.privacy_text()}\n{told}".rstrip()
+    notified = " ".join(
+        f"{asked.spell(command)} {what}."
+        for command, what in ways.items()
+        if command in asked.offered
+    )
+    return f"{hub.privacy_text()}\n{notified}".rstrip()
 
 
 async def _forget(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
@@ -264,22 +311,29 @@ async def _forget(hub: SessionHub, argument: str, account: Account, asked: Asked
         rest = " Its last traces in the file are being overwritten." if receipt.is_pending else ""
         return f"Forgotten: {_counted(receipt)}.{rest} If you write to me again, we begin anew."
     if argument:
-        return f"{spell('forget')} tells you what would be erased; {spell('forget')} confirm then erases it."
+        return (
+            f"{spell('forget')} tells you what would be erased; {spell('forget')} confirm then "
+            "erases it."
+        )
     identity = await hub.identity_of(account)
     if identity is None:
         return "I know nothing of you that could be erased."
     receipt = await hub.ask_to_forget(account)
     export = f"{spell('export')} hands you all of it first. " if "export" in asked.offered else ""
     return (
-        f"This erases {_counted(receipt)}, for good: all that you said to me and I answered, in direct messages and in "
-        f"groups, with the summaries made of it, on all of your accounts ({_accounts(identity)}). What others said stays. "
+        f"This erases {_counted(receipt)}, for good: all that you said to me and I answered, "
+        "in direct messages and in "
+        "groups, with the summaries made of it, on all of your accounts "
+        f"({_accounts(identity)}). What others said stays. "
         f"{export}To erase it, write {spell('forget')} confirm within ten minutes."
     )
 
 
 def _counted(receipt: Receipt) -> str:
     counts = {"message": receipt.messages, "session": receipt.sessions, "account": receipt.accounts}
-    *most, last = [f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in counts.items()]
+    *most, last = [
+        f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in counts.items()
+    ]
     return f"{', '.join(most)} and {last}"
 
 
@@ -297,26 +351,39 @@ async def _export(hub: SessionHub, account: Account) -> Reply:
     if not lines:
         return Reply(text="I know nothing of you that I could hand over.")
     files.append(b"".join(lines))
-    names = ["export.jsonl"] if len(files) == 1 else [f"export-{number}.jsonl" for number in range(1, len(files) + 1)]
-    documents = tuple(Document(name=name, content=content) for name, content in zip(names, files, strict=True))
-    return Reply(text="This is all that is kept of you: a JSON object in each line.", documents=documents)
+    names = (
+        ["export.jsonl"]
+        if len(files) == 1
+        else [f"export-{number}.jsonl" for number in range(1, len(files) + 1)]
+    )
+    documents = tuple(
+        Document(name=name, content=content) for name, content in zip(names, files, strict=True)
+    )
+    return Reply(
+        text="This is all that is kept of you: a JSON object in each line.", documents=documents
+    )
 
 
 def _question(preview: LinkPreview, spell: Spell) -> str:
     who = _named(preview.redeemer, preview.redeemer_name)
     return (
         f"{who} typed your code. Is that you? Then write {spell('link')} confirm, "
-        f"and {preview.accounts} accounts share one conversation with me: {preview.messages} messages in {preview.sessions} "
+        f"and {preview.accounts} accounts share one conversation with me: {preview.messages} "
+        f"messages in {preview.sessions} "
         "sessions. If it is not, do nothing: the request lapses in ten minutes."
     )
 
 
 def _accounts(identity: SessionIdentity) -> str:
-    return ", ".join(f"{a.channel} {a.channel_user_id}" for a in identity.accounts if a.channel != STORE_CHANNEL)
+    return ", ".join(
+        f"{a.channel} {a.channel_user_id}" for a in identity.accounts if a.channel != STORE_CHANNEL
+    )
 
 
 def _named(account: Account, name: str) -> str:
-    """Say who an account is, its id first: the name is whatever somebody calls themselves, our own words perhaps."""
+    """Say who an account is, its id first: the name is whatever somebody calls themselves, our own
+    words perhaps.
+    """
     who = f"the {account.channel} account {account.channel_user_id}"
     return f"{who} ({quoted_name(name)})" if name else who
 
@@ -326,9 +393,15 @@ def notice_text(notice: Notice, *, spell: Spell) -> str:
     other = _named(notice.account, notice.account_name)
     match notice.kind:
         case "link_redeemed":
-            return f"{other} typed your code." if notice.preview is None else _question(notice.preview, spell)
+            return (
+                f"{other} typed your code."
+                if notice.preview is None
+                else _question(notice.preview, spell)
+            )
         case "linked":
-            return f"Linked with {other}: one conversation from now on. {spell('unlink')} undoes it."
+            return (
+                f"Linked with {other}: one conversation from now on. {spell('unlink')} undoes it."
+            )
         case "unlinked":
             return f"{other} is unlinked: that account has its own conversation again."
         case "left":

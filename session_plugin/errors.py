@@ -1,4 +1,6 @@
-"""What can go wrong, as types. The first line of a class's docstring is the message that it carries when it has no other."""
+"""What can go wrong, as types. The first line of a class's docstring is the message that it carries
+when it has no other.
+"""
 
 
 class SessionError(Exception):
@@ -14,7 +16,9 @@ class SessionError(Exception):
 
     def __init__(self, message: str | None = None) -> None:
         """Carry `message`, or the first line of the class's docstring when there is none."""
-        super().__init__(message if message is not None else (type(self).__doc__ or "").partition("\n")[0])
+        super().__init__(
+            message if message is not None else (type(self).__doc__ or "").partition("\n")[0]
+        )
 
 
 class DatabaseUnavailable(SessionError):
@@ -91,7 +95,8 @@ class LinkRefused(SessionError):
 
 
 class LinkingOff(LinkRefused):
-    """Linking is off here until whoever runs the bot sets SESSION_SECRET, or SessionHub(secret=...): codes need a secret.
+    """Linking is off here until whoever runs the bot sets SESSION_SECRET, or
+    SessionHub(secret=...): codes need a secret.
 
     Example:
         try:

@@ -1,7 +1,8 @@
-"""The secret under which link codes and forgotten accounts are hashed. It never lies in the database it protects.
+"""The secret under which link codes and forgotten accounts are hashed. It never lies in the
+database it protects.
 
-It is the one that the author gives, or the environment's, or a file beside an SQLite database, made when it is first needed
-and readable by its owner alone. Knows no operations and no SQL.
+It is the one that the author gives, or the environment's, or a file beside an SQLite database, made
+when it is first needed and readable by its owner alone. Knows no operations and no SQL.
 """
 
 from __future__ import annotations
@@ -63,9 +64,11 @@ class Keys:
         return frozenset(code_hash(code, key=key) for code in codes)
 
     def keyed_hash(self, *parts: str) -> bytes:
-        """Hash ids, so that they are known again without being kept; without a secret, anybody who has the ids can.
+        """Hash ids, so that they are known again without being kept; without a secret, anybody who
+        has the ids can.
 
-        With a secret that is there and cannot be used nobody is known again, rather than that nothing can be stored.
+        With a secret that is there and cannot be used nobody is known again, rather than that
+        nothing can be stored.
         """
         try:
             key = self._found() or b""
@@ -97,12 +100,16 @@ def _checked(secret: str | bytes) -> bytes:
         raise TypeError(f"a secret is text or bytes, not {type(secret).__name__}")
     key = secret.encode() if isinstance(secret, str) else secret
     if len(key) < SHORTEST:
-        raise ValueError(f"a secret of {len(key)} bytes can be guessed: give {SHORTEST} or more, secrets.token_hex() say")
+        raise ValueError(
+            f"a secret of {len(key)} bytes can be guessed: give {SHORTEST} or more, "
+            "secrets.token_hex() say"
+        )
     return key
 
 
 def _in_file(path: Path) -> bytes:
-    """Read the secret beside a database; make one if there is none. Whoever comes second takes the first one's.
+    """Read the secret beside a database; make one if there is none. Whoever comes second takes the
+    first one's.
 
     Raises:
         SessionError: it cannot be read or made, or somebody has emptied it.
@@ -112,13 +119,21 @@ def _in_file(path: Path) -> bytes:
             _make(path)
         key = path.read_bytes().strip()
         if os.name == "posix" and path.stat().st_mode & 0o077:
-            logger.warning("others than its owner may read %s; chmod 600 it, for whoever has it can try codes out", path)
+            logger.warning(
+                "others than its owner may read %s; chmod 600 it, for whoever has it can try "
+                "codes out",
+                path,
+            )
     except OSError as error:
         raise SessionError(
-            f"the secret {path} cannot be read or made ({error.strerror}): check its permissions, or set {ENVIRONMENT}"
+            f"the secret {path} cannot be read or made ({error.strerror}): check its "
+            f"permissions, or set {ENVIRONMENT}"
         ) from error
     if len(key) < SHORTEST:
-        raise SessionError(f"the secret in {path} is too short: restore the file, or remove it, and a new one is made")
+        raise SessionError(
+            f"the secret in {path} is too short: restore the file, or remove it, and a new one "
+            "is made"
+        )
     return key
 
 

@@ -2,18 +2,20 @@
 
 Imports the standard library only. Knows no database, no hook, no platform.
 
-Every id is text and compared byte by byte: never a name, never trimmed, never cast. An empty id, or one with a NUL or a
-lone surrogate in it, is refused with ValueError where it enters, because neither database could give it back unchanged; and
-so is one of more than 512 bytes, because an index takes no more of four.
+Every id is text and compared byte by byte: never a name, never trimmed, never cast. An empty id, or
+one with a NUL or a lone surrogate in it, is refused with ValueError where it enters, because
+neither database could give it back unchanged; and so is one of more than 512 bytes, because an
+index takes no more of four.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from session_plugin.checks import check_id, check_mapping, check_storable, check_text, check_time
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
@@ -22,64 +24,10 @@ EndReason = Literal["idle", "daily", "new", "linked", "imported"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked", "forgotten"]
 NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 
-_SURROGATE = re.compile("[\\ud800-\\udfff]")
 KINDS: frozenset[str] = frozenset(get_args(ChatKind))
 ROLES: frozenset[str] = frozenset(get_args(Role))
-LATEST = 253_402_300_800.0
-"""The end of the year 9999, beyond which neither Python nor a database can show a time."""
-LONGEST_ID = 512
-"""Bytes of UTF-8: an entry of PostgreSQL's indexes holds 2,704, and the key of a chat is four ids."""
 STORE_CHANNEL = ""
 """The channel of those users whom SessionStore's callers name themselves."""
-
-
-def check_id(what: str, value: str) -> None:
-    """Refuse an id that is not non-empty text without NUL and lone surrogates, or too long.
-
-    Raises:
-        TypeError: `value` is not text; platforms with numeric ids pass `str(id)`.
-        ValueError: it is empty, has a NUL or a lone surrogate, or is longer than 512 bytes.
-    """
-    if value and is_storable(value):  # nearly always, and many times a message: the rest is for the words of the error
-        return
-    check_text(what, value)
-    if not value:
-        raise ValueError(f"{what} is empty: {value!r}")
-    check_storable(what, value)
-
-
-def check_storable(what: str, value: str) -> None:
-    """Refuse text that may be empty but has a NUL or a lone surrogate, or is longer than 512 bytes (ValueError)."""
-    if not is_storable(value):
-        check_text(what, value)
-        if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID:
-            raise ValueError(f"{what} is longer than {LONGEST_ID} bytes: {value[:40]!r}...")
-        raise ValueError(f"{what} has a NUL or a lone surrogate: {value!r}")
-
-
-def is_storable(value: object) -> bool:
-    """Tell whether something can be an id in a database at all; nobody has one that cannot."""
-    if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_ID:
-        return False
-    return value.isascii() or (_SURROGATE.search(value) is None and len(value.encode()) <= LONGEST_ID)
-
-
-def check_text(what: str, value: str) -> None:
-    """Refuse what is not text at all (TypeError); any text will do."""
-    if not isinstance(value, str):
-        raise TypeError(f"{what} is text, not {type(value).__name__}: {value!r}")
-
-
-def check_mapping(what: str, value: object) -> None:
-    """Refuse what is no mapping (TypeError)."""
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{what} is a mapping, not {type(value).__name__}")
-
-
-def check_time(what: str, value: float) -> None:
-    """Refuse what is no time in seconds that a calendar knows (ValueError)."""
-    if not isinstance(value, int | float) or not -LATEST <= value <= LATEST:
-        raise ValueError(f"{what} is not a time in seconds since 1970: {value!r}")
 
 
 def check_role(role: str) -> None:
@@ -98,12 +46,13 @@ class Account:
     """Somebody on a channel. Two accounts are the same if both texts are; names play no part.
 
     Args:
-        channel: The platform: `"discord"`, `"telegram"`, `"slack:T012"`. Empty only for the users of SessionStore.
+        channel: The platform: `"discord"`, `"telegram"`, `"slack:T012"`. Empty only for the users
+            of SessionStore.
         channel_user_id: The platform's own id of that somebody, as text.
 
     Example:
         ann = Account("discord", "1001")
-        assert ann != Account("telegram", "1001")  # whoever has the same id elsewhere is somebody else
+        assert ann != Account("telegram", "1001")
     """
 
     channel: str
@@ -119,11 +68,12 @@ class Account:
 class Chat:
     """A room on a channel, as one bot account sees it; `thread_id` names a topic inside it.
 
-    What a platform calls a channel (Discord) is a chat here. `title` is for people and takes no part in comparisons.
+    What a platform calls a channel (Discord) is a chat here. `title` is for people and takes no
+    part in comparisons.
 
     Example:
         direct = Chat("telegram", "2002", bot_id="7000000001")
-        topic = Chat("telegram", "-1005", "group", bot_id="7000000001", thread_id="12", title="Friends")
+        topic = Chat("telegram", "-1005", "group", bot_id="7000000001", thread_id="12")
     """
 
     channel: str
@@ -168,22 +118,26 @@ class MessageEvent:
 
     Args:
         chat: Where it was said.
-        message_id: The platform's id, unique in the chat; None for what no platform delivered, which is then never
-            taken for a duplicate.
+        message_id: The platform's id, unique in the chat; None for what no platform delivered,
+            which is then never taken for a duplicate.
         role: Who speaks, as a model would see it.
         text: The words, any Unicode at all; empty when there are attachments only.
         sent_at: Seconds since 1970 by the platform's clock. Shown to people; it decides no order.
-        author: The account that spoke. None for the bot itself, a webhook, another bot, an anonymous administrator, a
-            channel post: they are nobody's user.
+        author: The account that spoke. None for the bot itself, a webhook, another bot, an
+            anonymous administrator, a channel post: they are nobody's user.
         author_name: The name to show beside the words.
         answers: For the bot's own words: the account they answer. None where that is not known.
         reply_to: `message_id` of the message that this one replies to.
         edited_at: When it was last edited, by the platform's clock; None if never.
 
     Example:
-        said = MessageEvent(chat=dm, message_id="7", role="user", text="Hello!", sent_at=time.time(), author=ann)
+        said = MessageEvent(
+            chat=dm, message_id="7", role="user", text="Hello!", sent_at=time.time(), author=ann
+        )
         await hub.record(said)
-        answer = MessageEvent(chat=dm, message_id="8", role="assistant", text="Hello!", sent_at=time.time(), answers=ann)
+        answer = MessageEvent(
+            chat=dm, message_id="8", role="assistant", text="Hi!", sent_at=time.time(), answers=ann
+        )
         await hub.record(answer)
     """
 
@@ -223,15 +177,15 @@ class MessageEvent:
 class IdentityEvent:
     """What became known about who somebody is.
 
-    `user_id` is the account's user from now on; `previous_user_id` is the one before, where it changed, so that authors
-    can move what they keep by user id themselves.
+    `user_id` is the account's user from now on; `previous_user_id` is the one before, where it
+    changed, so that authors can move what they keep by user id themselves.
 
     Example:
         class Follow:
             @hookimpl
             def session_on_identity(self, event, identity):
                 if event.previous_user_id is not None:
-                    print(f"what you keep of {event.previous_user_id} is {event.user_id}'s from now on")
+                    print(f"{event.previous_user_id} is {event.user_id} from now on")
 
         hub.register(Follow())
     """
@@ -247,8 +201,8 @@ class IdentityEvent:
 class SessionIdentity:
     """A canonical user: one id, the accounts that are this person.
 
-    `channel_ids` maps a channel to an account's id on it; where a person has two accounts on one channel it names the one
-    known longer, and `accounts` has both.
+    `channel_ids` maps a channel to an account's id on it; where a person has two accounts on one
+    channel it names the one known longer, and `accounts` has both.
 
     Example:
         await hub.record(event)
@@ -312,7 +266,8 @@ class SummaryPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What stands in front of a session's recent messages. The messages it stands for can still be read.
+    """What stands in front of a session's recent messages. The messages it stands for can still be
+    read.
 
     Example:
         conversation = await session.for_model()
@@ -328,9 +283,11 @@ class Summary:
 
 @dataclass
 class Session:
-    """A stretch of conversation in one scope. At most one of a scope is live: the one with no `ended_at`.
+    """A stretch of conversation in one scope. At most one of a scope is live: the one with no
+    `ended_at`.
 
-    `messages` holds what was asked for when the session was read, and nothing where only the session itself was.
+    `messages` holds what was asked for when the session was read, and nothing where only the
+    session itself was.
 
     Example:
         await hub.record(event)
@@ -364,7 +321,9 @@ class Session:
     def add_message(self, role: str, content: str, *, channel: str = "") -> None:
         """Append a message to this object only; SessionStore.save_message is what stores one."""
         now = time.time()
-        self.messages.append(SessionMessage(role=role, content=content, channel=channel, timestamp=now))
+        self.messages.append(
+            SessionMessage(role=role, content=content, channel=channel, timestamp=now)
+        )
         self.last_activity = now
 
 
@@ -411,9 +370,9 @@ class LinkPreview:
 class Notice:
     """Something a person must be told on their own platform, for an adapter to deliver.
 
-    `link_redeemed`: somebody typed the code that this person asked for, and `preview` says what a yes would do; `linked` and
-    `unlinked`: it is done; `left`: the account that is told was itself unlinked, by another of the same person. The other
-    account is `account`, by its name there.
+    `link_redeemed`: somebody typed the code that this person asked for, and `preview` says what a
+    yes would do; `linked` and `unlinked`: it is done; `left`: the account that is told was itself
+    unlinked, by another of the same person. The other account is `account`, by its name there.
 
     Example:
         async def deliver(chat, notice):
@@ -432,13 +391,14 @@ class Notice:
 class Receipt:
     """What went when a person was forgotten, or would go: counts by kind.
 
-    Of `audit_details` the entry stays, without whom it was about. `is_pending`: the rows are gone, but their bytes may still
-    lie in the database's file, because somebody else is reading it; it is tried again until they are gone, too.
+    Of `audit_details` the entry stays, without whom it was about. `is_pending`: the rows are gone,
+    but their bytes may still lie in the database's file, because somebody else is reading it; it is
+    tried again until they are gone, too.
 
     Example:
         await hub.record(event)
         receipt = await hub.forget(ann)
-        print(f"{receipt.messages} messages are gone" + (", their bytes soon" if receipt.is_pending else ""))
+        print(f"{receipt.messages} messages erased", receipt.is_pending)
     """
 
     messages: int = 0

@@ -1,4 +1,6 @@
-"""What long work and looking around hand back: counts with their reasons. Imports the standard library only."""
+"""What long work and looking around hand back: counts with their reasons. Imports the standard
+library only.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far long work is: so many `what` of `total`; None where nobody can tell how many there are.
+    """How far long work is: so many `what` of `total`; None where nobody can tell how many there
+    are.
 
     Example:
         progress = Progress(what="messages", done=1_200, total=10_000)
@@ -20,18 +23,19 @@ class Progress:
     total: int | None = None
 
 
-Report = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 """Shows progress: a function that a command line can draw with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecayPart:
-    """What was removed, or would be, on one channel in one kind of chat, and why: it was received too long ago.
+    """What was removed, or would be, on one channel in one kind of chat, and why: it was received
+    too long ago.
 
     Example:
         report = await hub.decay(dry_run=True)
         for part in report.parts:
-            print(f"{part.channel}, {part.kind}: {part.messages} messages older than {part.retention_days:g} days")
+            print(f"{part.channel}, {part.kind}: {part.messages} messages")
     """
 
     channel: str
@@ -62,7 +66,8 @@ class DecayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginStatus:
-    """How a plugin did since its hub was made: calls, failures, and seconds in all, waiting included.
+    """How a plugin did since its hub was made: calls, failures, and seconds in all, waiting
+    included.
 
     Example:
         status = await hub.status()
@@ -104,9 +109,11 @@ class HubStatus:
         users: People, those who go by another's id since a link not counted.
         archived_messages: Those of `messages` for which a summary stands.
         oldest_message_at: When the oldest message was received; None without any.
-        waiting: Messages, edits and deletions handed in and not on disk yet; they are not acknowledged.
+        waiting: Messages, edits and deletions handed in and not on disk yet; they are not
+            acknowledged.
         dropped: Those that were given up because too many waited.
-        pending_consolidations: Sessions with more messages than the threshold, or with a summary to be made again.
+        pending_consolidations: Sessions with more messages than the threshold, or with a summary to
+            be made again.
         failed_consolidations: Those whose summariser fails, the worst first, a hundred at most.
 
     Example:
@@ -135,7 +142,8 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """What an import left out, and why: a `session`, a `message`, or a `cell` of one that is taken in without it.
+    """What an import left out, and why: a `session`, a `message`, or a `cell` of one that is taken
+    in without it.
 
     Example:
         async def take_in(path: str) -> None:
@@ -155,12 +163,13 @@ class ImportReport:
 
     Args:
         known_messages: Those that an earlier import had taken in, and those deleted since.
-        past_retention: New messages so old that the next decay removes them; raise `retention_days` to keep them.
+        past_retention: New messages so old that the next decay removes them; raise `retention_days`
+            to keep them.
 
     Example:
         async def take_in(path: str) -> None:
             report = await hub.import_original(path)
-            print(f"{report.messages} messages of {report.users} users, {len(report.skipped)} left out")
+            print(f"{report.messages} messages, {len(report.skipped)} skipped")
     """
 
     users: int = 0

@@ -1,4 +1,6 @@
-"""Fixtures for the core: a database on each backend, a clock set by hand, other processes and the locks they hold."""
+"""Fixtures for the core: a database on each backend, a clock set by hand, other processes and the
+locks they hold.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ MADE = (
     "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1",
     """SELECT conname, CAST(CAST(conrelid AS regclass) AS TEXT), pg_get_constraintdef(oid) FROM pg_constraint
         WHERE connamespace = CAST(current_schema() AS regnamespace) ORDER BY 1, 2""",
-    "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = CAST(current_schema() AS regnamespace) ORDER BY 1",
+    "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = CAST(current_schema() AS "
+    "regnamespace) ORDER BY 1",
     "SELECT viewname, definition FROM pg_views WHERE schemaname = current_schema() ORDER BY 1",
     "SELECT version FROM session_plugin_schema",
 )
@@ -68,10 +71,14 @@ class Backend(Protocol):
         """Give the path or URL of a database of its own: nothing is there yet."""
 
     def empty(self) -> AbstractContextManager[str]:
-        """Give the path or URL of a database of its own, in which no row is; its tables may be there, which saves time."""
+        """Give the path or URL of a database of its own, in which no row is; its tables may be
+        there, which saves time.
+        """
 
     def rows(self, database: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run a statement on a connection of its own, commit, and give what it answers; parameters are `?`."""
+        """Run a statement on a connection of its own, commit, and give what it answers; parameters
+        are `?`.
+        """
 
     def findings(self, database: str) -> list[tuple[Any, ...]]:
         """Give what the backend itself finds wrong."""
@@ -116,7 +123,9 @@ class Sqlite:
             return connection.execute(statement, values).fetchall()
 
     def findings(self, database: str) -> list[tuple[Any, ...]]:
-        found = self.rows(database, "PRAGMA integrity_check") + self.rows(database, "PRAGMA foreign_key_check")
+        found = self.rows(database, "PRAGMA integrity_check") + self.rows(
+            database, "PRAGMA foreign_key_check"
+        )
         return [row for row in found if row != ("ok",)]
 
     def is_empty(self, database: str) -> bool:
@@ -126,23 +135,35 @@ class Sqlite:
         return b"".join(path.read_bytes() for path in Path(database).parent.iterdir())
 
     def refuse(self, database: str, table: str) -> None:
-        self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        self.rows(
+            database,
+            f"CREATE TRIGGER no_room BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no "
+            "room'); END",
+        )
 
     def schema(self, database: str) -> list[tuple[Any, ...]]:
         made = self.rows(database, "SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2")
         return made + self.rows(database, "PRAGMA user_version")
 
     def tables(self, database: str) -> dict[str, list[str]]:
-        ours = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1"
+        ours = (
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' "
+            "ORDER BY 1"
+        )
         columns = "SELECT name FROM pragma_table_info(?) ORDER BY name"
-        return {table: [name for (name,) in self.rows(database, columns, table)] for (table,) in self.rows(database, ours)}
+        return {
+            table: [name for (name,) in self.rows(database, columns, table)]
+            for (table,) in self.rows(database, ours)
+        }
 
     def set_version(self, database: str, version: int) -> None:
         self.rows(database, f"PRAGMA user_version = {version}")
 
 
 class Postgresql:
-    """Schemas on a server. To make one takes half a second, so those that are as they were made are used again."""
+    """Schemas on a server. To make one takes half a second, so those that are as they were made are
+    used again.
+    """
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -178,25 +199,41 @@ class Postgresql:
         return not self.contents(database)
 
     def contents(self, database: str) -> bytes:
-        cells = (cell for table in self._tables(database) for row in self.rows(database, f"TABLE {table}") for cell in row)
+        cells = (
+            cell
+            for table in self._tables(database)
+            for row in self.rows(database, f"TABLE {table}")
+            for cell in row
+        )
         return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells)
 
     def refuse(self, database: str, table: str) -> None:
         self._changed.add(database)
         raising = "BEGIN RAISE EXCEPTION 'no room'; END"
-        self.rows(database, f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$")
-        self.rows(database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION no_room()")
+        self.rows(
+            database,
+            f"CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$",
+        )
+        self.rows(
+            database, f"CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION no_room()"
+        )
 
     def schema(self, database: str) -> list[tuple[Any, ...]]:
         found = [row for query in MADE for row in self.rows(database, query)]
         here = schema_of(database)
-        return [tuple(cell.replace(here, "here") if isinstance(cell, str) else cell for cell in row) for row in found]
+        return [
+            tuple(cell.replace(here, "here") if isinstance(cell, str) else cell for cell in row)
+            for row in found
+        ]
 
     def tables(self, database: str) -> dict[str, list[str]]:
         columns = """SELECT column_name FROM information_schema.columns
             WHERE table_schema = current_schema() AND table_name = ? ORDER BY 1"""
         tables = sorted(self._tables(database))
-        return {table: sorted(name for (name,) in self.rows(database, columns, table)) for table in tables}
+        return {
+            table: sorted(name for (name,) in self.rows(database, columns, table))
+            for table in tables
+        }
 
     def set_version(self, database: str, version: int) -> None:
         self.rows(database, "UPDATE session_plugin_schema SET version = ?", version)
@@ -259,7 +296,9 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
-    """The server, over a connection that all tests share; without one they are skipped on a laptop and fail in CI."""
+    """The server, over a connection that all tests share; without one they are skipped on a laptop
+    and fail in CI.
+    """
     try:
         import psycopg  # noqa: PLC0415 - whoever has no PostgreSQL may do without its driver
 
@@ -269,7 +308,9 @@ def postgresql() -> Iterator[Postgresql]:
             raise
         pytest.skip(f"no PostgreSQL at {POSTGRESQL} (SESSION_TEST_POSTGRESQL): {error}")
     with connection:
-        connection.execute("SET client_min_messages = warning")  # DROP ... CASCADE tells of each table
+        connection.execute(
+            "SET client_min_messages = warning"
+        )  # DROP ... CASCADE tells of each table
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET lock_timeout = '30s'")
         backend = Postgresql(connection)
@@ -279,7 +320,9 @@ def postgresql() -> Iterator[Postgresql]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    found: Backend = Sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    found: Backend = (
+        Sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    )
     return found
 
 
@@ -310,7 +353,9 @@ def raw(backend: Backend, database: str) -> Raw:
 
 @pytest.fixture
 def spawn() -> Iterator[Spawn]:
-    """Start a script in a process of its own, with its arguments; its standard input and output are pipes."""
+    """Start a script in a process of its own, with its arguments; its standard input and output are
+    pipes.
+    """
     started: list[subprocess.Popen[str]] = []
 
     def start(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -331,10 +376,14 @@ def spawn() -> Iterator[Spawn]:
 
 @pytest.fixture
 def hold(spawn: Spawn) -> Hold:
-    """Hold a database's write lock in another process: until the block ends, or for so many seconds."""
+    """Hold a database's write lock in another process: until the block ends, or for so many
+    seconds.
+    """
 
     @contextmanager
-    def held(database: str | Path, *, seconds: float | None = None) -> Iterator[subprocess.Popen[str]]:
+    def held(
+        database: str | Path, *, seconds: float | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         script = HOLD_POSTGRESQL if "://" in str(database) else HOLD_SQLITE
         process = spawn(script, database, "" if seconds is None else seconds)
         assert process.stdout is not None

@@ -1,7 +1,8 @@
 """One client's attachment to a hub: opened before the client connects, closed with it.
 
-It sees every event before its handlers do, by what discord.py offers for waiting: `wait_for` asks its checks first, and ours
-always say no. Nothing of the author's is replaced: events, listeners, checks and commands stay theirs.
+It sees every event before its handlers do, by what discord.py offers for waiting: `wait_for` asks
+its checks first, and ours always say no. Nothing of the author's is replaced: events, listeners,
+checks and commands stay theirs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from session_plugin_discord.chat_commands import ChatCommands
 from session_plugin_discord.handlers import Handlers
 from session_plugin_discord.incoming import Incoming
 from session_plugin_discord.outgoing import Outgoing
-from session_plugin_discord.own_words import OwnWords
+from session_plugin_discord.own_messages import OwnMessages
 from session_plugin_discord.translate import CHANNEL
 
 logger = logging.getLogger("session_plugin.discord")
@@ -48,15 +49,24 @@ class Adapter:
             ValueError: a command is unknown, or two have one name.
         """
         if not isinstance(hub, SessionHub):
-            raise TypeError(f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')")
+            raise TypeError(
+                f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')"
+            )
         self.hub = hub
         self._client = client
-        self._own_words = OwnWords(client, hub, keeps_ephemeral=ephemeral)
+        self._own_messages = OwnMessages(client, hub, keeps_ephemeral=ephemeral)
         self._arrivals = Arrivals()
         self._handlers = Handlers(client)
-        self._outgoing = Outgoing(client, self._own_words, self._arrivals)
-        self.commands = ChatCommands(client, hub, self._own_words, commands, group)
-        self._incoming = Incoming(client, hub, self._own_words, self.commands, self._arrivals, keeps_slash_input=slash_input)
+        self._outgoing = Outgoing(client, self._own_messages, self._arrivals)
+        self.commands = ChatCommands(client, hub, self._own_messages, commands, group)
+        self._incoming = Incoming(
+            client,
+            hub,
+            self._own_messages,
+            self.commands,
+            self._arrivals,
+            keeps_slash_input=slash_input,
+        )
         self._lease: Lease | None = None
         self._taps: dict[str, Callable[[Any], bool]] = {}
         self._waiting: list[asyncio.Task[Any]] = []
@@ -80,7 +90,10 @@ class Adapter:
         self._handlers.watch()
         self._outgoing.watch()
         if not self._client.intents.message_content:
-            logger.warning("the message_content intent is off: what is said in guilds is mostly blank and is not kept")
+            logger.warning(
+                "the message_content intent is off: what is said in guilds is mostly blank "
+                "and is not kept"
+            )
 
     @property
     def is_open(self) -> bool:
@@ -88,14 +101,18 @@ class Adapter:
         return self._lease is not None
 
     def listen(self) -> None:
-        """See every event from now on; for a client that has logged in. Does nothing if it listens already."""
+        """See every event from now on; for a client that has logged in. Does nothing if it listens
+        already.
+        """
         if self._lease is None or self._client.user is None or self._taps:
             return
         self._lease.bot_id = str(self._client.user.id)
         self._taps = {"socket_event_type": _tap(self._outgoing.begin)}
         self._taps |= {event: _tap(see) for event, see in self._incoming.checks().items()}
         wait_for: Any = self._client.wait_for
-        self._waiting = [asyncio.ensure_future(wait_for(event, check=tap)) for event, tap in self._taps.items()]
+        self._waiting = [
+            asyncio.ensure_future(wait_for(event, check=tap)) for event, tap in self._taps.items()
+        ]
 
     async def close(self) -> None:
         """Detach, store what is on its way, release the hub; does nothing if it is closed."""
@@ -113,7 +130,9 @@ class Adapter:
         await asyncio.sleep(0)  # what has not begun to wait could not be cancelled
         for task in self._waiting:
             task.cancel()
-        listeners: dict[str, list[Any]] = self._client._listeners  # else they would stay until the next such event
+        listeners: dict[str, list[Any]] = (
+            self._client._listeners
+        )  # else they would stay until the next such event
         for event, tap in self._taps.items():
             left = [one for one in listeners.pop(event, ()) if one[1] is not tap]
             if left:
@@ -122,14 +141,18 @@ class Adapter:
         self._taps.clear()
 
     async def session(self, source: Source) -> SessionView:
-        """Give the session of a message, an interaction or a context, once what was said is stored."""
+        """Give the session of a message, an interaction or a context, once what was said is
+        stored.
+        """
         if isinstance(source, commands.Context):
             source = source.interaction or source.message
         return await self._arrivals.session_of(source.id) or self._incoming.view(source)
 
 
 def _tap(see: Callable[[Any], None]) -> Callable[[Any], bool]:
-    """Make a check for `wait_for` that sees an event and never takes it; one that raised would be taken down."""
+    """Make a check for `wait_for` that sees an event and never takes it; one that raised would be
+    taken down.
+    """
 
     def check(subject: Any) -> bool:
         try:

@@ -1,4 +1,6 @@
-"""Messages on their way into the hub, for those who wait for them: handlers that read, and answers."""
+"""Messages on their way into the hub, for those who wait for them: handlers that read, and
+answers.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Arrivals:
         self._latest[channel_id] = arrival
 
     def change(self, source_ids: Iterable[int], change: asyncio.Task[Any]) -> None:
-        """Note that messages are being edited or deleted, so that whoever reads their session from now on waits for that."""
+        """Note that messages are being edited or deleted, so that whoever reads their session from
+        now on waits for that.
+        """
         for source_id in source_ids:
             self._changes[source_id] = change
             arrival = self._by_source.get(source_id)
@@ -39,15 +43,20 @@ class Arrivals:
                 arrival.add_done_callback(_read_in_turn)
 
     async def session_of(self, source_id: int) -> SessionView | None:
-        """Give the session of a message or an interaction, once it is stored as it is now; None if it is not at hand."""
+        """Give the session of a message or an interaction, once it is stored as it is now; None if
+        it is not at hand.
+        """
         arrival, change = self._by_source.get(source_id), self._changes.get(source_id)
         view = None if arrival is None else await asyncio.shield(arrival)
         if change is not None:
             await asyncio.wait({change})
         return view
 
-    async def answerable(self, channel_id: int, current: Answering | None, *, seconds: float | None = None) -> None:
-        """Wait until what a handler answers is stored, and the newest that was said there: it may answer that.
+    async def answerable(
+        self, channel_id: int, current: Answering | None, *, seconds: float | None = None
+    ) -> None:
+        """Wait until what a handler answers is stored, and the newest that was said there: it may
+        answer that.
 
         That takes no longer than the hub's patience, filters included, or than so many seconds.
         """
@@ -60,6 +69,8 @@ class Arrivals:
 
 
 def _read_in_turn(arrival: Arrival) -> None:
-    """Let a session be read after all that was handed in, for its message is not as it was stored."""
+    """Let a session be read after all that was handed in, for its message is not as it was
+    stored.
+    """
     if not arrival.cancelled():
         arrival.result().is_stored = False

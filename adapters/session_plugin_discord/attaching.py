@@ -1,4 +1,6 @@
-"""How a hub gets into a bot: by one line, or as an extension; and how a handler finds its session."""
+"""How a hub gets into a bot: by one line, or as an extension; and how a handler finds its
+session.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +28,20 @@ def install(
 ) -> None:
     """Attach a hub to a bot, before it is run; before or after you set its events, as you like.
 
-    From then on `ctx.session` is set in every command, and `session(message)` gives it elsewhere. The hub opens before the
-    bot logs in and is released when the bot closes.
+    From then on `ctx.session` is set in every command, and `session(message)` gives it elsewhere.
+    The hub opens before the bot logs in and is released when the bot closes.
 
     Args:
-        bot: A commands.Bot or AutoShardedBot; or a plain Client, which has our commands if it has a CommandTree.
+        bot: A commands.Bot or AutoShardedBot; or a plain Client, which has our commands if it has a
+            CommandTree.
         hub: The same for all platforms.
-        commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}` turns one off, None all.
-        group: A name under which they all go, `"session"` for `/session link`; without one they stand by themselves.
+        commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}`
+            turns one off, None all.
+        group: A name under which they all go, `"session"` for `/session link`; without one they
+            stand by themselves.
         slash_input: Whether what people give slash commands is kept as what they said.
-        ephemeral: Whether answers are kept that only the person asking can see: everybody in that chat's session then can.
+        ephemeral: Whether answers are kept that only the person asking can see: everybody in that
+            chat's session then can.
 
     Raises:
         TypeError: it is no client of discord.py's, or `hub` is no SessionHub.
@@ -45,14 +51,19 @@ def install(
         session_plugin_discord.install(bot, hub, commands={"new": "reset"}, group="session")
     """
     if not isinstance(bot, discord.Client):
-        raise TypeError(f"install needs a commands.Bot or another discord.Client, not {type(bot).__name__}")
+        raise TypeError(
+            f"install needs a commands.Bot or another discord.Client, not {type(bot).__name__}"
+        )
     if getattr(bot, "session_hub", hub) is not hub or _adapter_of(bot) is not None:
         raise ValueError("this bot has a hub already")
     if bot.is_ready():
         raise ValueError(
-            "this bot is running: install before it is run, or await bot.load_extension('session_plugin_discord')"
+            "this bot is running: install before it is run, or await "
+            "bot.load_extension('session_plugin_discord')"
         )
-    adapter = Adapter(bot, hub, commands=commands, group=group, slash_input=slash_input, ephemeral=ephemeral)
+    adapter = Adapter(
+        bot, hub, commands=commands, group=group, slash_input=slash_input, ephemeral=ephemeral
+    )
     client: Any = bot
     client.session_hub = hub  # the name under which the extension looks for it
     client.session_adapter = adapter
@@ -62,7 +73,9 @@ def install(
 
 
 def _open_with(client: Any, adapter: Adapter) -> None:
-    """Attach before the author's setup_hook, whenever it was set, so that a tree that it syncs has our commands."""
+    """Attach before the author's setup_hook, whenever it was set, so that a tree that it syncs has
+    our commands.
+    """
     authors_login: Callable[[str], Awaitable[None]] = client.login
     authors_connect: Callable[..., Awaitable[None]] = client.connect
 
@@ -105,7 +118,8 @@ def _close_with(client: discord.Client, adapter: Adapter) -> None:
 
 
 async def setup(bot: AnyBot) -> None:
-    """Attach a hub as an extension: `bot.session_hub`, or one made from the environment variable SESSION_DATABASE.
+    """Attach a hub as an extension: `bot.session_hub`, or one made from the environment variable
+    SESSION_DATABASE.
 
     What `install` takes beside the hub may stand in a dictionary `bot.session_options`.
 
@@ -117,13 +131,16 @@ async def setup(bot: AnyBot) -> None:
         await bot.load_extension("session_plugin_discord")
     """
     if _adapter_of(bot) is not None:
-        raise SessionError("this bot has a hub already: install one, or load the extension, not both")
+        raise SessionError(
+            "this bot has a hub already: install one, or load the extension, not both"
+        )
     hub = getattr(bot, "session_hub", None)
     if hub is None:
         database = os.environ.get("SESSION_DATABASE")
         if not database:
             raise SessionError(
-                "session_plugin_discord has no hub: set bot.session_hub = SessionHub(...) before load_extension, or the "
+                "session_plugin_discord has no hub: set bot.session_hub = SessionHub(...) "
+                "before load_extension, or the "
                 "environment variable SESSION_DATABASE to the path of a database"
             )
         hub = SessionHub(database)
@@ -145,7 +162,8 @@ async def teardown(bot: AnyBot) -> None:
 
 
 async def session(source: Source) -> SessionView:
-    """Give the session of whoever sent a message, used an interaction or gave a command; the message is in it already.
+    """Give the session of whoever sent a message, used an interaction or gave a command; the
+    message is in it already.
 
     Raises:
         SessionError: no hub is attached to this bot.
@@ -160,10 +178,14 @@ async def session(source: Source) -> SessionView:
     elif isinstance(source, discord.Interaction):
         client = source.client
     else:
-        client = source._state._get_client()  # a message knows its client, but has no public name for it
+        client = (
+            source._state._get_client()
+        )  # a message knows its client, but has no public name for it
     adapter = _adapter_of(client)
     if adapter is None:
-        raise SessionError("no hub is attached to this bot: session_plugin_discord.install(bot, hub)")
+        raise SessionError(
+            "no hub is attached to this bot: session_plugin_discord.install(bot, hub)"
+        )
     return await adapter.session(source)
 
 

@@ -1,4 +1,5 @@
-"""Our commands in a bot: by its prefix and as slash commands, renamed, grouped or left out as its author wants it.
+"""Our commands in a bot: by its prefix and as slash commands, renamed, grouped or left out as its
+author wants it.
 
 Nothing is synchronised with Discord here: that is for the author to do, once, by `tree.sync()`.
 """
@@ -31,7 +32,7 @@ from session_plugin.commands import (
     notice_text,
 )
 from session_plugin_discord.interactions import chat_of
-from session_plugin_discord.own_words import REMEMBERED, OwnWords
+from session_plugin_discord.own_messages import REMEMBERED, OwnMessages
 from session_plugin_discord.remembered import Remembered
 from session_plugin_discord.translate import shown_name, to_account, to_chat
 
@@ -40,7 +41,9 @@ logger = logging.getLogger("session_plugin.discord")
 MOST_SLASH_COMMANDS = 100
 """How many global slash commands Discord lets an application have; a group is one."""
 SLASH_NAME = re.compile(r"[\w-]{1,32}")
-"""What Discord takes for a slash command's name, if it is in lower case; another is for a prefix only."""
+"""What Discord takes for a slash command's name, if it is in lower case; another is for a prefix
+only.
+"""
 MOST_CHARACTERS = 2000
 """How long a message of a bot's may be."""
 _MARKUP = re.compile(r"[\\_*~|`\[\]]")
@@ -51,7 +54,12 @@ class ChatCommands:
     """Our commands, in one bot."""
 
     def __init__(
-        self, client: discord.Client, hub: SessionHub, own_words: OwnWords, names: Mapping[str, str] | None, group: str
+        self,
+        client: discord.Client,
+        hub: SessionHub,
+        own_messages: OwnMessages,
+        names: Mapping[str, str] | None,
+        group: str,
     ) -> None:
         """Check the names; add nothing yet.
 
@@ -60,7 +68,7 @@ class ChatCommands:
         """
         self._client = client
         self._hub = hub
-        self._own_words = own_words
+        self._own_messages = own_messages
         self._names = check_names(names)
         self._group = group
         self._prefixes: Remembered[int, str] = Remembered(REMEMBERED)
@@ -69,7 +77,8 @@ class ChatCommands:
     # In the bot and out of it
 
     def add(self) -> None:
-        """Add what is offered: to a bot by its prefix, and to the command tree of any client that has one.
+        """Add what is offered: to a bot by its prefix, and to the command tree of any client that
+        has one.
 
         Raises:
             SessionError: the bot has a command of one of our names.
@@ -92,7 +101,11 @@ class ChatCommands:
 
     @property
     def _bot(self) -> Any:
-        return self._client if isinstance(self._client, commands.Bot | commands.AutoShardedBot) else None
+        return (
+            self._client
+            if isinstance(self._client, commands.Bot | commands.AutoShardedBot)
+            else None
+        )
 
     @property
     def _tree(self) -> app_commands.CommandTree[Any] | None:
@@ -101,10 +114,14 @@ class ChatCommands:
         return tree
 
     def _by_prefix(self) -> list[Any]:
-        made: list[Any] = [self._prefix_command(command, name) for command, name in self._names.items()]
+        made: list[Any] = [
+            self._prefix_command(command, name) for command, name in self._names.items()
+        ]
         if not self._group or not made:
             return made
-        group: Any = commands.Group(self._overview(), name=self._group, help=ABOUT, invoke_without_command=True)
+        group: Any = commands.Group(
+            self._overview(), name=self._group, help=ABOUT, invoke_without_command=True
+        )
         for command in made:
             group.add_command(command)
         return [group]
@@ -158,18 +175,25 @@ class ChatCommands:
         theirs = [] if tree is None else tree.get_commands(type=discord.AppCommandType.chat_input)
         for place, command in added:
             if place.get_command(command.name) is not None:
-                raise SessionError(clash_text(command.name, "slash command" if place is tree else "command"))
+                raise SessionError(
+                    clash_text(command.name, "slash command" if place is tree else "command")
+                )
         if len(theirs) + sum(place is tree for place, _ in added) > MOST_SLASH_COMMANDS:
             raise SessionError(
-                f"Discord takes {MOST_SLASH_COMMANDS} slash commands, and the bot has {len(theirs)}: put ours into one by "
-                'session_plugin_discord.install(bot, hub, group="session"), or turn some off by its commands argument'
+                f"Discord takes {MOST_SLASH_COMMANDS} slash commands, and the bot has "
+                f"{len(theirs)}: put ours into one by "
+                'install(bot, hub, group="session"), or turn some off by its commands argument'
             )
 
     def explained(self, error: BaseException) -> SessionError | None:
-        """Say what to do about a command of the author's that came after ours and has one of our names."""
+        """Say what to do about a command of the author's that came after ours and has one of our
+        names.
+        """
         seen: BaseException | None = error
         while seen is not None:
-            if isinstance(seen, commands.CommandRegistrationError | app_commands.CommandAlreadyRegistered):
+            if isinstance(
+                seen, commands.CommandRegistrationError | app_commands.CommandAlreadyRegistered
+            ):
                 ours = [command.name for _, command in self._added]
                 return SessionError(clash_text(seen.name, "command")) if seen.name in ours else None
             seen = getattr(seen, "original", None) or seen.__cause__
@@ -178,7 +202,8 @@ class ChatCommands:
     # Which messages and interactions are ours
 
     async def is_own_message(self, message: discord.Message, *, until: float) -> bool:
-        """Tell whether a message is one of our commands; it is none if the author does not tell the prefix until then.
+        """Tell whether a message is one of our commands; it is none if the author does not tell the
+        prefix until then.
 
         The time is the event loop's.
         """
@@ -190,10 +215,17 @@ class ChatCommands:
         try:
             async with asyncio.timeout_at(until):
                 context = await self._bot.get_context(message)
-        except Exception:  # the author's prefix: then discord.py carries nothing out either, or not yet
-            logger.exception("the bot's prefix could not be told, so a message is taken for no command of ours")
+        except (
+            Exception
+        ):  # the author's prefix: then discord.py carries nothing out either, or not yet
+            logger.exception(
+                "the bot's prefix could not be told, so a message is taken for no command of ours"
+            )
             return False
-        return context.command is not None and (context.command.root_parent or context.command) in self._ours
+        return (
+            context.command is not None
+            and (context.command.root_parent or context.command) in self._ours
+        )
 
     def is_own_interaction(self, interaction: discord.Interaction) -> bool:
         """Tell whether an interaction is one of our commands."""
@@ -207,8 +239,12 @@ class ChatCommands:
 
     # Answers
 
-    async def _answer_interaction(self, interaction: discord.Interaction, command: Command, words: str) -> None:
-        """Answer so that nobody else can read it; at once, since Discord waits three seconds, and in full afterwards."""
+    async def _answer_interaction(
+        self, interaction: discord.Interaction, command: Command, words: str
+    ) -> None:
+        """Answer so that nobody else can read it; at once, since Discord waits three seconds, and
+        in full afterwards.
+        """
         await interaction.response.defer(ephemeral=True)
         chat = chat_of(interaction, bot_id=self._bot_id)
         self._prefixes[int(chat.chat_id)] = "/"
@@ -216,7 +252,9 @@ class ChatCommands:
         for message in _messages(reply):
             await interaction.followup.send(**message, ephemeral=True)
 
-    async def _answer(self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str) -> Reply:
+    async def _answer(
+        self, command: Command, words: str, chat: Chat, user: discord.abc.User, prefix: str
+    ) -> Reply:
         asked = Asked(
             chat=chat,
             account=to_account(user),
@@ -225,7 +263,9 @@ class ChatCommands:
             offered=tuple(self._names),
         )
         reply = await answer(self._hub, command, words, asked)
-        return reply if command == "privacy" else replace(reply, text=_plain(reply.text))  # that may be the author's text
+        return (
+            reply if command == "privacy" else replace(reply, text=_plain(reply.text))
+        )  # that may be the author's text
 
     async def deliver(self, chat: Chat, notice: Notice) -> None:
         """Tell a person something in their direct chat."""
@@ -237,7 +277,7 @@ class ChatCommands:
     async def _send(self, where: discord.abc.Messageable, reply: Reply) -> None:
         """Send to a chat itself: a context's own `send` may be the author's, and take less."""
         for message in _messages(reply):
-            await where.send(**message, nonce=self._own_words.unrecorded_nonce())
+            await where.send(**message, nonce=self._own_messages.unrecorded_nonce())
 
     @property
     def _bot_id(self) -> int:
@@ -249,7 +289,9 @@ class ChatCommands:
         return lambda command: f"{prefix}{group}{self._names.get(command, command)}"
 
     def _usual_prefix(self) -> str:
-        """Give a prefix for somebody who has not used one since the bot started; a mention where nobody can tell."""
+        """Give a prefix for somebody who has not used one since the bot started; a mention where
+        nobody can tell.
+        """
         prefix = getattr(self._client, "command_prefix", "/")
         if isinstance(prefix, str):
             return prefix
@@ -259,12 +301,16 @@ class ChatCommands:
 
 
 def _plain(text: str) -> str:
-    """Let our words be shown as they are: there are names in them, and a name may be made up as a link to elsewhere."""
+    """Let our words be shown as they are: there are names in them, and a name may be made up as a
+    link to elsewhere.
+    """
     return _MARKUP.sub(r"\\\g<0>", text)
 
 
 def _messages(reply: Reply) -> Iterator[dict[str, Any]]:
-    """Give a reply as messages that Discord takes: its text, in several where it is long, and a file each."""
+    """Give a reply as messages that Discord takes: its text, in several where it is long, and a
+    file each.
+    """
     for part in cut(reply.text, most=MOST_CHARACTERS):
         yield {"content": part}
     for document in reply.documents:
@@ -274,6 +320,7 @@ def _messages(reply: Reply) -> Iterator[dict[str, Any]]:
 def clash_text(name: str, what: str) -> str:
     """Say that two commands have one name, and what can be done about it."""
     return (
-        f"the bot has a {what} {name} of its own: rename ours, turn it off by an empty name, or put all of ours into a "
-        f'group, by session_plugin_discord.install(bot, hub, commands={{"{name}": "..."}}) or group="session"'
+        f"the bot has a {what} {name} of its own: rename ours, turn it off by an empty name, "
+        "or put all of ours into a "
+        f'group, by install(bot, hub, commands={{"{name}": "..."}}) or group="session"'
     )

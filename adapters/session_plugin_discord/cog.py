@@ -1,4 +1,6 @@
-"""What a commands.Bot is given beside: `ctx.session` in every command, and an end when the bot closes or unloads it."""
+"""What a commands.Bot is given beside: `ctx.session` in every command, and an end when the bot
+closes or unloads it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ class SessionCog(commands.Cog, name="session_plugin"):
         self.adapter.listen()
 
     async def bot_check_once(self, ctx: commands.Context[Any]) -> bool:
-        """Set `ctx.session` before a command runs; discord.py asks each cog here, and ours never refuses.
+        """Set `ctx.session` before a command runs; discord.py asks each cog here, and ours never
+        refuses.
 
         A context class of the author's that has something else by that name keeps it.
         """
@@ -60,7 +63,8 @@ class SessionCog(commands.Cog, name="session_plugin"):
         elif not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "%s has a session of its own, so ctx.session is left as it is: await session_plugin_discord.session(ctx)",
+                "%s has a session of its own, so ctx.session is left as it is: await "
+                "session_plugin_discord.session(ctx)",
                 type(ctx).__name__,
             )
         return True

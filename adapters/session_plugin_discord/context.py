@@ -10,10 +10,12 @@ from session_plugin import SessionView
 
 
 class SessionContext(commands.Context[Any]):
-    """A commands.Context with `.session`, for annotations; the adapter sets it on whatever context class you use.
+    """A commands.Context with `.session`, for annotations; the adapter sets it on whatever context
+    class you use.
 
-    It is set before a command's checks; earlier, `await session_plugin_discord.session(ctx)` gives it. A context of your own
-    derives from this one. One that has a `session` already, a connection for HTTP say, keeps that.
+    It is set before a command's checks; earlier, `await session_plugin_discord.session(ctx)` gives
+    it. A context of your own derives from this one. One that has a `session` already, a connection
+    for HTTP say, keeps that.
 
     Example:
         @bot.command()

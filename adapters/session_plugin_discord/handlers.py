@@ -1,7 +1,8 @@
-"""Which handlers of an event still run, so that a task which they left behind is not taken for one of them.
+"""Which handlers of an event still run, so that a task which they left behind is not taken for one
+of them.
 
-discord.py runs the handlers of an event by a function that is not public, and slash commands, buttons and forms in tasks of
-their own, which it names.
+discord.py runs the handlers of an event by a function that is not public, and slash commands,
+buttons and forms in tasks of their own, which it names.
 """
 
 from __future__ import annotations
@@ -54,12 +55,16 @@ class Handlers:
 def answers(current: Answering | None, channel_id: int) -> bool:
     """Tell whether what is sent to a channel now answers what was said there.
 
-    It does while that is being handled, and, where the handlers left a task behind, until somebody else speaks there: a task
-    that lives on may be answering that person.
+    It does while that is being handled, and, where the handlers left a task behind, until somebody
+    else speaks there: a task that lives on may be answering that person.
     """
     if current is None or current.turn is None or current.channel_id != channel_id:
         return False
-    return current.running > 0 or not current.turn.is_over or _handles_interaction(asyncio.current_task())
+    return (
+        current.running > 0
+        or not current.turn.is_over
+        or _handles_interaction(asyncio.current_task())
+    )
 
 
 def _handles_interaction(task: asyncio.Task[Any] | None) -> bool:

@@ -1,7 +1,9 @@
-"""Discord's interactions as our words: slash commands, menus, buttons. Pure functions; knows nothing of hubs and bots.
+"""Discord's interactions as our words: slash commands, menus, buttons. Pure functions; knows
+nothing of hubs and bots.
 
-What somebody gives a slash command is what they said, so it is a message. A button, a select, a context menu or a form says
-nothing by itself: it is described in the metadata of what the bot answers to it.
+What somebody gives a slash command is what they said, so it is a message. A button, a select, a
+context menu or a form says nothing by itself: it is described in the metadata of what the bot
+answers to it.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ BUTTON = 2
 def chat_of(interaction: discord.Interaction, *, bot_id: int) -> Chat:
     """Give the chat in which an interaction was used.
 
-    An app that somebody installed for themselves may be used in their direct chats with others: those are no chats with
-    the bot, so they count as groups.
+    An app that somebody installed for themselves may be used in their direct chats with others:
+    those are no chats with the bot, so they count as groups.
     """
     chat = to_chat(interaction.channel, interaction.guild, bot_id=bot_id)
     if chat.kind == "direct" and interaction.context.private_channel:
@@ -40,7 +42,8 @@ def is_slash_command(interaction: discord.Interaction) -> bool:
 
 
 def input_event(interaction: discord.Interaction, *, bot_id: int) -> MessageEvent:
-    """Translate a slash command into what its user said: the command and its options, as they are typed.
+    """Translate a slash command into what its user said: the command and its options, as they are
+    typed.
 
     A file among the options is an attachment.
     """
@@ -48,7 +51,9 @@ def input_event(interaction: discord.Interaction, *, bot_id: int) -> MessageEven
     resolved = data.get("resolved") or {}
     options = list(_leaves(data.get("options") or ()))
     words = [_command_name(data)]
-    words += [f"{option['name']}:{_spelled(option, resolved)}" for option in options if "value" in option]
+    words += [
+        f"{option['name']}:{_spelled(option, resolved)}" for option in options if "value" in option
+    ]
     return MessageEvent(
         chat=chat_of(interaction, bot_id=bot_id),
         message_id=str(interaction.id),
@@ -57,18 +62,26 @@ def input_event(interaction: discord.Interaction, *, bot_id: int) -> MessageEven
         sent_at=interaction.created_at.timestamp(),
         author=to_account(interaction.user),
         author_name=shown_name(interaction.user),
-        attachments=tuple(_file(option, resolved) for option in options if option["type"] == ATTACHMENT),
-        metadata=place_metadata(interaction.channel, interaction.guild) | {"interaction": described(interaction)},
+        attachments=tuple(
+            _file(option, resolved) for option in options if option["type"] == ATTACHMENT
+        ),
+        metadata=place_metadata(interaction.channel, interaction.guild)
+        | {"interaction": described(interaction)},
     )
 
 
 def described(interaction: discord.Interaction) -> dict[str, Any]:
-    """Describe an interaction for metadata: what was used, by its name or custom id, and on what."""
+    """Describe an interaction for metadata: what was used, by its name or custom id, and on
+    what.
+    """
     data = _data(interaction)
     found: dict[str, Any] = {"id": str(interaction.id)}
     match interaction.type:
         case discord.InteractionType.component:
-            found |= {"kind": "button" if data["component_type"] == BUTTON else "select", "custom_id": data["custom_id"]}
+            found |= {
+                "kind": "button" if data["component_type"] == BUTTON else "select",
+                "custom_id": data["custom_id"],
+            }
             if data.get("values"):
                 found["values"] = [str(value) for value in data["values"]]
         case discord.InteractionType.modal_submit:
@@ -76,7 +89,11 @@ def described(interaction: discord.Interaction) -> dict[str, Any]:
         case _ if is_slash_command(interaction):
             found |= {"kind": "slash command", "name": _command_name(data)}
         case _:
-            found |= {"kind": "context menu", "name": data["name"], "target_id": str(data.get("target_id", ""))}
+            found |= {
+                "kind": "context menu",
+                "name": data["name"],
+                "target_id": str(data.get("target_id", "")),
+            }
     return found
 
 

@@ -1,4 +1,6 @@
-"""What is kept at hand for a while: so many entries, of which the oldest goes. Knows nothing of what they are."""
+"""What is kept at hand for a while: so many entries, of which the oldest goes. Knows nothing of
+what they are.
+"""
 
 from __future__ import annotations
 

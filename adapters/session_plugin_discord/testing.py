@@ -1,11 +1,13 @@
-"""Real discord.py bots on the simulator: for a bot's author, whose tests need no network, and for the contract of adapters.
+"""Real discord.py bots on the simulator: for a bot's author, whose tests need no network, and for
+the contract of adapters.
 
     pytest_plugins = ["session_plugin_discord.testing"]             # in conftest.py
 
     async def test_my_bot_greets(on_discord):
         ann = on_discord.user("Ann")
         async with on_discord.started(my_bot):
-            assert await on_discord.ask(ann, on_discord.direct_chat(ann), "hello") == "Hello, Ann!"
+            dm = on_discord.direct_chat(ann)
+                assert await on_discord.ask(ann, dm, "hello") == "Hello, Ann!"
 
 It needs pytest, pytest-asyncio and aiohttp, which the extra `test` brings.
 """
@@ -24,8 +26,8 @@ import yarl
 from discord.ext import commands
 
 import session_plugin_discord
+from discord_simulator import DiscordSimulator
 from session_plugin.testing import Driver, Handle, Turn
-from session_plugin_discord.simulator import DiscordSimulator
 
 __all__ = ["DiscordDriver", "on_discord", "point_discord"]
 
@@ -44,11 +46,20 @@ class DiscordDriver(Driver):
     prefix = "!"
     package = session_plugin_discord
 
-    def make(self, handle: Handle | None = None, *, prefix: Any = "!", content: bool = True, **options: Any) -> commands.Bot:
+    def make(
+        self,
+        handle: Handle | None = None,
+        *,
+        prefix: Any = "!",
+        content: bool = True,
+        **options: Any,
+    ) -> commands.Bot:
         """Make a bot whose on_message is the author's handler; nothing is installed yet."""
         intents = discord.Intents.default()
         intents.message_content = content
-        bot = commands.Bot(prefix, intents=intents, guild_ready_timeout=0.05, help_command=None, **options)
+        bot = commands.Bot(
+            prefix, intents=intents, guild_ready_timeout=0.05, help_command=None, **options
+        )
 
         @bot.event
         async def on_message(message: discord.Message) -> None:
@@ -79,7 +90,9 @@ class DiscordDriver(Driver):
             await asyncio.gather(task, waiting, return_exceptions=True)
 
     async def slash(self, user: Any, chat: Any, name: str, /, **options: Any) -> str:
-        """Let a person give a slash command that the bot has registered; give the words of its first answer."""
+        """Let a person give a slash command that the bot has registered; give the words of its
+        first answer.
+        """
         used = await self.simulator.slash(user, chat, name, **options)
         return str((await self.simulator.answered(used))[0].text)
 
@@ -114,21 +127,27 @@ def point_discord() -> Iterator[Callable[[DiscordSimulator], None]]:
     def point(simulator: DiscordSimulator) -> None:
         environment = simulator.environment()
         discord.http.Route.BASE = environment["DISCORD_API_BASE"]
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(environment["DISCORD_GATEWAY_URL"])
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(
+            environment["DISCORD_GATEWAY_URL"]
+        )
 
     yield point
     discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
 
 
 @pytest_asyncio.fixture
-async def on_discord(point_discord: Callable[[DiscordSimulator], None]) -> AsyncIterator[DiscordDriver]:
-    """Give a Discord of this test's own, to which every bot of discord.py connects that is started meanwhile.
+async def on_discord(
+    point_discord: Callable[[DiscordSimulator], None],
+) -> AsyncIterator[DiscordDriver]:
+    """Give a Discord of this test's own, to which every bot of discord.py connects that is started
+    meanwhile.
 
     Example:
         async def test_my_bot_greets(on_discord):
             ann = on_discord.user("Ann")
             async with on_discord.started(bot):
-                assert await on_discord.ask(ann, on_discord.direct_chat(ann), "hello") == "Hello, Ann!"
+                dm = on_discord.direct_chat(ann)
+                assert await on_discord.ask(ann, dm, "hello") == "Hello, Ann!"
     """
     async with DiscordSimulator(bot_name="Marvin") as simulator:
         point_discord(simulator)

@@ -1,4 +1,6 @@
-"""Discord's messages as our words: pure functions, object in, MessageEvent out. Knows nothing of hubs and bots."""
+"""Discord's messages as our words: pure functions, object in, MessageEvent out. Knows nothing of
+hubs and bots.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,21 @@ Example:
 """
 
 
-def to_event(message: discord.Message, *, bot_id: int, shown_in: Chat | None = None) -> MessageEvent | None:
+def to_event(
+    message: discord.Message, *, bot_id: int, shown_in: Chat | None = None
+) -> MessageEvent | None:
     """Translate a message; None for one in which nobody says anything to anybody.
 
-    Left out are system messages (joins, pins, boosts), messages that are blank because the bot may not see them, and
-    ephemeral ones: only one person sees those, and Discord delivers them as if they were direct messages.
+    Left out are system messages (joins, pins, boosts), messages that are blank because the bot may
+    not see them, and ephemeral ones: only one person sees those, and Discord delivers them as if
+    they were direct messages.
 
     Args:
         message: As discord.py gives it.
-        bot_id: The bot's own user id: its messages are the assistant's. Answers to interactions carry a webhook id too, so
-            this is asked first.
-        shown_in: The chat in which it is shown, where that is known better: then it may be ephemeral.
+        bot_id: The bot's own user id: its messages are the assistant's. Answers to interactions
+            carry a webhook id too, so this is asked first.
+        shown_in: The chat in which it is shown, where that is known better: then it may be
+            ephemeral.
 
     Example:
         async def on_message(message: discord.Message) -> None:
@@ -83,11 +89,15 @@ def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
 
 def raw_chat(channel_id: int, guild_id: int | None, *, bot_id: int) -> Chat:
     """Give the chat that a raw event names."""
-    return Chat(CHANNEL, str(channel_id), "direct" if guild_id is None else "group", bot_id=str(bot_id))
+    return Chat(
+        CHANNEL, str(channel_id), "direct" if guild_id is None else "group", bot_id=str(bot_id)
+    )
 
 
 def shown_name(user: discord.abc.User) -> str:
-    """Give a person's name over all of Discord; a nickname in one guild is another name for the same account."""
+    """Give a person's name over all of Discord; a nickname in one guild is another name for the
+    same account.
+    """
     return getattr(user, "global_name", None) or user.name
 
 
@@ -103,22 +113,32 @@ def place_metadata(channel: Any, guild: discord.Guild | None) -> dict[str, Any]:
 
 
 def _text(message: discord.Message) -> str:
-    if message.message_snapshots and not message.content:  # a forward carries its words in a snapshot
+    if (
+        message.message_snapshots and not message.content
+    ):  # a forward carries its words in a snapshot
         snapshot = message.message_snapshots[0]
         return snapshot.content or "\n".join(_embedded(snapshot.embeds))
-    displayed = () if message.content else _displayed(getattr(message, "components", ()))  # unset where the payload has none
+    displayed = (
+        () if message.content else _displayed(getattr(message, "components", ()))
+    )  # unset where the payload has none
     words = (message.content, *displayed, *_embedded(_embeds(message)))
     return "\n".join(part for part in words if part)
 
 
 def _embeds(message: discord.Message) -> list[discord.Embed]:
-    """Give the embeds that say something; those of a message with text may be previews of its links, which come and go.
+    """Give the embeds that say something; those of a message with text may be previews of its
+    links, which come and go.
 
-    Only bots send embeds, and those that they send rarely link to anything, while a preview always does.
+    Only bots send embeds, and those that they send rarely link to anything, while a preview always
+    does.
     """
     if not message.content:
         return message.embeds
-    return [embed for embed in message.embeds if message.author.bot and embed.type == "rich" and not embed.url]
+    return [
+        embed
+        for embed in message.embeds
+        if message.author.bot and embed.type == "rich" and not embed.url
+    ]
 
 
 def _embedded(embeds: Iterable[discord.Embed]) -> Iterator[str]:
@@ -129,7 +149,9 @@ def _embedded(embeds: Iterable[discord.Embed]) -> Iterator[str]:
 
 
 def _displayed(components: Any) -> Iterator[str]:
-    """Find the words of a message that is laid out in components and may then have no content beside them."""
+    """Find the words of a message that is laid out in components and may then have no content
+    beside them.
+    """
     for component in components:
         if component.type.value == TEXT_DISPLAY:
             yield component.content
@@ -143,7 +165,8 @@ TEXT_DISPLAY = 10
 def _answered(message: discord.Message) -> Account | None:
     """Tell whom the bot's message answers, as far as the message itself says.
 
-    In order: the person of the interaction, the owner of the direct chat, the author of the message replied to.
+    In order: the person of the interaction, the owner of the direct chat, the author of the message
+    replied to.
     """
     interaction = message.interaction_metadata
     if interaction is not None:
@@ -158,7 +181,11 @@ def _answered(message: discord.Message) -> Account | None:
 
 def _reply_to(message: discord.Message) -> str | None:
     reference = message.reference
-    if message.type is not discord.MessageType.reply or reference is None or reference.message_id is None:
+    if (
+        message.type is not discord.MessageType.reply
+        or reference is None
+        or reference.message_id is None
+    ):
         return None
     return str(reference.message_id)
 
@@ -167,7 +194,13 @@ def to_attachment(file: discord.Attachment) -> Attachment:
     """Describe a file; its link expires, so it is not kept."""
     content_type = file.content_type or ""
     kind = (content_type or "file").partition("/")[0]
-    return Attachment(id=str(file.id), kind=kind, filename=file.filename, content_type=content_type, size=file.size)
+    return Attachment(
+        id=str(file.id),
+        kind=kind,
+        filename=file.filename,
+        content_type=content_type,
+        size=file.size,
+    )
 
 
 def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
@@ -179,8 +212,14 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
         for holder in holders
         for item in getattr(holder, "stickers", ())  # snapshots have them since discord.py 2.6
     ]
-    embeds = [Attachment(id="", kind="embed", filename=embed.title or "") for embed in _embeds(message)]
-    polls = [] if message.poll is None else [Attachment(id="", kind="poll", filename=message.poll.question)]
+    embeds = [
+        Attachment(id="", kind="embed", filename=embed.title or "") for embed in _embeds(message)
+    ]
+    polls = (
+        []
+        if message.poll is None
+        else [Attachment(id="", kind="poll", filename=message.poll.question)]
+    )
     return (*files, *stickers, *polls, *embeds)
 
 

@@ -1,6 +1,8 @@
-"""Attach a hub to an Application: a handler before all others, a recorder around its sending, the in-chat commands.
+"""Attach a hub to an Application: a handler before all others, a recorder around its sending, the
+in-chat commands.
 
-Nothing of the author's is replaced: handlers, rate limiter, `post_init`, context class and life cycle stay theirs.
+Nothing of the author's is replaced: handlers, rate limiter, `post_init`, context class and life
+cycle stay theirs.
 """
 
 from __future__ import annotations
@@ -24,7 +26,15 @@ from telegram.ext import (
 )
 
 from session_plugin import Chat, Lease, Notice, SessionError, SessionHub, SessionView
-from session_plugin.commands import DESCRIPTIONS, Asked, Command, answer, check_names, cut, notice_text
+from session_plugin.commands import (
+    DESCRIPTIONS,
+    Asked,
+    Command,
+    answer,
+    check_names,
+    cut,
+    notice_text,
+)
 from session_plugin_telegram.answering import Updates, answering
 from session_plugin_telegram.context import give_sessions
 from session_plugin_telegram.outgoing import SessionRecorder, unrecorded
@@ -39,12 +49,16 @@ from session_plugin_telegram.translate import (
 )
 
 FIRST_GROUP = -1000
-"""The handler group that hands messages to the hub: before an author's, unless theirs is lower still."""
+"""The handler group that hands messages to the hub: before an author's, unless theirs is lower
+still.
+"""
 COMMAND_GROUP = -999
 MOST_CHARACTERS = 4096
 """How long a message of a bot's may be."""
 AS_IT_IS: Mapping[str, Any] = {"parse_mode": None, "protect_content": False}
-"""How we send, whatever the author's Defaults say: names are no marks, and people may copy a code and save an export."""
+"""How we send, whatever the author's Defaults say: names are no marks, and people may copy a code
+and save an export.
+"""
 logger = logging.getLogger("session_plugin.telegram")
 
 AnyApplication = Application[Any, Any, Any, Any, Any, Any]
@@ -59,30 +73,39 @@ def install(
 ) -> None:
     """Attach a hub to an application, once it is built; in `post_init` will do.
 
-    From then on `context.session` is set in every handler of updates and in their error handlers; it is None in jobs, for a
-    channel's posts, and where an update names no chat. The hub opens when the application is initialized and is released
-    when it is shut down, in whatever way it is run. If a CommandHandler of yours, in a conversation too, has the name of a
-    command of ours by then, initializing raises SessionError; of an application that is initialized already, this does.
+    From then on `context.session` is set in every handler of updates and in their error handlers;
+    it is None in jobs, for a channel's posts, and where an update names no chat. The hub opens when
+    the application is initialized and is released when it is shut down, in whatever way it is run.
+    If a CommandHandler of yours, in a conversation too, has the name of a command of ours by then,
+    initializing raises SessionError; of an application that is initialized already, this does.
 
     Args:
-        application: Built by ApplicationBuilder; its bot is an ExtBot, as it is unless you gave another one.
+        application: Built by ApplicationBuilder; its bot is an ExtBot, as it is unless you gave
+            another one.
         hub: The same for all platforms.
-        commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}` turns one off, None all.
+        commands: Our commands by the names you want: `{"link": "connect"}` renames, `{"new": ""}`
+            turns one off, None all.
 
     Raises:
-        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen, its context class has a
-            `session` of its own, or `hub` is no SessionHub.
+        TypeError: the application's bot is a plain telegram.Bot, whose sending cannot be seen, its
+            context class has a `session` of its own, or `hub` is no SessionHub.
         ValueError: a command is unknown, or this application has a hub already.
-        SessionError: the application is initialized already, and has a command or a group that is ours.
+        SessionError: the application is initialized already, and has a command or a group that is
+            ours.
 
     Example:
         session_plugin_telegram.install(application, hub, commands={"link": "connect", "new": ""})
     """
     bot = application.bot
     if not isinstance(bot, ExtBot):
-        raise TypeError(f"install needs an Application with an ExtBot, not {type(bot).__name__}; build it with .token(...)")
+        raise TypeError(
+            f"install needs an Application with an ExtBot, not {type(bot).__name__}; build it "
+            "with .token(...)"
+        )
     if not isinstance(hub, SessionHub):
-        raise TypeError(f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')")
+        raise TypeError(
+            f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')"
+        )
     has_a_hub = isinstance(bot.rate_limiter, SessionRecorder)
     if has_a_hub:
         raise ValueError("this application has a hub already")
@@ -90,12 +113,16 @@ def install(
 
 
 async def add_to_menu(
-    application: AnyApplication, *, scope: BotCommandScope | None = None, language_code: str | None = None
+    application: AnyApplication,
+    *,
+    scope: BotCommandScope | None = None,
+    language_code: str | None = None,
 ) -> None:
-    """Show our commands in the bot's menu, behind those that are there; without this call the menu is left alone.
+    """Show our commands in the bot's menu, behind those that are there; without this call the menu
+    is left alone.
 
-    Call it when the application is initialized, in `post_init` for example, and after a `set_my_commands` of your own,
-    which replaces the whole list.
+    Call it when the application is initialized, in `post_init` for example, and after a
+    `set_my_commands` of your own, which replaces the whole list.
 
     Args:
         application: One that has a hub.
@@ -113,7 +140,9 @@ async def add_to_menu(
     recorder = getattr(application.bot, "rate_limiter", None)
     names = recorder.names if isinstance(recorder, SessionRecorder) else None
     if names is None:
-        raise ValueError("the application has no hub yet: call session_plugin_telegram.install first")
+        raise ValueError(
+            "the application has no hub yet: call session_plugin_telegram.install first"
+        )
     ours = {name: DESCRIPTIONS[command] for command, name in names.items()}
     there = await application.bot.get_my_commands(scope=scope, language_code=language_code)
     menu = [BotCommand(one.command, ours.pop(one.command, one.description)) for one in there]
@@ -124,7 +153,13 @@ async def add_to_menu(
 class _Adapter:
     """One application's attachment."""
 
-    def __init__(self, application: AnyApplication, bot: ExtBot[Any], hub: SessionHub, names: dict[Command, str]) -> None:
+    def __init__(
+        self,
+        application: AnyApplication,
+        bot: ExtBot[Any],
+        hub: SessionHub,
+        names: dict[Command, str],
+    ) -> None:
         self._bot = bot
         self._bot_id = bot.token.partition(":")[0]
         self._hub = hub
@@ -132,15 +167,26 @@ class _Adapter:
         self._lease: Lease | None = None
         self._updates = Updates()
         self._application = application
-        self._handlers = {command: CommandHandler(name, self._run(command), block=True) for command, name in names.items()}
+        self._handlers = {
+            command: CommandHandler(name, self._run(command), block=True)
+            for command, name in names.items()
+        }
         self._tap = TypeHandler(Update, self._first, block=True)
         if _is_initialized(bot):
             self._refuse_clashes()
         give_sessions(application, self._answer_to)
         recorder = SessionRecorder(
-            bot, hub, names, bot.rate_limiter, start=self._start, opened=self._open, closed=self._close
+            bot,
+            hub,
+            names,
+            bot.rate_limiter,
+            start=self._start,
+            opened=self._open,
+            closed=self._close,
         )
-        bot._rate_limiter = recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
+        bot._rate_limiter = (
+            recorder  # the builder's own slot: an ExtBot takes its limiter at construction only
+        )
         application.add_handler(self._tap, group=FIRST_GROUP)
         for handler in self._handlers.values():
             application.add_handler(handler, group=COMMAND_GROUP)
@@ -159,15 +205,28 @@ class _Adapter:
                 raise
 
     def _refuse_clashes(self) -> None:
-        """Refuse to stand in the way of a handler of the author's, or behind it; by now their handlers are there."""
+        """Refuse to stand in the way of a handler of the author's, or behind it; by now their
+        handlers are there.
+        """
         names = set(self._names.values())
         for group, handlers in self._application.handlers.items():
-            theirs = [handler for handler in handlers if handler is not self._tap and handler not in self._handlers.values()]
-            if theirs and group in (FIRST_GROUP, COMMAND_GROUP):  # of a group, one handler at most sees an update
-                raise SessionError(f"a handler of the application is in group {group}, which is ours: choose another group")
+            theirs = [
+                handler
+                for handler in handlers
+                if handler is not self._tap and handler not in self._handlers.values()
+            ]
+            if theirs and group in (
+                FIRST_GROUP,
+                COMMAND_GROUP,
+            ):  # of a group, one handler at most sees an update
+                raise SessionError(
+                    f"a handler of the application is in group {group}, which is ours: choose "
+                    "another group"
+                )
             for name in sorted(names & set(_commands_of(theirs))):
                 raise SessionError(
-                    f"the application has a command {name} already: rename ours, or turn it off, by the commands "
+                    f"the application has a command {name} already: rename ours, or turn it "
+                    "off, by the commands "
                     "argument of session_plugin_telegram.install"
                 )
 
@@ -177,9 +236,11 @@ class _Adapter:
             await lease.release()
 
     def _answer_to(self, update: object) -> SessionView | None:
-        """Give the session of an update, and note in the task that handles it whom the bot answers from now on.
+        """Give the session of an update, and note in the task that handles it whom the bot answers
+        from now on.
 
-        An error handler's context is made anew; in it the session goes on, with what the update says in it.
+        An error handler's context is made anew; in it the session goes on, with what the update
+        says in it.
         """
         if (current := answering.get()) is not None and current.update is update:
             return current.view
@@ -204,7 +265,9 @@ class _Adapter:
             logger.exception("an update could not be recorded; it is handled all the same")
 
     async def _record(self, update: Update) -> SessionView | None:
-        """Tell the hub what an update says; give the session with the message in it, where there is one."""
+        """Tell the hub what an update says; give the session with the message in it, where there is
+        one.
+        """
         if (gone := update.deleted_business_messages) is not None:
             chat = to_business_chat(gone.chat, gone.business_connection_id, bot_id=self._bot_id)
             await self._hub.delete(chat, [str(message_id) for message_id in gone.message_ids])
@@ -227,7 +290,9 @@ class _Adapter:
         return any(handler.check_update(update) for handler in self._handlers.values())
 
     def _run(self, command: Command) -> Any:
-        """Make the handler of one command; it ends the update, so that the author's catch-all does not answer too."""
+        """Make the handler of one command; it ends the update, so that the author's catch-all does
+        not answer too.
+        """
 
         async def run(update: Update, context: AnyContext) -> None:
             message = update.message
@@ -235,15 +300,25 @@ class _Adapter:
             if message is not None and view is not None:
                 try:
                     await self._answer(message, command, " ".join(context.args or ()), view)
-                except Exception as error:  # for the author's error handlers, and not for their catch-all
+                except (
+                    Exception
+                ) as error:  # for the author's error handlers, and not for their catch-all
                     await context.application.process_error(update, error)
             raise ApplicationHandlerStop
 
         return run
 
-    async def _answer(self, message: Message, command: Command, argument: str, view: SessionView) -> None:
+    async def _answer(
+        self, message: Message, command: Command, argument: str, view: SessionView
+    ) -> None:
         name = "" if message.from_user is None else message.from_user.full_name
-        asked = Asked(chat=view.chat, account=view.account, name=name, spell=self._spell, offered=tuple(self._names))
+        asked = Asked(
+            chat=view.chat,
+            account=view.account,
+            name=name,
+            spell=self._spell,
+            offered=tuple(self._names),
+        )
         reply = await answer(self._hub, command, argument, asked)
         with unrecorded():
             await _say(reply.text, message.reply_text)
@@ -255,7 +330,10 @@ class _Adapter:
 
     async def _deliver(self, chat: Chat, notice: Notice) -> None:
         with unrecorded():
-            await _say(notice_text(notice, spell=self._spell), partial(self._bot.send_message, int(chat.chat_id)))
+            await _say(
+                notice_text(notice, spell=self._spell),
+                partial(self._bot.send_message, int(chat.chat_id)),
+            )
 
 
 def _commands_of(handlers: Iterable[BaseHandler[Any, Any, Any]]) -> Iterator[str]:
@@ -264,7 +342,9 @@ def _commands_of(handlers: Iterable[BaseHandler[Any, Any, Any]]) -> Iterator[str
         if isinstance(handler, CommandHandler):
             yield from handler.commands
         elif isinstance(handler, ConversationHandler):
-            yield from _commands_of(chain(handler.entry_points, *handler.states.values(), handler.fallbacks))
+            yield from _commands_of(
+                chain(handler.entry_points, *handler.states.values(), handler.fallbacks)
+            )
 
 
 def _is_initialized(bot: ExtBot[Any]) -> bool:

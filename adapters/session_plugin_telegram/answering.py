@@ -1,8 +1,9 @@
 """What the handlers of one update answer, known wherever in them something is sent.
 
-A task starts with a copy of the context it is made in, and keeps that for as long as it lives: a worker that was started
-with one person's question would answer everybody in that person's name. So whom an update's handlers answer is sure while
-they run, and afterwards until somebody else is heard in that chat.
+A task starts with a copy of the context it is made in, and keeps that for as long as it lives: a
+worker that was started with one person's question would answer everybody in that person's name. So
+whom an update's handlers answer is sure while they run, and afterwards until somebody else is heard
+in that chat.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from weakref import WeakValueDictionary, ref
 from session_plugin import Account, Chat, SessionView
 
 A_HANDLERS_OWN = "non_blocking"
-"""What python-telegram-bot has in the names of the tasks in which it runs handlers that do not block. Should it call them
-otherwise one day, what they send after somebody else was heard is the chat's only."""
+"""What python-telegram-bot has in the names of the tasks in which it runs handlers that do not
+block. Should it call them otherwise one day, what they send after somebody else was heard is the
+chat's only.
+"""
 
 
 class _Heard:
@@ -58,7 +61,9 @@ class Answering:
         return is_at_it or A_HANDLERS_OWN in _this_task().get_name()
 
 
-answering: ContextVar[Answering | None] = ContextVar("session_plugin_telegram_answering", default=None)
+answering: ContextVar[Answering | None] = ContextVar(
+    "session_plugin_telegram_answering", default=None
+)
 """What the current handler answers, set for each update in the task that handles it."""
 
 
@@ -70,7 +75,9 @@ class Updates:
         self._heard: WeakValueDictionary[Chat, _Heard] = WeakValueDictionary()
 
     def begin(self, update: object, view: SessionView | None) -> None:
-        """Note in the task that handles an update what is answered from now on; nothing, where there is no session."""
+        """Note in the task that handles an update what is answered from now on; nothing, where
+        there is no session.
+        """
         if (before := answering.get()) is not None:
             before.end()
         answering.set(None if view is None else Answering(update, view, self._hear(view)))
@@ -84,7 +91,9 @@ class Updates:
 
 
 def answered_now() -> SessionView | None:
-    """Give the session whose person is answered by what is sent now; None where that is not sure."""
+    """Give the session whose person is answered by what is sent now; None where that is not
+    sure.
+    """
     current = answering.get()
     return current.view if current is not None and current.is_sure() else None
 

@@ -11,10 +11,12 @@ from session_plugin import SessionView
 
 
 class SessionContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict[Any, Any]]):
-    """A CallbackContext with `.session`, for annotations; `install` sets it on whatever context class you use.
+    """A CallbackContext with `.session`, for annotations; `install` sets it on whatever context
+    class you use.
 
-    To have it checked from end to end, build with it: `ApplicationBuilder().context_types(ContextTypes(SessionContext))`.
-    A context of your own derives from this one.
+    To have it checked from end to end, build with it:
+    `ApplicationBuilder().context_types(ContextTypes(SessionContext))`. A context of your own
+    derives from this one.
 
     Example:
         async def answer(update: telegram.Update, context: SessionContext) -> None:
@@ -29,12 +31,14 @@ class SessionContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any
 
 
 def give_sessions(
-    application: Application[Any, Any, Any, Any, Any, Any], of: Callable[[object], SessionView | None]
+    application: Application[Any, Any, Any, Any, Any, Any],
+    of: Callable[[object], SessionView | None],
 ) -> None:
-    """Let each context of an application be made with its session, whatever class of context the author has chosen.
+    """Let each context of an application be made with its session, whatever class of context the
+    author has chosen.
 
-    A context is made before the first handler of any group looks at an update, and once more for the error handlers. The
-    author's class stays in charge; it is only derived from.
+    A context is made before the first handler of any group looks at an update, and once more for
+    the error handlers. The author's class stays in charge; it is only derived from.
 
     Args:
         application: Whose contexts.
@@ -46,7 +50,10 @@ def give_sessions(
     types = application.context_types
     authors: Any = types.context
     if getattr(authors, "session", None) is not None:
-        raise TypeError(f"{authors.__name__} has a `session` of its own: give it another name, context.session is the hub's")
+        raise TypeError(
+            f"{authors.__name__} has a `session` of its own: give it another name, "
+            "context.session is the hub's"
+        )
 
     class Context(authors):  # type: ignore[misc]  # known at run time only
         session: SessionView | None = None
@@ -65,5 +72,8 @@ def give_sessions(
 
     Context.__name__, Context.__qualname__ = authors.__name__, authors.__qualname__
     application.context_types = ContextTypes(
-        context=Context, bot_data=types.bot_data, chat_data=types.chat_data, user_data=types.user_data
+        context=Context,
+        bot_data=types.bot_data,
+        chat_data=types.chat_data,
+        user_data=types.user_data,
     )

@@ -1,7 +1,8 @@
-"""What remains of marked-up text when its marks are read: for words of which the Bot API returns no plain text.
+"""What remains of marked-up text when its marks are read: for words of which the Bot API returns no
+plain text.
 
-Only for copies with a new caption; everything else that is sent comes back plain. Knows the documented marks; checks
-nothing, because what is wrong has been refused by then.
+Only for copies with a new caption; everything else that is sent comes back plain. Knows the
+documented marks; checks nothing, because what is wrong has been refused by then.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import re
 from html.parser import HTMLParser
 
 _MARKS = {
-    "markdown": re.compile(r"\\(?P<escaped>[_*`\[])|\[(?P<linked>[^\]]*)\]\([^)]*\)|```(?:\w+\n)?|[*_`]"),
+    "markdown": re.compile(
+        r"\\(?P<escaped>[_*`\[])|\[(?P<linked>[^\]]*)\]\([^)]*\)|```(?:\w+\n)?|[*_`]"
+    ),
     "markdownv2": re.compile(
         r"\\(?P<escaped>[\x01-\x7e])|!?\[(?P<linked>(?:\\.|[^\]\\])*)\]\((?:\\.|[^)\\])*\)|```(?:\w+\n)?|^(?:\*\*)?>|\|\||[*_~`]",
         re.MULTILINE,

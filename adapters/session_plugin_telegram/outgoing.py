@@ -1,8 +1,10 @@
-"""Record what the bot sends. Telegram tells a bot nothing of its own messages, so they are taken from the answers to its
-requests: a rate limiter is the public place that sees every request once, whatever sends it, with its result.
+"""Record what the bot sends. Telegram tells a bot nothing of its own messages, so they are taken
+from the answers to its requests: a rate limiter is the public place that sees every request once,
+whatever sends it, with its result.
 
-Sending comes first: the author's call returns as it would have, and as soon. What was sent is in line for the database by
-then, so that reading the session waits for it; what goes wrong with it is logged.
+Sending comes first: the author's call returns as it would have, and as soon. What was sent is in
+line for the database by then, so that reading the session waits for it; what goes wrong with it is
+logged.
 """
 
 from __future__ import annotations
@@ -26,15 +28,18 @@ from session_plugin_telegram.requests import Requests, Result, Work
 logger = logging.getLogger("session_plugin.telegram")
 
 A_MOMENT = 0.2
-"""Seconds that sending waits for the place in line of what it sent. None are spent but where a name or an earlier message
-must be looked up for it."""
+"""Seconds that sending waits for the place in line of what it sent. None are spent but where a name
+or an earlier message must be looked up for it.
+"""
 
 _unrecorded: ContextVar[bool] = ContextVar("session_plugin_telegram_unrecorded", default=False)
 
 
 @contextmanager
 def unrecorded() -> Iterator[None]:
-    """Record nothing of what is sent in here: neither our own commands nor their answers are kept."""
+    """Record nothing of what is sent in here: neither our own commands nor their answers are
+    kept.
+    """
     token = _unrecorded.set(True)
     try:
         yield
@@ -43,7 +48,9 @@ def unrecorded() -> Iterator[None]:
 
 
 class SessionRecorder(BaseRateLimiter[Any]):
-    """A rate limiter that limits nothing itself: it hands each request to the author's limiter and records the result."""
+    """A rate limiter that limits nothing itself: it hands each request to the author's limiter and
+    records the result.
+    """
 
     def __init__(
         self,
@@ -58,7 +65,8 @@ class SessionRecorder(BaseRateLimiter[Any]):
     ) -> None:
         """Stand before `inner`; `names` are what our commands are called here.
 
-        `start` and `closed` are called in every life cycle, maybe more than once; `opened` whenever something is recorded.
+        `start` and `closed` are called in every life cycle, maybe more than once; `opened` whenever
+        something is recorded.
         """
         self.inner = inner
         self.names = names
@@ -95,9 +103,13 @@ class SessionRecorder(BaseRateLimiter[Any]):
         answered = answered_now()  # when it has been sent, others may have been heard
         try:
             if self.inner is not None:
-                result = await self.inner.process_request(callback, args, kwargs, endpoint, data, rate_limit_args)
+                result = await self.inner.process_request(
+                    callback, args, kwargs, endpoint, data, rate_limit_args
+                )
             elif rate_limit_args is not None:
-                raise ValueError("`rate_limit_args` can only be used if a `ExtBot.rate_limiter` is set.")
+                raise ValueError(
+                    "`rate_limit_args` can only be used if a `ExtBot.rate_limiter` is set."
+                )
             else:
                 result = await callback(*args, **kwargs)
         except ChatMigrated as moved:
@@ -125,7 +137,9 @@ class SessionRecorder(BaseRateLimiter[Any]):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _hand_in(self, endpoint: str, data: dict[str, Any], result: Result, answered: SessionView | None) -> None:
+    async def _hand_in(
+        self, endpoint: str, data: dict[str, Any], result: Result, answered: SessionView | None
+    ) -> None:
         """Put what a request did in line for the database, each part of it in its order."""
         works = await self._requests.works(endpoint, data, result, answered=answered)
         for work in works:

@@ -1,8 +1,9 @@
 """What the bot's requests did: endpoint, parameters and result in, what the hub is told out.
 
-Most results are messages. Copies and several forwards at once come back as ids alone, so their words are those of what they
-repeat; deletions come back as True. Of a message that was sent by way of the bot in somebody's name only an inline id is
-known, and not the chat, so its edits are nobody's history.
+Most results are messages. Copies and several forwards at once come back as ids alone, so their
+words are those of what they repeat; deletions come back as True. Of a message that was sent by way
+of the bot in somebody's name only an inline id is known, and not the chat, so its edits are
+nobody's history.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from typing import Any
 
 from telegram import Bot, Message
 
-from session_plugin import Account, Attachment, Chat, MessageEvent, SessionError, SessionHub, SessionView
+from session_plugin import (
+    Account,
+    Attachment,
+    Chat,
+    MessageEvent,
+    SessionError,
+    SessionHub,
+    SessionView,
+)
 from session_plugin_telegram.answering import answering
 from session_plugin_telegram.markup import plain
 from session_plugin_telegram.translate import CHANNEL, as_chat, business_chat_id, to_event
@@ -28,7 +37,9 @@ REPEATS = ("copyMessage", "copyMessages", "forwardMessages")
 EDITS = ("editMessage", "stopMessage", "setGameScore")
 """How requests begin whose result is a message that was there before."""
 MOST_ANSWERED = 10_000
-"""Answers in groups of which is known whom they answered, should they be edited; the oldest give way."""
+"""Answers in groups of which is known whom they answered, should they be edited; the oldest give
+way.
+"""
 
 logger = logging.getLogger("session_plugin.telegram")
 
@@ -55,9 +66,15 @@ class Requests:
         self._answered: dict[tuple[str, str | None], Account] = {}
 
     async def works(
-        self, endpoint: str, data: Mapping[str, Any], result: Result, *, answered: SessionView | None
+        self,
+        endpoint: str,
+        data: Mapping[str, Any],
+        result: Result,
+        *,
+        answered: SessionView | None,
     ) -> list[Work]:
-        """Give what there is to do for a request that succeeded, in its order; mostly one thing, or nothing.
+        """Give what there is to do for a request that succeeded, in its order; mostly one thing, or
+        nothing.
 
         Args:
             endpoint: What was requested.
@@ -75,7 +92,11 @@ class Requests:
         if endpoint in REPEATS:
             events = await self._repeated(endpoint, data, result)
         else:
-            events = [event for message in self._messages(result) if (event := self._own(message)) is not None]
+            events = [
+                event
+                for message in self._messages(result)
+                if (event := self._own(message)) is not None
+            ]
         if endpoint.startswith(EDITS):
             return [self._hub.edit(self._as_when_sent(event)) for event in events]
         return [self._hub.record(self._answering(event, answered)) for event in events]
@@ -87,7 +108,10 @@ class Requests:
         """
         if "chat_id" not in data or "from_chat_id" in data or not _is_number(data["chat_id"]):
             return None
-        old, new = (Chat(CHANNEL, str(number), "group", bot_id=self._bot_id) for number in (data["chat_id"], new_chat_id))
+        old, new = (
+            Chat(CHANNEL, str(number), "group", bot_id=self._bot_id)
+            for number in (data["chat_id"], new_chat_id)
+        )
         return self._hub.move_chat(old, new)
 
     async def chat_of(self, chat_id: int | str) -> Chat:
@@ -98,12 +122,20 @@ class Requests:
         if not _is_number(chat_id):
             return as_chat(await self._bot.get_chat(chat_id), bot_id=self._bot_id)
         # A private chat has its user's id, every other one a negative id.
-        return Chat(CHANNEL, str(chat_id), "direct" if int(chat_id) > 0 else "group", bot_id=self._bot_id)
+        return Chat(
+            CHANNEL, str(chat_id), "direct" if int(chat_id) > 0 else "group", bot_id=self._bot_id
+        )
 
     def _current(self) -> SessionView | None:
-        """Give the session that a handler of this bot's answers in; another bot's chats may have the same ids."""
+        """Give the session that a handler of this bot's answers in; another bot's chats may have
+        the same ids.
+        """
         current = answering.get()
-        return current.view if current is not None and current.view.chat.bot_id == self._bot_id else None
+        return (
+            current.view
+            if current is not None and current.view.chat.bot_id == self._bot_id
+            else None
+        )
 
     def _business_deletion(self, data: Mapping[str, Any]) -> list[Work]:
         """Delete in the chat that is being answered: the request names none."""
@@ -116,7 +148,12 @@ class Requests:
     def _messages(self, result: Result) -> Iterable[Message]:
         """Give the messages in a result; other results (True, an id, a user) have none."""
         for item in result if isinstance(result, list) else [result]:
-            if isinstance(item, dict) and "message_id" in item and "chat" in item and "date" in item:
+            if (
+                isinstance(item, dict)
+                and "message_id" in item
+                and "chat" in item
+                and "date" in item
+            ):
                 message = Message.de_json(item, self._bot)
                 if isinstance(message, Message):
                     yield message
@@ -128,33 +165,47 @@ class Requests:
         return None if event is None else replace(event, role="assistant", author=None)
 
     def _answering(self, event: MessageEvent, answered: SessionView | None) -> MessageEvent:
-        """Say whom the bot's new words answer, where they themselves do not; and keep it in mind, stored or not."""
+        """Say whom the bot's new words answer, where they themselves do not; and keep it in mind,
+        stored or not.
+        """
         if event.answers is None and answered is not None and answered.chat == event.chat:
             event = replace(event, answers=answered.account)
-        if event.answers is not None and event.chat.kind == "group":  # a direct chat says itself whose it is
+        if (
+            event.answers is not None and event.chat.kind == "group"
+        ):  # a direct chat says itself whose it is
             self._answered[event.chat.chat_id, event.message_id] = event.answers
             if len(self._answered) > MOST_ANSWERED:
                 del self._answered[next(iter(self._answered))]
         return event
 
     def _as_when_sent(self, event: MessageEvent) -> MessageEvent:
-        """Say whom edited words answered when they were sent; who is answered now has no part in them."""
-        return replace(event, answers=self._answered.get((event.chat.chat_id, event.message_id), event.answers))
+        """Say whom edited words answered when they were sent; who is answered now has no part in
+        them.
+        """
+        return replace(
+            event, answers=self._answered.get((event.chat.chat_id, event.message_id), event.answers)
+        )
 
-    async def _repeated(self, endpoint: str, data: Mapping[str, Any], result: Result) -> list[MessageEvent]:
+    async def _repeated(
+        self, endpoint: str, data: Mapping[str, Any], result: Result
+    ) -> list[MessageEvent]:
         """Make up the messages of which only the ids came back."""
         items = result if isinstance(result, list) else [result]
         new_ids = [str(item["message_id"]) for item in items if isinstance(item, dict)]
         sources = _ids(data)
         if len(new_ids) != len(sources):  # some could not be repeated, and which is not said
-            logger.info("of what the bot did by %s nothing is kept: not all of it was sent", endpoint)
+            logger.info(
+                "of what the bot did by %s nothing is kept: not all of it was sent", endpoint
+            )
             return []
         origin, place = await self.chat_of(data["from_chat_id"]), await self._place_of(data)
         events = []
         for source, new_id in zip(sources, new_ids, strict=True):
             words = _recaptioned(await self._words(origin, source), data)
             if words is not None and (words.text or words.attachments):
-                events.append(self._as_repeated(words, data, endpoint, chat=place, message_id=new_id))
+                events.append(
+                    self._as_repeated(words, data, endpoint, chat=place, message_id=new_id)
+                )
         return events
 
     def _as_repeated(
@@ -179,7 +230,9 @@ class Requests:
         )
 
     async def _place_of(self, data: Mapping[str, Any]) -> Chat:
-        """Give where something was sent to; what replies stands in the topic of what it replies to."""
+        """Give where something was sent to; what replies stands in the topic of what it
+        replies to.
+        """
         chat = await self.chat_of(data["chat_id"])
         thread = data.get("message_thread_id") or data.get("direct_messages_topic_id")
         if thread is not None:
@@ -189,18 +242,27 @@ class Requests:
         return chat if answered is None else answered.chat
 
     async def _words(self, chat: Chat, message_id: str) -> _Words | None:
-        """Look a message up: it is the one that is being answered, or stored; None where nothing is known of it."""
+        """Look a message up: it is the one that is being answered, or stored; None where nothing is
+        known of it.
+        """
         current = self._current()
         event = None if current is None else current.event
-        if event is not None and (event.chat.chat_id, event.message_id) == (chat.chat_id, message_id):
-            return _Words(event.text, event.attachments, event.metadata, event.author_name, event.chat)
+        if event is not None and (event.chat.chat_id, event.message_id) == (
+            chat.chat_id,
+            message_id,
+        ):
+            return _Words(
+                event.text, event.attachments, event.metadata, event.author_name, event.chat
+            )
         try:
             known = await self._hub.find_message(chat, message_id)
         except SessionError:
             return None
         if known is None or known.chat is None:
             return None
-        return _Words(known.content, known.attachments, known.metadata, known.author_name, known.chat)
+        return _Words(
+            known.content, known.attachments, known.metadata, known.author_name, known.chat
+        )
 
 
 def _recaptioned(words: _Words | None, data: Mapping[str, Any]) -> _Words | None:

@@ -1,12 +1,13 @@
-"""Real python-telegram-bot applications on the simulator: for a bot's author, whose tests need no network, and for the
-contract of adapters.
+"""Real python-telegram-bot applications on the simulator: for a bot's author, whose tests need no
+network, and for the contract of adapters.
 
     pytest_plugins = ["session_plugin_telegram.testing"]            # in conftest.py
 
     async def test_my_bot_greets(on_telegram):
         ann = on_telegram.user("Ann")
         async with on_telegram.started(my_application(on_telegram.builder())):
-            assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello, Ann!"
+            assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello,
+            Ann!"
 
 It needs pytest, pytest-asyncio and aiohttp, which the extra `test` brings.
 """
@@ -23,7 +24,7 @@ from telegram.ext import Application, ApplicationBuilder, MessageHandler, filter
 
 import session_plugin_telegram
 from session_plugin.testing import Driver, Handle, Turn
-from session_plugin_telegram.simulator import TelegramSimulator
+from telegram_simulator import TelegramSimulator
 
 __all__ = ["TelegramDriver", "on_telegram"]
 
@@ -45,12 +46,20 @@ class TelegramDriver(Driver):
     package = session_plugin_telegram
 
     def builder(self) -> Any:
-        """Give an ApplicationBuilder with the simulator's token and addresses; add to it what your bot needs."""
+        """Give an ApplicationBuilder with the simulator's token and addresses; add to it what your
+        bot needs.
+        """
         addresses = self.environment()
-        builder = ApplicationBuilder().token(addresses["TELEGRAM_TOKEN"]).base_url(addresses["TELEGRAM_BASE_URL"])
+        builder = (
+            ApplicationBuilder()
+            .token(addresses["TELEGRAM_TOKEN"])
+            .base_url(addresses["TELEGRAM_BASE_URL"])
+        )
         return builder.base_file_url(addresses["TELEGRAM_BASE_FILE_URL"])
 
-    def make(self, handle: Handle | None = None, *, builder: Any = None, **options: Any) -> AnyApplication:
+    def make(
+        self, handle: Handle | None = None, *, builder: Any = None, **options: Any
+    ) -> AnyApplication:
         """Make an application with the author's handler in group 0; nothing is installed yet."""
         app: AnyApplication = (builder or self.builder()).build()
 
@@ -61,7 +70,9 @@ class TelegramDriver(Driver):
             thread = message.message_thread_id if message.is_topic_message else None
 
             async def say(text: str) -> Any:
-                return await context.bot.send_message(message.chat_id, text, message_thread_id=thread)
+                return await context.bot.send_message(
+                    message.chat_id, text, message_thread_id=thread
+                )
 
             async def reply(text: str) -> Any:
                 return await message.reply_text(text, do_quote=True)
@@ -114,7 +125,8 @@ async def on_telegram() -> AsyncIterator[TelegramDriver]:
         async def test_my_bot_greets(on_telegram):
             ann = on_telegram.user("Ann")
             async with on_telegram.started(application):
-                assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello, Ann!"
+                dm = on_telegram.direct_chat(ann)
+                assert await on_telegram.ask(ann, dm, "hello") == "Hello, Ann!"
     """
     async with TelegramSimulator(bot_name="Marvin") as simulator:
         yield TelegramDriver(simulator)

@@ -1,4 +1,6 @@
-"""Telegram's objects as our words: pure functions, object in, MessageEvent out. Knows nothing of hubs and handlers."""
+"""Telegram's objects as our words: pure functions, object in, MessageEvent out. Knows nothing of
+hubs and handlers.
+"""
 
 from __future__ import annotations
 
@@ -33,19 +35,21 @@ _EDITED = ("edited_message", "edited_channel_post", "edited_business_message")
 
 
 def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
-    """Translate a message; None for one in which nobody says anything (a join, a pinned message, a new title).
+    """Translate a message; None for one in which nobody says anything (a join, a pinned message, a
+    new title).
 
     Args:
         message: As python-telegram-bot gives it, in an update or as the result of sending.
         bot_id: The bot's own user id, as text: its messages are the assistant's.
 
-    Who speaks is decided by `sender_chat` first: an anonymous administrator, a channel and a linked channel's automatic
-    forward come with a made-up `from_user`, and are nobody's user. What a bot says for a business account comes from the
-    account's owner, but for `sender_business_bot`.
+    Who speaks is decided by `sender_chat` first: an anonymous administrator, a channel and a linked
+    channel's automatic forward come with a made-up `from_user`, and are nobody's user. What a bot
+    says for a business account comes from the account's owner, but for `sender_business_bot`.
 
     Example:
         ann = telegram.User(2002, "Ann", is_bot=False)
-        said = telegram.Message(7, datetime.now(UTC), telegram.Chat(2002, "private"), from_user=ann, text="Hello!")
+        dm = telegram.Chat(2002, "private")
+        said = telegram.Message(7, datetime.now(UTC), dm, from_user=ann, text="Hello!")
         event = to_event(said, bot_id="7000000001")
         assert (event.author, event.text) == (Account("telegram", "2002"), "Hello!")
     """
@@ -72,29 +76,37 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
 
 
 def said_in(update: Update) -> Message | None:
-    """Give what is said in an update, for the first time; `effective_message` does not tell what it is of."""
+    """Give what is said in an update, for the first time; `effective_message` does not tell what it
+    is of.
+    """
     return next((message for kind in _SAID if (message := getattr(update, kind)) is not None), None)
 
 
 def edited_in(update: Update) -> Message | None:
     """Give the message that is edited in an update, as it is now."""
-    return next((message for kind in _EDITED if (message := getattr(update, kind)) is not None), None)
+    return next(
+        (message for kind in _EDITED if (message := getattr(update, kind)) is not None), None
+    )
 
 
 def to_place(update: Update, *, bot_id: str) -> tuple[Chat, Account | None] | None:
     """Give where an update happens and who is behind it; None where there is no session.
 
-    That is for a channel's post, for a chat that the bot is not in, and where no chat is named, as in an inline query. A
-    button below a channel's post is in the channel.
+    That is for a channel's post, for a chat that the bot is not in, and where no chat is named, as
+    in an inline query. A button below a channel's post is in the channel.
     """
     if update.effective_chat is None or any(getattr(update, kind, None) for kind in _ELSEWHERE):
         return None
-    query = update.callback_query  # not `effective_message`: that one warns of a message too old to be shown
+    query = (
+        update.callback_query
+    )  # not `effective_message`: that one warns of a message too old to be shown
     message = said_in(update) or edited_in(update) or (None if query is None else query.message)
     if not isinstance(message, Message):
         return as_chat(update.effective_chat, bot_id=bot_id), to_account(update.effective_user)
     is_anonymous = message.sender_chat is not None and query is None
-    return to_chat(message, bot_id=bot_id), None if is_anonymous else to_account(update.effective_user)
+    return to_chat(message, bot_id=bot_id), None if is_anonymous else to_account(
+        update.effective_user
+    )
 
 
 def to_account(user: TelegramUser | None) -> Account | None:
@@ -103,16 +115,19 @@ def to_account(user: TelegramUser | None) -> Account | None:
 
 
 def to_chat(message: Message, *, bot_id: str) -> Chat:
-    """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it marks a reply.
+    """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it
+    marks a reply.
 
-    A channel's direct messages are one chat, with a topic for each person who writes to it. A business account's chat with
-    somebody has that person's id, as their own chat with the bot has; here it is a chat of its own, and like a group: both
-    sides see it, and nothing else.
+    A channel's direct messages are one chat, with a topic for each person who writes to it. A
+    business account's chat with somebody has that person's id, as their own chat with the bot has;
+    here it is a chat of its own, and like a group: both sides see it, and nothing else.
     """
     if message.business_connection_id is not None:
         return to_business_chat(message.chat, message.business_connection_id, bot_id=bot_id)
     thread = message.message_thread_id if message.is_topic_message else None
-    direct_messages = getattr(message, "direct_messages_topic", None)  # python-telegram-bot knows it from 22.4 on
+    direct_messages = getattr(
+        message, "direct_messages_topic", None
+    )  # python-telegram-bot knows it from 22.4 on
     if direct_messages is not None:
         thread = direct_messages.topic_id
     return as_chat(message.chat, bot_id=bot_id, thread_id=thread)
@@ -130,7 +145,9 @@ def business_chat_id(connection_id: str, chat_id: str) -> str:
 
 
 def to_move(message: Message, *, bot_id: str) -> tuple[Chat, Chat] | None:
-    """Give the old and the new chat of a group that became a supergroup, from either's service message; else None."""
+    """Give the old and the new chat of a group that became a supergroup, from either's service
+    message; else None.
+    """
     here = as_chat(message.chat, bot_id=bot_id)
     if message.migrate_to_chat_id is not None:
         return here, Chat(CHANNEL, str(message.migrate_to_chat_id), "group", bot_id=bot_id)
@@ -139,7 +156,9 @@ def to_move(message: Message, *, bot_id: str) -> tuple[Chat, Chat] | None:
     return None
 
 
-def as_chat(chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | None = None) -> Chat:
+def as_chat(
+    chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | None = None
+) -> Chat:
     """Give a chat; a private one is direct, everything else a group."""
     return Chat(
         CHANNEL,
@@ -166,7 +185,9 @@ def _author_name(message: Message) -> str:
 
 
 def _answered(message: Message, bot_id: str) -> Account | None:
-    """Tell whom the bot's message answers, as far as the message itself says: the owner of a private chat."""
+    """Tell whom the bot's message answers, as far as the message itself says: the owner of a
+    private chat.
+    """
     if message.chat.type == TelegramChat.PRIVATE:
         return Account(CHANNEL, str(message.chat.id))
     replied = message.reply_to_message
@@ -177,13 +198,18 @@ def _answered(message: Message, bot_id: str) -> Account | None:
 
 def _reply_to(message: Message) -> str | None:
     replied = message.reply_to_message
-    if replied is None or replied.chat.id != message.chat.id or replied.forum_topic_created is not None:
+    if (
+        replied is None
+        or replied.chat.id != message.chat.id
+        or replied.forum_topic_created is not None
+    ):
         return None  # in a topic, everything formally replies to the message that opened it
     return str(replied.message_id)
 
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:
-    # A venue first: `effective_attachment` takes it for the location that comes with it, and knows no checklists.
+    # A venue first: `effective_attachment` takes it for the location that comes with it, and knows
+    # no checklists.
     found = message.venue or message.effective_attachment or _checklist(message)
     if found is None:
         return ()
@@ -217,7 +243,10 @@ def _metadata(message: Message) -> dict[str, Any]:
         metadata["quote"] = message.quote.text
     elsewhere = message.external_reply
     if elsewhere is not None and elsewhere.chat is not None:
-        metadata["replies_to"] = {"chat_id": str(elsewhere.chat.id), "message_id": str(elsewhere.message_id)}
+        metadata["replies_to"] = {
+            "chat_id": str(elsewhere.chat.id),
+            "message_id": str(elsewhere.message_id),
+        }
     return metadata | _said_without_words(message)
 
 
@@ -239,13 +268,22 @@ def _said_without_words(message: Message) -> dict[str, Any]:
     """Keep what a message says by other means than text and files."""
     said: dict[str, Any] = {}
     if message.poll is not None:
-        said["poll"] = {"question": message.poll.question, "options": [one.text for one in message.poll.options]}
+        said["poll"] = {
+            "question": message.poll.question,
+            "options": [one.text for one in message.poll.options],
+        }
     if (checklist := _checklist(message)) is not None:
-        said["checklist"] = {"title": checklist.title, "tasks": [one.text for one in checklist.tasks]}
+        said["checklist"] = {
+            "title": checklist.title,
+            "tasks": [one.text for one in checklist.tasks],
+        }
     if message.sticker is not None and message.sticker.emoji:
         said["emoji"] = message.sticker.emoji
     if message.dice is not None:
         said["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
     if message.location is not None:
-        said["location"] = {"latitude": message.location.latitude, "longitude": message.location.longitude}
+        said["location"] = {
+            "latitude": message.location.latitude,
+            "longitude": message.location.longitude,
+        }
     return said

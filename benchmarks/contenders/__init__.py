@@ -1,7 +1,8 @@
 """Who is measured: one small class each, with the same few methods.
 
-A contender is imported only in the process that measures it, so that nobody's memory or start holds another's library.
-`make` gives one by name; `LIBRARIES` are those that people could pick instead of this package.
+A contender is imported only in the process that measures it, so that nobody's memory or start holds
+another's library. `make` gives one by name; `LIBRARIES` are those that people could pick instead of
+this package.
 """
 
 import importlib
@@ -11,7 +12,9 @@ from typing import Protocol, cast
 USERS = 100
 """People in every measurement, one direct chat each."""
 
-TEXT = "It was a bright cold day, and all the clocks in the house were still at noon. ".ljust(192, "~")
+TEXT = "It was a bright cold day, and all the clocks in the house were still at noon. ".ljust(
+    192, "~"
+)
 """The words of every message, 192 characters; `text_of` adds 8 that differ."""
 
 _PLACES = {
@@ -30,7 +33,9 @@ OURS = "session_plugin"
 LIMIT = "sqlite3"
 LIBRARIES = ("aiosqlite", "openai-agents", "google-adk", "langchain", "langgraph")
 SLOW = ("google-adk", "langchain")
-"""Far behind the others, and long in opening: a quick run leaves them out, a full one has them in two rounds only."""
+"""Far behind the others, and long in opening: a quick run leaves them out, a full one has them in
+two rounds only.
+"""
 
 UNLOCKED = "aiosqlite, unlocked"
 POSTGRES = "asyncpg"

@@ -11,9 +11,14 @@ from contenders.raw import INSERT, LAST, SCHEMA
 
 
 class AiosqliteTable:
-    """One connection for all tasks; a lock makes each message a transaction of its own, and a rollback nobody else's."""
+    """One connection for all tasks; a lock makes each message a transaction of its own, and a
+    rollback nobody else's.
+    """
 
-    settings = "one connection, WAL, synchronous=FULL; execute and commit for each message, under an asyncio.Lock"
+    settings = (
+        "one connection, WAL, synchronous=FULL; execute and commit for each message, under an "
+        "asyncio.Lock"
+    )
 
     def __init__(self) -> None:
         """Make what guards the connection."""
@@ -45,13 +50,18 @@ class AiosqliteTable:
 
 
 class UnlockedAiosqliteTable(AiosqliteTable):
-    """The same without the lock: inserts of several tasks pile up before anybody's commit, which then commits them all.
+    """The same without the lock: inserts of several tasks pile up before anybody's commit, which
+    then commits them all.
 
-    Acknowledged is on disk there too, and it is fast. But a message is in whatever transaction happens to be open, and one
-    task's rollback takes back what the others inserted. It is shown for comparison, and counts among no libraries.
+    Acknowledged is on disk there too, and it is fast. But a message is in whatever transaction
+    happens to be open, and one task's rollback takes back what the others inserted. It is shown for
+    comparison, and counts among no libraries.
     """
 
-    settings = "the same without the lock: tasks share whatever transaction is open, and each other's rollbacks"
+    settings = (
+        "the same without the lock: tasks share whatever transaction is open, and each other's "
+        "rollbacks"
+    )
 
     def __init__(self) -> None:
         """Guard nothing."""

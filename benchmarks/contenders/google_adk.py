@@ -11,18 +11,28 @@ _APP = "benchmark"
 class GoogleAdk:
     """A session for each person, an event for each message."""
 
-    settings = "DatabaseSessionService, SQLite's defaults (rollback journal, FULL), lock timeout raised from 5 to 60 s"
+    settings = (
+        "DatabaseSessionService, SQLite's defaults (rollback journal, FULL), lock timeout raised "
+        "from 5 to 60 s"
+    )
 
     async def open(self, where: str, users: int) -> None:
         """Make everybody's session."""
-        self._service = DatabaseSessionService(f"sqlite+aiosqlite:///{where}", connect_args={"timeout": 60})
-        self._sessions = [await self._service.create_session(app_name=_APP, user_id=f"person-{n}") for n in range(users)]
+        self._service = DatabaseSessionService(
+            f"sqlite+aiosqlite:///{where}", connect_args={"timeout": 60}
+        )
+        self._sessions = [
+            await self._service.create_session(app_name=_APP, user_id=f"person-{n}")
+            for n in range(users)
+        ]
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
         """Append an event."""
         author, content_role = ("benchmark", "model") if role == "assistant" else ("user", "user")
         content = types.Content(role=content_role, parts=[types.Part(text=text)])
-        await self._service.append_event(self._sessions[user], Event(author=author, content=content))
+        await self._service.append_event(
+            self._sessions[user], Event(author=author, content=content)
+        )
 
     async def last(self, user: int, n: int) -> list[str]:
         """Get the session with its newest events."""

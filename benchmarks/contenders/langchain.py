@@ -14,12 +14,20 @@ with warnings.catch_warnings():
 class Langchain:
     """A history for each person, made once."""
 
-    settings = "SQLChatMessageHistory on one async engine, SQLite's defaults, lock timeout raised from 5 to 60 s"
+    settings = (
+        "SQLChatMessageHistory on one async engine, SQLite's defaults, lock timeout raised from 5 "
+        "to 60 s"
+    )
 
     async def open(self, where: str, users: int) -> None:
         """Make everybody's history; the first reading makes the table."""
-        self._engine = create_async_engine(f"sqlite+aiosqlite:///{where}", connect_args={"timeout": 60})
-        self._histories = [SQLChatMessageHistory(f"person-{user}", connection=self._engine) for user in range(users)]
+        self._engine = create_async_engine(
+            f"sqlite+aiosqlite:///{where}", connect_args={"timeout": 60}
+        )
+        self._histories = [
+            SQLChatMessageHistory(f"person-{user}", connection=self._engine)
+            for user in range(users)
+        ]
         for history in self._histories:
             await history.aget_messages()
 
@@ -30,7 +38,9 @@ class Langchain:
 
     async def last(self, user: int, n: int) -> list[str]:
         """Get all messages, as there is no way to get fewer, and keep the newest."""
-        return [str(message.content) for message in (await self._histories[user].aget_messages())[-n:]]
+        return [
+            str(message.content) for message in (await self._histories[user].aget_messages())[-n:]
+        ]
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -1,4 +1,6 @@
-"""LangGraph's SQLite saver: a thread for each conversation, its messages in one channel of the thread's checkpoint."""
+"""LangGraph's SQLite saver: a thread for each conversation, its messages in one channel of the
+thread's checkpoint.
+"""
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -7,10 +9,13 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
 class LanggraphSaver:
-    """The saver alone, without a graph around it: a graph would write two or three checkpoints for each message."""
+    """The saver alone, without a graph around it: a graph would write two or three checkpoints for
+    each message.
+    """
 
     settings = (
-        "AsyncSqliteSaver without a graph, its defaults (WAL, FULL); every checkpoint holds all messages of its thread"
+        "AsyncSqliteSaver without a graph, its defaults (WAL, FULL); every checkpoint holds all "
+        "messages of its thread"
     )
 
     async def open(self, where: str, users: int) -> None:
@@ -27,7 +32,9 @@ class LanggraphSaver:
         added = AIMessage(text) if role == "assistant" else HumanMessage(text)
         checkpoint["channel_values"] = {"messages": [*messages, added]}
         metadata: CheckpointMetadata = {"source": "update", "step": len(messages)}
-        await self._saver.aput(found.config if found else self._config(user), checkpoint, metadata, {})
+        await self._saver.aput(
+            found.config if found else self._config(user), checkpoint, metadata, {}
+        )
 
     async def last(self, user: int, n: int) -> list[str]:
         """Read the thread's newest checkpoint, and keep its newest messages."""

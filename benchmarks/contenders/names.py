@@ -1,4 +1,6 @@
-"""Ids as platforms make them, for all contenders that keep any: 18 digits for people and chats, 19 for messages."""
+"""Ids as platforms make them, for all contenders that keep any: 18 digits for people and chats, 19
+for messages.
+"""
 
 import itertools
 import time
@@ -20,5 +22,7 @@ def person_id(user: int) -> str:
 
 
 def message_ids() -> "itertools.count[int]":
-    """Give ids that rise, and go on above those of an earlier process: milliseconds in the upper bits, then a number."""
+    """Give ids that rise, and go on above those of an earlier process: milliseconds in the upper
+    bits, then a number.
+    """
     return itertools.count((time.time_ns() // 1_000_000 - _EPOCH) << 22)

@@ -6,7 +6,10 @@ from agents import SQLiteSession
 class OpenaiAgents:
     """Sessions as its documentation makes them: an id and a path."""
 
-    settings = "SQLiteSession(id, path) for each person; its defaults: WAL, synchronous=FULL, a commit per add_items"
+    settings = (
+        "SQLiteSession(id, path) for each person; its defaults: WAL, synchronous=FULL, a commit "
+        "per add_items"
+    )
 
     async def open(self, where: str, users: int) -> None:
         """Make everybody's session."""
@@ -14,7 +17,9 @@ class OpenaiAgents:
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
         """Add one item."""
-        await self._sessions[user].add_items([{"role": "assistant" if role == "assistant" else "user", "content": text}])
+        await self._sessions[user].add_items(
+            [{"role": "assistant" if role == "assistant" else "user", "content": text}]
+        )
 
     async def last(self, user: int, n: int) -> list[str]:
         """Get the newest items."""

@@ -1,4 +1,6 @@
-"""This package through its public API: `SessionHub` with default settings, identity and dedupe on."""
+"""This package through its public API: `SessionHub` with default settings, identity and dedupe
+on.
+"""
 
 import time
 
@@ -7,9 +9,14 @@ from session_plugin import Account, Chat, MessageEvent, SessionHub
 
 
 class SessionPlugin:
-    """Every message goes through `hub.record` under an id of its own, every reading through the session's `history`."""
+    """Every message goes through `hub.record` under an id of its own, every reading through the
+    session's `history`.
+    """
 
-    settings = "SessionHub(path), nothing set: WAL, synchronous=FULL, people and duplicates told apart, summaries on"
+    settings = (
+        "SessionHub(path), nothing set: WAL, synchronous=FULL, people and duplicates told apart, "
+        "summaries on"
+    )
 
     async def open(self, where: str, users: int) -> None:
         """Make a hub; the database opens with the first message."""
@@ -20,7 +27,8 @@ class SessionPlugin:
         """Hand in a message of a person's, or the bot's answer to them.
 
         Raises:
-            RuntimeError: it was not on disk when `record` returned, or was taken for one known before.
+            RuntimeError: it was not on disk when `record` returned, or was taken for one known
+                before.
         """
         account = Account("discord", person_id(user))
         is_answer = role == "assistant"
@@ -37,11 +45,15 @@ class SessionPlugin:
             )
         )
         if not (recorded.is_stored and recorded.is_new):
-            raise RuntimeError("record returned before the message was on disk, or took it for another")
+            raise RuntimeError(
+                "record returned before the message was on disk, or took it for another"
+            )
 
     async def last(self, user: int, n: int) -> list[str]:
         """Read as a handler does."""
-        view = self._hub.session_of(Chat("discord", chat_id(user)), Account("discord", person_id(user)))
+        view = self._hub.session_of(
+            Chat("discord", chat_id(user)), Account("discord", person_id(user))
+        )
         return [message.content for message in await view.history(limit=n)]
 
     async def close(self) -> None:

@@ -1,4 +1,6 @@
-"""What the disk and SQLite themselves allow: the sqlite3 module and one table, with no people, no sessions, no checks."""
+"""What the disk and SQLite themselves allow: the sqlite3 module and one table, with no people, no
+sessions, no checks.
+"""
 
 import sqlite3
 import time
@@ -17,15 +19,19 @@ LAST = "SELECT content FROM messages WHERE chat = ? ORDER BY id DESC LIMIT ?"
 
 
 class RawSqlite:
-    """The raw limit: sqlite3 in WAL with synchronous=FULL, called straight from the one thread there is.
+    """The raw limit: sqlite3 in WAL with synchronous=FULL, called straight from the one thread
+    there is.
 
-    The table is (id integer primary key, chat text, message_id text, role text, content blob, sent_at real) with an index
-    on chat and a unique one on (chat, message_id). `record_batch` is the limit proper: BEGIN, `executemany` over 100
-    rows, COMMIT. Nobody waits for a single message there, nothing is looked up, and the loop stands still meanwhile, so
-    no library can reach it. `record` commits each message, as the process that memory is compared with does.
+    The table is (id integer primary key, chat text, message_id text, role text, content blob,
+    sent_at real) with an index on chat and a unique one on (chat, message_id). `record_batch` is
+    the limit proper: BEGIN, `executemany` over 100 rows, COMMIT. Nobody waits for a single message
+    there, nothing is looked up, and the loop stands still meanwhile, so no library can reach it.
+    `record` commits each message, as the process that memory is compared with does.
     """
 
-    settings = "sqlite3, WAL, synchronous=FULL, executemany in transactions of 100 on the calling thread"
+    settings = (
+        "sqlite3, WAL, synchronous=FULL, executemany in transactions of 100 on the calling thread"
+    )
 
     async def open(self, where: str, users: int) -> None:
         """Make the table."""
@@ -47,7 +53,10 @@ class RawSqlite:
 
     async def last(self, user: int, n: int) -> list[str]:
         """Select by the chat's index."""
-        return [bytes(content).decode() for (content,) in reversed(self._db.execute(LAST, (chat_id(user), n)).fetchall())]
+        return [
+            bytes(content).decode()
+            for (content,) in reversed(self._db.execute(LAST, (chat_id(user), n)).fetchall())
+        ]
 
     async def close(self) -> None:
         """Close the connection, which checkpoints."""

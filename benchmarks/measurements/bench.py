@@ -1,4 +1,6 @@
-"""What all measurements share: the settings of a run, its folder, and one living process per contender."""
+"""What all measurements share: the settings of a run, its folder, and one living process per
+contender.
+"""
 
 import contextlib
 import itertools
@@ -60,7 +62,9 @@ class Bench:
             if name in self.settings or name in self.missing:
                 continue
             try:
-                self.settings[name] = str(self.process(name).do("open", where=str(self.fresh()), users=1)["settings"])
+                self.settings[name] = str(
+                    self.process(name).do("open", where=str(self.fresh()), users=1)["settings"]
+                )
                 self.process(name).do("close")
             except (Unavailable, Failed) as error:
                 if name == OURS:
@@ -80,6 +84,11 @@ class Bench:
         """Use it for a block."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """End all processes."""
         self._exits.close()

@@ -14,7 +14,9 @@ _OTHER = "aiosqlite"
 
 
 def measure_fsyncs(bench: Bench) -> list[Row]:
-    """Count them in a process that writes, and take off those of one that opens, greets and closes."""
+    """Count them in a process that writes, and take off those of one that opens, greets and
+    closes.
+    """
     names = bench.present((OURS, _OTHER))
     strace = shutil.which("strace")
     rows = []
@@ -22,10 +24,19 @@ def measure_fsyncs(bench: Bench) -> list[Row]:
         what = f"fsyncs per message, {tasks} task{'s' if tasks > 1 else ''}"
         target = Target("at most", bound)
         if strace is None:
-            rows.append(Row(what=what, target=target, note="strace is not installed, and nothing else counts them"))
+            rows.append(
+                Row(
+                    what=what,
+                    target=target,
+                    note="strace is not installed, and nothing else counts them",
+                )
+            )
             continue
         per_message = {
-            name: _fsyncs(bench, name, strace, tasks=tasks, count=count // (2 if bench.is_quick else 1)) for name in names
+            name: _fsyncs(
+                bench, name, strace, tasks=tasks, count=count // (2 if bench.is_quick else 1)
+            )
+            for name in names
         }
         other = per_message.get(_OTHER)
         rows.append(
@@ -63,13 +74,24 @@ def measure_size(bench: Bench) -> list[Row]:
 
 def _fsyncs(bench: Bench, name: str, strace: str, *, tasks: int, count: int) -> float:
     bench.say(f"{name}, {tasks} tasks")
-    return (_counted(bench, name, strace, tasks, count) - _counted(bench, name, strace, tasks, 0)) / count
+    return (
+        _counted(bench, name, strace, tasks, count) - _counted(bench, name, strace, tasks, 0)
+    ) / count
 
 
 def _counted(bench: Bench, name: str, strace: str, tasks: int, count: int) -> int:
     path = bench.fresh()
     report = path.with_name("strace")
-    under = (strace, "-f", "-c", "--seccomp-bpf", "-e", f"trace={','.join(_CALLS)}", "-o", str(report))
+    under = (
+        strace,
+        "-f",
+        "-c",
+        "--seccomp-bpf",
+        "-e",
+        f"trace={','.join(_CALLS)}",
+        "-o",
+        str(report),
+    )
     with Process(name, under=under) as process, process.opened(path):
         if count:
             process.do("write", tasks=tasks, count=count)
@@ -77,6 +99,8 @@ def _counted(bench: Bench, name: str, strace: str, tasks: int, count: int) -> in
 
 
 def _total(report: Path) -> int:
-    """Sum the calls of strace's table: share, seconds, microseconds, calls, perhaps errors, and the name."""
+    """Sum the calls of strace's table: share, seconds, microseconds, calls, perhaps errors, and the
+    name.
+    """
     lines = [line.split() for line in report.read_text().splitlines()]
     return sum(int(line[3]) for line in lines if line and line[-1] in _CALLS)

@@ -1,4 +1,6 @@
-"""Appending to a file that holds 10,000 messages, and to one that holds 1,000,000, all of them recorded through the hub."""
+"""Appending to a file that holds 10,000 messages, and to one that holds 1,000,000, all of them
+recorded through the hub.
+"""
 
 import os
 import shutil
@@ -23,7 +25,11 @@ def measure(bench: Bench) -> list[Row]:
     for _ in range(bench.rounds):
         rates["small"].append(_append(bench, _copy(small, bench.fresh())))
         rates["large"].append(_append(bench, large))
-    note = "" if reached == wanted else f"{wanted:,} would have taken too long to record; this is at {reached:,}"
+    note = (
+        ""
+        if reached == wanted
+        else f"{wanted:,} would have taken too long to record; this is at {reached:,}"
+    )
     if bench.is_quick:
         note += ("; " if note else "") + "the full run goes to 1,000,000"
     return [

@@ -1,4 +1,6 @@
-"""Resident memory after the same loop: 100 asyncio tasks that write, ours beside one that has sqlite3 only."""
+"""Resident memory after the same loop: 100 asyncio tasks that write, ours beside one that has
+sqlite3 only.
+"""
 
 from contenders import LIBRARIES, LIMIT, OURS
 from process import Process

@@ -1,4 +1,6 @@
-"""PostgreSQL: 100 tasks through the hub, beside an asyncpg pool that commits each message. Each has a schema of its own."""
+"""PostgreSQL: 100 tasks through the hub, beside an asyncpg pool that commits each message. Each has
+a schema of its own.
+"""
 
 import asyncio
 import contextlib
@@ -35,7 +37,13 @@ def measure(bench: Bench) -> list[Row]:
         return [Row(what=_WHAT, against=known, target=_TARGET, note=str(error))]
     return [
         compare(_WHAT, rates[OURS], rates[POSTGRES], name=POSTGRES, unit="/s", target=_TARGET),
-        compare("PostgreSQL, p99 of one record at 100 tasks", waits[OURS], waits[POSTGRES], name=POSTGRES, unit="ms"),
+        compare(
+            "PostgreSQL, p99 of one record at 100 tasks",
+            waits[OURS],
+            waits[POSTGRES],
+            name=POSTGRES,
+            unit="ms",
+        ),
     ]
 
 
@@ -46,7 +54,10 @@ def _schemas(url: str) -> Iterator[dict[str, str]]:
     _run(url, [f"CREATE SCHEMA {name}" for name in names.values()])
     try:
         joint = "&" if "?" in url else "?"
-        yield {contender: f"{url}{joint}options=-c%20search_path%3D{name}" for contender, name in names.items()}
+        yield {
+            contender: f"{url}{joint}options=-c%20search_path%3D{name}"
+            for contender, name in names.items()
+        }
     finally:
         _run(url, [f"DROP SCHEMA {name} CASCADE" for name in names.values()])
 

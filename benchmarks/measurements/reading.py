@@ -1,4 +1,6 @@
-"""The last 20 messages of sessions of 100, 1,000 and 10,000: ours through the public API, beside a raw SELECT."""
+"""The last 20 messages of sessions of 100, 1,000 and 10,000: ours through the public API, beside a
+raw SELECT.
+"""
 
 import contextlib
 from statistics import median

@@ -1,6 +1,8 @@
-"""How long 100 writing tasks wait while a long session is summed up, and while many old sessions are removed.
+"""How long 100 writing tasks wait while a long session is summed up, and while many old sessions
+are removed.
 
-Both run in the process of the bot that writes, as they do in life: what is measured is that bot's waiting.
+Both run in the process of the bot that writes, as they do in life: what is measured is that bot's
+waiting.
 """
 
 import asyncio
@@ -42,19 +44,30 @@ def measure(bench: Bench) -> list[Row]:
     """Measure each in a fresh database, a few times: removing takes its time on purpose."""
     rows, rounds = [], 1 if bench.is_quick else 3
     for what, prepare in (("consolidating", _long_session), ("removing", _old_sessions)):
-        runs = [asyncio.run(_run(bench.fresh(), prepare, seconds=bench.seconds)) for _ in range(rounds)]
-        rows.append(_row(f"{what} {_MESSAGES if prepare is _long_session else _SESSIONS:,} while 100 tasks write", runs))
+        runs = [
+            asyncio.run(_run(bench.fresh(), prepare, seconds=bench.seconds)) for _ in range(rounds)
+        ]
+        rows.append(
+            _row(
+                f"{what} {_MESSAGES if prepare is _long_session else _SESSIONS:,} while 100 "
+                "tasks write",
+                runs,
+            )
+        )
     return rows
 
 
 def _row(what: str, runs: list[tuple[Wait, Wait, float]]) -> Row:
     more = sorted(_at(during, 0.99) - _at(alone, 0.99) for alone, during, _ in runs)
     middle = len(more) // 2
-    alone, during, took = sorted(runs, key=lambda run: _at(run[1], 0.99) - _at(run[0], 0.99))[middle]
+    alone, during, took = sorted(runs, key=lambda run: _at(run[1], 0.99) - _at(run[0], 0.99))[
+        middle
+    ]
     return Row(
         what=what,
         ours=f"p99 {quantity(_at(during, 0.99), 'ms')}, longest {quantity(max(during), 'ms')}",
-        against=f"without p99 {quantity(_at(alone, 0.99), 'ms')}, longest {quantity(max(alone), 'ms')}",
+        against=f"without p99 {quantity(_at(alone, 0.99), 'ms')}, "
+        f"longest {quantity(max(alone), 'ms')}",
         figure=more[middle] * 1e3,
         unit=" ms more at p99",
         low=more[0] * 1e3,
@@ -68,7 +81,13 @@ async def _run(
     path: Path, prepare: Callable[[SessionHub, _Clock], Awaitable[Work]], *, seconds: float
 ) -> tuple[Wait, Wait, float]:
     clock = _Clock()
-    hub = SessionHub(path, clock=clock, consolidation_threshold=_MESSAGES, upkeep_minutes=None, load_entry_points=False)
+    hub = SessionHub(
+        path,
+        clock=clock,
+        consolidation_threshold=_MESSAGES,
+        upkeep_minutes=None,
+        load_entry_points=False,
+    )
     async with hub:
         work = await prepare(hub, clock)
         alone = await _waits(hub, lambda: asyncio.sleep(seconds))
@@ -108,7 +127,9 @@ async def _old_sessions(hub: SessionHub, clock: _Clock) -> Work:
 
 async def _say(hub: SessionHub, accounts: list[Account]) -> None:
     for start in range(0, len(accounts), 1_000):
-        await asyncio.gather(*(hub.record(_event(account)) for account in accounts[start : start + 1_000]))
+        await asyncio.gather(
+            *(hub.record(_event(account)) for account in accounts[start : start + 1_000])
+        )
 
 
 async def _waits(hub: SessionHub, work: Work) -> Wait:
@@ -136,7 +157,12 @@ def _event(account: Account) -> MessageEvent:
     number = next(_numbers)
     text = f"This is message {number}, which is about as long as what people write to a bot."
     return MessageEvent(
-        chat=_chat(account), message_id=str(number), role="user", text=text, sent_at=time.time(), author=account
+        chat=_chat(account),
+        message_id=str(number),
+        role="user",
+        text=text,
+        sent_at=time.time(),
+        author=account,
     )
 
 

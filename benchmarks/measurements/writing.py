@@ -13,7 +13,9 @@ _Series = dict[str, list[float]]
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Write with 1 and with 100 tasks, every contender in every round, each time to a fresh file."""
+    """Write with 1 and with 100 tasks, every contender in every round, each time to a fresh
+    file.
+    """
     names = _present(bench, (OURS, LIMIT, *LIBRARIES, UNLOCKED))
     one: dict[str, list[Figures]] = defaultdict(list)
     hundred: dict[str, list[Figures]] = defaultdict(list)
@@ -46,7 +48,9 @@ def measure_turns(bench: Bench) -> list[Row]:
         for name in _in_turn(names, number):
             with bench.process(name).opened(bench.fresh()) as process:
                 one[name].append(_rate(process.do("take_turns", tasks=1, seconds=bench.seconds)))
-                hundred[name].append(_rate(process.do("take_turns", tasks=100, seconds=bench.seconds)))
+                hundred[name].append(
+                    _rate(process.do("take_turns", tasks=100, seconds=bench.seconds))
+                )
     for name in names:
         bench.note(name, "turns, 1 task", quantity(median(one[name]), "/s"))
         bench.note(name, "turns, 100 tasks", quantity(median(hundred[name]), "/s"))
@@ -56,10 +60,14 @@ def measure_turns(bench: Bench) -> list[Row]:
     ]
 
 
-def _rate_rows(one: dict[str, list[Figures]], hundred: dict[str, list[Figures]], limit: list[float]) -> list[Row]:
+def _rate_rows(
+    one: dict[str, list[Figures]], hundred: dict[str, list[Figures]], limit: list[float]
+) -> list[Row]:
     rates = {name: [_rate(figures) for figures in series] for name, series in hundred.items()}
     rows = [
-        _against_best("100 tasks, against the best library", rates, unit="/s", target=Target("at least", 12)),
+        _against_best(
+            "100 tasks, against the best library", rates, unit="/s", target=Target("at least", 12)
+        ),
         compare(
             "100 tasks, against raw sqlite3 in transactions of 100",
             rates[OURS],
@@ -70,7 +78,11 @@ def _rate_rows(one: dict[str, list[Figures]], hundred: dict[str, list[Figures]],
         ),
         _against_best(
             "1 task, against the best library",
-            {name: [_rate(figures) for figures in series] for name, series in one.items() if name != LIMIT},
+            {
+                name: [_rate(figures) for figures in series]
+                for name, series in one.items()
+                if name != LIMIT
+            },
             unit="/s",
             target=Target("at least", 1.0),
         ),
@@ -83,7 +95,10 @@ def _rate_rows(one: dict[str, list[Figures]], hundred: dict[str, list[Figures]],
                 rates[UNLOCKED],
                 name=UNLOCKED,
                 unit="/s",
-                note="no target: there a message is in whatever transaction is open, and one task's rollback is everybody's",
+                note=(
+                    "no target: there a message is in whatever transaction is open, and one "
+                    "task's rollback is everybody's"
+                ),
             )
         )
     return rows
@@ -119,7 +134,12 @@ def _wait_rows(hundred: dict[str, list[Figures]], idle: list[float]) -> list[Row
 
 
 def _against_best(
-    what: str, series: _Series, *, unit: str, target: Target | None = None, is_less_better: bool = False
+    what: str,
+    series: _Series,
+    *,
+    unit: str,
+    target: Target | None = None,
+    is_less_better: bool = False,
 ) -> Row:
     medians = {name: median(series[name]) for name in LIBRARIES if name in series}
     if not medians:
@@ -134,10 +154,20 @@ def _note(bench: Bench, one: dict[str, list[Figures]], hundred: dict[str, list[F
     for name, series in hundred.items():
         bench.note(name, "100 tasks", quantity(median(map(_rate, series)), "/s"))
         for column in ("p50", "p99"):
-            bench.note(name, f"{column}, 100 tasks", quantity(median(figures[column] for figures in series), "ms"))
-        bench.note(name, "stall p99", quantity(median(figures["stall_p99"] for figures in series), "ms"))
+            bench.note(
+                name,
+                f"{column}, 100 tasks",
+                quantity(median(figures[column] for figures in series), "ms"),
+            )
+        bench.note(
+            name, "stall p99", quantity(median(figures["stall_p99"] for figures in series), "ms")
+        )
     for name, series in one.items():
-        bench.note(name, "failed", f"{sum(figures['failed'] for figures in [*series, *hundred[name]]):,.0f}")
+        bench.note(
+            name,
+            "failed",
+            f"{sum(figures['failed'] for figures in [*series, *hundred[name]]):,.0f}",
+        )
 
 
 def _present(bench: Bench, names: tuple[str, ...]) -> list[str]:

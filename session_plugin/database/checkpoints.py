@@ -1,13 +1,16 @@
-"""Bring what an SQLite file's log (WAL) holds into the file itself, beside the writer, so that no caller waits for it.
+"""Bring what an SQLite file's log (WAL) holds into the file itself, beside the writer, so that no
+caller waits for it.
 
-SQLite would do it in whichever COMMIT makes the log long. Here a thread of its own does nearly all of it while the writer
-goes on; what the writer added meanwhile is little, and the writer does that between two transactions, so that the log
-begins anew: it stays bounded under a load that never pauses. It cannot begin anew while anybody reads from it; where
-somebody always does, each for a moment only, the writer waits for those moments to end.
+SQLite would do it in whichever COMMIT makes the log long. Here a thread of its own does nearly all
+of it while the writer goes on; what the writer added meanwhile is little, and the writer does that
+between two transactions, so that the log begins anew: it stays bounded under a load that never
+pauses. It cannot begin anew while anybody reads from it; where somebody always does, each for a
+moment only, the writer waits for those moments to end.
 
-The log's file keeps its length then, because an fsync of what was written over is cheaper than one of a file that grew. How
-far the log in it reaches is told by the salt, which its header and its frames share: what an earlier log left behind has
-another one (https://www.sqlite.org/fileformat2.html#walformat).
+The log's file keeps its length then, because an fsync of what was written over is cheaper than one
+of a file that grew. How far the log in it reaches is told by the salt, which its header and its
+frames share: what an earlier log left behind has another one
+(https://www.sqlite.org/fileformat2.html#walformat).
 """
 
 from __future__ import annotations
@@ -32,8 +35,12 @@ logger = logging.getLogger("session_plugin.database")
 class Checkpointer:
     """The checkpoints of one file, as long as its writer has it open."""
 
-    def __init__(self, path: str, writing: sqlite3.Connection, *, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Relieve `writing` of its checkpoints; `connect` gives another connection to the same file."""
+    def __init__(
+        self, path: str, writing: sqlite3.Connection, *, connect: Callable[[], sqlite3.Connection]
+    ) -> None:
+        """Relieve `writing` of its checkpoints; `connect` gives another connection to the same
+        file.
+        """
         writing.execute("PRAGMA wal_autocheckpoint = 0")
         writing.execute(f"PRAGMA journal_size_limit = {LONGEST_KEPT}")
         self._path = Path(f"{path}-wal")
@@ -45,7 +52,9 @@ class Checkpointer:
         self._insist_at = LONGEST_KEPT
 
     def between_transactions(self) -> None:
-        """Begin, or finish, bringing a long log into the file. To be called on the writer's thread."""
+        """Begin, or finish, bringing a long log into the file. To be called on the writer's
+        thread.
+        """
         if self._running is None:
             if self._reaches(self._next_at):
                 self._next_at += LONG // 4  # somebody still reads from it: no hurry to try again
@@ -57,17 +66,20 @@ class Checkpointer:
             self._finish()
 
     def close(self) -> None:
-        """End the thread; what is still in the log is brought into the file when the writer closes it."""
+        """End the thread; what is still in the log is brought into the file when the writer closes
+        it.
+        """
         if self._running is not None:
             self._running.join()
         if self._log is not None:
             self._log.close()
 
     def _finish(self) -> None:
-        """Bring the rest into the file; where the log has become long by those who read from it, wait for them.
+        """Bring the rest into the file; where the log has become long by those who read from it,
+        wait for them.
 
-        No longer than for a lock, and only when it has doubled since: one who reads for hours would hold up the writer again
-        and again, and to no purpose.
+        No longer than for a lock, and only when it has doubled since: one who reads for hours would
+        hold up the writer again and again, and to no purpose.
         """
         how = "PASSIVE"
         if self._reaches(self._insist_at):
@@ -76,7 +88,9 @@ class Checkpointer:
         self._writing.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._checkpoint, name="session_plugin-checkpoint", daemon=True)
+        thread = threading.Thread(
+            target=self._checkpoint, name="session_plugin-checkpoint", daemon=True
+        )
         try:
             thread.start()
         except RuntimeError:  # the interpreter is ending, and lets no thread begin
@@ -88,10 +102,14 @@ class Checkpointer:
         """Tell whether the log is so many bytes long."""
         try:
             if self._log is None:
-                self._log = self._path.open("rb", buffering=0)  # until `close`; SQLite has no locks on this file
+                self._log = self._path.open(
+                    "rb", buffering=0
+                )  # until `close`; SQLite has no locks on this file
             header = self._bytes_at(0, HEADER_BYTES)
             frame_bytes = FRAME_HEADER_BYTES + int.from_bytes(header[8:12], "big")
-            frame = self._bytes_at(HEADER_BYTES + length // frame_bytes * frame_bytes, FRAME_HEADER_BYTES)
+            frame = self._bytes_at(
+                HEADER_BYTES + length // frame_bytes * frame_bytes, FRAME_HEADER_BYTES
+            )
         except OSError:
             return False
         return len(frame) == FRAME_HEADER_BYTES and frame[8:16] == header[16:24]

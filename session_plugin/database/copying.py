@@ -1,6 +1,8 @@
-"""Copy a whole database while it is in use: into a new SQLite file, which is a backup, or into an empty PostgreSQL schema.
+"""Copy a whole database while it is in use: into a new SQLite file, which is a backup, or into an
+empty PostgreSQL schema.
 
-The tables and columns of both backends have the same names, so a bot can move from one to the other by this.
+The tables and columns of both backends have the same names, so a bot can move from one to the other
+by this.
 """
 
 from __future__ import annotations
@@ -16,9 +18,16 @@ from typing import TYPE_CHECKING, Any
 from session_plugin.database.opening import located, needs_psycopg
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite import as_our_errors as as_our_file_errors
-from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, is_ours, prepare, to_text
+from session_plugin.database.sqlite_file import (
+    MEMORY,
+    READ_ONLY,
+    connect,
+    is_ours,
+    prepare,
+    to_text,
+)
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
-from session_plugin.reports import Progress, Report
+from session_plugin.reports import OnProgress, Progress
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -28,17 +37,24 @@ ROWS_AT_ONCE = 1000
 BUSY_SECONDS = 30.0
 
 SOURCES = {"summary_parts": "summary_parts JOIN segments USING (segment_no)"}
-"""What a table is read from in SQLite, if not from itself: PostgreSQL has a segment's chat in its key, too."""
+"""What a table is read from in SQLite, if not from itself: PostgreSQL has a segment's chat in its
+key, too.
+"""
 
 
-def copy_database(source: str | Path, target: str | Path, *, progress: Report | None = None) -> None:
-    """Copy a database as it is at this moment; it can be in use, and what is stored meanwhile is not in the copy.
+def copy_database(
+    source: str | Path, target: str | Path, *, progress: OnProgress | None = None
+) -> None:
+    """Copy a database as it is at this moment; it can be in use, and what is stored meanwhile is
+    not in the copy.
 
-    The secret that lies beside an SQLite file is not part of it: keep it too, or links that are being made fail.
+    The secret that lies beside an SQLite file is not part of it: keep it too, or links that are
+    being made fail.
 
     Args:
         source: A path or a `postgresql://` URL.
-        target: The path of a file that is not there yet; or, from a file, the URL of an empty PostgreSQL schema.
+        target: The path of a file that is not there yet; or, from a file, the URL of an empty
+            PostgreSQL schema.
         progress: Told how far it is.
 
     Raises:
@@ -57,11 +73,15 @@ def copy_database(source: str | Path, target: str | Path, *, progress: Report | 
         _check_file(where)
     if "://" not in to:
         with _new_file(Path(to)) as partial:
-            _schema_to_file(where, partial, progress) if "://" in where else _file_to_file(where, partial, progress)
+            _schema_to_file(where, partial, progress) if "://" in where else _file_to_file(
+                where, partial, progress
+            )
     elif "://" not in where:
         _file_to_schema(where, to, progress)
     else:
-        raise DatabaseRefused("from PostgreSQL to PostgreSQL there is pg_dump; this copies to and from SQLite files")
+        raise DatabaseRefused(
+            "from PostgreSQL to PostgreSQL there is pg_dump; this copies to and from SQLite files"
+        )
 
 
 def _check_file(where: str) -> None:
@@ -80,9 +100,13 @@ def _new_file(path: Path) -> Iterator[str]:
         for each in (path, partial):
             os.close(os.open(each, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError as error:
-        raise DatabaseRefused(f"{error.filename} is there already; it was left as it is. Give another path.") from error
+        raise DatabaseRefused(
+            f"{error.filename} is there already; it was left as it is. Give another path."
+        ) from error
     except OSError as error:
-        raise DatabaseRefused(f"{path} cannot be created: {error.strerror}; check the folder and its permissions") from error
+        raise DatabaseRefused(
+            f"{path} cannot be created: {error.strerror}; check the folder and its permissions"
+        ) from error
     try:
         yield str(partial)
         partial.replace(path)
@@ -92,13 +116,15 @@ def _new_file(path: Path) -> Iterator[str]:
         raise
 
 
-def _file_to_file(where: str, partial: str, progress: Report | None) -> None:
+def _file_to_file(where: str, partial: str, progress: OnProgress | None) -> None:
     with (
         as_our_file_errors(where),
         closing(connect(where, busy_timeout=BUSY_SECONDS, access=READ_ONLY)) as source,
         closing(connect(partial, busy_timeout=BUSY_SECONDS)) as copy,
     ):
-        _begin_snapshot(source)  # so that no step begins anew because somebody has written since the last one
+        _begin_snapshot(
+            source
+        )  # so that no step begins anew because somebody has written since the last one
         source.backup(copy, pages=PAGES_AT_ONCE, progress=_reporting(progress))
 
 
@@ -107,14 +133,20 @@ def _begin_snapshot(file: sqlite3.Connection) -> None:
     file.execute(load_queries("sqlite")["file_tables"]).fetchall()
 
 
-def _reporting(progress: Report | None) -> Callable[[int, int, int], None] | None:
+def _reporting(progress: OnProgress | None) -> Callable[[int, int, int], None] | None:
     if progress is None:
         return None
-    return lambda _, remaining, total: progress(Progress(what="pages", done=total - remaining, total=total))
+    return lambda _, remaining, total: progress(
+        Progress(what="pages", done=total - remaining, total=total)
+    )
 
 
-def _schema_to_file(url: str, partial: str, progress: Report | None) -> None:
-    with _schema(url) as server, as_our_file_errors(partial), closing(prepare(partial, busy_timeout=BUSY_SECONDS)) as file:
+def _schema_to_file(url: str, partial: str, progress: OnProgress | None) -> None:
+    with (
+        _schema(url) as server,
+        as_our_file_errors(partial),
+        closing(prepare(partial, busy_timeout=BUSY_SECONDS)) as file,
+    ):
         file.execute("BEGIN IMMEDIATE")
         file.execute("PRAGMA defer_foreign_keys = ON")
         tables = _tables(file)
@@ -133,14 +165,17 @@ def _table_to_file(server: Connection[Any], file: sqlite3.Connection, table: str
     from psycopg import sql  # noqa: PLC0415 - `_schema` has found it
 
     columns = _columns(file, table)
-    insert = f"INSERT INTO {_quoted(table)} ({_listed(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - ours
+    marks = ", ".join("?" * len(columns))
+    insert = f"INSERT INTO {_quoted(table)} ({_listed(columns)}) VALUES ({marks})"  # noqa: S608 - ours
     with server.cursor(name="copying") as rows:
         rows.itersize = ROWS_AT_ONCE
-        rows.execute(sql.SQL("SELECT {} FROM {}").format(_identifiers(columns), sql.Identifier(table)))
+        rows.execute(
+            sql.SQL("SELECT {} FROM {}").format(_identifiers(columns), sql.Identifier(table))
+        )
         file.executemany(insert, rows)
 
 
-def _file_to_schema(where: str, url: str, progress: Report | None) -> None:
+def _file_to_schema(where: str, url: str, progress: OnProgress | None) -> None:
     with _schema(url, is_to_be_written=True) as server, as_our_file_errors(where):
         with closing(prepare(where, busy_timeout=BUSY_SECONDS)):
             pass  # it is ours, and has every table by now
@@ -175,7 +210,9 @@ def _table_to_schema(server: Connection[Any], file: sqlite3.Connection, table: s
 
 @contextmanager
 def _schema(url: str, *, is_to_be_written: bool = False) -> Iterator[Connection[Any]]:
-    """Give a connection in one transaction: a snapshot to read, or alone in a schema that is empty."""
+    """Give a connection in one transaction: a snapshot to read, or alone in a schema that is
+    empty.
+    """
     with needs_psycopg():
         import psycopg  # noqa: PLC0415 - only who has such a URL needs it
 
@@ -186,8 +223,13 @@ def _schema(url: str, *, is_to_be_written: bool = False) -> Iterator[Connection[
         with psycopg.connect(url, application_name="session_plugin") as server:
             if is_to_be_written:
                 server.execute(load_queries("postgresql")["lock_schema"].encode())
-                if server.execute(load_queries("postgresql")["is_used"].encode()).fetchone() is not None:
-                    raise DatabaseRefused(f"{shown} holds conversations already; give an empty schema of its own")
+                if (
+                    server.execute(load_queries("postgresql")["is_used"].encode()).fetchone()
+                    is not None
+                ):
+                    raise DatabaseRefused(
+                        f"{shown} holds conversations already; give an empty schema of its own"
+                    )
             else:
                 server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 server.read_only = True
@@ -200,7 +242,8 @@ def _tables(file: sqlite3.Connection) -> list[str]:
     tables = [name for (name,) in file.execute(queries["file_tables"])]
     order = TopologicalSorter(
         {
-            table: {name for (name,) in file.execute(queries["table_references"], {"table": table})} - {table}
+            table: {name for (name,) in file.execute(queries["table_references"], {"table": table})}
+            - {table}
             for table in tables
         }
     )
@@ -208,7 +251,9 @@ def _tables(file: sqlite3.Connection) -> list[str]:
 
 
 def _columns(file: sqlite3.Connection, table: str) -> list[str]:
-    return [name for (name,) in file.execute(load_queries("sqlite")["table_columns"], {"table": table})]
+    return [
+        name for (name,) in file.execute(load_queries("sqlite")["table_columns"], {"table": table})
+    ]
 
 
 def _quoted(name: str) -> str:

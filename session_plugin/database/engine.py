@@ -1,7 +1,7 @@
 """What an engine offers to the rest of the house.
 
-An operation is a plain function of a transaction and one argument. It is atomic by itself, whoever else shares the COMMIT,
-and it may be run again after a failure, so it has no other effects.
+An operation is a plain function of a transaction and one argument. It is atomic by itself, whoever
+else shares the COMMIT, and it may be run again after a failure, so it has no other effects.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Row(Protocol):
 
 
 class Tx(Protocol):
-    """One transaction. Blocking; used on the thread that runs the operation and not kept beyond it."""
+    """One transaction. Blocking; used on the thread that runs the operation and not kept
+    beyond it.
+    """
 
     def first(self, query: str, /, **values: Value) -> Row | None:
         """Run the statement named `query` and give its first row, or None."""
@@ -36,7 +38,8 @@ class Tx(Protocol):
         """Run the statement named `query` and give all rows."""
 
     def tuples(self, query: str, /, **values: Value) -> list[tuple[Any, ...]]:
-        """Run the statement named `query` and give all rows, each with its columns in the statement's order.
+        """Run the statement named `query` and give all rows, each with its columns in the
+        statement's order.
 
         For many rows of many columns: finding a column by its name takes longer than fetching it.
         """
@@ -45,7 +48,9 @@ class Tx(Protocol):
         """Run the statement named `query` and tell how many rows it changed."""
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
-        """Run the statement named `query`, which asks about each of `rows`, once for all of them."""
+        """Run the statement named `query`, which asks about each of `rows`, once for all of
+        them.
+        """
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         """Run the statement named `query` for each of `rows`."""
@@ -53,8 +58,8 @@ class Tx(Protocol):
     def alone(self) -> None:
         """Make sure that nobody else writes until the end of this transaction.
 
-        An operation may rely on it throughout; only the `many` of an `InBulk` begins beside others, and says by this
-        where it cannot go on so. Everything is then run again, alone.
+        An operation may rely on it throughout; only the `many` of an `InBulk` begins beside others,
+        and says by this where it cannot go on so. Everything is then run again, alone.
 
         Raises:
             NotAlone: others may write now. It is for the engine; an operation lets it pass.
@@ -67,10 +72,11 @@ class NotAlone(Exception):
 
 @dataclass(frozen=True)
 class InBulk(Generic[A, T]):
-    """An operation that can be had for many arguments at once: the same results, in their order, as one by one.
+    """An operation that can be had for many arguments at once: the same results, in their order, as
+    one by one.
 
-    The writer uses `many` for all that wait, and `one` for each of them if that fails. `many` may run beside other
-    processes' writing of what may, too, unless it `is_alone`; `one` never does.
+    The writer uses `many` for all that wait, and `one` for each of them if that fails. `many` may
+    run beside other processes' writing of what may, too, unless it `is_alone`; `one` never does.
     """
 
     one: Callable[[Tx, A], T]
@@ -88,11 +94,22 @@ class Task:
     Args:
         operation: What to run.
         argument: On what.
-        deadline: By time.monotonic(): it fails if the database cannot be written until then. None waits for ever.
-        tell: Called on the writer's thread after the COMMIT, once for all tasks of a group that have this one.
+        deadline: By time.monotonic(): it fails if the database cannot be written until then. None
+            waits for ever.
+        tell: Called on the writer's thread after the COMMIT, once for all tasks of a group that
+            have this one.
     """
 
-    __slots__ = ("argument", "deadline", "error", "is_started", "is_told", "operation", "result", "tell")
+    __slots__ = (
+        "argument",
+        "deadline",
+        "error",
+        "is_notified",
+        "is_started",
+        "notify",
+        "operation",
+        "result",
+    )
 
     def __init__(
         self,
@@ -100,17 +117,17 @@ class Task:
         argument: Any,
         *,
         deadline: float | None,
-        tell: Callable[[list[Task]], None],
+        notify: Callable[[list[Task]], None],
     ) -> None:
         """Wait to be enqueued."""
         self.operation = operation
         self.argument = argument
         self.deadline = deadline
-        self.tell = tell
+        self.notify = notify
         self.result: Any = None
         self.error: Exception | None = None
         self.is_started = False
-        self.is_told = False
+        self.is_notified = False
 
     def start(self) -> bool:
         """Tell whether to go on with it."""
@@ -134,14 +151,18 @@ class Engine(Protocol):
         """Check the database and bring its schema up to date, under a lock.
 
         Raises:
-            DatabaseRefused: it is damaged, foreign, newer than this code or cannot be written; it is left as it is.
+            DatabaseRefused: it is damaged, foreign, newer than this code or cannot be written; it
+                is left as it is.
         """
 
-    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
+    def write(
+        self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False
+    ) -> Future[T]:
         """Queue an operation; the future is done after its COMMIT.
 
-        A patient operation waits as long as it must while the database cannot be written; another one fails with
-        DatabaseUnavailable: at once where waiting does not help, after the busy timeout while others hold the lock.
+        A patient operation waits as long as it must while the database cannot be written; another
+        one fails with DatabaseUnavailable: at once where waiting does not help, after the busy
+        timeout while others hold the lock.
         """
 
     def enqueue(self, task: Task, /) -> None:
@@ -156,7 +177,9 @@ class Engine(Protocol):
         """Why the database could not be written when that was last tried; empty if it could."""
 
     def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
-        """Run an operation that only reads, in a snapshot of what is committed, on a thread of its own."""
+        """Run an operation that only reads, in a snapshot of what is committed, on a thread of its
+        own.
+        """
 
     def enqueue_reading(self, task: Task, /) -> None:
         """Queue a task that only reads, and that has its own way to wait and to be told.
@@ -166,10 +189,13 @@ class Engine(Protocol):
         """
 
     def purge(self) -> Future[bool]:
-        """See to it that no byte is left of what was deleted, in the file and beside it; False if it has to be tried again.
+        """See to it that no byte is left of what was deleted, in the file and beside it; False if
+        it has to be tried again.
 
         Where the database is somebody else's to keep, a server's, there is nothing to do here.
         """
 
     def close(self, timeout: float = 10.0) -> None:
-        """Carry out what waits, answer everybody, close. What cannot be written within `timeout` seconds fails."""
+        """Carry out what waits, answer everybody, close. What cannot be written within `timeout`
+        seconds fails.
+        """

@@ -1,8 +1,9 @@
 """The PostgreSQL engine: the same operations over psycopg, for bots that have outgrown one machine.
 
-Several processes write at once. What changes who and where people are runs alone, as it does on SQLite; messages for known
-places, which are nearly all there is, only share: they lock their segments and hinder no other process's. A COMMIT whose
-answer was lost is asked for when the server is back, so nothing is stored twice and nothing acknowledged is lost.
+Several processes write at once. What changes who and where people are runs alone, as it does on
+SQLite; messages for known places, which are nearly all there is, only share: they lock their
+segments and hinder no other process's. A COMMIT whose answer was lost is asked for when the server
+is back, so nothing is stored twice and nothing acknowledged is lost.
 """
 
 from __future__ import annotations
@@ -44,21 +45,32 @@ SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
-"""Every statement of ours looks things up by key, in the order in which it is written. The server, which knows little of
-tables that are new to it, would rather read them whole at first, plan anew what is always carried out alike, and compile
-what takes a tenth of a millisecond."""
-CONNECTION = {"tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""Milliseconds, and seconds: after a minute at most, a connection to a machine that is gone counts as lost. A URL may say
-otherwise."""
+"""Every statement of ours looks things up by key, in the order in which it is written. The server,
+which knows little of tables that are new to it, would rather read them whole at first, plan anew
+what is always carried out alike, and compile what takes a tenth of a millisecond.
+"""
+CONNECTION = {
+    "tcp_user_timeout": 30_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""Milliseconds, and seconds: after a minute at most, a connection to a machine that is gone counts
+as lost. A URL may say otherwise.
+"""
 RECONNECT_SECONDS = 5.0
-"""How long the pool tries to replace a connection by itself. Each of its pauses is twice as long as the one before, so that
-it would let a server that is back wait for as long as that was away; who needs a connection then has it begin anew."""
+"""How long the pool tries to replace a connection by itself. Each of its pauses is twice as long as
+the one before, so that it would let a server that is back wait for as long as that was away; who
+needs a connection then has it begin anew.
+"""
 CONNECT_SECONDS = 10.0
 """How long to wait for a connection before the database counts as out of reach."""
 
 
 class PostgresqlEngine(ThreadedEngine):
-    """Runs operations on one schema of a PostgreSQL database: the first of the connection's search path."""
+    """Runs operations on one schema of a PostgreSQL database: the first of the connection's search
+    path.
+    """
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
         """Remember where; nothing is connected before `open`."""
@@ -74,8 +86,17 @@ class PostgresqlEngine(ThreadedEngine):
             self._conninfo,
             connection_class=Connection,
             kwargs={
-                **{name: value for name, value in CONNECTION.items() if name not in conninfo_to_dict(self._conninfo)},
-                **{"autocommit": True, "row_factory": dict_row, "prepare_threshold": 0, "client_encoding": "UTF8"},
+                **{
+                    name: value
+                    for name, value in CONNECTION.items()
+                    if name not in conninfo_to_dict(self._conninfo)
+                },
+                **{
+                    "autocommit": True,
+                    "row_factory": dict_row,
+                    "prepare_threshold": 0,
+                    "client_encoding": "UTF8",
+                },
             },
             configure=_set_up,
             min_size=1,
@@ -88,7 +109,9 @@ class PostgresqlEngine(ThreadedEngine):
         self._start(_WriteConnection(pool, self.url), readers=READERS)
 
     def purge(self) -> Future[bool]:
-        """Leave it to the server: rows that are gone are VACUUM's, and what its log and backups hold is the operator's."""
+        """Leave it to the server: rows that are gone are VACUUM's, and what its log and backups
+        hold is the operator's.
+        """
         done: Future[bool] = Future()
         done.set_result(True)
         return done
@@ -114,28 +137,37 @@ class PostgresqlEngine(ThreadedEngine):
                         raise
                 except PoolTimeout:
                     raise
-                except psycopg.OperationalError:  # a connection that has died since it was last used; a fresh one may do
+                except (
+                    psycopg.OperationalError
+                ):  # a connection that has died since it was last used; a fresh one may do
                     pool.check()
                     return self._read_on(pool, operation, argument)
 
-    def _read_on(self, pool: ConnectionPool[Connection], operation: Callable[[Tx, A], T], argument: A) -> T:
+    def _read_on(
+        self, pool: ConnectionPool[Connection], operation: Callable[[Tx, A], T], argument: A
+    ) -> T:
         with pool.connection() as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
                 return operation(_PostgresqlTx(connection), argument)
             finally:
                 if not connection.closed:
-                    connection.execute("COMMIT")  # after a ROLLBACK the driver would prepare all statements anew
+                    connection.execute(
+                        "COMMIT"
+                    )  # after a ROLLBACK the driver would prepare all statements anew
 
 
 def _set_up(connection: Connection) -> None:
-    """Set a connection up: numbers are BIGINT, waiting has an end, and a COMMIT that is answered is on disk."""
+    """Set a connection up: numbers are BIGINT, waiting has an end, and a COMMIT that is answered is
+    on disk.
+    """
     connection.adapters.register_dumper(int, Int8Dumper)
     take_columns(connection)
     for setting, value in SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
     connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE "
+        "current_setting('synchronous_commit') = 'off'"
     )
 
 
@@ -172,14 +204,20 @@ class _PostgresqlTx:
         return cursor.rowcount
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
-        return list(self._execute(query, columns(self._queries[query], rows)).fetchall()) if rows else []
+        return (
+            list(self._execute(query, columns(self._queries[query], rows)).fetchall())
+            if rows
+            else []
+        )
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         if rows:
             self.send(query, columns(self._queries[query], rows))
 
     def send(self, query: str, values: Mapping[str, Any]) -> None:
-        """Run a statement whose answer, in a pipeline, comes later: on a cursor of its own, so that answers do not meet."""
+        """Run a statement whose answer, in a pipeline, comes later: on a cursor of its own, so that
+        answers do not meet.
+        """
         self._connection.cursor(binary=True).execute(self._queries[query], values)
 
     def alone(self) -> None:
@@ -212,7 +250,8 @@ class _WriteConnection:
             except psycopg.OperationalError:
                 if self._connection is None or not self._connection.closed:
                     raise
-                self._pool.check()  # it had died since it was last used, and others may have; a fresh one may do
+                # it had died since it was last used, and others may have; a fresh one may do
+                self._pool.check()
                 self._begin(is_alone=is_alone)
 
     def _begin(self, *, is_alone: bool) -> None:
@@ -244,7 +283,8 @@ class _WriteConnection:
     def was_committed(self) -> bool:
         """Ask what became of a COMMIT that was not answered: whether its mark is there.
 
-        The server's own word on a transaction's id would not do: after a crash it may give that id to somebody else.
+        The server's own word on a transaction's id would not do: after a crash it may give that id
+        to somebody else.
 
         Raises:
             DatabaseUnavailable: nobody can be asked yet, or the transaction is not over.
@@ -256,7 +296,9 @@ class _WriteConnection:
     def rollback(self) -> None:
         connection = self._connection
         if connection is not None and not connection.closed:
-            with suppress(psycopg.Error):  # what made it necessary may have ended the connection, too
+            with suppress(
+                psycopg.Error
+            ):  # what made it necessary may have ended the connection, too
                 connection.execute("ROLLBACK")
 
     def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
@@ -280,8 +322,12 @@ class _WriteConnection:
                 connection.execute("RELEASE operation")
             return result
 
-    def _run(self, operation: Callable[[Tx, Any], Any], argument: Any, connection: Connection) -> Any:
-        """Run an operation. Beside others, it waits only for the answers that it needs, and at its end for the rest."""
+    def _run(
+        self, operation: Callable[[Tx, Any], Any], argument: Any, connection: Connection
+    ) -> Any:
+        """Run an operation. Beside others, it waits only for the answers that it needs, and at its
+        end for the rest.
+        """
         if self._tx.is_alone:
             return operation(self._tx, argument)
         with self._pipeline(connection):
@@ -289,7 +335,9 @@ class _WriteConnection:
 
     @contextmanager
     def _pipeline(self, connection: Connection) -> Iterator[None]:
-        """Send statements without waiting for the answers of those before them; wait for all that are left at the end."""
+        """Send statements without waiting for the answers of those before them; wait for all that
+        are left at the end.
+        """
         if not psycopg.Pipeline.is_supported():  # by libpq before 14
             yield
             return
@@ -314,21 +362,36 @@ class _WriteConnection:
 
 @contextmanager
 def as_our_errors(url: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, by their SQLSTATE. What they quote of the data is left out."""
+    """Turn the driver's errors into ours, by their SQLSTATE. What they quote of the data is left
+    out.
+    """
     try:
         yield
     except (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure) as error:
-        raise DatabaseLocked(f"other processes have held {url} for too long; find out which, and try again") from error
+        raise DatabaseLocked(
+            f"other processes have held {url} for too long; find out which, and try again"
+        ) from error
     except (errors.DiskFull, errors.OutOfMemory) as error:
-        raise DatabaseUnavailable(f"{url} cannot be written: {_said(error)}; is the server's disk full?") from error
+        raise DatabaseUnavailable(
+            f"{url} cannot be written: {_said(error)}; is the server's disk full?"
+        ) from error
     except errors.ReadOnlySqlTransaction as error:
-        raise DatabaseRefused(f"{url} is read-only, perhaps a standby; give the primary's URL") from error
+        raise DatabaseRefused(
+            f"{url} is read-only, perhaps a standby; give the primary's URL"
+        ) from error
     except errors.InsufficientPrivilege as error:
-        raise DatabaseRefused(f"{url}: {_said(error)}; grant this role the right to its schema and tables") from error
-    except (errors.ProgramLimitExceeded, errors.QueryCanceled) as error:  # what was asked for is at fault, not the server
+        raise DatabaseRefused(
+            f"{url}: {_said(error)}; grant this role the right to its schema and tables"
+        ) from error
+    except (
+        errors.ProgramLimitExceeded,
+        errors.QueryCanceled,
+    ) as error:  # what was asked for is at fault, not the server
         raise SessionError(f"{url}: {_said(error)}") from error
     except (PoolTimeout, PoolClosed) as error:
-        raise DatabaseUnavailable(f"{url} cannot be reached: no connection within {CONNECT_SECONDS:g} s") from error
+        raise DatabaseUnavailable(
+            f"{url} cannot be reached: no connection within {CONNECT_SECONDS:g} s"
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise DatabaseUnavailable(f"{url} cannot be reached just now: {_said(error)}") from error
     except psycopg.Error as error:

@@ -1,7 +1,9 @@
-"""Columns of many rows as PostgreSQL's arrays, in the binary form in which the server reads them fastest.
+"""Columns of many rows as PostgreSQL's arrays, in the binary form in which the server reads them
+fastest.
 
-The driver would look at each value for its type and write it as text, which takes longer than all else that is done with a
-message on this side. A column's type is what the statement casts its parameter to: `CAST(:name AS BIGINT[])`.
+The driver would look at each value for its type and write it as text, which takes longer than all
+else that is done with a message on this side. A column's type is what the statement casts its
+parameter to: `CAST(:name AS BIGINT[])`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from session_plugin.database.engine import Value
 
 _CAST = re.compile(r"CAST\(%\((\w+)\)s AS (BIGINT|DOUBLE PRECISION|TEXT|BYTEA)\[\]\)")
 _HEAD = Struct("!iiIii")
-"""How many dimensions, whether there are NULLs, the type of the elements, how many there are, the number of the first."""
+"""How many dimensions, whether there are NULLs, the type of the elements, how many there are, the
+number of the first.
+"""
 _LENGTH = Struct("!i")
 _NULL = _LENGTH.pack(-1)
 
@@ -31,7 +35,9 @@ class Column:
     __slots__ = ("array",)
 
     def __init__(self, type_: str, values: Sequence[Value]) -> None:
-        """Encode values for a parameter of that type; text as UTF-8, which the connection has to speak."""
+        """Encode values for a parameter of that type; text as UTF-8, which the connection has to
+        speak.
+        """
         oid, encode = _TYPES[type_]
         self.array = _HEAD.pack(1, None in values, oid, len(values), 1) + encode(values)
 

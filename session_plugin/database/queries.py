@@ -16,8 +16,9 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 def load_queries(backend: str) -> Mapping[str, str]:
     """Give the statements for one backend.
 
-    A statement stands under `-- name: something`; a variant under `-- name: something [backend]` replaces it there.
-    Parameters are :named, as SQLite's driver takes them; for PostgreSQL's they are rewritten.
+    A statement stands under `-- name: something`; a variant under `-- name: something [backend]`
+    replaces it there. Parameters are :named, as SQLite's driver takes them; for PostgreSQL's they
+    are rewritten.
     """
     source = (files("session_plugin") / "sql" / "queries.sql").read_text(encoding="utf-8")
     heads = list(_NAME.finditer(source))
@@ -34,13 +35,16 @@ def load_queries(backend: str) -> Mapping[str, str]:
         target[name] = body
     named = common | variants
     if backend == "postgresql":
-        named = {name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%")) for name, statement in named.items()}
+        named = {
+            name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
+            for name, statement in named.items()
+        }
     return named
 
 
 def load_migrations(backend: str) -> list[str]:
     """Give the migrations of one backend in order; the first is number 1. They are append-only."""
-    folder = files("session_plugin") / "sql" / backend
+    folder = files("session_plugin") / "sql" / "migrations" / backend
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(folder / name).read_text(encoding="utf-8") for name in names]
 

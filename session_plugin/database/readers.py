@@ -1,7 +1,8 @@
-"""The threads that read: each takes what has waited longest, and tells whoever waits for it at once.
+"""The threads that read: each takes what has waited longest, and tells whoever waits for it at
+once.
 
-A thread and a queue are all there is to it: a pool of the standard library's takes a third of a short reading's time for
-locks and futures of its own.
+A thread and a queue are all there is to it: a pool of the standard library's takes a third of a
+short reading's time for locks and futures of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Readers:
             self._waiting.put(task)
 
     def close(self, timeout: float) -> bool:
-        """Finish what waits, for `timeout` seconds at most, and fail the rest; False if a thread cannot come to an end.
+        """Finish what waits, for `timeout` seconds at most, and fail the rest; False if a thread
+        cannot come to an end.
 
         A server that does not answer holds it; it ends with the process then, if not before.
         """
@@ -62,7 +64,7 @@ class Readers:
                 task = self._waiting.get_nowait()
                 if task is not None and task.start():
                     task.error = DatabaseUnavailable("the database was closed before it answered")
-                    _tell(task)
+                    _notify(task)
         self._end()
         return False
 
@@ -78,10 +80,10 @@ class Readers:
                 task.result = self._read(task.operation, task.argument)
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
-            _tell(task)
+            _notify(task)
             del task  # what it read is not kept until the next one comes
 
 
-def _tell(task: Task) -> None:
-    task.is_told = True
-    task.tell([task])
+def _notify(task: Task) -> None:
+    task.is_notified = True
+    task.notify([task])

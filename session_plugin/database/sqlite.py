@@ -1,8 +1,8 @@
 """The SQLite engine: one file, WAL, `synchronous=FULL`, so that what is acknowledged is on disk.
 
-Reads go over read-only connections of their own, in short snapshots. Nothing in a process that has the database open may
-open and close its file by other means: POSIX would drop SQLite's locks with it. So even looking at a stranger's file is
-done through SQLite.
+Reads go over read-only connections of their own, in short snapshots. Nothing in a process that has
+the database open may open and close its file by other means: POSIX would drop SQLite's locks with
+it. So even looking at a stranger's file is done through SQLite.
 """
 
 from __future__ import annotations
@@ -31,15 +31,25 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 READERS = 2
-"""Threads that read. Python's SQLite lets one run while others wait for the disk; more do not read faster."""
+"""Threads that read. Python's SQLite lets one run while others wait for the disk; more do not read
+faster.
+"""
 MOST_ROWS = 256
-"""Rows of values in one statement. SQLite takes 32,766 parameters; as many as messages are in a group will do."""
+"""Rows of values in one statement. SQLite takes 32,766 parameters; as many as messages are in a
+group will do.
+"""
 LONGEST_PURGE = 2.0
-"""Seconds for which writing the file anew, and then emptying its log, waits for others who read or write them."""
+"""Seconds for which writing the file anew, and then emptying its log, waits for others who read or
+write them.
+"""
 PURGE_PAUSE = 0.02
-"""Seconds between tries to empty the log while somebody else brings it into the file, which SQLite does not wait for."""
+"""Seconds between tries to empty the log while somebody else brings it into the file, which SQLite
+does not wait for.
+"""
 LONGEST_BLOCK_MS = 500
-"""How long one try to get the write lock may block; the writer tries again, and can be closed in between."""
+"""How long one try to get the write lock may block; the writer tries again, and can be closed in
+between.
+"""
 
 
 _PARAMETER = re.compile(r":([a-z_]+)")
@@ -47,7 +57,9 @@ _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
 
 
 class SqliteEngine(ThreadedEngine):
-    """Runs operations on one SQLite file, or on a database in memory, which reads and writes on one connection."""
+    """Runs operations on one SQLite file, or on a database in memory, which reads and writes on one
+    connection.
+    """
 
     def __init__(self, path: str, *, busy_timeout: float) -> None:
         """Remember the path, an absolute one; nothing is touched before `open`."""
@@ -62,13 +74,16 @@ class SqliteEngine(ThreadedEngine):
             connection = prepare(self.url, busy_timeout=self._busy_timeout)
         if self.url != MEMORY:
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
-        self._start(_WriteConnection(connection, self.url), readers=0 if self.url == MEMORY else READERS)
+        self._start(
+            _WriteConnection(connection, self.url), readers=0 if self.url == MEMORY else READERS
+        )
 
     def purge(self) -> Future[bool]:
         """Write the file anew, without what was deleted, and empty its log.
 
-        `secure_delete` overwrites what is deleted, but not the copies that SQLite leaves behind when it moves rows from page
-        to page to keep its trees in balance; searching files finds them again and again.
+        `secure_delete` overwrites what is deleted, but not the copies that SQLite leaves behind
+        when it moves rows from page to page to keep its trees in balance; searching files finds
+        them again and again.
         """
         purger = self._purger
         if purger is None:
@@ -78,15 +93,24 @@ class SqliteEngine(ThreadedEngine):
         return purger.submit(self._purge)
 
     def _purge(self) -> bool:
-        """Empty the log first: while somebody keeps it from that, each try would write the whole file into it once more."""
-        with as_our_errors(self.url), closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection:
+        """Empty the log first: while somebody keeps it from that, each try would write the whole
+        file into it once more.
+        """
+        with (
+            as_our_errors(self.url),
+            closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection,
+        ):
             try:
                 if not _empty_log(connection):
                     return False
                 connection.execute("VACUUM")
                 return _empty_log(connection)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+                if error.sqlite_errorcode & 0xFF in (
+                    sqlite3.SQLITE_BUSY,
+                    sqlite3.SQLITE_LOCKED,
+                    sqlite3.SQLITE_FULL,
+                ):
                     return False
                 raise
 
@@ -110,7 +134,8 @@ class SqliteEngine(ThreadedEngine):
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
-                # A text cell that somebody wrote by hand is no UTF-8; looking at each costs too much to do it always.
+                # A text cell that somebody wrote by hand is no UTF-8; looking at each costs too
+                # much to do it always.
                 return self._read_on(connection, operation, argument, text_factory=to_text)
 
     def _read_on(
@@ -126,7 +151,9 @@ class SqliteEngine(ThreadedEngine):
         try:
             return operation(_SqliteTx(connection), argument)
         finally:
-            if connection.in_transaction:  # an error of the disk's, say, has ended it, and is what the caller is to know
+            if (
+                connection.in_transaction
+            ):  # an error of the disk's, say, has ended it, and is what the caller is to know
                 connection.execute("ROLLBACK")
 
 
@@ -174,7 +201,9 @@ class _SqliteTx:
         found: list[Row] = []
         for some in _pieces(rows):
             statement, names = _for_rows(self._queries[query], len(some))
-            found += self._execute(statement, [row[name] for row in some for name in names]).fetchall()
+            found += self._execute(
+                statement, [row[name] for row in some for name in names]
+            ).fetchall()
         return found
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
@@ -187,12 +216,16 @@ class _SqliteTx:
 
 @cache
 def _positional(statement: str) -> tuple[str, tuple[str, ...]]:
-    """Give a statement with its parameters by position, which are bound faster, and their names in that order."""
+    """Give a statement with its parameters by position, which are bound faster, and their names in
+    that order.
+    """
     return _PARAMETER.sub("?", statement), tuple(_PARAMETER.findall(statement))
 
 
 def _pieces(rows: Sequence[R]) -> Iterator[Sequence[R]]:
-    """Cut rows into pieces of 256, 128 ... 1: each length is a statement, and preparing one takes longer than running it."""
+    """Cut rows into pieces of 256, 128 ... 1: each length is a statement, and preparing one takes
+    longer than running it.
+    """
     start = 0
     while left := min(len(rows) - start, MOST_ROWS):
         length = 1 << (left.bit_length() - 1)
@@ -226,10 +259,13 @@ class _WriteConnection:
     def begin(self, *, is_alone: bool) -> None:
         """Take the write lock; whoever has it is alone.
 
-        A file that was deleted could still be written, and all of it would be lost with the last connection.
+        A file that was deleted could still be written, and all of it would be lost with the last
+        connection.
         """
         if _file_at(self._url) != self._file:
-            raise DatabaseUnavailable(f"{self._url} is gone, or another file is in its place: put it back")
+            raise DatabaseUnavailable(
+                f"{self._url} is gone, or another file is in its place: put it back"
+            )
         with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
 
@@ -240,7 +276,9 @@ class _WriteConnection:
     def pause(self) -> None:
         """Take care of the log, now that everybody has been told."""
         if self._checkpointer is not None:
-            with suppress(sqlite3.Error):  # what is wrong with the database shows at the next transaction
+            with suppress(
+                sqlite3.Error
+            ):  # what is wrong with the database shows at the next transaction
                 self._checkpointer.between_transactions()
 
     def was_committed(self) -> bool:
@@ -254,8 +292,12 @@ class _WriteConnection:
 
     def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
         with as_our_errors(self._url):
-            if not self._connection.in_transaction:  # a full disk, say, ended it for the whole group
-                raise DatabaseUnavailable(f"{self._url} gave up a transaction; its operations are run again")
+            if (
+                not self._connection.in_transaction
+            ):  # a full disk, say, ended it for the whole group
+                raise DatabaseUnavailable(
+                    f"{self._url} gave up a transaction; its operations are run again"
+                )
             if not is_whole:
                 self._connection.execute("SAVEPOINT operation")
             try:
@@ -279,7 +321,9 @@ class _WriteConnection:
 
 
 def _file_at(url: str) -> tuple[int, int] | None:
-    """Tell which file is at a path, by its device and number; None if there is none, as for a database in memory."""
+    """Tell which file is at a path, by its device and number; None if there is none, as for a
+    database in memory.
+    """
     try:
         found = os.stat(url)  # noqa: PTH116 - for each transaction, and a Path costs more than asking
     except OSError:
@@ -296,18 +340,26 @@ def as_our_errors(url: str) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise DatabaseLocked(
-                f"{url} has been held for too long, by another process or by forgetting, which writes it anew: find out "
+                f"{url} has been held for too long, by another process or by forgetting, which "
+                "writes it anew: find out "
                 "which, end it or wait for it, and try again"
             ) from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DatabaseRefused(
                 f"{url} is damaged or not an SQLite database ({error}); it was left as it is. "
-                "Restore a backup, or recover what can be read with sqlite3's .recover into a new file."
+                "Restore a backup, or recover what can be read with sqlite3's .recover into a "
+                "new file."
             ) from error
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise DatabaseUnavailable(f"{url} cannot be written: {error}; is the disk full?") from error
+            raise DatabaseUnavailable(
+                f"{url} cannot be written: {error}; is the disk full?"
+            ) from error
         if code == sqlite3.SQLITE_READONLY:
-            raise DatabaseRefused(f"{url} is read-only; give this process the right to write it and its folder") from error
+            raise DatabaseRefused(
+                f"{url} is read-only; give this process the right to write it and its folder"
+            ) from error
         if code == sqlite3.SQLITE_CANTOPEN:
-            raise DatabaseRefused(f"{url} cannot be opened: {error}; check its folder and its permissions") from error
+            raise DatabaseRefused(
+                f"{url} cannot be opened: {error}; check its folder and its permissions"
+            ) from error
         raise SessionError(f"{url}: {error}") from error

@@ -1,7 +1,8 @@
-"""Look at an SQLite file before it is used, create it, migrate it. Whatever is not ours stays as it is.
+"""Look at an SQLite file before it is used, create it, migrate it. Whatever is not ours stays as it
+is.
 
-A file is ours if its application id says so, and may become ours if it is empty; the id is written before anything else is,
-so a file in the making is known from the start, by every process.
+A file is ours if its application id says so, and may become ours if it is empty; the id is written
+before anything else is, so a file in the making is known from the start, by every process.
 """
 
 from __future__ import annotations
@@ -16,24 +17,36 @@ from pathlib import Path
 from session_plugin.database.queries import load_migrations, statements
 from session_plugin.errors import DatabaseRefused
 
-APPLICATION_ID = 0x53504C47  # "SPLG", in the header field that SQLite keeps for this; `file` shows it
+APPLICATION_ID = (
+    0x53504C47  # "SPLG", in the header field that SQLite keeps for this; `file` shows it
+)
 OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 SQLITE_HEADER = 100  # bytes that every SQLite file has that is not empty
 LARGEST_CHECKED = 32 * 1024 * 1024
-"""Bytes up to which a file is checked whole at opening (about 50 ms); a larger one shows damage where it is read."""
+"""Bytes up to which a file is checked whole at opening (about 50 ms); a larger one shows damage
+where it is read.
+"""
 
 MEMORY = ":memory:"
 READ_WRITE, READ_ONLY = "mode=rw", "mode=ro"
-UNTOUCHED = "mode=ro&immutable=1"  # no locks, no journals: what the file itself says, and nothing is made beside it
+# no locks, no journals: what the file itself says, and nothing is made beside it
+UNTOUCHED = "mode=ro&immutable=1"
 
-_preparing = threading.Lock()  # one at a time in a process: looking at a file that another thread creates drops its locks
+_preparing = (
+    threading.Lock()
+)  # one at a time in a process: looking at a file that another thread creates drops its locks
 
 
 def connect(path: str, *, busy_timeout: float, access: str = READ_WRITE) -> sqlite3.Connection:
     """Open a connection as all of ours are set up; an existing file only, or memory."""
     target = "file::memory:" if path == MEMORY else f"{Path(path).as_uri()}?{access}"
     connection = sqlite3.connect(
-        target, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+        target,
+        uri=True,
+        timeout=busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
     )
     connection.row_factory = sqlite3.Row
     connection.text_factory = to_text
@@ -44,7 +57,9 @@ def connect(path: str, *, busy_timeout: float, access: str = READ_WRITE) -> sqli
 
 
 def to_text(raw: bytes) -> str:
-    """Decode a text cell; one that is not UTF-8, which somebody wrote by hand, costs that cell and not its row."""
+    """Decode a text cell; one that is not UTF-8, which somebody wrote by hand, costs that cell and
+    not its row.
+    """
     return raw.decode("utf-8", "replace")
 
 
@@ -56,7 +71,9 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
         sqlite3.Error: whatever else SQLite says.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise DatabaseRefused(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
+        raise DatabaseRefused(
+            f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed"
+        )
     with _preparing:
         if path != MEMORY:
             _create(Path(path))
@@ -78,22 +95,29 @@ def _create(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError as error:
         if not path.is_file():
-            raise DatabaseRefused(f"{path} cannot be opened: it is not a file; give another path") from error
+            raise DatabaseRefused(
+                f"{path} cannot be opened: it is not a file; give another path"
+            ) from error
         try:
             if path.stat().st_size == 0:
                 path.chmod(0o600)
         except OSError as denied:
             raise DatabaseRefused(
-                f"{path} is empty, and this process may not keep others from reading it ({denied.strerror}): remove it, "
+                f"{path} is empty, and this process may not keep others from reading it "
+                f"({denied.strerror}): remove it, "
                 "and it is made anew"
             ) from denied
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise DatabaseRefused(f"{path} cannot be created: {reason}; check the folder and its permissions") from error
+        raise DatabaseRefused(
+            f"{path} cannot be created: {reason}; check the folder and its permissions"
+        ) from error
 
 
 def _inspect(path: str, busy_timeout: float) -> None:
-    """Refuse a database that is somebody else's, damaged or newer, without a trace in it or beside it."""
+    """Refuse a database that is somebody else's, damaged or newer, without a trace in it or beside
+    it.
+    """
     if not is_ours(path, busy_timeout):
         return
     log = Path(f"{path}-wal")
@@ -105,10 +129,15 @@ def _inspect(path: str, busy_timeout: float) -> None:
     except BaseException as error:
         connection.close()
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_ROLLBACK:
-            return  # whoever created it was killed half-way; the connection that writes rolls that back
+            # whoever created it was killed half-way; the connection that writes rolls that back
+            return
         if log.exists() and not had_log:
-            # Reading a file in WAL mode leaves an empty log beside it; SQLite takes it away when a writer closes.
-            with suppress(sqlite3.Error), closing(connect(path, busy_timeout=busy_timeout)) as writer:
+            # Reading a file in WAL mode leaves an empty log beside it; SQLite takes it away when a
+            # writer closes.
+            with (
+                suppress(sqlite3.Error),
+                closing(connect(path, busy_timeout=busy_timeout)) as writer,
+            ):
                 writer.execute("SELECT 1 FROM sqlite_master").fetchone()
         raise
     connection.close()
@@ -130,17 +159,28 @@ def is_ours(path: str, busy_timeout: float) -> bool:
         if application_id == APPLICATION_ID:
             return True
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-            if 0 < Path(path).stat().st_size < SQLITE_HEADER:  # a single byte is an empty database to SQLite
-                raise DatabaseRefused(f"{path} is not an SQLite database; it was left as it is. Give another path.")
+            if (
+                0 < Path(path).stat().st_size < SQLITE_HEADER
+            ):  # a single byte is an empty database to SQLite
+                raise DatabaseRefused(
+                    f"{path} is not an SQLite database; it was left as it is. Give another path."
+                )
             return False
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {
+            row[0]
+            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
     if {"sessions", "session_messages"} <= tables:
         raise DatabaseRefused(
-            f"{path} was written by the original SessionStore, whose tables this version does not continue; it was left "
-            "as it is. Give the new store another path, and take the old sessions in with import_original(path), which "
+            f"{path} was written by the original SessionStore, whose tables this version does "
+            "not continue; it was left "
+            "as it is. Give the new store another path, and take the old sessions in with "
+            "import_original(path), which "
             "hubs and stores have."
         )
-    raise DatabaseRefused(f"{path} is another program's database; it was left as it is. Give another path.")
+    raise DatabaseRefused(
+        f"{path} is another program's database; it was left as it is. Give another path."
+    )
 
 
 def _refuse_damaged(connection: sqlite3.Connection, path: str) -> None:
@@ -149,7 +189,8 @@ def _refuse_damaged(connection: sqlite3.Connection, path: str) -> None:
     finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if finding != "ok":
         raise DatabaseRefused(
-            f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or recover what can be read "
+            f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or "
+            "recover what can be read "
             "with sqlite3's .recover into a new file."
         )
 
@@ -160,14 +201,16 @@ def _refuse_unknown(version: int, path: str) -> None:
         raise _with_another_schema(version, path)
     if version > known:
         raise DatabaseRefused(
-            f"{path} has schema {version}, newer than this session_plugin knows ({known}); it was left as it is. "
+            f"{path} has schema {version}, newer than this session_plugin knows ({known}); it "
+            "was left as it is. "
             "Install the version that wrote it, or a newer one."
         )
 
 
 def _with_another_schema(version: int, path: str) -> DatabaseRefused:
     return DatabaseRefused(
-        f"{path} does not have the schema that it says it has ({version}), so something else has changed it; it was left as "
+        f"{path} does not have the schema that it says it has ({version}), so something else "
+        "has changed it; it was left as "
         "it is. Restore a backup, or give another path."
     )
 
@@ -191,7 +234,8 @@ def _set_up(connection: sqlite3.Connection, busy_timeout: float) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the schema up to date, one transaction a migration; a process that comes second finds nothing to do.
+    """Bring the schema up to date, one transaction a migration; a process that comes second finds
+    nothing to do.
 
     A schema that is up to date takes no lock, so opening does not wait for whoever holds it.
     """
@@ -202,7 +246,9 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             version = _version(connection, path)
             if version == len(migrations):
                 break
-            for statement in statements(migrations[version], is_complete=sqlite3.complete_statement):
+            for statement in statements(
+                migrations[version], is_complete=sqlite3.complete_statement
+            ):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")

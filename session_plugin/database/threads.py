@@ -18,22 +18,27 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 LEAST_TO_WRITE = 2.0
-"""Seconds that closing leaves the writer, however long the rest took: writing a file anew is not cut short, and what waits
-has waited for that."""
+"""Seconds that closing leaves the writer, however long the rest took: writing a file anew is not
+cut short, and what waits has waited for that.
+"""
 
 
 class ThreadedEngine(ABC):
     """An engine but for its connections."""
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
-        """Go by `url` in errors and logs; give up after `busy_timeout` seconds what others keep from being written."""
+        """Go by `url` in errors and logs; give up after `busy_timeout` seconds what others keep
+        from being written.
+        """
         self.url = url
         self._busy_timeout = busy_timeout
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._pid = 0
 
-    def write(self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False) -> Future[T]:
+    def write(
+        self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False
+    ) -> Future[T]:
         """Queue an operation for the writer."""
         return self._open_writer().write(operation, argument, is_patient=is_patient)
 
@@ -54,7 +59,10 @@ class ThreadedEngine(ABC):
 
     def enqueue_reading(self, task: Task, /) -> None:
         """Queue a task that only reads; without threads for that, for the writer."""
-        writer, readers = self._open_writer(), self._readers  # closing takes them away at any moment
+        writer, readers = (
+            self._open_writer(),
+            self._readers,
+        )  # closing takes them away at any moment
         if readers is None:
             writer.enqueue(task)
         else:
@@ -81,7 +89,10 @@ class ThreadedEngine(ABC):
         if writer is None:
             raise self._not_open()
         if os.getpid() != self._pid:
-            raise DatabaseUnavailable(f"{self.url} was opened before this process was forked: open it anew in each process")
+            raise DatabaseUnavailable(
+                f"{self.url} was opened before this process was forked: open it anew in each "
+                "process"
+            )
         return writer
 
     def _not_open(self) -> DatabaseUnavailable:

@@ -1,7 +1,8 @@
 """One thread that owns the write connection and commits in groups.
 
-Whatever waits goes into one transaction, each operation under a savepoint of its own, and every caller is told after the
-COMMIT. So an acknowledged operation is on disk, and a hundred callers share one fsync. Knows no SQL and no backend.
+Whatever waits goes into one transaction, each operation under a savepoint of its own, and every
+caller is told after the COMMIT. So an acknowledged operation is on disk, and a hundred callers
+share one fsync. Knows no SQL and no backend.
 """
 
 from __future__ import annotations
@@ -20,32 +21,44 @@ from session_plugin.database.engine import InBulk, NotAlone, Task, Tx
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
 
 MOST_IN_A_GROUP = 256
-"""Operations in one transaction: enough to share an fsync well, few enough to keep each caller's wait short."""
+"""Operations in one transaction: enough to share an fsync well, few enough to keep each caller's
+wait short.
+"""
 CROWDED = 4096
-"""Operations in line from which on those that nobody wants any more are looked for, whenever the line has doubled."""
+"""Operations in line from which on those that nobody wants any more are looked for, whenever the
+line has doubled.
+"""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between tries while the database cannot be written."""
 
 GRACE = 2.0
-"""Seconds beyond its timeout for which closing waits for a database that does not answer: one more try may take so long."""
+"""Seconds beyond its timeout for which closing waits for a database that does not answer: one more
+try may take so long.
+"""
 IN_DOUBT = "; what was written last may be stored all the same: look before you try again"
 
 logger = logging.getLogger("session_plugin.database")
 
 
 class CommitInDoubt(DatabaseUnavailable):
-    """The connection was lost before a COMMIT was answered; what became of it is asked for when the database is back."""
+    """The connection was lost before a COMMIT was answered; what became of it is asked for when the
+    database is back.
+    """
 
 
 class WriteConnection(Protocol):
-    """What the writer needs of a backend. Every error it raises is a SessionError, NotAlone or the operation's own."""
+    """What the writer needs of a backend. Every error it raises is a SessionError, NotAlone or the
+    operation's own.
+    """
 
     @property
     def tx(self) -> Tx:
         """The transaction that has begun."""
 
     def begin(self, *, is_alone: bool) -> None:
-        """Start a transaction that writes: alone in the database, or beside others that need not be."""
+        """Start a transaction that writes: alone in the database, or beside others that need not
+        be.
+        """
 
     def commit(self) -> None:
         """Make it durable.
@@ -55,7 +68,9 @@ class WriteConnection(Protocol):
         """
 
     def pause(self) -> None:
-        """Do what is better done between two transactions, when nobody waits for the last one any more."""
+        """Do what is better done between two transactions, when nobody waits for the last one any
+        more.
+        """
 
     def was_committed(self) -> bool:
         """Tell what became of the transaction that is in doubt.
@@ -68,9 +83,11 @@ class WriteConnection(Protocol):
         """Undo all of it; harmless when there is none."""
 
     def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
-        """Run one operation atomically within the transaction: its result, or its error with nothing changed.
+        """Run one operation atomically within the transaction: its result, or its error with
+        nothing changed.
 
-        Where it is the whole transaction so far, a failure may begin that anew, which is cheaper than a savepoint.
+        Where it is the whole transaction so far, a failure may begin that anew, which is cheaper
+        than a savepoint.
         """
 
     def close(self) -> None:
@@ -82,9 +99,11 @@ class FutureTask(Task):
 
     __slots__ = ("future",)
 
-    def __init__(self, operation: Callable[[Tx, Any], Any], argument: Any, *, deadline: float | None) -> None:
+    def __init__(
+        self, operation: Callable[[Tx, Any], Any], argument: Any, *, deadline: float | None
+    ) -> None:
         """Wait until `deadline`, or for ever, for a database that cannot be written."""
-        super().__init__(operation, argument, deadline=deadline, tell=_set_futures)
+        super().__init__(operation, argument, deadline=deadline, notify=_set_futures)
         self.future: Future[Any] = Future()
 
     def start(self) -> bool:
@@ -122,10 +141,14 @@ class Writer:
         self.trouble = ""
         self._in_doubt: list[Task] = []
         self._group: list[Task] = []
-        self._thread = threading.Thread(target=self._work, name="session_plugin-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, name="session_plugin-writer", daemon=True
+        )
         self._thread.start()
 
-    def write(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_patient: bool) -> Future[Any]:
+    def write(
+        self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_patient: bool
+    ) -> Future[Any]:
         """Queue an operation; an impatient one waits for the busy timeout at most."""
         deadline = None if is_patient else time.monotonic() + self._busy_timeout
         task = FutureTask(operation, argument, deadline=deadline)
@@ -144,12 +167,16 @@ class Writer:
                 self._changed.notify()
 
     def _leave_out_unwanted(self) -> None:
-        """Forget what was given up while it waited: as long as nothing can be written, nobody else comes to it."""
+        """Forget what was given up while it waited: as long as nothing can be written, nobody else
+        comes to it.
+        """
         self._waiting = deque(task for task in self._waiting if task.is_wanted())
         self._crowded_at = max(CROWDED, 2 * len(self._waiting))
 
     def close(self, timeout: float) -> None:
-        """Carry out what waits, for `timeout` seconds at most; fail the rest; close the connection."""
+        """Carry out what waits, for `timeout` seconds at most; fail the rest; close the
+        connection.
+        """
         with self._changed:
             if self._closing_at is None:
                 self._closing_at = time.monotonic() + timeout
@@ -157,7 +184,9 @@ class Writer:
         if threading.current_thread() is self._thread:
             return
         self._thread.join(timeout + GRACE)
-        if self._thread.is_alive():  # the database does not answer at all; the thread ends with the process, if not before
+        if (
+            self._thread.is_alive()
+        ):  # the database does not answer at all; the thread ends with the process, if not before
             with self._changed:
                 left = [*self._group, *self._waiting]
                 self._waiting.clear()
@@ -169,7 +198,9 @@ class Writer:
             try:
                 self._run(group)
                 self._tries, self.trouble = 0, ""
-            except SessionError as error:  # the database's own; an operation's error went to its caller
+            except (
+                SessionError
+            ) as error:  # the database's own; an operation's error went to its caller
                 self._connection.rollback()
                 self._wait_or_fail(group, error)
             except Exception as error:  # a mistake of ours: whoever waits must not wait for ever
@@ -205,13 +236,15 @@ class Writer:
         except CommitInDoubt:
             self._in_doubt = started
             raise
-        _tell(started)
+        _notify(started)
         self._connection.pause()
 
     def _resolve_doubt(self) -> None:
-        """Learn what became of the last group: tell its tasks, or leave them in line to be run again."""
+        """Learn what became of the last group: tell its tasks, or leave them in line to be run
+        again.
+        """
         if self._connection.was_committed():
-            _tell(self._in_doubt)
+            _notify(self._in_doubt)
         else:
             self._in_doubt = []
 
@@ -221,8 +254,12 @@ class Writer:
             self._attempt(operation, list(run), is_whole=is_whole)
             is_whole = False
 
-    def _attempt(self, operation: Callable[[Tx, Any], Any], tasks: list[Task], *, is_whole: bool) -> None:
-        """Run tasks of one operation: at once if it can, one by one if it cannot or if that fails."""
+    def _attempt(
+        self, operation: Callable[[Tx, Any], Any], tasks: list[Task], *, is_whole: bool
+    ) -> None:
+        """Run tasks of one operation: at once if it can, one by one if it cannot or if that
+        fails.
+        """
         if isinstance(operation, InBulk):
             arguments = [task.argument for task in tasks]
             try:
@@ -230,7 +267,10 @@ class Writer:
             except (DatabaseUnavailable, NotAlone):
                 raise
             except Exception as error:  # one of them is at fault; one by one it is that one's error
-                logger.debug("operations are run one by one, because one of them failed: %s", type(error).__name__)
+                logger.debug(
+                    "operations are run one by one, because one of them failed: %s",
+                    type(error).__name__,
+                )
             else:
                 for task, result in zip(tasks, results, strict=True):
                     task.result, task.error = result, None
@@ -276,25 +316,25 @@ class Writer:
         time.sleep(min(SHORTEST_PAUSE * self._tries, LONGEST_PAUSE))
 
     def _fail(self, tasks: list[Task], error: Exception) -> None:
-        failed = [task for task in tasks if not task.is_told and task.start()]
+        failed = [task for task in tasks if not task.is_notified and task.start()]
         for task in failed:
             task.error = error
-        _tell(failed)
+        _notify(failed)
 
 
 def _may_share(task: Task) -> bool:
     return isinstance(task.operation, InBulk) and not task.operation.is_alone
 
 
-def _tell(tasks: list[Task]) -> None:
+def _notify(tasks: list[Task]) -> None:
     """Tell each task what became of it: all that are told the same way at once."""
-    told: dict[Callable[[list[Task]], None], list[Task]] = {}
+    notified: dict[Callable[[list[Task]], None], list[Task]] = {}
     for task in tasks:
-        if not task.is_told:
-            task.is_told = True
-            told.setdefault(task.tell, []).append(task)
-    for tell, its in told.items():
+        if not task.is_notified:
+            task.is_notified = True
+            notified.setdefault(task.notify, []).append(task)
+    for notify, its in notified.items():
         try:
-            tell(its)
+            notify(its)
         except Exception:  # whose task it is: the others of the group are told all the same
             logger.exception("somebody could not be told what became of an operation")

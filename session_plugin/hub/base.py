@@ -1,4 +1,5 @@
-"""What every part of a hub stands on: its settings, its plugins, its engine, and work in the background.
+"""What every part of a hub stands on: its settings, its plugins, its engine, and work in the
+background.
 
 Knows operations, plugins and the event loop; knows no SQL and no platform.
 """
@@ -15,33 +16,43 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from session_plugin.announcer import Announcer
-from session_plugin.consolidator import Consolidator, Limits
-from session_plugin.counting import TokenCounter
+from session_plugin.announcing.announcer import Announcer
+from session_plugin.announcing.leases import Deliver, Lease, Leases
+from session_plugin.announcing.notices import Notices
+from session_plugin.checks import (
+    HOUR,
+    check_functions,
+    check_id,
+    check_list,
+    check_number,
+    check_storable,
+    check_text,
+)
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import SharedEngine, located
-from session_plugin.eraser import Eraser
+from session_plugin.database.reading import read
 from session_plugin.errors import LinkingOff, PluginError, SessionError
-from session_plugin.intake import Intake
+from session_plugin.incoming.intake import Intake
 from session_plugin.keys import Keys
-from session_plugin.leases import Deliver, Lease, Leases
-from session_plugin.model import STORE_CHANNEL, Account, Chat, check_id, check_storable, check_text
-from session_plugin.notices import Notices
-from session_plugin.plugins import Plugins
-from session_plugin.reading import read
-from session_plugin.records import people, requests, sessions
-from session_plugin.records.outcomes import Done, Moment
+from session_plugin.model import STORE_CHANNEL, Account, Chat
+from session_plugin.plugins.counting import TokenCounter
+from session_plugin.plugins.manager import Plugins
+from session_plugin.plugins.summarizer import Summarize, Summarizer
+from session_plugin.records.conversation import sessions
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import accounts, link_requests
+from session_plugin.records.results import Result
 from session_plugin.rules.policies import Expiry, Retention, completed
-from session_plugin.rules.settings import HOUR, check_functions, check_list, check_number
-from session_plugin.store import SessionStore
-from session_plugin.summarizer import Summarize, Summarizer
-from session_plugin.upkeep import Upkeep
+from session_plugin.store.store import SessionStore
+from session_plugin.upkeep.consolidator import Consolidator, Limits
+from session_plugin.upkeep.eraser import Eraser
+from session_plugin.upkeep.rounds import Upkeep
 
 A = TypeVar("A")
 T = TypeVar("T")
 SHORTEST_UPKEEP = 0.001
 """Minutes; a pause of none would leave no time for anything else."""
-UNTOLD_AT_OPENING = 1000
+UNANNOUNCED_AT_OPENING = 1000
 """Starts and ends announced at opening that an earlier process did not come to announce."""
 MOST_CLOSINGS = 3
 """Times that closing closes what others have opened meanwhile; who goes on after that means to."""
@@ -120,7 +131,11 @@ class HubBase:
             announced=self._announced,
             count=self._tokens.count,
             clock=clock,
-            limits=Limits(messages=consolidation_threshold, tokens=consolidation_tokens, patience=summary_patience),
+            limits=Limits(
+                messages=consolidation_threshold,
+                tokens=consolidation_tokens,
+                patience=summary_patience,
+            ),
         )
         self._leases = Leases()
         self._own_leases: list[Lease] = []
@@ -129,15 +144,22 @@ class HubBase:
             self._leases,
             read=self._read,
             write=self._write,
-            moment=self.moment,
+            context=self.operation_context,
             is_open=lambda: self._engine.is_open,
             start=self._in_background,
         )
-        self._eraser = Eraser(engine=self._open, read=self._read, write=self._write, is_open=lambda: self._engine.is_open)
+        self._eraser = Eraser(
+            engine=self._open,
+            read=self._read,
+            write=self._write,
+            is_open=lambda: self._engine.is_open,
+        )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._register_all(plugins, summarize, load_entry_points=load_entry_points)
 
-    def _register_all(self, plugins: Iterable[object], summarize: Summarize | None, *, load_entry_points: bool) -> None:
+    def _register_all(
+        self, plugins: Iterable[object], summarize: Summarize | None, *, load_entry_points: bool
+    ) -> None:
         for plugin in plugins:
             self.register(plugin)
         if summarize is not None:
@@ -156,7 +178,14 @@ class HubBase:
 
     def attach(self, channel: str, bot_id: str, deliver: Deliver | None = None) -> Lease:
         """Take a lease for an adapter, and say how it delivers notices to people on its channel."""
-        lease = Lease(channel, bot_id, deliver, opener=self._open, watcher=self._notices.watch, releaser=self._release)
+        lease = Lease(
+            channel,
+            bot_id,
+            deliver,
+            opener=self._open,
+            watcher=self._notices.watch,
+            releaser=self._release,
+        )
         self._leases.add(lease)
         return lease
 
@@ -176,16 +205,22 @@ class HubBase:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """End the lease that the block took."""
         await self._own_leases.pop().release()
 
     async def close(self) -> None:
-        """Close the database now, whoever holds leases: what waits is stored and hooks are told first."""
+        """Close the database now, whoever holds leases: what waits is stored and hooks are told
+        first.
+        """
         for _ in range(MOST_CLOSINGS):
             await self._close()
-            await self.settle()  # what was stored last is told now, and what plugins say to it opens the database again
+            # what was stored last is told now, and what plugins say to it opens the database again
+            await self.settle()
             if not self._engine.is_open:
                 break
 
@@ -201,17 +236,22 @@ class HubBase:
         await asyncio.to_thread(self._engine.close)
 
     async def settle(self) -> None:
-        """Wait until what was handed in is stored, hooks were told of it, and consolidations under way are done.
+        """Wait until what was handed in is stored, hooks were told of it, and consolidations under
+        way are done.
 
         What the database cannot take within `store_patience` is not waited for.
         """
         await self._intake.finish()
-        while tasks := [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]:
+        while tasks := [
+            task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()
+        ]:
             await asyncio.wait(tasks)
         await self._announcer.finish()
 
     def _opened(self) -> Engine | None:
-        """Give the engine if it is open; what is handed in on another event loop than before takes upkeep along."""
+        """Give the engine if it is open; what is handed in on another event loop than before takes
+        upkeep along.
+        """
         self._upkeep.start()
         return self._engine.engine
 
@@ -220,8 +260,8 @@ class HubBase:
         if self._engine.engine is not None:
             return self._engine.engine
         engine = await asyncio.wrap_future(self._engine.future())
-        untold = await read(engine, sessions.untold, (self.bot, UNTOLD_AT_OPENING))
-        self._announcer.announce(None, untold)
+        unannounced = await read(engine, sessions.unannounced, (self.bot, UNANNOUNCED_AT_OPENING))
+        self._announcer.announce(None, unannounced)
         self._in_background(self._eraser.go_on())
         return engine
 
@@ -235,8 +275,12 @@ class HubBase:
     async def _write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
         return await asyncio.wrap_future((await self._open()).write(operation, argument))
 
-    async def _announced(self, operation: Callable[[Tx, A], Done[T]], argument: A, *, chat: Chat | None = None) -> T:
-        """Run an operation and announce what it changed, even if whoever asked for it is cancelled meanwhile."""
+    async def _announced(
+        self, operation: Callable[[Tx, A], Result[T]], argument: A, *, chat: Chat | None = None
+    ) -> T:
+        """Run an operation and announce what it changed, even if whoever asked for it is cancelled
+        meanwhile.
+        """
 
         async def carry_out() -> T:
             done = await self._write(operation, argument)
@@ -245,9 +289,9 @@ class HubBase:
 
         return await asyncio.shield(self._kept(carry_out()))
 
-    def moment(self) -> Moment:
+    def operation_context(self) -> OperationContext:
         """Give what operations need to know of now and of this hub, for SessionView."""
-        return Moment(
+        return OperationContext(
             bot=self.bot,
             now=self._clock(),
             max_age=self._max_age_hours * HOUR,
@@ -261,14 +305,21 @@ class HubBase:
         if account is None or not self._plugins.has("session_resolve_user"):
             return None
         try:
-            if await self._read(people.is_known, account):
+            if await self._read(accounts.is_known, account):
                 return None
         except SessionError:
-            logger.info("the database cannot tell whether an account is known; the plugins are asked all the same")
+            logger.info(
+                "the database cannot tell whether an account is known; the plugins are asked "
+                "all the same"
+            )
         try:
-            answer = await self._plugins.ask("session_resolve_user", check=partial(check_id, "user_id"), account=account)
+            answer = await self._plugins.ask(
+                "session_resolve_user", check=partial(check_id, "user_id"), account=account
+            )
         except PluginError as error:
-            logger.warning("no plugin tells whose a new account is, so it gets a user of its own: %s", error)
+            logger.warning(
+                "no plugin tells whose a new account is, so it gets a user of its own: %s", error
+            )
             return None
         return None if answer is None else str(answer.value)
 
@@ -276,9 +327,11 @@ class HubBase:
         """Make worthless whatever in a text is a link code: others than its owner have seen it."""
         try:
             hashes = self._keys.code_hashes_in(text)
-            is_code = bool(hashes) and await self._read(requests.is_any_live, hashes)
+            is_code = bool(hashes) and await self._read(link_requests.is_any_live, hashes)
             if is_code:
-                (await self._open()).write(requests.burn, (self.moment(), hashes), is_patient=True)
+                (await self._open()).write(
+                    link_requests.burn, (self.operation_context(), hashes), is_patient=True
+                )
         except LinkingOff:
             logger.debug("linking is off, so there are no codes")
         except SessionError as error:

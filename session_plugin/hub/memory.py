@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from session_plugin.checks import MINUTE
 from session_plugin.database.copying import copy_database
 from session_plugin.database.engine import Tx
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.base import HubBase
-from session_plugin.importing import Import
 from session_plugin.model import STORE_CHANNEL, Summary
-from session_plugin.records import attempts, imports, leases, messages, sessions, summaries
-from session_plugin.records import decay as decaying
-from session_plugin.records import status as counting
-from session_plugin.reports import DecayReport, HubStatus, ImportReport, Progress, Report
+from session_plugin.records.conversation import messages, sessions
+from session_plugin.records.people import attempts
+from session_plugin.records.upkeep import decay as decaying
+from session_plugin.records.upkeep import status as counting
+from session_plugin.records.upkeep import summaries, work_leases
+from session_plugin.reports import DecayReport, HubStatus, ImportReport, OnProgress, Progress
 from session_plugin.rules.policies import policy_of
-from session_plugin.rules.settings import MINUTE
+from session_plugin.store import import_operations
+from session_plugin.store.importing import Import
 
 A = TypeVar("A")
 SILENT_AT_ONCE = 50
@@ -33,12 +36,14 @@ logger = logging.getLogger("session_plugin.hub")
 class Memory(HubBase):
     """Consolidation, decay, and what the passing of time asks for."""
 
-    async def consolidate(self, session_id: str, *, progress: Report | None = None) -> Summary | None:
+    async def consolidate(
+        self, session_id: str, *, progress: OnProgress | None = None
+    ) -> Summary | None:
         """Put a summary in front of the oldest half of a session's messages, which stay readable.
 
-        None where nothing is done: too few messages (half the threshold or fewer), a summariser that failed or gave
-        nothing useful, a message under it that changed meanwhile, another process that is at it. A session that waits
-        after failures is tried all the same.
+        None where nothing is done: too few messages (half the threshold or fewer), a summariser
+        that failed or gave nothing useful, a message under it that changed meanwhile, another
+        process that is at it. A session that waits after failures is tried all the same.
 
         Args:
             session_id: Which session.
@@ -47,12 +52,16 @@ class Memory(HubBase):
         Raises:
             UnknownSession: no session has this id.
         """
-        return await self._consolidator.consolidate(await self._numbered(session_id), is_asked_for=True, progress=progress)
+        return await self._consolidator.consolidate(
+            await self._numbered(session_id), is_asked_for=True, progress=progress
+        )
 
     async def undo_consolidation(self, session_id: str) -> bool:
-        """Take back a session's newest summary: what stood before it counts again, its messages or the summary before.
+        """Take back a session's newest summary: what stood before it counts again, its messages or
+        the summary before.
 
-        False where there is none. A session that is over its threshold then is consolidated anew with the next message.
+        False where there is none. A session that is over its threshold then is consolidated anew
+        with the next message.
 
         Raises:
             UnknownSession: no session has this id.
@@ -63,7 +72,9 @@ class Memory(HubBase):
         return is_undone
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text: by the first plugin whose `session_count_tokens` can tell, else by an estimate."""
+        """Count the tokens of each text: by the first plugin whose `session_count_tokens` can tell,
+        else by an estimate.
+        """
         return await self._tokens.count(texts)
 
     async def _numbered(self, session_id: str) -> int:
@@ -72,10 +83,16 @@ class Memory(HubBase):
             raise UnknownSession(f"no session has the id {session_id!r}")
         return session_no
 
-    def _when_due(self, outcome: messages.Outcome, text: str) -> None:
+    def _when_due(self, outcome: messages.RecordResult, text: str) -> None:
         """Consolidate a session that has grown over a limit, after its message is acknowledged."""
-        if outcome.session_no is not None and outcome.live_count and self._consolidator.may_be_due(outcome.live_count):
-            grown = self._consolidator.grew(outcome.session_no, live_count=outcome.live_count, text=text)
+        if (
+            outcome.session_no is not None
+            and outcome.live_count
+            and self._consolidator.may_be_due(outcome.live_count)
+        ):
+            grown = self._consolidator.grew(
+                outcome.session_no, live_count=outcome.live_count, text=text
+            )
             self._in_background(grown)
 
     def _renew_summaries(self, session_nos: Iterable[int]) -> None:
@@ -84,15 +101,19 @@ class Memory(HubBase):
             self._in_background(self._consolidator.consolidate(session_no, is_renewal=True))
 
     async def pin(self, session_id: str, *, is_pinned: bool = True) -> None:
-        """Keep a session from retention, or no longer. It still ends as any other, and people can still have it erased.
+        """Keep a session from retention, or no longer. It still ends as any other, and people can
+        still have it erased.
 
         Raises:
             UnknownSession: no session has this id.
         """
         await self._write(decaying.pin, (await self._numbered(session_id), is_pinned))
 
-    async def decay(self, *, dry_run: bool = False, progress: Report | None = None) -> DecayReport:
-        """Remove what was received longer ago than its retention, in pieces that never hold the writer long.
+    async def decay(
+        self, *, dry_run: bool = False, progress: OnProgress | None = None
+    ) -> DecayReport:
+        """Remove what was received longer ago than its retention, in pieces that never hold the
+        writer long.
 
         Archive, summaries and remembered deletions go like everything else; pinned sessions stay.
 
@@ -100,24 +121,32 @@ class Memory(HubBase):
             dry_run: Remove nothing; say what would go, and why.
             progress: Called after each piece.
         """
-        retentions = decaying.Retentions(moment=self.moment(), policies=self._retentions)
+        retentions = decaying.Retentions(
+            context=self.operation_context(), policies=self._retentions
+        )
         if dry_run:
             return await self._read(decaying.count_old, retentions)
         await self.end_silent()
         parts = []
         for cutoff in await self._read(decaying.cutoffs, retentions):
             messages = await self._in_pieces(decaying.remove_messages, cutoff, "messages", progress)
-            tombstones = await self._in_pieces(decaying.remove_tombstones, cutoff, "tombstones", progress)
+            tombstones = await self._in_pieces(
+                decaying.remove_tombstones, cutoff, "tombstones", progress
+            )
             parts.append(decaying.part_of(cutoff, messages=messages, tombstones=tombstones))
         sessions = 0
         while count := await self._remove_sessions(retentions, sessions, progress):
             sessions += count  # those that were joined into one that went can go now, too
         report = decaying.report_of(parts, sessions=sessions)
         if report != DecayReport():
-            logger.info("decay removed %d messages and %d sessions", report.messages, report.sessions)
+            logger.info(
+                "decay removed %d messages and %d sessions", report.messages, report.sessions
+            )
         return report
 
-    async def _in_pieces(self, operation: Callable[[Tx, A], int], argument: A, what: str, progress: Report | None) -> int:
+    async def _in_pieces(
+        self, operation: Callable[[Tx, A], int], argument: A, what: str, progress: OnProgress | None
+    ) -> int:
         total = 0
         while count := await self._write(operation, argument):
             total += count
@@ -125,7 +154,9 @@ class Memory(HubBase):
                 progress(Progress(what=what, done=total))
         return total
 
-    async def _remove_sessions(self, retentions: decaying.Retentions, before: int, progress: Report | None) -> int:
+    async def _remove_sessions(
+        self, retentions: decaying.Retentions, before: int, progress: OnProgress | None
+    ) -> int:
         total, after = 0, 0
         while True:
             count, following = await self._write(decaying.remove_sessions, (retentions, after))
@@ -137,16 +168,24 @@ class Memory(HubBase):
             after = following
 
     async def end_silent(self) -> int:
-        """End the sessions whose time is over, though nobody writes to them any more; tell how many."""
-        moment, after, total = self.moment(), 0, 0
-        while session_nos := await self._read(sessions.seemingly_live, (moment, after, SILENT_AT_ONCE)):
+        """End the sessions whose time is over, though nobody writes to them any more; tell how
+        many.
+        """
+        context, after, total = self.operation_context(), 0, 0
+        while session_nos := await self._read(
+            sessions.seemingly_live, (context, after, SILENT_AT_ONCE)
+        ):
             after = session_nos[-1]
             is_heard = self._plugins.has("session_on_end")
-            total += await self._announced(sessions.end_those_over, (moment, session_nos, is_heard))
+            total += await self._announced(
+                sessions.end_those_over, (context, session_nos, is_heard)
+            )
         return total
 
     async def status(self) -> HubStatus:
-        """Say how the hub is: how much it keeps, what waits, what fails. It looks at every session, so ask now and then."""
+        """Say how the hub is: how much it keeps, what waits, what fails. It looks at every session,
+        so ask now and then.
+        """
         counts = await self._read(counting.count, (self.bot, self._threshold))
         return HubStatus(
             database=(await self._open()).url,
@@ -156,27 +195,34 @@ class Memory(HubBase):
             **{name: getattr(counts, name) for name in counting.Counts.__slots__},
         )
 
-    async def backup(self, path: str | Path, *, progress: Report | None = None) -> None:
-        """Copy all that is stored by now into a new SQLite file, for its owner only, while the bot goes on.
+    async def backup(self, path: str | Path, *, progress: OnProgress | None = None) -> None:
+        """Copy all that is stored by now into a new SQLite file, for its owner only, while the bot
+        goes on.
 
-        The file opens as a hub of its own, on whichever backend this one is. The secret beside an SQLite file is not in it.
+        The file opens as a hub of its own, on whichever backend this one is. The secret beside an
+        SQLite file is not in it.
 
         Args:
             path: Where; nothing may be there yet.
             progress: Told how far it is, on a thread of its own.
 
         Raises:
-            DatabaseRefused: there is something at `path` already, it cannot be created, or this hub is in memory.
+            DatabaseRefused: there is something at `path` already, it cannot be created, or this hub
+                is in memory.
         """
         await self._open()
         await asyncio.to_thread(copy_database, self._engine.database, path, progress=progress)
 
-    async def import_original(self, path: str | Path, *, progress: Report | None = None) -> ImportReport:
-        """Take in what the original SessionStore kept in its `sessions.db`, which is left untouched.
+    async def import_original(
+        self, path: str | Path, *, progress: OnProgress | None = None
+    ) -> ImportReport:
+        """Take in what the original SessionStore kept in its `sessions.db`, which is left
+        untouched.
 
-        Its users are users here, under the same ids, and `store()` finds their sessions under the same ids. Times and order
-        stay; a summary is a summary again. It can be run again, and takes in what came since. Hooks are told of none of it.
-        Best done before the bot first runs: what is said earlier comes before it in the order.
+        Its users are users here, under the same ids, and `store()` finds their sessions under the
+        same ids. Times and order stay; a summary is a summary again. It can be run again, and takes
+        in what came since. Hooks are told of none of it. Best done before the bot first runs: what
+        is said earlier comes before it in the order.
 
         Args:
             path: The original's file.
@@ -185,31 +231,41 @@ class Memory(HubBase):
         Raises:
             DatabaseRefused: it is no database of the original's, or damaged.
         """
-        before = policy_of(self._retentions, STORE_CHANNEL, "direct").before(self.moment().now)
+        before = policy_of(self._retentions, STORE_CHANNEL, "direct").before(
+            self.operation_context().now
+        )
         import_ = Import(path, before=before, progress=progress)
         await asyncio.to_thread(import_.open)
         try:
             while (piece := await asyncio.to_thread(import_.next_piece)) is not None:
-                import_.note(piece, await self._write(imports.take_in, (self.moment(), piece)))
+                import_.note(
+                    piece,
+                    await self._write(import_operations.take_in, (self.operation_context(), piece)),
+                )
         finally:
             await asyncio.to_thread(import_.close)
         return import_.report()
 
     async def upkeep(self) -> None:
-        """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make summaries again.
+        """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make
+        summaries again.
 
         What another process that has ended did not come to erase is erased, too.
         """
         await self.decay()
         await self._eraser.go_on()
-        await self._write(attempts.drop_old, self.moment())
-        for session_no in await self._read(summaries.withdrawn, (self.bot, self._clock(), WITHDRAWN_AT_ONCE)):
+        await self._write(attempts.drop_old, self.operation_context())
+        for session_no in await self._read(
+            summaries.withdrawn, (self.bot, self._clock(), WITHDRAWN_AT_ONCE)
+        ):
             await self._consolidator.consolidate(session_no, is_renewal=True)
 
     async def _take_turn(self) -> None:
         """Make a round of upkeep, unless another process made one lately."""
         assert self._upkeep_minutes is not None
         seconds = self._upkeep_minutes * MINUTE / 2
-        claim = leases.Claim(name=f"upkeep:{self.bot}", holder=self._holder, now=self._clock(), seconds=seconds)
-        if await self._write(leases.take, claim):
+        claim = work_leases.Claim(
+            name=f"upkeep:{self.bot}", holder=self._holder, now=self._clock(), seconds=seconds
+        )
+        if await self._write(work_leases.take, claim):
             await self.upkeep()

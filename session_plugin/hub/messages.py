@@ -8,25 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from session_plugin.checks import check_id, check_storable, check_text, is_storable
 from session_plugin.database.engine import Tx
 from session_plugin.errors import PluginError
 from session_plugin.hub.memory import Memory
-from session_plugin.intake import Filtered
-from session_plugin.model import (
-    Account,
-    Chat,
-    MessageEvent,
-    Session,
-    SessionMessage,
-    check_id,
-    check_storable,
-    check_text,
-    is_storable,
-)
-from session_plugin.records import bulk, messages, moving, sessions
-from session_plugin.records.outcomes import Moment
+from session_plugin.hub.view import SessionView
+from session_plugin.incoming.intake import Filtered
+from session_plugin.model import Account, Chat, MessageEvent, Session, SessionMessage
+from session_plugin.records.conversation import bulk, messages, moving, sessions
+from session_plugin.records.operation_context import OperationContext
 from session_plugin.rules.codes import codes_in
-from session_plugin.view import SessionView
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -42,9 +33,9 @@ class Recorded:
         session: The session as the message's chat sees it.
         message: The message as it is stored; None where it is not.
         is_new: It was not known before.
-        is_stored: It is on disk. False for one that a filter keeps nothing of, one of a chat that is not recorded or of
-            somebody who asked that nothing be kept, one that was deleted before it came, and one that still waits for a
-            database that cannot be written.
+        is_stored: It is on disk. False for one that a filter keeps nothing of, one of a chat that
+            is not recorded or of somebody who asked that nothing be kept, one that was deleted
+            before it came, and one that still waits for a database that cannot be written.
 
     Example:
         recorded = await hub.record(event)
@@ -59,13 +50,15 @@ class Recorded:
 
 
 class Messages(Memory):
-    """Messages on their way in, and sessions on their way out. What grows too long is consolidated."""
+    """Messages on their way in, and sessions on their way out. What grows too long is
+    consolidated.
+    """
 
     async def record(self, event: MessageEvent, *, scope_name: str | None = None) -> Recorded:
         """Store a message, once, however often it is handed in.
 
-        Returns once it is on disk, or after `store_patience` seconds with `is_stored` False; it is then stored, in order,
-        as soon as the database can be written.
+        Returns once it is on disk, or after `store_patience` seconds with `is_stored` False; it is
+        then stored, in order, as soon as the database can be written.
 
         Args:
             event: The message.
@@ -73,18 +66,19 @@ class Messages(Memory):
 
         Raises:
             TypeError: the name of the part is not text.
-            ValueError: it cannot be stored as it is: the direct chat of one account with words of another, say.
+            ValueError: it cannot be stored as it is: the direct chat of one account with words of
+                another, say.
             DatabaseRefused: the database may not be used.
         """
         if scope_name is not None:
             check_storable("scope_name", scope_name)
-        moment = self.moment()
+        context = self.operation_context()
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
         if self._is_plain(event, view):
-            recorded = await self._record_at_once(moment, event, view)
+            recorded = await self._record_at_once(context, event, view)
         else:
-            recorded = await self._intake.patiently(event.chat, self._record(moment, event, view))
+            recorded = await self._intake.patiently(event.chat, self._record(context, event, view))
         return recorded or Recorded(session=view, message=None, is_new=True, is_stored=False)
 
     def _is_plain(self, event: MessageEvent, view: SessionView) -> bool:
@@ -98,23 +92,29 @@ class Messages(Memory):
             or (event.chat.kind == "group" and codes_in(event.text))
         )
 
-    async def _record_at_once(self, moment: Moment, event: MessageEvent, view: SessionView) -> Recorded | None:
-        """Record what is plain; by the long way only where something of the chat's is on it already."""
+    async def _record_at_once(
+        self, context: OperationContext, event: MessageEvent, view: SessionView
+    ) -> Recorded | None:
+        """Record what is plain; by the long way only where something of the chat's is on it
+        already.
+        """
         view.scope_name = view.scope_name or ""
-        recording = messages.Recording(moment=moment, event=event, scope_name=view.scope_name)
+        recording = messages.Recording(context=context, event=event, scope_name=view.scope_name)
 
-        def arrived(outcome: messages.Outcome) -> None:
+        def arrived(outcome: messages.RecordResult) -> None:
             view.seq = outcome.seq
             self._when_due(outcome, event.text)
 
         passage = self._intake.submit_at_once(event.chat, bulk.RECORD, recording, then=arrived)
         if passage is None:
-            return await self._intake.patiently(event.chat, self._record(moment, event, view))
+            return await self._intake.patiently(event.chat, self._record(context, event, view))
         outcome = await self._intake.arrival(passage)
         return None if outcome is None else _recorded(view, Filtered(event), outcome)
 
-    async def _record(self, moment: Moment, event: MessageEvent, view: SessionView) -> Recorded:
-        async with self._intake.lane(event.chat):
+    async def _record(
+        self, context: OperationContext, event: MessageEvent, view: SessionView
+    ) -> Recorded:
+        async with self._intake.chat_lock(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
             if view.scope_name is None:
@@ -122,7 +122,7 @@ class Messages(Memory):
             kept = await self._intake.filter(event) if self._is_recorded(event.chat) else None
             if kept is None:
                 return Recorded(session=view, message=None, is_new=True, is_stored=False)
-            recording = await self._recording(moment, kept, view.scope_name)
+            recording = await self._recording(context, kept, view.scope_name)
             arrival = await self._intake.submit(event.chat, bulk.RECORD, recording)
         outcome = await arrival
         self._when_due(outcome, kept.event.text)
@@ -135,22 +135,28 @@ class Messages(Memory):
 
         Args:
             event: The message as it is now.
-            is_command: It is one of our commands now, of which nothing is kept: what was stored of it goes.
+            is_command: It is one of our commands now, of which nothing is kept: what was stored of
+                it goes.
         """
-        edit = self._edit(self.moment(), event, is_command=is_command)
+        edit = self._edit(self.operation_context(), event, is_command=is_command)
         return await self._intake.patiently(event.chat, edit) or False
 
-    async def _edit(self, moment: Moment, event: MessageEvent, *, is_command: bool) -> bool:
-        async with self._intake.lane(event.chat):
+    async def _edit(
+        self, context: OperationContext, event: MessageEvent, *, is_command: bool
+    ) -> bool:
+        async with self._intake.chat_lock(event.chat):
             if event.chat.kind == "group":
                 await self.burn_codes(event.text)
             is_kept = self._is_recorded(event.chat) and not is_command
             kept = await self._intake.filter(event) if is_kept else None
             if kept is not None:
-                recording = await self._recording(moment, kept, await self.scope_name(event))
+                recording = await self._recording(context, kept, await self.scope_name(event))
                 arrival = await self._intake.submit(event.chat, messages.edit, recording)
         if kept is None:
-            return event.message_id is not None and await self._delete(event.chat, (event.message_id,)) > 0
+            return (
+                event.message_id is not None
+                and await self._delete(event.chat, (event.message_id,)) > 0
+            )
         outcome = await arrival
         if outcome is not None and outcome.session_no is not None:
             self._when_due(outcome, kept.event.text)
@@ -158,7 +164,8 @@ class Messages(Memory):
         return outcome is not None
 
     async def delete(self, chat: Chat, message_ids: Iterable[str]) -> int:
-        """Remove messages from history, archive and summaries; one that comes later is not stored either.
+        """Remove messages from history, archive and summaries; one that comes later is not stored
+        either.
 
         Tells how many there were.
 
@@ -177,8 +184,10 @@ class Messages(Memory):
         total = 0
         for start in range(0, len(message_ids), messages.AT_ONCE):
             some = message_ids[start : start + messages.AT_ONCE]
-            deletion = messages.Deletion(moment=self.moment(), chat=chat, message_ids=some)
-            async with self._intake.lane(chat):
+            deletion = messages.Deletion(
+                context=self.operation_context(), chat=chat, message_ids=some
+            )
+            async with self._intake.chat_lock(chat):
                 arrival = await self._intake.submit(chat, messages.delete, deletion)
             outcome = await arrival
             total += outcome.count
@@ -186,10 +195,12 @@ class Messages(Memory):
         return total
 
     async def move_chat(self, old: Chat, new: Chat) -> None:
-        """Let a group go on in another chat, as Telegram's do that become supergroups; telling it twice is harmless.
+        """Let a group go on in another chat, as Telegram's do that become supergroups; telling it
+        twice is harmless.
 
-        Its sessions are in the new chat from now on, and what still comes from the old one goes there, too. Message ids of
-        the two chats never meet. Like a message, it waits in line while the database cannot be written.
+        Its sessions are in the new chat from now on, and what still comes from the old one goes
+        there, too. Message ids of the two chats never meet. Like a message, it waits in line while
+        the database cannot be written.
 
         Raises:
             ValueError: the chats are not two groups of one bot on one channel.
@@ -198,25 +209,30 @@ class Messages(Memory):
             await self._intake.patiently(new, self._move_chat(old, new))
 
     async def _move_chat(self, old: Chat, new: Chat) -> None:
-        move = moving.Move(moment=self.moment(), old=old, new=new)
-        one, other = sorted((old, new), key=lambda chat: chat.chat_id)  # always so, lest two moves wait for each other
-        async with self._intake.lane(one), self._intake.lane(other):
+        move = moving.Move(context=self.operation_context(), old=old, new=new)
+        one, other = sorted(
+            (old, new), key=lambda chat: chat.chat_id
+        )  # always so, lest two moves wait for each other
+        async with self._intake.chat_lock(one), self._intake.chat_lock(other):
             moved = await self._intake.submit(new, moving.move_chat, move)
         await moved
 
     async def delete_chat(self, chat: Chat) -> int:
-        """Remove all that was said in a chat, in all of its threads or in the one it names; tells how much there was.
+        """Remove all that was said in a chat, in all of its threads or in the one it names; tells
+        how much there was.
 
-        For a chat that is deleted where it was. In small pieces, so that a long one keeps nobody waiting; what is said in it
-        afterwards is stored as ever.
+        For a chat that is deleted where it was. In small pieces, so that a long one keeps nobody
+        waiting; what is said in it afterwards is stored as ever.
         """
         return await self._intake.patiently(chat, self._delete_chat(chat)) or 0
 
     async def _delete_chat(self, chat: Chat) -> int:
         total, session_nos = 0, set[int]()
-        async with self._intake.lane(chat):
+        async with self._intake.chat_lock(chat):
             while True:
-                arrival = await self._intake.submit(chat, messages.delete_some, (self.moment(), chat))
+                arrival = await self._intake.submit(
+                    chat, messages.delete_some, (self.operation_context(), chat)
+                )
                 outcome = await arrival
                 if not outcome.count:
                     break
@@ -237,12 +253,17 @@ class Messages(Memory):
             return None
         return await self.read(chat, messages.find, (self.bot, chat, message_id))
 
-    def session_of(self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None) -> SessionView:
-        """Give the session as somebody in a chat sees it; nothing is read before something is awaited."""
+    def session_of(
+        self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None
+    ) -> SessionView:
+        """Give the session as somebody in a chat sees it; nothing is read before something is
+        awaited.
+        """
         return SessionView(self, chat, account, event)
 
     async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
-        """Run a reading operation, for SessionView: after all that was handed in for `chat` is stored, or at once.
+        """Run a reading operation, for SessionView: after all that was handed in for `chat` is
+        stored, or at once.
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
@@ -256,14 +277,16 @@ class Messages(Memory):
         return await self._write(operation, argument)
 
     async def start_new(self, where: sessions.Where) -> Session | None:
-        """End the live session and start the next, for SessionView; None where nobody is known to own one."""
+        """End the live session and start the next, for SessionView; None where nobody is known to
+        own one.
+        """
         await self._intake.settled(where.chat)
         return await self._announced(sessions.start_new, where, chat=where.chat)
 
     def where(self, chat: Chat, account: Account | None, scope_name: str) -> sessions.Where:
         """Give a place to read or write in, for SessionView."""
         return sessions.Where(
-            moment=self.moment(),
+            context=self.operation_context(),
             chat=chat,
             account=account,
             name=scope_name,
@@ -271,31 +294,47 @@ class Messages(Memory):
         )
 
     async def scope_name(self, event: MessageEvent) -> str:
-        """Ask the plugins which part of its scope a message belongs to; it has no name where none of them says so.
+        """Ask the plugins which part of its scope a message belongs to; it has no name where none
+        of them says so.
 
-        Where a plugin fails, that is a part which nothing else is in: nobody reads there what was to be kept apart.
+        Where a plugin fails, that is a part which nothing else is in: nobody reads there what was
+        to be kept apart.
         """
         if not self._plugins.has("session_resolve_scope"):
             return ""
         try:
-            answer = await self._plugins.ask("session_resolve_scope", check=_check_name, is_strict=True, event=event)
+            answer = await self._plugins.ask(
+                "session_resolve_scope", check=_check_name, is_strict=True, event=event
+            )
         except PluginError as error:
-            logger.warning("no plugin tells which part of its scope a message belongs to, so it gets its own: %s", error)
-            return f"unresolved:{self.moment().new_id()}"
+            logger.warning(
+                "no plugin tells which part of its scope a message belongs to, so it gets its "
+                "own: %s",
+                error,
+            )
+            return f"unresolved:{self.operation_context().new_id()}"
         return "" if answer is None else str(answer.value)
 
     def _is_recorded(self, chat: Chat) -> bool:
-        """Tell whether the author wants what is said in a chat to be kept; a rule that fails keeps nothing."""
+        """Tell whether the author wants what is said in a chat to be kept; a rule that fails keeps
+        nothing.
+        """
         try:
             return self._record_when is None or bool(self._record_when(chat))
         except Exception:
-            logger.exception("record_when failed, so nothing of a %s chat on %s is kept", chat.kind, chat.channel)
+            logger.exception(
+                "record_when failed, so nothing of a %s chat on %s is kept", chat.kind, chat.channel
+            )
             return False
 
-    async def _recording(self, moment: Moment, kept: Filtered, scope_name: str) -> messages.Recording:
-        """Take in what the filters left; the moment is that at which it was handed in, however long they took."""
+    async def _recording(
+        self, context: OperationContext, kept: Filtered, scope_name: str
+    ) -> messages.Recording:
+        """Take in what the filters left; the moment is that at which it was handed in, however long
+        they took.
+        """
         return messages.Recording(
-            moment=moment,
+            context=context,
             event=kept.event,
             user_id=await self._whose(kept.event.author),
             answered_user_id=await self._whose(kept.event.answers),
@@ -307,7 +346,7 @@ class Messages(Memory):
 _check_name = partial(check_storable, "a scope's name")
 
 
-def _recorded(view: SessionView, kept: Filtered, outcome: messages.Outcome) -> Recorded:
+def _recorded(view: SessionView, kept: Filtered, outcome: messages.RecordResult) -> Recorded:
     """Say what became of a message, and let its session's reader know."""
     view.is_duplicate = outcome.fate == "duplicate"
     view.is_stored = outcome.fate in ("stored", "duplicate")
@@ -315,4 +354,6 @@ def _recorded(view: SessionView, kept: Filtered, outcome: messages.Outcome) -> R
     message = outcome.known
     if outcome.fate == "stored":
         message = messages.as_stored(kept.event, outcome, is_withheld=kept.is_withheld)
-    return Recorded(session=view, message=message, is_new=not view.is_duplicate, is_stored=view.is_stored)
+    return Recorded(
+        session=view, message=message, is_new=not view.is_duplicate, is_stored=view.is_stored
+    )

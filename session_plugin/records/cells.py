@@ -1,7 +1,8 @@
-"""How values lie in columns: text as bytes, so that any text comes back as it went in; metadata as JSON.
+"""How values lie in columns: text as bytes, so that any text comes back as it went in; metadata as
+JSON.
 
-JSON that has surrogates in it is kept as bytes too: no text column takes them as they are, and escaped ones that stand side
-by side would be read as one character.
+JSON that has surrogates in it is kept as bytes too: no text column takes them as they are, and
+escaped ones that stand side by side would be read as one character.
 
 A cell that cannot be read costs that cell, never the row or the listing.
 """
@@ -14,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from session_plugin.model import Attachment, is_storable
+from session_plugin.checks import is_storable
+from session_plugin.model import Attachment
 
 logger = logging.getLogger("session_plugin.records")
 
@@ -35,7 +37,9 @@ def to_text(content: object) -> str:
 
 
 def to_name(text: str) -> str:
-    """Make a name storable on every backend: what no text column takes becomes U+FFFD. Names are shown, never compared."""
+    """Make a name storable on every backend: what no text column takes becomes U+FFFD. Names are
+    shown, never compared.
+    """
     if is_storable(text):
         return text
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)

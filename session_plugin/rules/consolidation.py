@@ -1,16 +1,20 @@
-"""When old messages give way to a summary, how many, what counts as a summary, and how long to wait after failures."""
+"""When old messages give way to a summary, how many, what counts as a summary, and how long to wait
+after failures.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from session_plugin.checks import HOUR
+from session_plugin.context.quoting import quoted
 from session_plugin.model import SessionMessage
-from session_plugin.rules.quoting import quoted
-from session_plugin.rules.settings import HOUR
 
 PATIENT_FAILURES = 3
-"""Failures in a row after which a session waits; the first ones are tried again with the next message."""
+"""Failures in a row after which a session waits; the first ones are tried again with the next
+message.
+"""
 LONGEST_WAIT = 24 * HOUR
 
 REFUSAL = re.compile(
@@ -26,12 +30,15 @@ REFUSAL = re.compile(
 
 
 def messages_to_consolidate(count: int, *, threshold: int) -> int:
-    """Give how many of `count` unconsolidated messages give way: the oldest half, none up to half the threshold."""
+    """Give how many of `count` unconsolidated messages give way: the oldest half, none up to half
+    the threshold.
+    """
     return 0 if count <= threshold // 2 else count // 2
 
 
 def messages_over_budget(tokens: Sequence[int], *, budget: int) -> int:
-    """Give how many of the messages with so many `tokens` each give way, oldest first, if together they exceed `budget`.
+    """Give how many of the messages with so many `tokens` each give way, oldest first, if together
+    they exceed `budget`.
 
     Those that hold the older half of the tokens go, one at least; the newest message always stays.
     """
@@ -47,7 +54,9 @@ def messages_over_budget(tokens: Sequence[int], *, budget: int) -> int:
     return count
 
 
-def fault_of(answer: object, messages: Sequence[SessionMessage], previous: str | None) -> str | None:
+def fault_of(
+    answer: object, messages: Sequence[SessionMessage], previous: str | None
+) -> str | None:
     """Say why a summariser's answer is no summary of its source; None if it may be one."""
     if not isinstance(answer, str):
         return f"it gave {type(answer).__name__} instead of text"
@@ -61,7 +70,9 @@ def fault_of(answer: object, messages: Sequence[SessionMessage], previous: str |
 
 
 def wait_after(failures: int) -> float | None:
-    """Give how many seconds a session is left alone after so many failures in a row; None: not at all."""
+    """Give how many seconds a session is left alone after so many failures in a row; None: not at
+    all.
+    """
     if failures < PATIENT_FAILURES:
         return None
     return float(min(HOUR * 2 ** min(failures - PATIENT_FAILURES, 10), LONGEST_WAIT))

@@ -1,7 +1,9 @@
-"""How two accounts become one person and part again: who may, which id survives, what goes back where.
+"""How two accounts become one person and part again: who may, which id survives, what goes back
+where.
 
-Segments move, messages never do. A segment always stands in a session of the user who owns the account whose chat it is;
-a session always belongs to the user who owns the account in whose chat it began.
+Segments move, messages never do. A segment always stands in a session of the user who owns the
+account whose chat it is; a session always belongs to the user who owns the account in whose chat it
+began.
 """
 
 from __future__ import annotations
@@ -9,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from session_plugin.rules.settings import DAY
+from session_plugin.checks import DAY
 
 REST = DAY
 """Seconds that an account which left a person waits before it joins another one."""
-NOTHING_TO_CONFIRM = "There is nothing to confirm. Ask for a code first, and type it on the other account."
+NOTHING_TO_CONFIRM = (
+    "There is nothing to confirm. Ask for a code first, and type it on the other account."
+)
 
 
 def must_rest(left_at: float | None, *, now: float) -> bool:
-    """Tell whether an account has left a person so recently that it may join no other yet; back to that one it may."""
+    """Tell whether an account has left a person so recently that it may join no other yet; back to
+    that one it may.
+    """
     return left_at is not None and now - left_at < REST
 
 
@@ -47,8 +53,8 @@ class Home:
 class Return:
     """What leaves a session: these segments go to session `target` (None: a new one).
 
-    `rehomed` of them get the target as home, because theirs does not come along; of `homes_left` each was joined into the
-    session and is joined into the target from now on.
+    `rehomed` of them get the target as home, because theirs does not come along; of `homes_left`
+    each was joined into the session and is joined into the target from now on.
     """
 
     segments: tuple[int, ...]
@@ -59,12 +65,19 @@ class Return:
 
 
 def part(
-    session_no: int, founder_no: int, parts: Sequence[Part], *, leaving: frozenset[int], homes: Mapping[int, Home]
+    session_no: int,
+    founder_no: int,
+    parts: Sequence[Part],
+    *,
+    leaving: frozenset[int],
+    homes: Mapping[int, Home],
 ) -> Return | None:
-    """Decide what leaves a session when the accounts `leaving` and the others part; None if one side has nothing in it.
+    """Decide what leaves a session when the accounts `leaving` and the others part; None if one
+    side has nothing in it.
 
-    The session stays with the account in whose chat it began. The other side's segments return together to the newest of
-    their home sessions that began in a chat of that side and was joined into this one; else to a new session.
+    The session stays with the account in whose chat it began. The other side's segments return
+    together to the newest of their home sessions that began in a chat of that side and was joined
+    into this one; else to a new session.
     """
     founder_leaves = founder_no in leaving
     gone = [p for p in parts if (p.account_no in leaving) != founder_leaves]

@@ -1,4 +1,6 @@
-"""How long things last: when a session is over, and how long messages are kept, by channel and kind of chat."""
+"""How long things last: when a session is over, and how long messages are kept, by channel and kind
+of chat.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from functools import lru_cache
 from typing import TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from session_plugin.model import ChatKind, check_storable
-from session_plugin.rules.settings import DAY, HOUR, MINUTE, check_list, check_number
+from session_plugin.checks import DAY, HOUR, MINUTE, check_list, check_number, check_storable
+from session_plugin.model import ChatKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,22 @@ class Expiry:
     """When a session is over by itself.
 
     Args:
-        max_age_hours: Hours of silence after which it is; exactly as many do not end it. None: silence never does.
-        daily_hour: At this hour (0 to 23) every session that began before it is over, reason `daily`. None: never.
+        max_age_hours: Hours of silence after which it is; exactly as many do not end it. None:
+            silence never does.
+        daily_hour: At this hour (0 to 23) every session that began before it is over, reason
+            `daily`. None: never.
         time_zone: Where it is that hour, by its name in the IANA database: `Europe/Vienna`.
-        grace_minutes: A conversation that is going on at that hour goes on until it has been silent for as long as this.
-        channel: For this channel only; of a person's session over several, it is the one where it was last active.
+        grace_minutes: A conversation that is going on at that hour goes on until it has been silent
+            for as long as this.
+        channel: For this channel only; of a person's session over several, it is the one where it
+            was last active.
         kind: For this kind of chat only, `direct` or `group`.
 
     Raises:
         ValueError: a value makes no sense; the message names it and the rule.
 
     Example:
-        nightly = Expiry(max_age_hours=None, daily_hour=4, time_zone="Europe/Vienna", channel="telegram")
+        nightly = Expiry(max_age_hours=None, daily_hour=4, time_zone="Europe/Vienna")
         hub = SessionHub("bot.db", expiry=[nightly])
     """
 
@@ -55,7 +61,9 @@ class Expiry:
             check_number("max_age_hours", self.max_age_hours)
         check_number("grace_minutes", self.grace_minutes)
         hour = self.daily_hour
-        if hour is not None and not (isinstance(hour, int) and not isinstance(hour, bool) and 0 <= hour <= 23):
+        if hour is not None and not (
+            isinstance(hour, int) and not isinstance(hour, bool) and 0 <= hour <= 23
+        ):
             raise ValueError(f"daily_hour is an hour from 0 to 23, not {hour!r}")
         _zone(self.time_zone)
 
@@ -67,9 +75,11 @@ class Expiry:
         return min(idle + daily, default=None)
 
     def end_of(self, *, started_at: float, last_activity: float, now: float) -> End | None:
-        """Say when and why a session is over; None if it goes on. A clock that was set back ends nothing.
+        """Say when and why a session is over; None if it goes on. A clock that was set back ends
+        nothing.
 
-        One that was begun empty and joined by another, in which the last word is older, was active when it began.
+        One that was begun empty and joined by another, in which the last word is older, was active
+        when it began.
         """
         last_activity = max(last_activity, started_at)
         ends = []
@@ -83,7 +93,9 @@ class Expiry:
         return min(ends, key=lambda end: end.at, default=None)
 
     def _next_hour(self, after: float) -> float:
-        """Give the first daily hour after a time. Where clocks are put forward over it, it is the moment they are."""
+        """Give the first daily hour after a time. Where clocks are put forward over it, it is the
+        moment they are.
+        """
         assert self.daily_hour is not None
         zone = _zone(self.time_zone)
         day = datetime.fromtimestamp(after, zone).date() - timedelta(days=1)
@@ -107,7 +119,7 @@ class Retention:
         ValueError: a value makes no sense; the message names it and the rule.
 
     Example:
-        hub = SessionHub("bot.db", retention=[Retention(days=30, kind="group"), Retention(days=None, channel="discord")])
+        hub = SessionHub("bot.db", retention=[Retention(days=30, kind="group")])
     """
 
     days: float | None
@@ -140,7 +152,9 @@ def completed(name: str, policies: Iterable[P], default: P) -> tuple[P, ...]:
     given: tuple[P, ...] = tuple(policies)
     for policy in given:
         if not isinstance(policy, kind):
-            raise TypeError(f"{name} is a list of {kind.__name__}, and {type(policy).__name__} is none")
+            raise TypeError(
+                f"{name} is a list of {kind.__name__}, and {type(policy).__name__} is none"
+            )
     places = [(policy.channel, policy.kind) for policy in given]
     for place in places:
         if places.count(place) > 1:
@@ -149,7 +163,9 @@ def completed(name: str, policies: Iterable[P], default: P) -> tuple[P, ...]:
 
 
 def policy_of(policies: Sequence[P], channel: str, kind: str) -> P:
-    """Choose the policy of a chat: the one for its channel and kind, else for its channel, its kind, all."""
+    """Choose the policy of a chat: the one for its channel and kind, else for its channel, its
+    kind, all.
+    """
     by_place = {(policy.channel, policy.kind): policy for policy in policies}
     for place in ((channel, kind), (channel, None), (None, kind), (None, None)):
         if place in by_place:
@@ -159,13 +175,17 @@ def policy_of(policies: Sequence[P], channel: str, kind: str) -> P:
 
 @lru_cache
 def shortest_silence(expiries: tuple[Expiry, ...]) -> float | None:
-    """Give the seconds of silence without which no session is over, wherever it is; None where none ever is."""
+    """Give the seconds of silence without which no session is over, wherever it is; None where none
+    ever is.
+    """
     known = [silence for expiry in expiries if (silence := expiry.shortest_silence) is not None]
     return min(known, default=None)
 
 
 def longest(retentions: Sequence[Retention]) -> float | None:
-    """Give the days after which nothing is kept anywhere; None where some of it is kept for good."""
+    """Give the days after which nothing is kept anywhere; None where some of it is kept for
+    good.
+    """
     days = [retention.days for retention in retentions]
     known = [each for each in days if each is not None]
     return max(known) if known and len(known) == len(days) else None

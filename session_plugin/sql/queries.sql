@@ -313,32 +313,32 @@ UPDATE sessions SET metadata = :metadata WHERE session_no = :session_no
 -- A session is over.
 UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason WHERE session_no = :session_no AND ended_at IS NULL
 
--- name: untold_sessions
+-- name: unannounced_sessions
 -- Starts and ends that no hook was told of; another bot's are for its own hub to tell.
-SELECT session_no, start_told, ended_at, end_told FROM sessions
-WHERE bot = :bot AND (start_told = 0 OR (ended_at IS NOT NULL AND end_told = 0)) ORDER BY session_no LIMIT :limit
+SELECT session_no, start_announced, ended_at, end_announced FROM sessions
+WHERE bot = :bot AND (start_announced = 0 OR (ended_at IS NOT NULL AND end_announced = 0)) ORDER BY session_no LIMIT :limit
 
 -- name: claim_starts
 -- Whoever changes these rows tells the hooks of the starts.
 WITH asked (session_no) AS (VALUES (:session_no))
-UPDATE sessions SET start_told = 1 WHERE start_told = 0 AND session_no IN (SELECT session_no FROM asked)
+UPDATE sessions SET start_announced = 1 WHERE start_announced = 0 AND session_no IN (SELECT session_no FROM asked)
 RETURNING session_no
 
 -- name: claim_starts [postgresql]
 -- Rows travel as columns.
-UPDATE sessions SET start_told = 1 WHERE start_told = 0 AND session_no = ANY (CAST(:session_no AS BIGINT[]))
+UPDATE sessions SET start_announced = 1 WHERE start_announced = 0 AND session_no = ANY (CAST(:session_no AS BIGINT[]))
 RETURNING session_no
 
 -- name: claim_ends
 -- Whoever changes these rows tells the hooks of the ends.
 WITH asked (session_no) AS (VALUES (:session_no))
-UPDATE sessions SET end_told = 1 WHERE end_told = 0 AND ended_at IS NOT NULL AND session_no IN (SELECT session_no FROM asked)
+UPDATE sessions SET end_announced = 1 WHERE end_announced = 0 AND ended_at IS NOT NULL AND session_no IN (SELECT session_no FROM asked)
 RETURNING session_no
 
 -- name: claim_ends [postgresql]
 -- Rows travel as columns.
-UPDATE sessions SET end_told = 1
-WHERE end_told = 0 AND ended_at IS NOT NULL AND session_no = ANY (CAST(:session_no AS BIGINT[]))
+UPDATE sessions SET end_announced = 1
+WHERE end_announced = 0 AND ended_at IS NOT NULL AND session_no = ANY (CAST(:session_no AS BIGINT[]))
 RETURNING session_no
 
 -- ---- states ----
@@ -477,15 +477,15 @@ DELETE FROM segments WHERE segment_no = :segment_no
 
 -- name: message_by_key
 -- Was this message stored before, and where?
-SELECT m.seq, m.segment_no, g.session_no, m.person_no, m.content, m.attachments, m.edited_at, m.withheld
+SELECT m.seq, m.segment_no, g.session_no, m.account_no, m.content, m.attachments, m.edited_at, m.withheld
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id
 
 -- name: add_message
 -- Store a message.
-INSERT INTO messages (chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at, content,
+INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, author_name, channel, sent_at, received_at, content,
   metadata, attachments, reply_to, edited_at, withheld)
-VALUES (:chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :channel, :sent_at, :received_at, :content,
+VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel, :sent_at, :received_at, :content,
   :metadata, :attachments, :reply_to, :edited_at, :withheld)
 RETURNING seq
 
@@ -569,17 +569,17 @@ CROSS JOIN generate_series(1, :count)
 
 -- name: add_messages
 -- Store messages under sequence numbers that were drawn before.
-INSERT INTO messages (seq, chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at,
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel, sent_at, received_at,
   content, metadata, attachments, reply_to, edited_at, withheld)
-VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :person_no, :author_name, :channel, :sent_at, :received_at,
+VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel, :sent_at, :received_at,
   :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
 
 -- name: add_messages [postgresql]
 -- Rows travel as columns.
-INSERT INTO messages (seq, chat_no, segment_no, message_id, role, person_no, author_name, channel, sent_at, received_at,
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel, sent_at, received_at,
   content, metadata, attachments, reply_to, edited_at, withheld)
 SELECT * FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
-  CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:person_no AS BIGINT[]), CAST(:author_name AS TEXT[]),
+  CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:account_no AS BIGINT[]), CAST(:author_name AS TEXT[]),
   CAST(:channel AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]), CAST(:received_at AS DOUBLE PRECISION[]),
   CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]), CAST(:attachments AS BYTEA[]), CAST(:reply_to AS TEXT[]),
   CAST(:edited_at AS DOUBLE PRECISION[]), CAST(:withheld AS BIGINT[]))
@@ -603,37 +603,37 @@ DELETE FROM messages WHERE segment_no = :segment_no
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
        m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
        a.channel, a.channel_user_id
-FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.person_no
+FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
 WHERE m.segment_no = :segment_no AND m.seq >= :from_seq AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
--- name: piece_of_words
+-- name: piece_of_own_messages
 -- Of what an account said and was answered, anywhere, a piece from its newest end: how far back it goes, and until when.
 SELECT MIN(seq) AS from_seq, MAX(received_at) AS latest FROM (
   SELECT seq, received_at FROM messages
-  WHERE person_no = :account_no AND seq > :after AND seq < :before ORDER BY seq DESC LIMIT :limit
+  WHERE account_no = :account_no AND seq > :after AND seq < :before ORDER BY seq DESC LIMIT :limit
 ) AS piece
 
--- name: own_words_in_groups
+-- name: own_messages_in_groups
 -- Of a piece, what belongs to groups, newest first: where, and the columns of segment_tail, in their order.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title,
        m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
        m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
        a.channel, a.channel_user_id
-FROM accounts AS a JOIN messages AS m ON m.person_no = a.account_no
+FROM accounts AS a JOIN messages AS m ON m.account_no = a.account_no
 JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
 JOIN sessions AS s ON s.session_no = g.session_no
 WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before
   AND c.kind = 'group' AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
 ORDER BY m.seq DESC LIMIT :limit
 
--- name: own_words_in_groups [postgresql]
+-- name: own_messages_in_groups [postgresql]
 -- LIMIT makes each look-up one by key, whatever the server knows of the tables.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title,
        m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content,
        m.metadata, m.attachments, m.reply_to, m.edited_at, m.withheld,
        a.channel, a.channel_user_id
-FROM accounts AS a JOIN messages AS m ON m.person_no = a.account_no
+FROM accounts AS a JOIN messages AS m ON m.account_no = a.account_no
 CROSS JOIN LATERAL (SELECT * FROM segments WHERE chat_no = m.chat_no AND segment_no = m.segment_no LIMIT 1) AS g
 CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_no = m.chat_no LIMIT 1) AS c
 CROSS JOIN LATERAL (SELECT name FROM sessions WHERE session_no = g.session_no LIMIT 1) AS s
@@ -820,14 +820,14 @@ UPDATE summaries SET session_no = :session_no WHERE summary_no = :summary_no
 -- A summary over both sides goes when they part.
 DELETE FROM summaries WHERE summary_no = :summary_no
 
--- name: set_watermark
+-- name: set_archive_edge
 -- Messages before this are archive: what the current summaries stand for.
 UPDATE segments SET changed = changed + 1, live_from = COALESCE((
   SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p JOIN summaries AS s ON s.summary_no = p.summary_no
   WHERE p.segment_no = :segment_no AND s.superseded_by IS NULL), 0)
 WHERE segment_no = :segment_no
 
--- name: set_watermark [postgresql]
+-- name: set_archive_edge [postgresql]
 -- Rows travel as columns.
 UPDATE segments AS g SET changed = g.changed + 1, live_from = COALESCE((
   SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p JOIN summaries AS s ON s.summary_no = p.summary_no
@@ -939,19 +939,19 @@ WHERE s.bot = :bot ORDER BY f.failures DESC, s.session_no LIMIT :limit
 
 -- ---- leases ----
 
--- name: take_lease
+-- name: take_work_lease
 -- Whoever changes this row has the lease. One that ends later than any may was taken before a clock was set back.
-INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)
+INSERT INTO work_leases (name, holder, until) VALUES (:name, :holder, :until)
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-WHERE leases.holder = excluded.holder OR leases.until <= :now OR leases.until > :latest
+WHERE work_leases.holder = excluded.holder OR work_leases.until <= :now OR work_leases.until > :latest
 
--- name: lease_of_another
+-- name: work_lease_of_another
 -- Has somebody else the lease?
-SELECT 1 FROM leases WHERE name = :name AND holder <> :holder AND until > :now AND until <= :latest
+SELECT 1 FROM work_leases WHERE name = :name AND holder <> :holder AND until > :now AND until <= :latest
 
--- name: release_lease
+-- name: release_work_lease
 -- The work is done, or given up.
-DELETE FROM leases WHERE name = :name AND holder = :holder
+DELETE FROM work_leases WHERE name = :name AND holder = :holder
 
 -- ---- linking ----
 
@@ -1019,7 +1019,7 @@ UPDATE summaries SET session_no = :session_no WHERE session_no = :previous
 
 -- name: join_session
 -- This session goes on inside another; that is no end to announce.
-UPDATE sessions SET ended_at = :ended_at, end_reason = 'linked', joined_into = :joined_into, end_told = 1
+UPDATE sessions SET ended_at = :ended_at, end_reason = 'linked', joined_into = :joined_into, end_announced = 1
 WHERE session_no = :session_no
 
 -- name: rejoin_sessions
@@ -1033,7 +1033,7 @@ UPDATE sessions SET joined_into = :joined_into WHERE session_no = :session_no
 -- name: revive_session
 -- A joined session goes on by itself, or is over as the joint one is.
 UPDATE sessions SET ended_at = :ended_at, end_reason = :end_reason, joined_into = NULL,
-  end_told = CASE WHEN CAST(:ended_at AS DOUBLE PRECISION) IS NULL THEN 0 ELSE 1 END
+  end_announced = CASE WHEN CAST(:ended_at AS DOUBLE PRECISION) IS NULL THEN 0 ELSE 1 END
 WHERE session_no = :session_no
 
 -- name: give_sessions
@@ -1165,7 +1165,7 @@ DELETE FROM notices WHERE expires_at < :before
 SELECT
   (SELECT COUNT(*) FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
      JOIN chats AS c ON c.chat_no = g.chat_no JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.user_id = :user_id)
-  + (SELECT COUNT(*) FROM messages AS m JOIN accounts AS a ON a.account_no = m.person_no
+  + (SELECT COUNT(*) FROM messages AS m JOIN accounts AS a ON a.account_no = m.account_no
      JOIN chats AS c ON c.chat_no = m.chat_no WHERE a.user_id = :user_id AND c.kind = 'group') AS messages,
   (SELECT COUNT(*) FROM summaries AS y JOIN sessions AS s ON s.session_no = y.session_no
    WHERE s.user_id = :user_id) AS summaries,
@@ -1186,13 +1186,13 @@ SELECT
 -- name: newest_of_account
 -- When the newest was sent of what a platform delivered of an account, or to it, or in its direct chats.
 SELECT MAX(at) AS at FROM (
-  SELECT MAX(m.sent_at) AS at FROM messages AS m WHERE m.person_no = :account_no AND m.message_id IS NOT NULL
+  SELECT MAX(m.sent_at) AS at FROM messages AS m WHERE m.account_no = :account_no AND m.message_id IS NOT NULL
   UNION ALL
   SELECT MAX(m.sent_at) FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no
     JOIN messages AS m ON m.segment_no = g.segment_no
   WHERE c.peer_no = :account_no AND m.message_id IS NOT NULL) AS known
 
--- name: raise_watermark
+-- name: raise_forgotten_until
 -- What an account sent before then is old, and all that it sends is looked at one by one.
 UPDATE accounts SET forgotten_until = :sent_until
 WHERE channel = :channel AND channel_user_id = :channel_user_id AND (forgotten_until IS NULL OR forgotten_until < :sent_until)
@@ -1202,7 +1202,7 @@ WHERE channel = :channel AND channel_user_id = :channel_user_id AND (forgotten_u
 -- or later.
 SELECT c.bot, c.channel, c.bot_id, c.chat_id, m.message_id
 FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
-WHERE m.person_no = :account_no AND (c.kind = 'group' OR m.sent_at >= :sent_at) AND m.message_id IS NOT NULL
+WHERE m.account_no = :account_no AND (c.kind = 'group' OR m.sent_at >= :sent_at) AND m.message_id IS NOT NULL
 UNION
 SELECT c.bot, c.channel, c.bot_id, c.chat_id, m.message_id
 FROM chats AS c JOIN segments AS g ON g.chat_no = c.chat_no JOIN messages AS m ON m.segment_no = g.segment_no
@@ -1250,7 +1250,7 @@ SELECT sent_until, at, left_at FROM forgotten WHERE account_hash = :account_hash
 -- What an account said in groups and was answered there.
 SELECT m.message_id, m.chat_no, g.segment_no, g.session_no, g.thread_id, c.bot, c.channel, c.bot_id, c.chat_id, c.kind, c.title
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN chats AS c ON c.chat_no = m.chat_no
-WHERE m.person_no = :account_no AND c.kind = 'group' ORDER BY m.seq
+WHERE m.account_no = :account_no AND c.kind = 'group' ORDER BY m.seq
 
 -- name: withdraw_summaries_of_person
 -- Texts that were made with something of this account's go, until they are made again without it.
@@ -1258,11 +1258,11 @@ UPDATE summaries SET content = NULL
 WHERE content IS NOT NULL AND summary_no IN (
   SELECT p.summary_no FROM messages AS m
   JOIN summary_parts AS p ON p.segment_no = m.segment_no AND p.from_seq <= m.seq AND p.to_seq >= m.seq
-  WHERE m.person_no = :account_no)
+  WHERE m.account_no = :account_no)
 
 -- name: drop_messages_of_person
 -- All that an account said and was answered, in groups; in direct chats the rest follows.
-DELETE FROM messages WHERE person_no = :account_no AND chat_no IN (SELECT chat_no FROM chats WHERE kind = 'group')
+DELETE FROM messages WHERE account_no = :account_no AND chat_no IN (SELECT chat_no FROM chats WHERE kind = 'group')
 
 -- name: recount_segment
 -- After some of its messages went.
@@ -1399,8 +1399,8 @@ SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.c
        m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
        COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no JOIN sessions AS s ON s.session_no = g.session_no
-JOIN chats AS c ON c.chat_no = g.chat_no JOIN accounts AS a ON a.account_no = m.person_no
-WHERE m.person_no = :account_no AND a.user_id = :user_id AND c.kind = 'group' AND m.seq > :after ORDER BY m.seq LIMIT :limit
+JOIN chats AS c ON c.chat_no = g.chat_no JOIN accounts AS a ON a.account_no = m.account_no
+WHERE m.account_no = :account_no AND a.user_id = :user_id AND c.kind = 'group' AND m.seq > :after ORDER BY m.seq LIMIT :limit
 
 -- name: export_merged_users
 -- The ids that a person has besides, each with what is kept with it.

@@ -1,13 +1,16 @@
-"""What authors need to test theirs: of a plugin, of an adapter, of a bot. It needs pytest: the extra `test` brings it.
+"""What authors need to test theirs: of a plugin, of an adapter, of a bot. It needs pytest: the
+extra `test` brings it.
 
-A bot's author takes the driver of a platform, which the adapters offer as pytest fixtures, and talks to the bot:
+A bot's author takes the driver of a platform, which the adapters offer as pytest fixtures, and
+talks to the bot:
 
     pytest_plugins = ["session_plugin_telegram.testing"]            # in conftest.py
 
     async def test_my_bot_greets(on_telegram):
         ann = on_telegram.user("Ann")
         async with on_telegram.started(build(on_telegram.environment())):
-            assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello, Ann!"
+            assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello,
+            Ann!"
 
 An adapter's author writes a driver, and runs the contract that all adapters keep:
 
@@ -17,8 +20,8 @@ An adapter's author writes a driver, and runs the contract that all adapters kee
 
 A plugin's author needs no platform, only a hub, and somebody who says something:
 
-    hub = SessionHub(tmp_path / "bot.db", plugins=[MyPlugin()], load_entry_points=False, clock=Clock())
-    recorded = await hub.record(Talk().said(ann, "hello"))
+    hub = SessionHub(tmp_path / "bot.db", plugins=[MyPlugin()], load_entry_points=False,
+    clock=Clock()) recorded = await hub.record(Talk().said(ann, "hello"))
 
 Where to look:
     Contract    what every adapter promises, as tests
@@ -26,7 +29,7 @@ Where to look:
     Turn        what an author's handler has at hand in those tests
     Talk        accounts, chats and messages, made up
     Clock       a time that is set by hand
-    Diary       a plugin that writes down what it is told
+    EventLog       a plugin that writes down what it is told
 """
 
 try:
@@ -40,6 +43,6 @@ _pytest.register_assert_rewrite("session_plugin.testing.contract")
 
 from session_plugin.testing.contract import Contract  # noqa: E402 - its assertions are rewritten from here on
 from session_plugin.testing.driver import Driver, Handle, Turn  # noqa: E402
-from session_plugin.testing.talk import Clock, Diary, Talk  # noqa: E402
+from session_plugin.testing.talk import Clock, EventLog, Talk  # noqa: E402
 
-__all__ = ["Clock", "Contract", "Diary", "Driver", "Handle", "Talk", "Turn"]
+__all__ = ["Clock", "Contract", "Driver", "EventLog", "Handle", "Talk", "Turn"]

@@ -1,4 +1,5 @@
-"""A platform for tests: who plays it, and how bots run on it, under the same verbs for every platform.
+"""A platform for tests: who plays it, and how bots run on it, under the same verbs for every
+platform.
 
 Knows the hub's public names. Knows no platform: an adapter's author derives a driver from this one.
 """
@@ -15,9 +16,18 @@ from typing import Any, Literal
 
 import pytest
 
-from session_plugin import Account, Chat, DatabaseUnavailable, SessionHub, SessionMessage, SessionView
+from session_plugin import (
+    Account,
+    Chat,
+    DatabaseUnavailable,
+    SessionHub,
+    SessionMessage,
+    SessionView,
+)
 
-Ability = Literal["groups", "threads", "edits", "replies", "attachments", "repeats", "strangers", "sending"]
+Ability = Literal[
+    "groups", "threads", "edits", "replies", "attachments", "repeats", "strangers", "sending"
+]
 """What a platform, or its simulator, may lack: each test that needs it is skipped then."""
 ALL: Mapping[str, str] = MappingProxyType({})
 """Our commands, each under its own name."""
@@ -31,8 +41,8 @@ STEP = 0.01
 class Turn:
     """What a bot author's handler has at hand, whatever the platform.
 
-    `message` is the platform's own object; `say` sends to the chat, `reply` in answer to the message. `session` is None
-    where nobody can own one.
+    `message` is the platform's own object; `say` sends to the chat, `reply` in answer to the
+    message. `session` is None where nobody can own one.
 
     Example:
         async def echo(turn: Turn) -> None:
@@ -60,22 +70,24 @@ Example:
 class Driver(ABC):
     """One platform: its simulator, and bots that run on it.
 
-    A driver derives from this one, sets the first attributes below, and says how a bot is made and run. People, chats and
-    messages are the simulator's own objects. A person has an `id`; a chat has an `id`, a `kind`, which is `"direct"` or
-    something else, its `members`, and where there are threads a `thread_id`; a message has `id`, `text` and `is_from_bot`.
+    A driver derives from this one, sets the first attributes below, and says how a bot is made and
+    run. People, chats and messages are the simulator's own objects. A person has an `id`; a chat
+    has an `id`, a `kind`, which is `"direct"` or something else, its `members`, and where there are
+    threads a `thread_id`; a message has `id`, `text` and `is_from_bot`.
 
     Args:
-        simulator: What plays the platform. It has a `bot` with an `id`, and the verbs `user`, `direct_chat`, `say` and
-            `messages`; and, where the platform can do them, `group`, `thread`, `edit` and `repeat`, as below.
+        simulator: What plays the platform. It has a `bot` with an `id`, and the verbs `user`,
+            `direct_chat`, `say` and `messages`; and, where the platform can do them, `group`,
+            `thread`, `edit` and `repeat`, as below.
 
     Attributes:
         channel: The adapter's name of its platform, in accounts and chats.
         prefix: What stands before a command: `"/"`.
         package: The adapter's package, with `install`, `to_event` and `CHANNEL`.
         lacks: What the platform cannot do.
-        program: A command line that starts a bot in a process of its own, which answers everything said in direct chats, on
-            the database that SESSION_DATABASE names, and finds the simulator by `environment()`. Without one, the tests
-            that kill a bot are skipped.
+        program: A command line that starts a bot in a process of its own, which answers everything
+            said in direct chats, on the database that SESSION_DATABASE names, and finds the
+            simulator by `environment()`. Without one, the tests that kill a bot are skipped.
         failures: What handlers raised. The first of them is raised when the bot has stopped.
 
     Example:
@@ -103,11 +115,15 @@ class Driver(ABC):
 
     @abstractmethod
     def make(self, handle: Handle | None = None, **options: Any) -> Any:
-        """Make a bot of the author's, whose handler of messages calls `handled`; nothing is installed yet."""
+        """Make a bot of the author's, whose handler of messages calls `handled`; nothing is
+        installed yet.
+        """
 
     @abstractmethod
     def connected(self, bot: Any) -> AbstractAsyncContextManager[Any]:
-        """Run a bot in the running event loop while the block runs; it listens when the block begins."""
+        """Run a bot in the running event loop while the block runs; it listens when the block
+        begins.
+        """
 
     async def strangers(self, group: Any) -> list[tuple[Any, str]]:
         """Let everybody speak who is nobody's user; give where, and under which name."""
@@ -131,7 +147,9 @@ class Driver(ABC):
 
     # Bots
 
-    def install(self, hub: SessionHub, *, commands: Mapping[str, str] | None = ALL, into: Any = None) -> Any:
+    def install(
+        self, hub: SessionHub, *, commands: Mapping[str, str] | None = ALL, into: Any = None
+    ) -> Any:
         """Attach a hub to a bot, by default to one that does nothing else; give the bot."""
         bot = self.make() if into is None else into
         self.package.install(bot, hub, commands=commands)
@@ -196,7 +214,13 @@ class Driver(ABC):
         return self.simulator.thread(group, name)
 
     async def say(
-        self, user: Any, chat: Any, text: str, *, reply_to: Any = None, attachments: Sequence[tuple[str, bytes]] = ()
+        self,
+        user: Any,
+        chat: Any,
+        text: str,
+        *,
+        reply_to: Any = None,
+        attachments: Sequence[tuple[str, bytes]] = (),
     ) -> Any:
         """Let a person write; give the message."""
         details: dict[str, Any] = {}
@@ -225,7 +249,9 @@ class Driver(ABC):
     # What is waited for
 
     async def answer(self, chat: Any, *, after: Any = None) -> Any:
-        """Wait for the bot's first message in a chat that stands after another one; without one, for its first of all."""
+        """Wait for the bot's first message in a chat that stands after another one; without one,
+        for its first of all.
+        """
 
         def found() -> Any:
             stands = self.messages(chat)
@@ -240,11 +266,14 @@ class Driver(ABC):
         said = await self.say(user, chat, text)
         return str((await self.answer(chat, after=said)).text)
 
-    async def told(self, chat: Any, words: str) -> str:
+    async def notified(self, chat: Any, words: str) -> str:
         """Wait until the bot has said something with these words in a chat; give all of it."""
 
         def found() -> str | None:
-            return next((one.text for one in self.messages(chat) if one.is_from_bot and words in one.text), None)
+            return next(
+                (one.text for one in self.messages(chat) if one.is_from_bot and words in one.text),
+                None,
+            )
 
         return str(await self._until(found, f"the bot never said {words!r} in {chat}"))
 
@@ -281,7 +310,9 @@ class Driver(ABC):
         return Chat(self.channel, str(chat.id), kind, bot_id=self.bot_id, thread_id=thread)
 
     def view(self, hub: SessionHub, chat: Any, user: Any = None) -> SessionView:
-        """Give the session that a person sees in a chat; the owner of a direct chat, if nobody is named."""
+        """Give the session that a person sees in a chat; the owner of a direct chat, if nobody is
+        named.
+        """
         if user is None and chat.kind == "direct":
             user = getattr(chat, "user", None) or chat.members[0]
         return hub.session_of(self.chat(chat), None if user is None else self.account(user))

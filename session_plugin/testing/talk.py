@@ -1,4 +1,5 @@
-"""People and what they say, without a platform: for tests of plugins, and of whatever else uses a hub.
+"""People and what they say, without a platform: for tests of plugins, and of whatever else uses a
+hub.
 
 Knows the hub's public names. Nothing here needs a simulator, or waits for anything.
 """
@@ -9,7 +10,16 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from session_plugin import Account, Chat, IdentityEvent, MessageEvent, Session, SessionIdentity, Summary, hookimpl
+from session_plugin import (
+    Account,
+    Chat,
+    IdentityEvent,
+    MessageEvent,
+    Session,
+    SessionIdentity,
+    Summary,
+    hookimpl,
+)
 
 
 class Talk:
@@ -40,7 +50,9 @@ class Talk:
         return Chat(channel, name, "group", **details)
 
     def said(self, where: Account | Chat, text: str, **details: Any) -> MessageEvent:
-        """Make a message of an account in its direct chat; in a chat, of `author`, or of nobody's user."""
+        """Make a message of an account in its direct chat; in a chat, of `author`, or of nobody's
+        user.
+        """
         chat = self.direct(where) if isinstance(where, Account) else where
         if isinstance(where, Account):
             details.setdefault("author", where)
@@ -48,7 +60,9 @@ class Talk:
         return MessageEvent(chat=chat, text=text, **{"role": "user", "sent_at": 1.0, **details})
 
     def answered(self, where: Account | Chat, text: str, **details: Any) -> MessageEvent:
-        """Make words of the bot: to an account in its direct chat, or in a chat, to whom `details` say."""
+        """Make words of the bot: to an account in its direct chat, or in a chat, to whom `details`
+        say.
+        """
         if isinstance(where, Account):
             details.setdefault("answers", where)
         return self.said(where, text, **{"role": "assistant", "author": None, **details})
@@ -76,16 +90,16 @@ class Clock:
         self.now += seconds + hours * 3600.0 + days * 86400.0
 
 
-class Diary:
+class EventLog:
     """Write down, as a plugin, every event that the hub tells of.
 
     Example:
-        diary = Diary()
-        hub.register(diary)
+        event_log = EventLog()
+        hub.register(event_log)
         await hub.record(event)
         await hub.settle()
-        assert diary.names() == ["identity", "start", "message"]
-        assert diary.of("message")[0]["event"].text == event.text
+        assert event_log.names() == ["identity", "start", "message"]
+        assert event_log.of("message")[0]["event"].text == event.text
     """
 
     def __init__(self) -> None:
@@ -113,8 +127,8 @@ class Diary:
     @hookimpl
     def session_on_delete(self, chat: Chat, message_ids: Iterable[str], session: Session) -> None:
         """Messages were deleted."""
-        told = {"chat": chat, "message_ids": message_ids, "session": session}
-        self.entries.append(("session_on_delete", told))
+        notified = {"chat": chat, "message_ids": message_ids, "session": session}
+        self.entries.append(("session_on_delete", notified))
 
     @hookimpl
     async def session_on_identity(self, event: IdentityEvent, identity: SessionIdentity) -> None:

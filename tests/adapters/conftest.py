@@ -42,7 +42,11 @@ def errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """Give what our loggers said at ERROR or above."""
 
     def said() -> list[str]:
-        ours = (one for one in caplog.records if one.name.startswith("session_plugin") and one.levelno >= logging.ERROR)
+        ours = (
+            one
+            for one in caplog.records
+            if one.name.startswith("session_plugin") and one.levelno >= logging.ERROR
+        )
         return [one.getMessage() for one in ours]
 
     return said

@@ -15,7 +15,9 @@ from session_plugin import SessionHub
 async def recap(turn: Any) -> None:
     if turn.text == "recap":
         earlier = await turn.session.history(before=turn.session.event)
-        await turn.say("; ".join(f"{one.channel} {one.role}: {one.content}" for one in earlier) or "nothing")
+        await turn.say(
+            "; ".join(f"{one.channel} {one.role}: {one.content}" for one in earlier) or "nothing"
+        )
     elif not turn.text.startswith(("/", "!")):
         await turn.say("noted")
 
@@ -27,7 +29,9 @@ def sides(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     return tuple(drivers if request.param == "discord" else reversed(drivers))
 
 
-async def linked(first: Any, second: Any, hub: SessionHub, home: Any, away: Any, ann: Any, same: Any) -> None:
+async def linked(
+    first: Any, second: Any, hub: SessionHub, home: Any, away: Any, ann: Any, same: Any
+) -> None:
     """Ask for a code, type it, wait for the notice to the asker, confirm."""
     asked = await first.simulator.say(ann, home, first.command("link"))
     answer = await first.simulator.answer(home, after=asked)
@@ -43,7 +47,9 @@ async def linked(first: Any, second: Any, hub: SessionHub, home: Any, away: Any,
     assert (await second.simulator.answer(away, after=last)).text.startswith("Linked with")
 
 
-async def test_what_was_said_on_one_platform_is_found_on_the_other_once_linked(sides: Any, hub: SessionHub) -> None:
+async def test_what_was_said_on_one_platform_is_found_on_the_other_once_linked(
+    sides: Any, hub: SessionHub
+) -> None:
     first, second = sides
     ann, same = first.simulator.user("Ann"), second.simulator.user("Ann")
     home, away = first.simulator.direct_chat(ann), second.simulator.direct_chat(same)
@@ -54,7 +60,9 @@ async def test_what_was_said_on_one_platform_is_found_on_the_other_once_linked(s
         assert await second.ask(same, away, "recap") == "nothing"
         await linked(first, second, hub, home, away, ann, same)
         told = await second.ask(same, away, "recap")
-        assert told.startswith(f"{first.channel} user: I like tea; {first.channel} assistant: noted")
+        assert told.startswith(
+            f"{first.channel} user: I like tea; {first.channel} assistant: noted"
+        )
         await second.ask(same, away, second.command("unlink"))
         kept = [
             {one.channel for one in await driver.view(hub, chat).history()}
@@ -65,7 +73,11 @@ async def test_what_was_said_on_one_platform_is_found_on_the_other_once_linked(s
 
 async def test_others_and_groups_see_nothing_of_linked_people(sides: Any, hub: SessionHub) -> None:
     first, second = sides
-    ann, same, bob = first.simulator.user("Ann"), second.simulator.user("Ann"), second.simulator.user("Bob")
+    ann, same, bob = (
+        first.simulator.user("Ann"),
+        second.simulator.user("Ann"),
+        second.simulator.user("Bob"),
+    )
     home, away = first.simulator.direct_chat(ann), second.simulator.direct_chat(same)
     room = second.simulator.group("Friends", same, bob)
     async with AsyncExitStack() as stack:
@@ -78,7 +90,9 @@ async def test_others_and_groups_see_nothing_of_linked_people(sides: Any, hub: S
         assert await second.ask(same, room, "recap") == "nothing"
 
 
-async def test_the_hub_stays_open_until_the_last_bot_has_stopped(sides: Any, hub: SessionHub, path: Path) -> None:
+async def test_the_hub_stays_open_until_the_last_bot_has_stopped(
+    sides: Any, hub: SessionHub, path: Path
+) -> None:
     first, second = sides
     ann = second.simulator.user("Ann")
     async with second.running(hub, recap):
@@ -96,4 +110,7 @@ async def test_accounts_of_one_id_on_two_platforms_are_two_people(
     other = on_telegram.simulator.user("Ann", user_id=ann.id)
     async with on_discord.running(hub, recap), on_telegram.running(hub, recap):
         await on_discord.ask(ann, on_discord.simulator.direct_chat(ann), "I like tea")
-        assert await on_telegram.ask(other, on_telegram.simulator.direct_chat(other), "recap") == "nothing"
+        assert (
+            await on_telegram.ask(other, on_telegram.simulator.direct_chat(other), "recap")
+            == "nothing"
+        )

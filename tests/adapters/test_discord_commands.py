@@ -1,4 +1,6 @@
-"""Our commands on Discord: by prefix and as slash commands, renamed, grouped, off, beside those of the author's."""
+"""Our commands on Discord: by prefix and as slash commands, renamed, grouped, off, beside those of
+the author's.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from discord import app_commands
 from discord.ext import commands
 
 import session_plugin_discord
+from discord_simulator import DiscordSimulator
 from session_plugin import Account, LinkRefused, SessionError, SessionHub
-from session_plugin_discord.simulator import DiscordSimulator
 from session_plugin_discord.testing import DiscordDriver
 
 CODE = re.compile(r"code is (\S+)\.")
@@ -37,7 +39,9 @@ def made(*, sync: bool = True) -> commands.Bot:
 
 async def answer(driver: Any, user: Any, chat: Any, name: str, **options: Any) -> Any:
     """Give a slash command, and wait for what is answered."""
-    (found,) = await driver.simulator.answered(await driver.simulator.slash(user, chat, name, **options))
+    (found,) = await driver.simulator.answered(
+        await driver.simulator.slash(user, chat, name, **options)
+    )
     return found
 
 
@@ -47,7 +51,9 @@ def kept(path: Path) -> int:
         return int(count)
 
 
-@pytest.mark.parametrize("is_old", [False, True], ids=["a new application", "an application with an id of its own"])
+@pytest.mark.parametrize(
+    "is_old", [False, True], ids=["a new application", "an application with an id of its own"]
+)
 async def test_two_accounts_are_linked_by_slash_commands_alone(
     point_discord: Any, hub: SessionHub, path: Path, is_old: bool
 ) -> None:
@@ -77,7 +83,9 @@ async def _link_by_slash(on_discord: DiscordDriver, hub: SessionHub, path: Path)
     assert kept(path) == 0
 
 
-async def test_a_code_is_never_shown_in_a_group(on_discord: Any, hub: SessionHub, path: Path) -> None:
+async def test_a_code_is_never_shown_in_a_group(
+    on_discord: Any, hub: SessionHub, path: Path
+) -> None:
     bot = made()
     session_plugin_discord.install(bot, hub)
     ann = on_discord.user("Ann")
@@ -111,13 +119,18 @@ async def test_a_group_holds_all_of_ours_and_leaves_the_names_to_the_author(
         assert "/session link" in (await answer(on_discord, ann, dm, "session link")).text
         assert (await answer(on_discord, ann, dm, "session me")).text.startswith("You are")
         overview = await on_discord.ask(ann, dm, "!session")
-        assert {line.partition(":")[0] for line in overview.splitlines()} >= {"!session link", "!session me"}
+        assert {line.partition(":")[0] for line in overview.splitlines()} >= {
+            "!session link",
+            "!session me",
+        }
         assert "new" not in overview
         await hub.settle()
     assert kept(path) == 2
 
 
-async def test_a_plain_client_has_ours_in_its_tree(on_discord: Any, hub: SessionHub, path: Path) -> None:
+async def test_a_plain_client_has_ours_in_its_tree(
+    on_discord: Any, hub: SessionHub, path: Path
+) -> None:
     for group in ("", "session"):
         client = discord.Client(intents=discord.Intents.default(), guild_ready_timeout=0.05)
         tree = app_commands.CommandTree(client)
@@ -125,7 +138,9 @@ async def test_a_plain_client_has_ours_in_its_tree(on_discord: Any, hub: Session
         session_plugin_discord.install(client, hub, group=group)
         ann = on_discord.user("Ann")
         async with on_discord.connected(client):
-            told = await answer(on_discord, ann, on_discord.direct_chat(ann), f"{group} whoami".strip())
+            told = await answer(
+                on_discord, ann, on_discord.direct_chat(ann), f"{group} whoami".strip()
+            )
             assert told.text.startswith("You are")
             assert told.is_ephemeral
         assert tree.get_commands() == []
@@ -171,7 +186,11 @@ def _with_slash_command(bot: commands.Bot) -> None:
         """Link."""
 
 
-CLASHES = {"a command": _with_prefix_command, "an alias": _with_alias, "a slash command": _with_slash_command}
+CLASHES = {
+    "a command": _with_prefix_command,
+    "an alias": _with_alias,
+    "a slash command": _with_slash_command,
+}
 
 
 @pytest.mark.parametrize("when", ["before the bot starts", "in setup_hook"])
@@ -189,13 +208,17 @@ async def test_a_command_of_the_authors_of_our_name_is_explained_whenever_it_com
 
         bot.setup_hook = setup_hook
     session_plugin_discord.install(bot, hub)
-    with pytest.raises(SessionError, match=r'link .*rename ours.*commands=\{"link": .*group="session"'):
+    with pytest.raises(
+        SessionError, match=r'link .*rename ours.*commands=\{"link": .*group="session"'
+    ):
         async with on_discord.connected(bot):
             pass
     assert not hub._leases._held
 
 
-async def test_a_clash_takes_none_of_the_authors_commands_away(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_clash_takes_none_of_the_authors_commands_away(
+    on_discord: Any, hub: SessionHub
+) -> None:
     bot = made()
     _with_slash_command(bot)
     theirs = bot.tree.get_command("link")
@@ -207,7 +230,9 @@ async def test_a_clash_takes_none_of_the_authors_commands_away(on_discord: Any, 
     assert [command.name for command in bot.commands] == []
 
 
-async def test_an_error_of_the_authors_own_is_raised_as_it_is(on_discord: Any, hub: SessionHub) -> None:
+async def test_an_error_of_the_authors_own_is_raised_as_it_is(
+    on_discord: Any, hub: SessionHub
+) -> None:
     bot = made()
 
     async def setup_hook() -> None:
@@ -232,8 +257,12 @@ async def test_a_tree_that_is_full_is_explained(on_discord: Any, hub: SessionHub
             pass
     another = made(sync=False)
     for number in range(99):
-        another.tree.add_command(app_commands.Command(name=f"own{number}", description="x", callback=_nothing))
-    session_plugin_discord.install(another, SessionHub(hub.bot or ":memory:", load_entry_points=False), group="session")
+        another.tree.add_command(
+            app_commands.Command(name=f"own{number}", description="x", callback=_nothing)
+        )
+    session_plugin_discord.install(
+        another, SessionHub(hub.bot or ":memory:", load_entry_points=False), group="session"
+    )
     async with on_discord.connected(another):
         assert len(another.tree.get_commands()) == 100
 
@@ -241,7 +270,9 @@ async def test_a_tree_that_is_full_is_explained(on_discord: Any, hub: SessionHub
 async def _nothing(interaction: discord.Interaction) -> None: ...
 
 
-async def test_our_commands_need_no_name_in_lower_case_where_there_is_a_prefix(on_discord: Any, hub: SessionHub) -> None:
+async def test_our_commands_need_no_name_in_lower_case_where_there_is_a_prefix(
+    on_discord: Any, hub: SessionHub
+) -> None:
     """A slash command's name is in lower case on Discord; another name is for the prefix only."""
     bot = made()
     session_plugin_discord.install(bot, hub, commands={"whoami": "WhoAmI"})
@@ -299,7 +330,9 @@ async def test_a_code_behind_the_name_of_our_group_is_worthless_where_others_see
             await hub.redeem_link(Account("telegram", "1"), code)
 
 
-async def test_forgetting_by_a_slash_command_leaves_nothing(on_discord: Any, hub: SessionHub, path: Path) -> None:
+async def test_forgetting_by_a_slash_command_leaves_nothing(
+    on_discord: Any, hub: SessionHub, path: Path
+) -> None:
     bot = made()
     session_plugin_discord.install(bot, hub)
     ann = on_discord.user("Ann")
@@ -315,7 +348,9 @@ async def test_forgetting_by_a_slash_command_leaves_nothing(on_discord: Any, hub
     assert b"I like tea" not in path.read_bytes()
 
 
-async def test_a_long_answer_comes_in_messages_that_discord_takes(on_discord: Any, path: Path) -> None:
+async def test_a_long_answer_comes_in_messages_that_discord_takes(
+    on_discord: Any, path: Path
+) -> None:
     privacy = "\n".join(f"Sentence {number} of what is kept here." for number in range(150))
     hub = SessionHub(path, load_entry_points=False, privacy_text=privacy)
     bot = made()
@@ -348,16 +383,27 @@ async def test_a_context_whose_send_takes_less_has_ours_answered(
     ann = on_discord.user("Ann")
     dm = on_discord.direct_chat(ann)
     async with on_discord.connected(bot):
-        assert (await on_discord.ask(ann, dm, "!session whoami")).startswith("You are the discord account")
+        assert (await on_discord.ask(ann, dm, "!session whoami")).startswith(
+            "You are the discord account"
+        )
         assert "!session link" in await on_discord.ask(ann, dm, "!session")
     assert kept(path) == 0
 
 
-async def test_what_is_markup_in_a_name_is_shown_as_it_is_and_the_authors_own_is_markup(on_discord: Any, path: Path) -> None:
-    hub = SessionHub(path, load_entry_points=False, privacy_text="All of it [in our policy](https://example.com).")
+async def test_what_is_markup_in_a_name_is_shown_as_it_is_and_the_authors_own_is_markup(
+    on_discord: Any, path: Path
+) -> None:
+    hub = SessionHub(
+        path,
+        load_entry_points=False,
+        privacy_text="All of it [in our policy](https://example.com).",
+    )
     bot = made()
     session_plugin_discord.install(bot, hub)
-    ann, eve = on_discord.user("[Bob](https://b.example)"), on_discord.user("[a](b)[Ann](https://e.example)")
+    ann, eve = (
+        on_discord.user("[Bob](https://b.example)"),
+        on_discord.user("[a](b)[Ann](https://e.example)"),
+    )
     dm, other = on_discord.direct_chat(ann), on_discord.direct_chat(eve)
     async with on_discord.connected(bot):
         code = CODE.search(await on_discord.ask(ann, dm, "!link"))

@@ -1,4 +1,6 @@
-"""The Discord adapter as an extension, beside an author's setup_hook, and reloaded in a running bot."""
+"""The Discord adapter as an extension, beside an author's setup_hook, and reloaded in a running
+bot.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ async def echo(turn: Any) -> None:
 @pytest.fixture
 def modules() -> Iterator[None]:
     """Put the adapter's modules back that discord.py throws out when it unloads an extension."""
-    kept = {name: module for name, module in sys.modules.items() if name.startswith("session_plugin_discord")}
+    kept = {
+        name: module
+        for name, module in sys.modules.items()
+        if name.startswith("session_plugin_discord")
+    }
     yield
     for name in [name for name in sys.modules if name.startswith("session_plugin_discord")]:
         del sys.modules[name]
@@ -37,7 +43,9 @@ def with_extension(bot: commands.Bot) -> commands.Bot:
     return bot
 
 
-async def test_the_extension_takes_the_bots_hub(on_discord: Any, hub: SessionHub, modules: None) -> None:
+async def test_the_extension_takes_the_bots_hub(
+    on_discord: Any, hub: SessionHub, modules: None
+) -> None:
     bot = on_discord.make(echo)
     bot.session_hub = hub
     ann = on_discord.simulator.user("Ann")
@@ -69,7 +77,10 @@ async def test_without_a_hub_the_extension_names_both_ways(
     with pytest.raises(commands.ExtensionFailed) as caught:
         async with on_discord.started(with_extension(on_discord.make())):
             pass
-    assert isinstance(caught.value.original, SessionError) or type(caught.value.original).__name__ == "SessionError"
+    assert (
+        isinstance(caught.value.original, SessionError)
+        or type(caught.value.original).__name__ == "SessionError"
+    )
     assert "bot.session_hub" in str(caught.value)
     assert "SESSION_DATABASE" in str(caught.value)
 
@@ -111,7 +122,9 @@ async def test_a_reload_records_nothing_twice_and_leaves_nothing_behind(
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
-async def test_an_unloaded_extension_sees_nothing_more(on_discord: Any, hub: SessionHub, modules: None) -> None:
+async def test_an_unloaded_extension_sees_nothing_more(
+    on_discord: Any, hub: SessionHub, modules: None
+) -> None:
     async def answer(message: Any) -> None:
         if not message.author.bot:
             await message.channel.send("fine")
@@ -169,7 +182,9 @@ async def test_installing_and_loading_the_extension_attaches_once_or_fails(
             pass
 
 
-async def test_a_bot_of_our_own_class_installs_in_its_constructor(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_bot_of_our_own_class_installs_in_its_constructor(
+    on_discord: Any, hub: SessionHub
+) -> None:
     ann = on_discord.simulator.user("Ann")
     bot = on_discord.make()
 

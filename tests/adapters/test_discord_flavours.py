@@ -1,4 +1,6 @@
-"""Every kind of client that discord.py has, installed before or after its author's events, as an extension or not."""
+"""Every kind of client that discord.py has, installed before or after its author's events, as an
+extension or not.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from discord.ext import commands
 import session_plugin_discord
 from session_plugin import SessionError, SessionHub
 
-FLAVOURS = ["Bot", "AutoShardedBot", "Client with a tree", "Client without a tree", "AutoShardedClient"]
+FLAVOURS = [
+    "Bot",
+    "AutoShardedBot",
+    "Client with a tree",
+    "Client without a tree",
+    "AutoShardedClient",
+]
 
 
 def made(flavour: str) -> discord.Client:
@@ -54,7 +62,11 @@ def with_events(client: discord.Client) -> None:
 @pytest.fixture
 def modules() -> Iterator[None]:
     """Put the adapter's modules back that discord.py throws out when it unloads an extension."""
-    kept = {name: module for name, module in sys.modules.items() if name.startswith("session_plugin_discord")}
+    kept = {
+        name: module
+        for name, module in sys.modules.items()
+        if name.startswith("session_plugin_discord")
+    }
     yield
     for name in [name for name in sys.modules if name.startswith("session_plugin_discord")]:
         del sys.modules[name]
@@ -86,7 +98,9 @@ async def test_every_client_records_whether_installed_before_or_after_the_author
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-async def test_every_client_follows_edits_and_deletions(on_discord: Any, hub: SessionHub, flavour: str, says: Any) -> None:
+async def test_every_client_follows_edits_and_deletions(
+    on_discord: Any, hub: SessionHub, flavour: str, says: Any
+) -> None:
     client = made(flavour)
     session_plugin_discord.install(client, hub)
     ann = on_discord.user("Ann")
@@ -117,7 +131,9 @@ async def test_every_client_leaves_nothing_behind_when_it_closes(
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
-async def test_a_setup_hook_that_is_set_last_finds_our_commands_to_sync(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_setup_hook_that_is_set_last_finds_our_commands_to_sync(
+    on_discord: Any, hub: SessionHub
+) -> None:
     found: list[str] = []
     bot = made("Bot")
     session_plugin_discord.install(bot, hub)
@@ -179,9 +195,15 @@ async def test_an_extension_that_is_loaded_into_a_running_bot_records_from_then_
     dm = on_discord.direct_chat(ann)
     async with on_discord.connected(bot):
         await on_discord.ask(ann, dm, "before")
-        listeners = dict(bot._listeners), {name: those for name, those in bot.extra_events.items() if those}
+        listeners = (
+            dict(bot._listeners),
+            {name: those for name, those in bot.extra_events.items() if those},
+        )
         checks = len(bot._checks) + len(bot._check_once)
-        names = {command.name for command in bot.commands}, {command.name for command in bot.tree.get_commands()}
+        names = (
+            {command.name for command in bot.commands},
+            {command.name for command in bot.tree.get_commands()},
+        )
         for text in ("first", "second"):
             await bot.load_extension("session_plugin_discord")
             await on_discord.ask(ann, dm, text)
@@ -190,17 +212,30 @@ async def test_an_extension_that_is_loaded_into_a_running_bot_records_from_then_
             await on_discord.ask(ann, dm, f"{text} again")
             await bot.unload_extension("session_plugin_discord")
             await on_discord.ask(ann, dm, "unheard")
-        assert (dict(bot._listeners), {name: those for name, those in bot.extra_events.items() if those}) == listeners
+        assert (
+            dict(bot._listeners),
+            {name: those for name, those in bot.extra_events.items() if those},
+        ) == listeners
         assert len(bot._checks) + len(bot._check_once) == checks
-        assert ({command.name for command in bot.commands}, {command.name for command in bot.tree.get_commands()}) == names
+        assert (
+            {command.name for command in bot.commands},
+            {command.name for command in bot.tree.get_commands()},
+        ) == names
         assert not hasattr(bot, "session_adapter")
     async with hub:
         kept = [one.content for one in await on_discord.history(hub, dm, count=8)]
-    assert [text for text in kept if text != "yes"] == ["first", "first again", "second", "second again"]
+    assert [text for text in kept if text != "yes"] == [
+        "first",
+        "first again",
+        "second",
+        "second again",
+    ]
     assert kept.count("yes") == 4
 
 
-async def test_an_extension_takes_its_options_from_the_bot(on_discord: Any, hub: SessionHub, modules: None) -> None:
+async def test_an_extension_takes_its_options_from_the_bot(
+    on_discord: Any, hub: SessionHub, modules: None
+) -> None:
     bot = made("Bot")
     bot.session_hub = hub
     bot.session_options = {"commands": {"link": "connect", "new": ""}, "group": "memory"}
@@ -212,7 +247,9 @@ async def test_an_extension_takes_its_options_from_the_bot(on_discord: Any, hub:
     await bot.close()
 
 
-async def test_a_database_that_is_refused_stops_a_plain_client_too(on_discord: Any, path: Any) -> None:
+async def test_a_database_that_is_refused_stops_a_plain_client_too(
+    on_discord: Any, path: Any
+) -> None:
     path.write_bytes(b"this is no database" * 100)
     client = made("Client without a tree")
     session_plugin_discord.install(client, SessionHub(path, load_entry_points=False))
@@ -222,7 +259,9 @@ async def test_a_database_that_is_refused_stops_a_plain_client_too(on_discord: A
 
 
 @pytest.mark.parametrize("flavour", ["Bot", "Client with a tree"])
-async def test_a_hub_may_be_installed_in_setup_hook(on_discord: Any, hub: SessionHub, flavour: str) -> None:
+async def test_a_hub_may_be_installed_in_setup_hook(
+    on_discord: Any, hub: SessionHub, flavour: str
+) -> None:
     client = made(flavour)
     with_events(client)
 
@@ -237,14 +276,18 @@ async def test_a_hub_may_be_installed_in_setup_hook(on_discord: Any, hub: Sessio
         assert len(await on_discord.history(hub, dm, count=2)) == 2
 
 
-async def test_installing_into_a_running_client_says_what_to_do_instead(on_discord: Any, hub: SessionHub) -> None:
+async def test_installing_into_a_running_client_says_what_to_do_instead(
+    on_discord: Any, hub: SessionHub
+) -> None:
     bot = made("Bot")
     async with on_discord.connected(bot):
         with pytest.raises(ValueError, match="load_extension"):
             session_plugin_discord.install(bot, hub)
 
 
-async def test_what_is_sent_after_the_end_opens_nothing_again(on_discord: Any, hub: SessionHub, modules: None) -> None:
+async def test_what_is_sent_after_the_end_opens_nothing_again(
+    on_discord: Any, hub: SessionHub, modules: None
+) -> None:
     bot = made("Bot")
     bot.session_hub = hub
     sends: list[Any] = []

@@ -1,4 +1,6 @@
-"""The gateway's ways of telling things twice, late or not at all: resumed, reconnected, invalidated, in several shards."""
+"""The gateway's ways of telling things twice, late or not at all: resumed, reconnected,
+invalidated, in several shards.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ import pytest
 from discord.ext import commands
 
 import session_plugin_discord
+from discord_simulator import DiscordSimulator
 from session_plugin import SessionHub
-from session_plugin_discord.simulator import DiscordSimulator
 from session_plugin_discord.testing import DiscordDriver
 
 
@@ -27,7 +29,10 @@ async def echo(turn: Any) -> None:
 
 def stored(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
-        return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
+        return [
+            bytes(row[0]).decode()
+            for row in database.execute("SELECT content FROM messages ORDER BY seq")
+        ]
 
 
 async def test_a_resumed_session_that_replays_what_was_heard_stores_it_once(
@@ -52,11 +57,20 @@ async def test_a_resumed_session_that_replays_what_was_heard_stores_it_once(
         await says(on_discord, dm, ["one", "two", "three", "four"])
         await on_discord.until(lambda: len(heard) == 6)
     assert sorted(heard) == sorted(
-        [("one", False), ("two", False), ("three", False), ("two", True), ("three", True), ("four", False)]
+        [
+            ("one", False),
+            ("two", False),
+            ("three", False),
+            ("two", True),
+            ("three", True),
+            ("four", False),
+        ]
     )
 
 
-async def test_replayed_edits_and_deletions_change_nothing(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_replayed_edits_and_deletions_change_nothing(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.running(hub) as bot:
@@ -110,7 +124,9 @@ async def test_after_an_invalid_session_the_bot_records_on_without_recording_twi
         await says(on_discord, room, ["before", "you said before", "after", "you said after"])
 
 
-async def test_a_bot_of_two_shards_hears_guilds_and_direct_chats_on_either(point_discord: Any, path: Path) -> None:
+async def test_a_bot_of_two_shards_hears_guilds_and_direct_chats_on_either(
+    point_discord: Any, path: Path
+) -> None:
     async with DiscordSimulator(shards=2) as simulator:
         point_discord(simulator)
         driver, hub = DiscordDriver(simulator), SessionHub(path, load_entry_points=False)
@@ -184,7 +200,9 @@ async def shard(simulator: DiscordSimulator, path: Path, number: int) -> AsyncIt
         await process.wait()
 
 
-async def test_two_processes_with_a_shard_each_share_one_database(point_discord: Any, path: Path) -> None:
+async def test_two_processes_with_a_shard_each_share_one_database(
+    point_discord: Any, path: Path
+) -> None:
     async with DiscordSimulator(shards=2) as simulator:
         driver = DiscordDriver(simulator)
         ann = driver.user("Ann")
@@ -199,7 +217,8 @@ async def test_two_processes_with_a_shard_each_share_one_database(point_discord:
             assert await driver.ask(ann, rooms[0], "hello") == "shard 0, 1"
             assert await driver.ask(ann, rooms[1], "hello") == "shard 1, 1"
             assert await driver.ask(ann, dm, "hello") == "shard 0, 1"
-            # A direct message of the other process comes back to this one, which must store it once and as hers.
+            # A direct message of the other process comes back to this one, which must store it once
+            # and as hers.
             await driver.say(ann, rooms[1], "tell me")
             await driver.told(dm, "told by shard 1")
             await driver.say(ann, rooms[1], "!whoami")
@@ -209,7 +228,13 @@ async def test_two_processes_with_a_shard_each_share_one_database(point_discord:
             async with hub:
                 history = await driver.history(hub, dm, count=5)
                 group = await driver.history(hub, rooms[1], count=3)
-    assert [one.content for one in history] == ["hello", "shard 0, 1", "told by shard 1", "and now?", "shard 0, 4"]
+    assert [one.content for one in history] == [
+        "hello",
+        "shard 0, 1",
+        "told by shard 1",
+        "and now?",
+        "shard 0, 4",
+    ]
     assert {one.person for one in history} == {driver.account(ann)}
     assert [one.content for one in group] == ["hello", "shard 1, 1", "tell me"]
 
@@ -217,8 +242,12 @@ async def test_two_processes_with_a_shard_each_share_one_database(point_discord:
 NOTICE = "an answer that is not to be kept"
 
 
-async def test_what_one_process_sends_unrecorded_another_does_not_record(point_discord: Any, path: Path) -> None:
-    """A notice goes out from the process that linked, and comes back to the one with the direct chats."""
+async def test_what_one_process_sends_unrecorded_another_does_not_record(
+    point_discord: Any, path: Path
+) -> None:
+    """A notice goes out from the process that linked, and comes back to the one with the direct
+    chats.
+    """
     async with DiscordSimulator(shards=2) as simulator:
         point_discord(simulator)
         driver = DiscordDriver(simulator)
@@ -226,7 +255,9 @@ async def test_what_one_process_sends_unrecorded_another_does_not_record(point_d
         dm = driver.direct_chat(ann)
         intents = discord.Intents.default()
         bots = [
-            commands.AutoShardedBot("!", intents=intents, shard_count=2, shard_ids=[number], guild_ready_timeout=0.05)
+            commands.AutoShardedBot(
+                "!", intents=intents, shard_count=2, shard_ids=[number], guild_ready_timeout=0.05
+            )
             for number in range(2)
         ]
         hubs = [SessionHub(path, load_entry_points=False) for _ in bots]
@@ -235,7 +266,7 @@ async def test_what_one_process_sends_unrecorded_another_does_not_record(point_d
         tasks = [asyncio.create_task(bot.start(simulator.token)) for bot in bots]
         await simulator.connected(30)
         await bots[1].wait_until_ready()
-        nonce = bots[1].session_adapter._own_words.unrecorded_nonce()
+        nonce = bots[1].session_adapter._own_messages.unrecorded_nonce()
         await (await bots[1].fetch_user(ann.id)).send(NOTICE, nonce=nonce)
         await driver.say(ann, dm, "hello")
         history = await driver.history(hubs[0], dm, count=1)

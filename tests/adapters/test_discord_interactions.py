@@ -1,4 +1,6 @@
-"""Slash commands, buttons, menus and forms: what people say by them is kept, and so is what the bot answers."""
+"""Slash commands, buttons, menus and forms: what people say by them is kept, and so is what the bot
+answers.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ class Slow:
 
 def stored(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
-        return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
+        return [
+            bytes(row[0]).decode()
+            for row in database.execute("SELECT content FROM messages ORDER BY seq")
+        ]
 
 
 class Bot(commands.Bot):
@@ -89,23 +94,43 @@ def add_commands(bot: commands.Bot) -> None:
         await interaction.response.send_message(told)
 
 
-async def test_a_slash_command_is_what_the_person_said(on_discord: Any, hub: SessionHub, bot: Bot, says: Any) -> None:
+async def test_a_slash_command_is_what_the_person_said(
+    on_discord: Any, hub: SessionHub, bot: Bot, says: Any
+) -> None:
     add_commands(bot)
     session_plugin_discord.install(bot, hub)
     ann = on_discord.user("Ann")
     for place in (on_discord.direct_chat(ann), on_discord.group("Friends", ann)):
         async with on_discord.connected(bot):
-            used = await on_discord.simulator.slash(ann, place, "say", words="good morning", times=2)
-            asked, answer = await says(on_discord, place, ["/say words:good morning times:2", "said good morning"])
-        assert (asked.message_id, asked.role, asked.person) == (str(used.id), "user", on_discord.account(ann))
-        assert asked.metadata["interaction"] == {"id": str(used.id), "kind": "slash command", "name": "say"}
-        assert (answer.role, answer.person, answer.reply_to) == ("assistant", on_discord.account(ann), str(used.id))
+            used = await on_discord.simulator.slash(
+                ann, place, "say", words="good morning", times=2
+            )
+            asked, answer = await says(
+                on_discord, place, ["/say words:good morning times:2", "said good morning"]
+            )
+        assert (asked.message_id, asked.role, asked.person) == (
+            str(used.id),
+            "user",
+            on_discord.account(ann),
+        )
+        assert asked.metadata["interaction"] == {
+            "id": str(used.id),
+            "kind": "slash command",
+            "name": "say",
+        }
+        assert (answer.role, answer.person, answer.reply_to) == (
+            "assistant",
+            on_discord.account(ann),
+            str(used.id),
+        )
         bot = Bot("!", intents=bot.intents, guild_ready_timeout=0.05, help_command=None)
         add_commands(bot)
         session_plugin_discord.install(bot, hub)
 
 
-async def test_a_slash_command_reads_a_history_that_holds_it(on_discord: Any, hub: SessionHub, bot: Bot) -> None:
+async def test_a_slash_command_reads_a_history_that_holds_it(
+    on_discord: Any, hub: SessionHub, bot: Bot
+) -> None:
     hub.register(Slow())
     add_commands(bot)
     session_plugin_discord.install(bot, hub)
@@ -113,11 +138,15 @@ async def test_a_slash_command_reads_a_history_that_holds_it(on_discord: Any, hu
     dm = on_discord.direct_chat(ann)
     async with on_discord.connected(bot):
         await on_discord.say(ann, dm, "I like tea")
-        (answer,) = await on_discord.simulator.answered(await on_discord.simulator.slash(ann, dm, "history"))
+        (answer,) = await on_discord.simulator.answered(
+            await on_discord.simulator.slash(ann, dm, "history")
+        )
     assert answer.text == "I like tea; /history"
 
 
-async def test_a_hybrid_command_reads_a_history_that_holds_it_both_ways(on_discord: Any, hub: SessionHub, bot: Bot) -> None:
+async def test_a_hybrid_command_reads_a_history_that_holds_it_both_ways(
+    on_discord: Any, hub: SessionHub, bot: Bot
+) -> None:
     hub.register(Slow())
 
     @bot.hybrid_command()
@@ -129,7 +158,9 @@ async def test_a_hybrid_command_reads_a_history_that_holds_it_both_ways(on_disco
     dm = on_discord.direct_chat(ann)
     async with on_discord.connected(bot):
         assert await on_discord.ask(ann, dm, "!recap") == "!recap"
-        (answer,) = await on_discord.simulator.answered(await on_discord.simulator.slash(ann, dm, "recap"))
+        (answer,) = await on_discord.simulator.answered(
+            await on_discord.simulator.slash(ann, dm, "recap")
+        )
     assert answer.text == "!recap; !recap; /recap"
 
 
@@ -142,8 +173,15 @@ async def test_no_answer_to_a_slash_command_leaves_before_the_command_is_stored(
     ann = on_discord.user("Ann")
     dm = on_discord.direct_chat(ann)
     async with on_discord.connected(bot):
-        for name, options in (("say", {"words": "x"}), ("think", {}), ("ponder", {}), ("whisper", {})):
-            await on_discord.simulator.answered(await on_discord.simulator.slash(ann, dm, name, **options))
+        for name, options in (
+            ("say", {"words": "x"}),
+            ("think", {}),
+            ("ponder", {}),
+            ("whisper", {}),
+        ):
+            await on_discord.simulator.answered(
+                await on_discord.simulator.slash(ann, dm, name, **options)
+            )
             assert any(text.startswith(f"/{name}") for text in stored(path))
 
 
@@ -155,9 +193,13 @@ async def test_deferred_answers_and_further_ones_are_kept_once_each(
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.connected(bot):
-        await on_discord.simulator.answered(await on_discord.simulator.slash(ann, room, "think"), count=2)
+        await on_discord.simulator.answered(
+            await on_discord.simulator.slash(ann, room, "think"), count=2
+        )
         await on_discord.simulator.answered(await on_discord.simulator.slash(ann, room, "ponder"))
-        kept = await says(on_discord, room, ["/think", "thought", "more thoughts", "/ponder", "pondered"])
+        kept = await says(
+            on_discord, room, ["/think", "thought", "more thoughts", "/ponder", "pondered"]
+        )
         await hub.settle()
         assert len(await on_discord.view(hub, room).history(limit=None)) == 5
     assert {one.person for one in kept} == {on_discord.account(ann)}
@@ -165,7 +207,9 @@ async def test_deferred_answers_and_further_ones_are_kept_once_each(
     assert all(one.edited_at is None for one in kept)
 
 
-async def test_two_people_at_once_are_each_answered_in_their_own_name(on_discord: Any, hub: SessionHub, bot: Bot) -> None:
+async def test_two_people_at_once_are_each_answered_in_their_own_name(
+    on_discord: Any, hub: SessionHub, bot: Bot
+) -> None:
     @bot.tree.command()
     async def wait(interaction: discord.Interaction, number: int) -> None:
         """Answer later, beside the interaction."""
@@ -183,7 +227,11 @@ async def test_two_people_at_once_are_each_answered_in_their_own_name(on_discord
         history = await on_discord.history(hub, room, count=60)
     whose = {one.content: one.person for one in history if one.role == "assistant"}
     accounts = [on_discord.account(user) for user in people]
-    assert whose == {f"{kind} {number}": accounts[number] for kind in ("answer", "beside") for number in range(20)}
+    assert whose == {
+        f"{kind} {number}": accounts[number]
+        for kind in ("answer", "beside")
+        for number in range(20)
+    }
 
 
 @pytest.mark.parametrize("where", ["direct", "group"])
@@ -195,7 +243,9 @@ async def test_what_one_person_sees_alone_is_nowhere_kept(
     ann = on_discord.user("Ann")
     place = on_discord.direct_chat(ann) if where == "direct" else on_discord.group("Friends", ann)
     async with on_discord.connected(bot):
-        await on_discord.simulator.answered(await on_discord.simulator.slash(ann, place, "whisper"), count=2)
+        await on_discord.simulator.answered(
+            await on_discord.simulator.slash(ann, place, "whisper"), count=2
+        )
         await on_discord.simulator.slash(ann, place, "say", words="last")
         await says(on_discord, place, ["/whisper", "/say words:last", "said last"])
     with closing(sqlite3.connect(path)) as database:
@@ -211,12 +261,16 @@ async def test_what_one_person_sees_alone_is_kept_where_it_was_said_if_that_is_a
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.connected(bot):
-        await on_discord.simulator.answered(await on_discord.simulator.slash(ann, room, "whisper"), count=2)
+        await on_discord.simulator.answered(
+            await on_discord.simulator.slash(ann, room, "whisper"), count=2
+        )
         kept = await says(on_discord, room, ["/whisper", "psst!", "pssst"])
         await on_discord.simulator.answered(await on_discord.simulator.slash(ann, room, "whoami"))
         await on_discord.simulator.slash(ann, room, "say", words="last")
         await says(on_discord, room, ["/whisper", "psst!", "pssst", "/say words:last", "said last"])
-    assert [(one.metadata["ephemeral"], one.person) for one in kept[1:]] == [(True, on_discord.account(ann))] * 2
+    assert [(one.metadata["ephemeral"], one.person) for one in kept[1:]] == [
+        (True, on_discord.account(ann))
+    ] * 2
 
 
 async def test_a_send_beside_an_ephemeral_answer_is_kept_and_attributed(
@@ -300,7 +354,11 @@ async def test_a_button_says_nothing_and_is_told_in_the_answers_metadata(
         await on_discord.simulator.press(bob, question, "no")
         await says(on_discord, room, ["!ask", "no, then", "you said yes"])
     assert (answer.person, answer.reply_to) == (on_discord.account(bob), None)
-    assert answer.metadata["interaction"] == {"id": str(used.id), "kind": "button", "custom_id": "yes"}
+    assert answer.metadata["interaction"] == {
+        "id": str(used.id),
+        "kind": "button",
+        "custom_id": "yes",
+    }
 
 
 class Form(discord.ui.Modal, title="Feedback"):
@@ -334,19 +392,27 @@ async def test_menus_and_forms_are_told_in_the_answers_metadata_too(
         await on_discord.simulator.submit(ann, used, words="my secret")
         kept = await says(on_discord, room, ["tea", "quoted", "/feedback", "thank you"])
     told = [one.metadata["interaction"] for one in kept if one.role == "assistant"]
-    assert (told[0]["kind"], told[0]["name"], told[0]["target_id"]) == ("context menu", "Quote", str(said.id))
+    assert (told[0]["kind"], told[0]["name"], told[0]["target_id"]) == (
+        "context menu",
+        "Quote",
+        str(said.id),
+    )
     assert told[1]["kind"] == "form"
     assert "my secret" not in str([one.metadata for one in kept])
 
 
-async def test_typing_an_option_is_nothing_said(on_discord: Any, hub: SessionHub, bot: Bot, says: Any) -> None:
+async def test_typing_an_option_is_nothing_said(
+    on_discord: Any, hub: SessionHub, bot: Bot, says: Any
+) -> None:
     @bot.tree.command()
     async def drink(interaction: discord.Interaction, name: str) -> None:
         """Order."""
         await interaction.response.send_message("served")
 
     @drink.autocomplete("name")
-    async def names(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+    async def names(
+        interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
         return [app_commands.Choice(name="tea", value="tea")]
 
     session_plugin_discord.install(bot, hub)
@@ -359,9 +425,13 @@ async def test_typing_an_option_is_nothing_said(on_discord: Any, hub: SessionHub
         await says(on_discord, dm, ["/drink name:tea", "served"])
 
 
-async def test_a_file_given_to_a_command_is_described(on_discord: Any, hub: SessionHub, bot: Bot, says: Any) -> None:
+async def test_a_file_given_to_a_command_is_described(
+    on_discord: Any, hub: SessionHub, bot: Bot, says: Any
+) -> None:
     @bot.tree.command()
-    async def read(interaction: discord.Interaction, file: discord.Attachment, to: discord.User) -> None:
+    async def read(
+        interaction: discord.Interaction, file: discord.Attachment, to: discord.User
+    ) -> None:
         """Read."""
         await interaction.response.send_message("read")
 
@@ -375,7 +445,9 @@ async def test_a_file_given_to_a_command_is_described(on_discord: Any, hub: Sess
     assert (file.filename, file.size, file.kind) == ("notes.txt", 5, "text")
 
 
-async def test_a_plain_client_with_a_tree_keeps_slash_commands(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_plain_client_with_a_tree_keeps_slash_commands(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     client = discord.Client(intents=discord.Intents.default(), guild_ready_timeout=0.05)
     tree = app_commands.CommandTree(client)
 
@@ -418,7 +490,11 @@ async def test_words_that_a_webhook_of_the_bots_says_wait_for_what_they_answer(
         await on_discord.say(ann, room, "hello")
         history = await on_discord.history(hub, room, count=2)
     assert held[0][0] == "hello"
-    assert [(one.content, one.author_name, one.person) for one in history][1] == ("by webhook", "News", None)
+    assert [(one.content, one.author_name, one.person) for one in history][1] == (
+        "by webhook",
+        "News",
+        None,
+    )
 
 
 async def test_an_interaction_is_answered_in_time_although_the_database_is_locked_and_patience_is_long(
@@ -447,7 +523,9 @@ async def test_an_interaction_is_answered_in_time_although_the_database_is_locke
 async def test_the_deletion_of_what_one_person_sees_alone_makes_no_direct_chat_of_a_group(
     on_discord: Any, hub: SessionHub, bot: Bot, says: Any, path: Path
 ) -> None:
-    """It names no guild either; a group that was taken for somebody's direct chat would show them what all others say."""
+    """It names no guild either; a group that was taken for somebody's direct chat would show them
+    what all others say.
+    """
     deleted = asyncio.Event()
 
     @bot.tree.command()
@@ -473,7 +551,9 @@ async def test_the_deletion_of_what_one_person_sees_alone_makes_no_direct_chat_o
         await says(on_discord, dm, ["in private"])
 
 
-async def test_a_deleted_answer_to_a_slash_command_is_gone(on_discord: Any, hub: SessionHub, bot: Bot, says: Any) -> None:
+async def test_a_deleted_answer_to_a_slash_command_is_gone(
+    on_discord: Any, hub: SessionHub, bot: Bot, says: Any
+) -> None:
     @bot.tree.command()
     async def oops(interaction: discord.Interaction) -> None:
         """Say too much."""
@@ -502,7 +582,9 @@ async def test_a_plain_client_without_a_tree_may_answer_interactions_by_itself(
     @client.event
     async def on_interaction(interaction: discord.Interaction) -> None:
         view = await session_plugin_discord.session(interaction)
-        await interaction.response.send_message(f"pong {[one.content for one in await view.history()]}")
+        await interaction.response.send_message(
+            f"pong {[one.content for one in await view.history()]}"
+        )
 
     session_plugin_discord.install(client, hub)
     ann = on_discord.user("Ann")
@@ -533,7 +615,9 @@ async def test_answers_after_a_restart_to_an_older_interaction_are_kept_as_answe
 ) -> None:
     """The token of an interaction is good for fifteen minutes, whichever process holds it."""
     first = SessionHub(path, load_entry_points=False)
-    before = Bot("!", intents=discord.Intents.default(), guild_ready_timeout=0.05, help_command=None)
+    before = Bot(
+        "!", intents=discord.Intents.default(), guild_ready_timeout=0.05, help_command=None
+    )
     add_commands(before)
     session_plugin_discord.install(before, first)
     ann = on_discord.user("Ann")
@@ -548,4 +632,7 @@ async def test_answers_after_a_restart_to_an_older_interaction_are_kept_as_answe
         webhook = discord.Webhook.partial(after.application_id, used.token, client=after)
         await webhook.send("and later")
         history = await on_discord.history(second, room, count=3)
-    assert [(one.content, one.person) for one in history][2] == ("and later", on_discord.account(ann))
+    assert [(one.content, one.person) for one in history][2] == (
+        "and later",
+        on_discord.account(ann),
+    )

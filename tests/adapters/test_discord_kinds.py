@@ -14,14 +14,17 @@ import pytest
 from discord.ext import commands
 
 import session_plugin_discord
+from discord_simulator import DiscordSimulator
 from session_plugin import SessionHub
-from session_plugin_discord.simulator import DiscordSimulator
 from session_plugin_discord.testing import DiscordDriver
 
 
 def accounts(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
-        return [row[0] for row in database.execute("SELECT channel_user_id FROM accounts ORDER BY account_no")]
+        return [
+            row[0]
+            for row in database.execute("SELECT channel_user_id FROM accounts ORDER BY account_no")
+        ]
 
 
 async def test_webhooks_and_other_bots_are_nobodys_user_whatever_they_are_called(
@@ -54,10 +57,14 @@ async def test_a_rename_is_the_same_person_and_the_old_name_is_nobody(
         await on_discord.say(bob, room, "now I am Ann")
         kept = await says(on_discord, room, ["I am Ann", "I am still I", "now I am Ann"])
     people = [on_discord.account(one) for one in (ann, ann, bob)]
-    assert [(one.author_name, one.person) for one in kept] == list(zip(("Ann", "Anna", "Ann"), people, strict=True))
+    assert [(one.author_name, one.person) for one in kept] == list(
+        zip(("Ann", "Anna", "Ann"), people, strict=True)
+    )
 
 
-async def test_ids_are_kept_to_the_last_digit(on_discord: Any, hub: SessionHub, says: Any, path: Path) -> None:
+async def test_ids_are_kept_to_the_last_digit(
+    on_discord: Any, hub: SessionHub, says: Any, path: Path
+) -> None:
     """A snowflake has more digits than a number in JavaScript, or a float, can hold."""
     ann = on_discord.user("Ann")
     while int(float(ann.id)) == ann.id:
@@ -66,11 +73,17 @@ async def test_ids_are_kept_to_the_last_digit(on_discord: Any, hub: SessionHub, 
     async with on_discord.running(hub):
         said = await on_discord.say(ann, dm, "hello")
         (kept,) = await says(on_discord, dm, ["hello"])
-    assert (kept.person.channel_user_id, kept.message_id, kept.chat.chat_id) == (str(ann.id), str(said.id), str(dm.id))
+    assert (kept.person.channel_user_id, kept.message_id, kept.chat.chat_id) == (
+        str(ann.id),
+        str(said.id),
+        str(dm.id),
+    )
     assert accounts(path) == [str(ann.id)]
 
 
-async def test_an_arrival_a_pin_or_a_boost_is_nobodys_words(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_an_arrival_a_pin_or_a_boost_is_nobodys_words(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.running(hub):
@@ -79,7 +92,9 @@ async def test_an_arrival_a_pin_or_a_boost_is_nobodys_words(on_discord: Any, hub
         await says(on_discord, room, ["hello"])
 
 
-async def test_messages_without_text_are_kept_by_what_hangs_on_them(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_messages_without_text_are_kept_by_what_hangs_on_them(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.running(hub):
@@ -94,7 +109,9 @@ async def test_messages_without_text_are_kept_by_what_hangs_on_them(on_discord: 
     ]
 
 
-async def test_a_forward_is_marked_as_not_the_senders_words(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_forward_is_marked_as_not_the_senders_words(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
     room, other = on_discord.group("Friends", ann, bob), on_discord.group("Others", bob)
     async with on_discord.running(hub):
@@ -105,7 +122,9 @@ async def test_a_forward_is_marked_as_not_the_senders_words(on_discord: Any, hub
     assert kept.metadata["forwarded"] is True
 
 
-async def test_a_forward_of_the_bots_own_is_kept(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_forward_of_the_bots_own_is_kept(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room, other = on_discord.group("Friends", ann), on_discord.group("Others", ann)
     bot = on_discord.make()
@@ -136,11 +155,17 @@ async def test_a_poll_of_the_bots_own_is_kept(on_discord: Any, hub: SessionHub, 
     assert kept.person == on_discord.account(ann)
 
 
-@pytest.mark.skipif(not hasattr(discord.ui, "LayoutView"), reason="discord.py knows layouts since 2.6")
-async def test_words_that_are_laid_out_in_components_are_words(on_discord: Any, hub: SessionHub, says: Any) -> None:
+@pytest.mark.skipif(
+    not hasattr(discord.ui, "LayoutView"), reason="discord.py knows layouts since 2.6"
+)
+async def test_words_that_are_laid_out_in_components_are_words(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     async def show(turn: Any) -> None:
         view = discord.ui.LayoutView()
-        section = discord.ui.Section("in a section", accessory=discord.ui.Button(label="press", custom_id="press"))
+        section = discord.ui.Section(
+            "in a section", accessory=discord.ui.Button(label="press", custom_id="press")
+        )
         view.add_item(discord.ui.Container(discord.ui.TextDisplay("in a container"), section))
         view.add_item(discord.ui.TextDisplay("at the end"))
         await turn.message.channel.send(view=view)
@@ -157,7 +182,10 @@ async def test_markup_mentions_and_any_unicode_are_kept_as_they_were_typed(
 ) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
-    text = f"<@{ann.id}> **bold** <b>not html</b> \u202bשלום\u202c \U0001f9d1\u200d\U0001f4bb \ud83d\n@everyone"
+    text = (
+        f"<@{ann.id}> **bold** <b>not html</b> \u202bשלום\u202c \U0001f9d1\u200d\U0001f4bb "
+        "\ud83d\n@everyone"
+    )
     async with on_discord.running(hub):
         await on_discord.say(ann, room, text)
         await says(on_discord, room, [text])
@@ -176,7 +204,11 @@ async def test_guild_text_that_is_blank_for_want_of_the_intent_is_not_kept_and_i
         await on_discord.say(ann, dm, "in private")
         await says(on_discord, room, [f"<@{on_discord.bot_id}> for you"])
         await says(on_discord, dm, ["in private"])
-    ours = [one for one in caplog.records if one.name.startswith("session_plugin") and one.levelno >= logging.WARNING]
+    ours = [
+        one
+        for one in caplog.records
+        if one.name.startswith("session_plugin") and one.levelno >= logging.WARNING
+    ]
     assert [one.levelname for one in ours] == ["WARNING"]
     assert "message_content" in ours[0].getMessage()
 

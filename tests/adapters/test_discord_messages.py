@@ -62,7 +62,9 @@ class Slow:
         return event
 
 
-async def test_every_kind_of_handler_finds_the_message_that_it_handles(on_discord: Any, hub: SessionHub) -> None:
+async def test_every_kind_of_handler_finds_the_message_that_it_handles(
+    on_discord: Any, hub: SessionHub
+) -> None:
     found: dict[str, str] = {}
 
     async def last(source: Any) -> str:
@@ -99,7 +101,9 @@ async def test_every_kind_of_handler_finds_the_message_that_it_handles(on_discor
     assert found == dict.fromkeys(("cog", "command", "listener", "check"), "!recap")
 
 
-async def test_two_messages_of_one_person_at_once_are_two_turns_in_order(on_discord: Any, hub: SessionHub) -> None:
+async def test_two_messages_of_one_person_at_once_are_two_turns_in_order(
+    on_discord: Any, hub: SessionHub
+) -> None:
     both = asyncio.Event()
     running: list[str] = []
 
@@ -118,10 +122,15 @@ async def test_two_messages_of_one_person_at_once_are_two_turns_in_order(on_disc
         history = await on_discord.history(hub, dm, count=4)
     assert [one.content for one in history][:2] == ["one", "two"]
     told = {one.reply_to: one.content for one in history[2:]}
-    assert told == {history[0].message_id: "one after []", history[1].message_id: "two after ['one']"}
+    assert told == {
+        history[0].message_id: "one after []",
+        history[1].message_id: "two after ['one']",
+    }
 
 
-async def test_an_authors_slow_prefix_leaves_messages_in_order(on_discord: Any, hub: SessionHub) -> None:
+async def test_an_authors_slow_prefix_leaves_messages_in_order(
+    on_discord: Any, hub: SessionHub
+) -> None:
     async def prefix(bot: Any, message: Any) -> str:
         await asyncio.sleep(0.1)
         return "!"
@@ -147,7 +156,9 @@ async def test_commands_of_a_bot_that_minds_no_case_are_not_stored_either(
         await until_it_says(on_discord, hub, dm, ["last"])
 
 
-async def test_a_command_that_another_bot_says_is_only_words(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_command_that_another_bot_says_is_only_words(
+    on_discord: Any, hub: SessionHub
+) -> None:
     room = on_discord.simulator.group("Friends", on_discord.simulator.user("Ann"))
     async with on_discord.running(hub):
         await on_discord.simulator.say_as_bot("Robot", room, "!new")
@@ -179,7 +190,9 @@ async def test_a_links_preview_is_no_edit(on_discord: Any, hub: SessionHub) -> N
     assert all(one.edited_at is None and not one.attachments for one in history)
 
 
-async def test_the_preview_of_an_unstored_answer_stores_nothing(on_discord: Any, hub: SessionHub) -> None:
+async def test_the_preview_of_an_unstored_answer_stores_nothing(
+    on_discord: Any, hub: SessionHub
+) -> None:
     ann = on_discord.simulator.user("Ann")
     dm = on_discord.simulator.direct_chat(ann)
     async with on_discord.running(hub, echo, commands={}):
@@ -196,9 +209,14 @@ async def test_the_preview_of_an_unstored_answer_stores_nothing(on_discord: Any,
 
 async def test_deleted_messages_are_gone(on_discord: Any, hub: SessionHub) -> None:
     ann = on_discord.simulator.user("Ann")
-    for place in (on_discord.simulator.direct_chat(ann), on_discord.simulator.group("Friends", ann)):
+    for place in (
+        on_discord.simulator.direct_chat(ann),
+        on_discord.simulator.group("Friends", ann),
+    ):
         async with on_discord.running(hub):
-            said = [await on_discord.simulator.say(ann, place, text) for text in ("one", "two", "three")]
+            said = [
+                await on_discord.simulator.say(ann, place, text) for text in ("one", "two", "three")
+            ]
             await on_discord.history(hub, place, count=3)
             await on_discord.simulator.delete(said[1])
             await until_it_says(on_discord, hub, place, ["one", "three"])
@@ -234,7 +252,9 @@ async def test_a_deletion_right_behind_its_message_wins(on_discord: Any, hub: Se
         await until_it_says(on_discord, hub, dm, ["last", "really"])
 
 
-async def test_a_message_that_the_bot_edits_or_deletes_follows(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_message_that_the_bot_edits_or_deletes_follows(
+    on_discord: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         first, second = await turn.say("thinking"), await turn.say("never mind")
         await first.edit(content="thought")
@@ -261,13 +281,21 @@ async def test_guild_text_that_the_bot_may_not_see_is_not_stored_as_empty_and_sa
         await on_discord.ask(ann, dm, "in private")
         history = await on_discord.history(hub, room, count=3)
         await on_discord.history(hub, dm, count=2)
-    assert [one.content for one in history if one.role == "user"] == [f"<@{on_discord.bot_id}> for you"]
-    warnings = [one for one in caplog.records if one.levelno == logging.WARNING and one.name == "session_plugin.discord"]
+    assert [one.content for one in history if one.role == "user"] == [
+        f"<@{on_discord.bot_id}> for you"
+    ]
+    warnings = [
+        one
+        for one in caplog.records
+        if one.levelno == logging.WARNING and one.name == "session_plugin.discord"
+    ]
     assert len(warnings) == 1
     assert "message_content" in warnings[0].getMessage()
 
 
-async def test_a_resumed_connection_that_replays_stores_once(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_resumed_connection_that_replays_stores_once(
+    on_discord: Any, hub: SessionHub
+) -> None:
     ann = on_discord.simulator.user("Ann")
     dm = on_discord.simulator.direct_chat(ann)
     async with on_discord.running(hub, echo):
@@ -295,12 +323,21 @@ async def test_a_system_message_is_nobodys_words(on_discord: Any, hub: SessionHu
         await until_it_says(on_discord, hub, room, ["hello"])
 
 
-async def test_a_guild_that_is_not_cached_is_no_direct_chat(on_discord: Any, hub: SessionHub) -> None:
-    """Without the guilds intent discord.py knows no guild; what is said there must not become somebody's own."""
+async def test_a_guild_that_is_not_cached_is_no_direct_chat(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    """Without the guilds intent discord.py knows no guild; what is said there must not become
+    somebody's own.
+    """
     ann, bob = on_discord.simulator.user("Ann"), on_discord.simulator.user("Bob")
-    room, dm = on_discord.simulator.group("Friends", ann, bob), on_discord.simulator.direct_chat(ann)
+    room, dm = (
+        on_discord.simulator.group("Friends", ann, bob),
+        on_discord.simulator.direct_chat(ann),
+    )
     bot = on_discord.make(echo)
-    bot._connection._intents = discord.Intents(guild_messages=True, dm_messages=True, message_content=True)
+    bot._connection._intents = discord.Intents(
+        guild_messages=True, dm_messages=True, message_content=True
+    )
     on_discord.install(hub, into=bot)
     async with on_discord.started(bot):
         await on_discord.ask(ann, room, "before all")
@@ -308,11 +345,18 @@ async def test_a_guild_that_is_not_cached_is_no_direct_chat(on_discord: Any, hub
         await on_discord.ask(ann, dm, "between us")
         history = await on_discord.history(hub, room, count=4)
         private = await on_discord.history(hub, dm, count=2)
-    assert {one.content for one in history} == {"before all", "you said before all", "me too", "you said me too"}
+    assert {one.content for one in history} == {
+        "before all",
+        "you said before all",
+        "me too",
+        "you said me too",
+    }
     assert [one.content for one in private] == ["between us", "you said between us"]
 
 
-async def test_a_thread_is_a_chat_of_its_own_and_names_its_parent(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_thread_is_a_chat_of_its_own_and_names_its_parent(
+    on_discord: Any, hub: SessionHub
+) -> None:
     ann = on_discord.simulator.user("Ann")
     room = on_discord.simulator.group("Friends", ann)
     async with on_discord.running(hub, echo):
@@ -335,7 +379,9 @@ async def test_the_preview_of_a_message_that_was_never_heard_stores_nothing(
         await says(on_discord, dm, ["last"])
 
 
-async def test_an_edit_of_a_message_that_was_never_heard_is_kept(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_an_edit_of_a_message_that_was_never_heard_is_kept(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     dm = on_discord.direct_chat(ann)
     said = await on_discord.say(ann, dm, "while nobody listens")
@@ -344,7 +390,9 @@ async def test_an_edit_of_a_message_that_was_never_heard_is_kept(on_discord: Any
         await says(on_discord, dm, ["now you do"])
 
 
-async def test_a_prefix_of_the_authors_that_fails_loses_no_message(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_prefix_of_the_authors_that_fails_loses_no_message(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     async def prefix(bot: Any, message: Any) -> str:
         raise RuntimeError("the prefixes cannot be read")
 
@@ -355,7 +403,9 @@ async def test_a_prefix_of_the_authors_that_fails_loses_no_message(on_discord: A
         await says(on_discord, dm, ["what's new?"])
 
 
-async def test_who_handles_an_edit_or_a_deletion_reads_what_is_left(on_discord: Any, hub: SessionHub) -> None:
+async def test_who_handles_an_edit_or_a_deletion_reads_what_is_left(
+    on_discord: Any, hub: SessionHub
+) -> None:
     hub.register(Slow())
     found: list[list[str]] = []
     bot = on_discord.make()
@@ -435,7 +485,11 @@ class AttributeContext(commands.Context[Any]):
 
 @pytest.mark.parametrize("cls", [PropertyContext, AttributeContext])
 async def test_a_session_that_the_authors_context_has_already_is_left_alone_and_ours_found_elsewhere(
-    on_discord: Any, hub: SessionHub, cls: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    on_discord: Any,
+    hub: SessionHub,
+    cls: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     bot = on_discord.make()
     get_context = bot.get_context
@@ -453,12 +507,16 @@ async def test_a_session_that_the_authors_context_has_already_is_left_alone_and_
         assert await on_discord.ask(ann, dm, "!recap") == "a connection: !recap"
         assert await on_discord.ask(ann, dm, "!recap") == "a connection: !recap"
         assert (await on_discord.ask(ann, dm, "!whoami")).startswith("You are Ann")
-    warnings = [one.getMessage() for one in caplog.records if "session of its own" in one.getMessage()]
+    warnings = [
+        one.getMessage() for one in caplog.records if "session of its own" in one.getMessage()
+    ]
     assert len(warnings) == 1
     assert "await session_plugin_discord.session(ctx)" in warnings[0]
 
 
-async def test_a_context_that_has_no_session_yet_is_given_it_when_asked(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_context_that_has_no_session_yet_is_given_it_when_asked(
+    on_discord: Any, hub: SessionHub
+) -> None:
     hub.register(Slow())
     found: dict[str, str] = {}
     bot = on_discord.make()
@@ -498,7 +556,12 @@ async def test_a_context_that_has_no_session_yet_is_given_it_when_asked(on_disco
             await on_discord.until(lambda count=count: len(found) == count)
         await on_discord.simulator.slash(ann, dm, "pong")
         await on_discord.until(lambda: len(found) == 4)
-    assert found == {"check_once": "!ping", "command": "!ping", "CommandNotFound": "!nothing", "get_context": "/pong"}
+    assert found == {
+        "check_once": "!ping",
+        "command": "!ping",
+        "CommandNotFound": "!nothing",
+        "get_context": "/pong",
+    }
 
 
 async def test_an_on_message_of_the_authors_tells_our_commands_by_a_session_without_an_event(

@@ -16,10 +16,15 @@ from session_plugin import SessionHub
 
 def stored(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
-        return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
+        return [
+            bytes(row[0]).decode()
+            for row in database.execute("SELECT content FROM messages ORDER BY seq")
+        ]
 
 
-async def test_a_deleted_thread_is_empty_and_its_channel_is_not(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_deleted_thread_is_empty_and_its_channel_is_not(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.running(hub):
@@ -32,7 +37,9 @@ async def test_a_deleted_thread_is_empty_and_its_channel_is_not(on_discord: Any,
         await says(on_discord, room, ["outside"])
 
 
-async def test_a_deleted_channel_takes_its_threads_with_it(on_discord: Any, hub: SessionHub, says: Any, path: Path) -> None:
+async def test_a_deleted_channel_takes_its_threads_with_it(
+    on_discord: Any, hub: SessionHub, says: Any, path: Path
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     other = on_discord.simulator.group("Others", guild=room.guild)
@@ -51,7 +58,9 @@ async def test_a_deleted_channel_takes_its_threads_with_it(on_discord: Any, hub:
         assert stored(path) == ["elsewhere"]
 
 
-async def test_a_channel_that_the_bot_deletes_itself_is_followed_too(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_channel_that_the_bot_deletes_itself_is_followed_too(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.running(hub) as bot:
@@ -79,7 +88,9 @@ async def test_a_guild_that_removes_the_bot_keeps_its_history_and_goes_on_in_it(
     assert errors() == []
 
 
-async def test_an_author_may_forget_a_guild_that_removes_the_bot(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_an_author_may_forget_a_guild_that_removes_the_bot(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     bot = on_discord.make()
@@ -98,7 +109,9 @@ async def test_an_author_may_forget_a_guild_that_removes_the_bot(on_discord: Any
         await says(on_discord, room, [])
 
 
-async def test_a_guild_that_is_out_of_reach_for_a_while_loses_nothing(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_guild_that_is_out_of_reach_for_a_while_loses_nothing(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     ann = on_discord.user("Ann")
     room = on_discord.group("Friends", ann)
     async with on_discord.running(hub) as bot:

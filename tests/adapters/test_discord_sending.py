@@ -1,4 +1,6 @@
-"""What a Discord bot sends: after what it answers is stored, attributed, and recorded although its event may not come."""
+"""What a Discord bot sends: after what it answers is stored, attributed, and recorded although its
+event may not come.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ import pytest
 from discord.ext import commands
 
 import session_plugin_discord
+from discord_simulator import DiscordSimulator
 from session_plugin import SessionHub, hookimpl
-from session_plugin_discord.simulator import DiscordSimulator
 
 
 class Slow:
@@ -42,10 +44,15 @@ class Counting:
 
 def stored(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
-        return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
+        return [
+            bytes(row[0]).decode()
+            for row in database.execute("SELECT content FROM messages ORDER BY seq")
+        ]
 
 
-async def test_an_answer_leaves_only_when_what_it_answers_is_stored(on_discord: Any, hub: SessionHub, path: Path) -> None:
+async def test_an_answer_leaves_only_when_what_it_answers_is_stored(
+    on_discord: Any, hub: SessionHub, path: Path
+) -> None:
     hub.register(Slow())
     bot = on_discord.make()
 
@@ -56,7 +63,10 @@ async def test_an_answer_leaves_only_when_what_it_answers_is_stored(on_discord: 
     bot.on_message = on_message
     on_discord.install(hub, into=bot)
     ann = on_discord.simulator.user("Ann")
-    for place in (on_discord.simulator.direct_chat(ann), on_discord.simulator.group("Friends", ann)):
+    for place in (
+        on_discord.simulator.direct_chat(ann),
+        on_discord.simulator.group("Friends", ann),
+    ):
         async with on_discord.started(bot):
             said = await on_discord.simulator.say(ann, place, f"hello in {place.kind}")
             await on_discord.simulator.answer(place, after=said)
@@ -66,7 +76,9 @@ async def test_an_answer_leaves_only_when_what_it_answers_is_stored(on_discord: 
         on_discord.install(hub, into=bot)
 
 
-async def test_a_command_that_answers_at_once_finds_its_own_message(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_command_that_answers_at_once_finds_its_own_message(
+    on_discord: Any, hub: SessionHub
+) -> None:
     hub.register(Slow())
     bot = on_discord.make()
 
@@ -77,11 +89,15 @@ async def test_a_command_that_answers_at_once_finds_its_own_message(on_discord: 
     on_discord.install(hub, into=bot)
     ann = on_discord.simulator.user("Ann")
     async with on_discord.started(bot):
-        assert await on_discord.ask(ann, on_discord.simulator.direct_chat(ann), "!recap") == "!recap"
+        assert (
+            await on_discord.ask(ann, on_discord.simulator.direct_chat(ann), "!recap") == "!recap"
+        )
         await on_discord.history(hub, on_discord.simulator.direct_chat(ann), count=2)
 
 
-async def test_twenty_people_at_once_get_each_their_own_answer(on_discord: Any, hub: SessionHub) -> None:
+async def test_twenty_people_at_once_get_each_their_own_answer(
+    on_discord: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         number = int(turn.text)
         await asyncio.sleep((number * 7 % 20) / 100)
@@ -94,12 +110,18 @@ async def test_twenty_people_at_once_get_each_their_own_answer(on_discord: Any, 
         for number, user in enumerate(people):
             await on_discord.simulator.say(user, room, str(number))
         history = await on_discord.history(hub, room, count=40)
-    assert [one.content for one in history if one.role == "user"] == [str(number) for number in range(20)]
+    assert [one.content for one in history if one.role == "user"] == [
+        str(number) for number in range(20)
+    ]
     answers = {one.content: one.person for one in history if one.role == "assistant"}
-    assert answers == {f"answer {number}": on_discord.account(user) for number, user in enumerate(people)}
+    assert answers == {
+        f"answer {number}": on_discord.account(user) for number, user in enumerate(people)
+    }
 
 
-async def test_an_answer_with_a_file_is_attributed_too(on_discord: Any, hub: SessionHub, tmp_path: Path) -> None:
+async def test_an_answer_with_a_file_is_attributed_too(
+    on_discord: Any, hub: SessionHub, tmp_path: Path
+) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_bytes(b"12345")
 
@@ -111,7 +133,10 @@ async def test_an_answer_with_a_file_is_attributed_too(on_discord: Any, hub: Ses
     async with on_discord.running(hub, answer):
         await on_discord.simulator.say(ann, room, "notes?")
         history = await on_discord.history(hub, room, count=2)
-    assert (history[1].person, history[1].attachments[0].filename) == (on_discord.account(ann), "notes.txt")
+    assert (history[1].person, history[1].attachments[0].filename) == (
+        on_discord.account(ann),
+        "notes.txt",
+    )
 
 
 @pytest.mark.parametrize("echo_first", [True, False])
@@ -153,8 +178,12 @@ async def test_own_words_pass_the_filters_once_although_discord_tells_of_them_tw
     assert sorted(counting.seen) == ["one", "two", "you said one", "you said two"]
 
 
-async def test_words_whose_event_never_comes_are_in_the_history(on_discord: Any, hub: SessionHub) -> None:
-    """Events of the bot's own messages need intents; without them there is the answer to sending only."""
+async def test_words_whose_event_never_comes_are_in_the_history(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    """Events of the bot's own messages need intents; without them there is the answer to sending
+    only.
+    """
     ann = on_discord.simulator.user("Ann")
     dm = on_discord.simulator.direct_chat(ann)
     bot = on_discord.make()
@@ -164,10 +193,14 @@ async def test_words_whose_event_never_comes_are_in_the_history(on_discord: Any,
         await user.create_dm()
         on_discord.simulator.cut()
         await user.send("are you there?")
-        assert [one.content for one in await on_discord.history(hub, dm, count=1)] == ["are you there?"]
+        assert [one.content for one in await on_discord.history(hub, dm, count=1)] == [
+            "are you there?"
+        ]
 
 
-async def test_a_failed_send_raises_as_ever_and_is_not_recorded(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_failed_send_raises_as_ever_and_is_not_recorded(
+    on_discord: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         on_discord.simulator.fail_next("POST", "/messages", status=403)
         with pytest.raises(discord.Forbidden):
@@ -182,7 +215,9 @@ async def test_a_failed_send_raises_as_ever_and_is_not_recorded(on_discord: Any,
     assert [one.content for one in history] == ["hello", "sent"]
 
 
-async def test_a_send_whose_answer_was_lost_and_repeated_is_recorded_once(on_discord: Any, hub: SessionHub) -> None:
+async def test_a_send_whose_answer_was_lost_and_repeated_is_recorded_once(
+    on_discord: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         on_discord.simulator.fail_next("POST", "/messages", status=502, after_effect=True)
         await turn.say("at last")
@@ -191,13 +226,17 @@ async def test_a_send_whose_answer_was_lost_and_repeated_is_recorded_once(on_dis
     dm = on_discord.simulator.direct_chat(ann)
     async with on_discord.running(hub, answer):
         await on_discord.ask(ann, dm, "hello")
-        while len([one for one in on_discord.simulator.calls if one.path.endswith("/messages")]) < 2:
+        while (
+            len([one for one in on_discord.simulator.calls if one.path.endswith("/messages")]) < 2
+        ):
             await asyncio.sleep(0.02)
         history = await on_discord.history(hub, dm, count=2)
     assert [one.content for one in history] == ["hello", "at last"]
 
 
-async def test_an_own_direct_message_after_a_restart_belongs_to_the_person(on_discord: Any, path: Path) -> None:
+async def test_an_own_direct_message_after_a_restart_belongs_to_the_person(
+    on_discord: Any, path: Path
+) -> None:
     ann = on_discord.simulator.user("Ann")
     dm = on_discord.simulator.direct_chat(ann)
     hub = SessionHub(path, load_entry_points=False)
@@ -211,7 +250,9 @@ async def test_an_own_direct_message_after_a_restart_belongs_to_the_person(on_di
     assert (history[1].content, history[1].person) == ("good morning", on_discord.account(ann))
 
 
-async def test_the_first_word_of_the_bot_to_a_stranger_belongs_to_that_person(on_discord: Any, hub: SessionHub) -> None:
+async def test_the_first_word_of_the_bot_to_a_stranger_belongs_to_that_person(
+    on_discord: Any, hub: SessionHub
+) -> None:
     ann = on_discord.simulator.user("Ann")
     dm = on_discord.simulator.direct_chat(ann)
     async with on_discord.running(hub) as bot:
@@ -292,7 +333,9 @@ async def test_the_handler_of_a_later_event_answers_nobody_although_somebody_spo
     assert told.person is None
 
 
-async def test_an_edit_of_the_bots_own_keeps_whom_it_answers(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_an_edit_of_the_bots_own_keeps_whom_it_answers(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     async def answer(turn: Any) -> None:
         sent = await turn.say("one moment")
         await sent.edit(content="here it is")
@@ -305,7 +348,9 @@ async def test_an_edit_of_the_bots_own_keeps_whom_it_answers(on_discord: Any, hu
     assert (kept.person, kept.edited_at is not None) == (on_discord.account(ann), True)
 
 
-async def test_a_rate_limited_send_is_recorded_once(on_discord: Any, hub: SessionHub, says: Any) -> None:
+async def test_a_rate_limited_send_is_recorded_once(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
     async def answer(turn: Any) -> None:
         on_discord.simulator.fail_next("POST", "/messages", status=429)
         await turn.say("after a while")
@@ -391,13 +436,21 @@ async def test_a_filter_may_send_without_waiting_for_itself_and_answers_nobody(
             if event.author == on_discord.account(bob):
                 await bot.get_channel(int(event.chat.chat_id)).send("seen")
 
-    patient = SessionHub(path, load_entry_points=False, store_patience=30, plugins=[Scolding(), Greeting()])
+    patient = SessionHub(
+        path, load_entry_points=False, store_patience=30, plugins=[Scolding(), Greeting()]
+    )
     ann, bob = on_discord.user("Ann"), on_discord.user("Bob")
     room = on_discord.group("Friends", ann, bob)
     async with on_discord.running(patient) as bot:
         await asyncio.gather(on_discord.say(ann, room, "one"), on_discord.say(bob, room, "two"))
         history = await on_discord.history(patient, room, count=5)
-    assert sorted(one.content for one in history) == ["no numbers, please", "no numbers, please", "one", "seen", "two"]
+    assert sorted(one.content for one in history) == [
+        "no numbers, please",
+        "no numbers, please",
+        "one",
+        "seen",
+        "two",
+    ]
     assert {one.person for one in history if one.role == "assistant"} == {None}
 
 
@@ -422,7 +475,10 @@ async def test_an_edit_and_a_deletion_of_the_bots_are_in_the_history_when_they_r
         on_discord.simulator = simulator
         ann = simulator.user("Ann")
         thoughts = ["thinking 2", "thinking 3"]
-        for place, left in ((simulator.direct_chat(ann), thoughts), (simulator.group("Friends", ann), [])):
+        for place, left in (
+            (simulator.direct_chat(ann), thoughts),
+            (simulator.group("Friends", ann), []),
+        ):
             async with on_discord.running(hub, answer):
                 await simulator.say(ann, place, "hello")
                 await on_discord.until(lambda: len(found) == 2)
@@ -542,7 +598,11 @@ async def test_who_presses_a_button_below_an_answer_that_was_never_stored_is_not
             await simulator.press(bob, simulator.messages(room)[0], how)
             await on_discord.told(room, "for Ann, ")
             (kept,) = await on_discord.history(hub, room, count=1)
-    assert (kept.role, kept.person, kept.metadata) == ("assistant", None, {"guild_id": str(room.guild.id)})
+    assert (kept.role, kept.person, kept.metadata) == (
+        "assistant",
+        None,
+        {"guild_id": str(room.guild.id)},
+    )
 
 
 async def test_a_task_that_outlives_its_handler_answers_nobody_once_somebody_else_has_spoken(

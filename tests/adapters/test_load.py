@@ -1,4 +1,6 @@
-"""A whole bot on both platforms at once, under a steady load: the short version of what benchmarks/ runs for a minute."""
+"""A whole bot on both platforms at once, under a steady load: the short version of what benchmarks/
+runs for a minute.
+"""
 
 import sys
 from pathlib import Path
@@ -19,7 +21,9 @@ def two_platforms(monkeypatch: pytest.MonkeyPatch) -> Any:
         sys.modules.pop(name, None)
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is looked at where Linux shows it")
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is looked at where Linux shows it"
+)
 async def test_under_a_steady_load_on_both_platforms_nothing_is_lost_doubled_or_out_of_order(
     two_platforms: Any, tmp_path: Path
 ) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from session_plugin import SessionHub, line
+from session_plugin import SessionHub
+from session_plugin.incoming import pending_writes as line
 from session_plugin.testing import Driver, Turn
 
 
@@ -39,7 +40,9 @@ async def test_beyond_the_bound_the_oldest_are_dropped_counted_and_told_once(
                 await driver.say(*((ann, home) if number % 2 else (bob, away)), str(number))
             await driver.until(lambda: len(seen) == 12)
             status = await hub.status()
-        kept = [[one.content for one in await driver.history(hub, dm, count=4)] for dm in (home, away)]
+        kept = [
+            [one.content for one in await driver.history(hub, dm, count=4)] for dm in (home, away)
+        ]
     assert (status.dropped, status.waiting) == (4, 6)
     assert kept == [["before", "5", "7", "9"], ["before", "4", "6", "8"]]
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == [

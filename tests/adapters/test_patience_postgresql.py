@@ -1,4 +1,6 @@
-"""A PostgreSQL server that is slow, or cut off: bots answer as before, and what was said meanwhile is stored in order."""
+"""A PostgreSQL server that is slow, or cut off: bots answer as before, and what was said meanwhile
+is stored in order.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,10 @@ async def test_bots_answer_while_the_server_is_cut_off_and_all_is_stored_once_it
         history = await driver.history(hub, dm, count=42)
         assert await driver.ask(ann, dm, "after") == "after, remembered"
     assert said(history, "user") == ["before", *texts]
-    assert said(history, "assistant") == ["before, remembered", *(f"{text}, not remembered" for text in texts)]
+    assert said(history, "assistant") == [
+        "before, remembered",
+        *(f"{text}, not remembered" for text in texts),
+    ]
     ours = (one for one in caplog.records if one.name.startswith("session_plugin"))
     assert len([one for one in ours if one.levelno >= logging.WARNING]) == 1
 
@@ -137,4 +142,7 @@ async def test_bots_answer_while_the_server_takes_five_seconds_for_a_message(
         await asyncio.to_thread(postgresql.rows, url, "DROP TRIGGER slow ON messages")
         history = await driver.history(hub, dm, count=12)
     assert said(history, "user") == ["before", *texts]
-    assert said(history, "assistant") == ["before, remembered", *(f"{text}, not remembered" for text in texts)]
+    assert said(history, "assistant") == [
+        "before, remembered",
+        *(f"{text}, not remembered" for text in texts),
+    ]

@@ -1,4 +1,6 @@
-"""The whole of it on both real clients: link, read, export, ask for privacy, part, be forgotten; and who is told of what."""
+"""The whole of it on both real clients: link, read, export, ask for privacy, part, be forgotten;
+and who is told of what.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
     first, second = sides
     for side, words in ((first, "I like tea"), (second, "I like cake")):
         assert await side.ask(words) == "noted"
-        await side.driver.history(hub, side.chat, count=2)  # the answer is seen there before it is stored here
+        await side.driver.history(
+            hub, side.chat, count=2
+        )  # the answer is seen there before it is stored here
     question = await link(first, second, hub)
     assert "2 accounts share one conversation with me: 4 messages in 2 sessions" in question
     assert await second.ask("recap") == "I like tea; noted; I like cake; noted"
@@ -102,7 +106,10 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
     said = [line["text"] for line in lines if line["kind"] == "message"]
     assert name == "export.jsonl"
     assert {"I like tea", "I like cake", "noted", "recap"} <= set(said)
-    assert sorted(line["channel"] for line in lines if line["kind"] == "account") == ["discord", "telegram"]
+    assert sorted(line["channel"] for line in lines if line["kind"] == "account") == [
+        "discord",
+        "telegram",
+    ]
 
     assert "is kept" in await first.command("private", "on")
     assert await second.ask("between us") == "noted"
@@ -120,7 +127,9 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
     assert await second.ask("recap") == "recap; nothing; a new beginning; noted"
 
 
-async def test_an_account_is_unlinked_from_the_other_side_and_told(sides: tuple[Side, Side], hub: SessionHub) -> None:
+async def test_an_account_is_unlinked_from_the_other_side_and_told(
+    sides: tuple[Side, Side], hub: SessionHub
+) -> None:
     first, second = sides
     await first.ask("mine")
     await second.ask("mine, too")
@@ -132,7 +141,9 @@ async def test_an_account_is_unlinked_from_the_other_side_and_told(sides: tuple[
     code = re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", await first.command("link"))
     assert code is not None
     stranger = second.driver.user("Eve")
-    told = await second.driver.ask(stranger, second.driver.direct_chat(stranger), second.driver.command("link", code[0]))
+    told = await second.driver.ask(
+        stranger, second.driver.direct_chat(stranger), second.driver.command("link", code[0])
+    )
     assert "24 hours" in told
 
 
@@ -145,7 +156,9 @@ async def test_a_code_that_is_said_in_a_group_is_worthless(sides: tuple[Side, Si
     assert "cannot be used" in await second.command("link", code[0])
 
 
-async def test_typing_a_code_in_a_group_gets_a_pointer_and_burns_it(sides: tuple[Side, Side]) -> None:
+async def test_typing_a_code_in_a_group_gets_a_pointer_and_burns_it(
+    sides: tuple[Side, Side],
+) -> None:
     first, second = sides
     code = re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", await first.command("link"))
     assert code is not None
@@ -169,13 +182,17 @@ async def test_what_is_private_is_answered_in_a_group_with_a_pointer_and_nothing
     assert first.files() == []
 
 
-async def test_who_cannot_be_reached_is_shown_the_question_at_the_next_command(sides: tuple[Side, Side]) -> None:
+async def test_who_cannot_be_reached_is_shown_the_question_at_the_next_command(
+    sides: tuple[Side, Side],
+) -> None:
     """Direct messages that are closed, or a bot that was blocked, when somebody types the code."""
     first, second = sides
     code = re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", await first.command("link"))
     assert code is not None
     if first.channel == "telegram":
-        first.driver.simulator.fail_next("sendMessage", error_code=403, description="Forbidden: bot was blocked by the user")
+        first.driver.simulator.fail_next(
+            "sendMessage", error_code=403, description="Forbidden: bot was blocked by the user"
+        )
     else:
         first.driver.simulator.fail_next("POST", f"/channels/{first.chat.id}/messages", status=403)
     await second.command("link", code[0])
@@ -199,5 +216,8 @@ async def test_a_handler_of_all_messages_can_tell_our_commands_by_their_having_n
         assert "You are" in await side.command("whoami")
         await driver.say(side.user, side.chat, "hello")
         await driver.until(lambda: ("hello", False) in seen)
-    commands_seen = {"discord": [("!whoami", True)], "telegram": []}  # on Telegram ours end the update
+    commands_seen = {
+        "discord": [("!whoami", True)],
+        "telegram": [],
+    }  # on Telegram ours end the update
     assert seen == [*commands_seen[driver.channel], ("hello", False)]

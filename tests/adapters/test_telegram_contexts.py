@@ -22,8 +22,8 @@ from telegram.ext import (
 
 import session_plugin_telegram
 from session_plugin import SessionHub
-from session_plugin_telegram.simulator import TelegramSimulator
 from session_plugin_telegram.testing import TelegramDriver
+from telegram_simulator import TelegramSimulator
 
 
 @pytest.fixture
@@ -41,7 +41,9 @@ async def echo(turn: Any) -> None:
     await turn.say(f"you said {turn.text}")
 
 
-async def test_a_handler_before_ours_has_the_session_of_whoever_speaks_now(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_handler_before_ours_has_the_session_of_whoever_speaks_now(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     accounts: list[Any] = []
 
     async def greet(update: Update, context: Any) -> None:
@@ -96,7 +98,13 @@ async def test_an_error_handlers_session_knows_the_message_and_whether_it_came_b
 
     async def failed(update: Any, context: Any) -> None:
         before = await context.session.history(before=context.session.event)
-        found.append((context.session.event.text, context.session.is_duplicate, [one.content for one in before]))
+        found.append(
+            (
+                context.session.event.text,
+                context.session.is_duplicate,
+                [one.content for one in before],
+            )
+        )
 
     ann = on_telegram.user("Ann")
     dm = on_telegram.direct_chat(ann)
@@ -111,7 +119,9 @@ async def test_an_error_handlers_session_knows_the_message_and_whether_it_came_b
     assert found == [("hello", False, []), ("again", False, ["hello"]), ("again", True, ["hello"])]
 
 
-async def test_a_job_and_the_error_handler_of_a_job_have_no_session(on_telegram: Any, hub: SessionHub, until: Any) -> None:
+async def test_a_job_and_the_error_handler_of_a_job_have_no_session(
+    on_telegram: Any, hub: SessionHub, until: Any
+) -> None:
     sessions: list[Any] = []
 
     async def remind(context: Any) -> None:
@@ -132,30 +142,42 @@ async def test_a_job_and_the_error_handler_of_a_job_have_no_session(on_telegram:
     assert sessions == [None, None]
 
 
-async def test_a_button_below_a_channels_post_has_the_session_of_the_channel(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_button_below_a_channels_post_has_the_session_of_the_channel(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     found: list[Any] = []
 
     async def pressed(update: Update, context: Any) -> None:
-        found.append((context.session.chat, [one.content for one in await context.session.history()]))
+        found.append(
+            (context.session.chat, [one.content for one in await context.session.history()])
+        )
 
     news = on_telegram.simulator.channel("News")
     async with on_telegram.running(hub) as app:
         app.add_handler(CallbackQueryHandler(pressed))
         keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("more", callback_data="more")]])
         await app.bot.send_message(news.id, "extra", reply_markup=keyboard)
-        await on_telegram.simulator.press(on_telegram.user("Ann"), await on_telegram.answer(news), "more")
+        await on_telegram.simulator.press(
+            on_telegram.user("Ann"), await on_telegram.answer(news), "more"
+        )
         await on_telegram.until(lambda: found)
     assert found == [(on_telegram.chat(news), ["extra"])]
 
 
-async def test_a_context_class_with_a_session_of_its_own_is_refused_and_nothing_is_changed(hub: SessionHub) -> None:
+async def test_a_context_class_with_a_session_of_its_own_is_refused_and_nothing_is_changed(
+    hub: SessionHub,
+) -> None:
     class Context(CallbackContext[ExtBot, dict, dict, dict]):
         session = "a session of the author's database"
 
     app = ApplicationBuilder().token("7000000001:own").context_types(ContextTypes(Context)).build()
     with pytest.raises(TypeError, match="Context has a `session` of its own"):
         session_plugin_telegram.install(app, hub)
-    assert (app.bot.rate_limiter, dict(app.handlers), app.context_types.context) == (None, {}, Context)
+    assert (app.bot.rate_limiter, dict(app.handlers), app.context_types.context) == (
+        None,
+        {},
+        Context,
+    )
 
 
 async def test_a_context_is_one_of_the_authors_class_and_named_like_it(hub: SessionHub) -> None:
@@ -165,7 +187,12 @@ async def test_a_context_is_one_of_the_authors_class_and_named_like_it(hub: Sess
     class Counters(dict):
         pass
 
-    app = ApplicationBuilder().token("7000000001:own").context_types(ContextTypes(Context, user_data=Counters)).build()
+    app = (
+        ApplicationBuilder()
+        .token("7000000001:own")
+        .context_types(ContextTypes(Context, user_data=Counters))
+        .build()
+    )
     session_plugin_telegram.install(app, hub)
     assert issubclass(app.context_types.context, Context)
     assert app.context_types.context.__name__ == "Context"
@@ -212,7 +239,10 @@ async def test_several_applications_share_a_hub_and_keep_their_people_apart(
     other = await simulators(token="7000000002:other", bot_name="Arthur")
     ann = on_telegram.simulator.user("Ann")
     again = other.simulator.user("Ann", user_id=ann.id)
-    first, second = on_telegram.install(hub, into=on_telegram.make(echo)), other.install(hub, into=other.make(echo))
+    first, second = (
+        on_telegram.install(hub, into=on_telegram.make(echo)),
+        other.install(hub, into=other.make(echo)),
+    )
     async with on_telegram.started(first), other.started(second):
         answers = await asyncio.gather(
             on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "to Marvin"),
@@ -221,7 +251,9 @@ async def test_several_applications_share_a_hub_and_keep_their_people_apart(
         said = {}
         for one, user in ((on_telegram, ann), (other, again)):
             chat = one.simulator.direct_chat(user)
-            said[one] = sorted(m.content for m in await one.history(hub, chat, count=4) if m.chat == one.chat(chat))
+            said[one] = sorted(
+                m.content for m in await one.history(hub, chat, count=4) if m.chat == one.chat(chat)
+            )
     assert answers == ["you said to Marvin", "you said to Arthur"]
     assert said == {
         on_telegram: ["to Marvin", "you said to Marvin"],
@@ -238,8 +270,13 @@ async def test_a_handler_that_uses_another_bot_changes_that_bots_chat(
 
     async def answer(turn: Any) -> None:
         await turn.say("here")
-        first, second = [await arthur.bot.send_message(ann.id, text) for text in ("there", "there, too")]
-        assert (first.message_id, second.message_id) == (turn.message.message_id, turn.message.message_id + 1)
+        first, second = [
+            await arthur.bot.send_message(ann.id, text) for text in ("there", "there, too")
+        ]
+        assert (first.message_id, second.message_id) == (
+            turn.message.message_id,
+            turn.message.message_id + 1,
+        )
         await arthur.bot.copy_message(ann.id, ann.id, first.message_id)
         await arthur.bot.delete_message(ann.id, second.message_id)
 
@@ -252,9 +289,13 @@ async def test_a_handler_that_uses_another_bot_changes_that_bots_chat(
     assert [one.chat for one in history] == [on_telegram.chat(here)] * 2 + [other.chat(there)] * 2
 
 
-async def test_the_menu_is_left_alone_unless_asked_and_then_ours_join_it(on_telegram: Any, hub: SessionHub) -> None:
+async def test_the_menu_is_left_alone_unless_asked_and_then_ours_join_it(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     own = [BotCommand("start", "Begin"), BotCommand("connect", "Something else")]
-    async with on_telegram.running(hub, commands={"link": "connect", "unlink": "", "whoami": ""}) as app:
+    async with on_telegram.running(
+        hub, commands={"link": "connect", "unlink": "", "whoami": ""}
+    ) as app:
         await app.bot.set_my_commands(own)
         assert [one.command for one in await app.bot.get_my_commands()] == ["start", "connect"]
         await session_plugin_telegram.add_to_menu(app)
@@ -278,9 +319,24 @@ ANN = {"id": 5_000_000_001, "is_bot": False, "first_name": "Ann"}
 PRIVATE = {"id": ANN["id"], "type": "private", "first_name": "Ann"}
 ROOM = {"id": -1_002_000_000_001, "type": "supergroup", "title": "Friends"}
 MEMBER = {"chat": ROOM, "from": ANN, "date": 1}
-MEMBERSHIP = {"old_chat_member": {"status": "left", "user": ANN}, "new_chat_member": {"status": "member", "user": ANN}}
-BOOST = {"boost_id": "1", "add_date": 1, "expiration_date": 2, "source": {"source": "premium", "user": ANN}}
-POLL = {"id": "1", "question": "tea?", "options": [], "total_voter_count": 0, "is_closed": False, "is_anonymous": True}
+MEMBERSHIP = {
+    "old_chat_member": {"status": "left", "user": ANN},
+    "new_chat_member": {"status": "member", "user": ANN},
+}
+BOOST = {
+    "boost_id": "1",
+    "add_date": 1,
+    "expiration_date": 2,
+    "source": {"source": "premium", "user": ANN},
+}
+POLL = {
+    "id": "1",
+    "question": "tea?",
+    "options": [],
+    "total_voter_count": 0,
+    "is_closed": False,
+    "is_anonymous": True,
+}
 ADDRESS = ("country_code", "state", "city", "street_line1", "street_line2", "post_code")
 CONNECTION = {"id": "1", "user": ANN, "user_chat_id": ANN["id"], "date": 1}
 OTHERS = {
@@ -294,16 +350,40 @@ OTHERS = {
             ("country_code", "state", "city", "street_line1", "street_line2", "post_code"), "x"
         ),
     },
-    "pre_checkout_query": {"id": "1", "from": ANN, "currency": "EUR", "total_amount": 1, "invoice_payload": "x"},
-    "poll": {**POLL, "type": "regular", "allows_multiple_answers": False, "allows_revoting": True, "members_only": False},
+    "pre_checkout_query": {
+        "id": "1",
+        "from": ANN,
+        "currency": "EUR",
+        "total_amount": 1,
+        "invoice_payload": "x",
+    },
+    "poll": {
+        **POLL,
+        "type": "regular",
+        "allows_multiple_answers": False,
+        "allows_revoting": True,
+        "members_only": False,
+    },
     "poll_answer": {"poll_id": "1", "user": ANN, "option_ids": [0], "option_persistent_ids": ["0"]},
     "my_chat_member": {**MEMBER, **MEMBERSHIP},
     "chat_member": {**MEMBER, **MEMBERSHIP},
     "chat_join_request": {**MEMBER, "user_chat_id": ANN["id"]},
-    "message_reaction": {"chat": ROOM, "message_id": 1, "user": ANN, "date": 1, "old_reaction": [], "new_reaction": []},
+    "message_reaction": {
+        "chat": ROOM,
+        "message_id": 1,
+        "user": ANN,
+        "date": 1,
+        "old_reaction": [],
+        "new_reaction": [],
+    },
     "message_reaction_count": {"chat": ROOM, "message_id": 1, "date": 1, "reactions": []},
     "chat_boost": {"chat": ROOM, "boost": BOOST},
-    "removed_chat_boost": {"chat": ROOM, "boost_id": "1", "remove_date": 1, "source": BOOST["source"]},
+    "removed_chat_boost": {
+        "chat": ROOM,
+        "boost_id": "1",
+        "remove_date": 1,
+        "source": BOOST["source"],
+    },
     "business_connection": {
         "id": "1",
         "user": ANN,

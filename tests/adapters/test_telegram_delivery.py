@@ -1,4 +1,6 @@
-"""How updates reach a Telegram bot, and what goes wrong on the way: again, late, by polling and by webhook."""
+"""How updates reach a Telegram bot, and what goes wrong on the way: again, late, by polling and by
+webhook.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,11 @@ async def test_a_message_that_comes_again_is_stored_once_and_its_handler_can_tel
 ) -> None:
     handle = Noting()
     ann = on_telegram.simulator.user("Ann")
-    chat = on_telegram.simulator.direct_chat(ann) if where == "direct" else on_telegram.simulator.group("Friends", ann)
+    chat = (
+        on_telegram.simulator.direct_chat(ann)
+        if where == "direct"
+        else on_telegram.simulator.group("Friends", ann)
+    )
     async with on_telegram.running(hub, handle):
         said = await on_telegram.simulator.say(ann, chat, "hello")
         await until(lambda: len(handle.seen) == 1)
@@ -90,7 +96,9 @@ async def test_an_old_version_of_an_edited_message_that_comes_again_changes_noth
     assert [one.content for one in history] == ["hello, edited"]
 
 
-async def test_a_bot_behind_a_webhook_remembers_as_one_that_polls(on_telegram: Any, hub: SessionHub, path: Any) -> None:
+async def test_a_bot_behind_a_webhook_remembers_as_one_that_polls(
+    on_telegram: Any, hub: SessionHub, path: Any
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     async with served(on_telegram.install(hub, into=on_telegram.make(echo)), port=free_port()):
@@ -102,7 +110,9 @@ async def test_a_bot_behind_a_webhook_remembers_as_one_that_polls(on_telegram: A
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
-async def test_an_update_that_a_webhook_gets_again_is_stored_once(on_telegram: Any, hub: SessionHub, until: Any) -> None:
+async def test_an_update_that_a_webhook_gets_again_is_stored_once(
+    on_telegram: Any, hub: SessionHub, until: Any
+) -> None:
     handle = Noting()
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
@@ -195,22 +205,38 @@ async def test_two_processes_that_share_a_bots_webhook_store_a_message_once(
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     handles, hubs = [Noting(), Noting()], [hub, SessionHub(path, load_entry_points=False)]
-    apps = [on_telegram.install(one, into=on_telegram.make(handle)) for one, handle in zip(hubs, handles, strict=True)]
+    apps = [
+        on_telegram.install(one, into=on_telegram.make(handle))
+        for one, handle in zip(hubs, handles, strict=True)
+    ]
     async with apps[0], apps[1]:
         await on_telegram.simulator.say(ann, dm, "hello")
         (update,) = await apps[0].bot.get_updates(timeout=1)
         await asyncio.gather(*(app.process_update(update) for app in apps))
         history = await on_telegram.history(hub, dm, count=1)
     assert [one.content for one in history] == ["hello"]
-    assert sorted(was_duplicate for handle in handles for _, was_duplicate in handle.seen) == [False, True]
+    assert sorted(was_duplicate for handle in handles for _, was_duplicate in handle.seen) == [
+        False,
+        True,
+    ]
 
 
-async def test_an_application_without_an_updater_remembers_what_it_is_fed(on_telegram: Any, hub: SessionHub) -> None:
+async def test_an_application_without_an_updater_remembers_what_it_is_fed(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     user = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(user)
     ann = {"id": user.id, "is_bot": False, "first_name": "Ann"}
-    message = {"message_id": 100, "date": 1, "chat": {**ann, "type": "private"}, "from": ann, "text": "hello"}
-    app = on_telegram.install(hub, into=on_telegram.make(echo, builder=on_telegram.builder().updater(None)))
+    message = {
+        "message_id": 100,
+        "date": 1,
+        "chat": {**ann, "type": "private"},
+        "from": ann,
+        "text": "hello",
+    }
+    app = on_telegram.install(
+        hub, into=on_telegram.make(echo, builder=on_telegram.builder().updater(None))
+    )
     async with app:
         await app.start()
         await app.update_queue.put(Update.de_json({"update_id": 1, "message": message}, app.bot))
@@ -219,7 +245,9 @@ async def test_an_application_without_an_updater_remembers_what_it_is_fed(on_tel
     assert [one.content for one in history] == ["hello", "you said hello"]
 
 
-async def test_fifty_people_at_once_in_one_group_get_each_their_own_answer(on_telegram: Any, hub: SessionHub) -> None:
+async def test_fifty_people_at_once_in_one_group_get_each_their_own_answer(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         number = int(turn.text)
         assert turn.session.event.text == turn.text
@@ -233,12 +261,16 @@ async def test_fifty_people_at_once_in_one_group_get_each_their_own_answer(on_te
     people = [on_telegram.simulator.user(f"Person {number}") for number in range(50)]
     room = on_telegram.simulator.group("Friends", *people)
     builder = on_telegram.builder().concurrent_updates(True).connection_pool_size(64)
-    builder.pool_timeout(60).connect_timeout(60).read_timeout(60)  # a hundred sends at once, on however slow a machine
+    builder.pool_timeout(60).connect_timeout(60).read_timeout(
+        60
+    )  # a hundred sends at once, on however slow a machine
     async with on_telegram.running(hub, answer, builder=builder):
         for number, user in enumerate(people):
             await on_telegram.simulator.say(user, room, str(number))
         history = await on_telegram.history(hub, room, count=150)
-    assert [one.content for one in history if one.role == "user"] == [str(number) for number in range(50)]
+    assert [one.content for one in history if one.role == "user"] == [
+        str(number) for number in range(50)
+    ]
     answers = {one.content: one.person for one in history if one.role == "assistant"}
     for number, user in enumerate(people):
         assert answers[f"now {number}"] == answers[f"later {number}"] == on_telegram.account(user)

@@ -1,4 +1,6 @@
-"""A Telegram bot while its database is locked or gone: what it sends leaves at once, and is stored when it can be."""
+"""A Telegram bot while its database is locked or gone: what it sends leaves at once, and is stored
+when it can be.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from telegram import InputMediaPhoto
 from session_plugin import DatabaseUnavailable, SessionHub
 
 LONG = 60.0
-"""Seconds of patience that no test waits for: what returns before has not waited for the database."""
+"""Seconds of patience that no test waits for: what returns before has not waited for the database.
+"""
 
 
 @contextmanager
@@ -41,7 +44,9 @@ async def test_sending_does_not_wait_for_the_database(on_telegram: Any, path: Pa
     assert [one.content for one in history] == ["one, edited", "two", "one, edited"]
 
 
-async def test_what_was_sent_during_a_lock_is_stored_before_the_bot_has_stopped(on_telegram: Any, path: Path) -> None:
+async def test_what_was_sent_during_a_lock_is_stored_before_the_bot_has_stopped(
+    on_telegram: Any, path: Path
+) -> None:
     hub = SessionHub(path, load_entry_points=False, store_patience=LONG)
     ann = on_telegram.simulator.user("Ann")
     on_telegram.simulator.direct_chat(ann)
@@ -63,14 +68,21 @@ async def test_what_was_sent_during_a_lock_is_stored_before_the_bot_has_stopped(
         assert not stopping.done()
     await stopping
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("SELECT CAST(content AS TEXT) FROM messages").fetchall() == [("the last words",)] * 2
+        assert (
+            database.execute("SELECT CAST(content AS TEXT) FROM messages").fetchall()
+            == [("the last words",)] * 2
+        )
 
 
-async def test_a_read_right_after_sending_has_all_of_an_album_in_it(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_read_right_after_sending_has_all_of_an_album_in_it(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     seen: list[str] = []
 
     async def answer(turn: Any) -> None:
-        await turn.message.reply_media_group([InputMediaPhoto(b"1", caption="a"), InputMediaPhoto(b"2", caption="b")])
+        await turn.message.reply_media_group(
+            [InputMediaPhoto(b"1", caption="a"), InputMediaPhoto(b"2", caption="b")]
+        )
         seen.extend(one.content for one in await turn.session.history())
 
     ann = on_telegram.simulator.user("Ann")

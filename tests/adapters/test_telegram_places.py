@@ -1,4 +1,6 @@
-"""Where people talk with a Telegram bot besides chats and groups: topics, channels, businesses; and groups that move."""
+"""Where people talk with a Telegram bot besides chats and groups: topics, channels, businesses; and
+groups that move.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,20 @@ import asyncio
 from typing import Any
 
 import pytest
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InlineQueryResultArticle, InputTextMessageContent, Update
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InlineQueryResultArticle,
+    InputTextMessageContent,
+    Update,
+)
 from telegram.error import ChatMigrated
-from telegram.ext import CallbackQueryHandler, ChosenInlineResultHandler, InlineQueryHandler, TypeHandler
+from telegram.ext import (
+    CallbackQueryHandler,
+    ChosenInlineResultHandler,
+    InlineQueryHandler,
+    TypeHandler,
+)
 
 from session_plugin import Chat, SessionHub, SessionView
 
@@ -32,7 +45,9 @@ async def history_of(view: SessionView, *, count: int) -> list[Any]:
 # Topics
 
 
-async def test_the_topics_of_a_private_chat_are_one_conversation_with_its_person(on_telegram: Any, hub: SessionHub) -> None:
+async def test_the_topics_of_a_private_chat_are_one_conversation_with_its_person(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     topic = on_telegram.simulator.thread(dm, "plans")
@@ -40,12 +55,24 @@ async def test_the_topics_of_a_private_chat_are_one_conversation_with_its_person
         await on_telegram.ask(ann, dm, "outside")
         await on_telegram.ask(ann, topic, "inside")
         history = await on_telegram.history(hub, dm, count=4)
-    assert [one.content for one in history] == ["outside", "you said outside", "inside", "you said inside"]
-    assert [one.chat.thread_id for one in history] == ["", "", str(topic.thread_id), str(topic.thread_id)]
+    assert [one.content for one in history] == [
+        "outside",
+        "you said outside",
+        "inside",
+        "you said inside",
+    ]
+    assert [one.chat.thread_id for one in history] == [
+        "",
+        "",
+        str(topic.thread_id),
+        str(topic.thread_id),
+    ]
     assert {one.person for one in history} == {on_telegram.account(ann)}
 
 
-async def test_a_deleted_topic_leaves_the_rest_of_its_group(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_deleted_topic_leaves_the_rest_of_its_group(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         if turn.text == "away with it":
             await turn.message.get_bot().delete_forum_topic(turn.message.chat_id, topic.thread_id)
@@ -68,7 +95,10 @@ async def test_a_deleted_topic_leaves_the_rest_of_its_group(on_telegram: Any, hu
 
 async def test_a_persons_forward_is_theirs_and_marked(on_telegram: Any, hub: SessionHub) -> None:
     ann, bob = on_telegram.simulator.user("Ann"), on_telegram.simulator.user("Bob")
-    room, dm = on_telegram.simulator.group("Friends", ann, bob), on_telegram.simulator.direct_chat(bob)
+    room, dm = (
+        on_telegram.simulator.group("Friends", ann, bob),
+        on_telegram.simulator.direct_chat(bob),
+    )
     async with on_telegram.running(hub):
         said = await on_telegram.simulator.say(ann, room, "meet at eight")
         await on_telegram.simulator.forward(bob, said, dm)
@@ -82,7 +112,9 @@ async def test_a_persons_forward_is_theirs_and_marked(on_telegram: Any, hub: Ses
     assert hidden.metadata == {"forwarded_from": "A."}
 
 
-async def test_a_quote_and_a_reply_across_chats_are_noted(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_quote_and_a_reply_across_chats_are_noted(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     room, dm = on_telegram.simulator.group("Friends", ann), on_telegram.simulator.direct_chat(ann)
     async with on_telegram.running(hub):
@@ -99,7 +131,9 @@ async def test_a_quote_and_a_reply_across_chats_are_noted(on_telegram: Any, hub:
 # Nobody's user
 
 
-async def test_two_anonymous_administrators_are_nobody_and_not_one_user(on_telegram: Any, hub: SessionHub) -> None:
+async def test_two_anonymous_administrators_are_nobody_and_not_one_user(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         assert turn.session.account is None
         assert await turn.session.identity() is None
@@ -108,13 +142,20 @@ async def test_two_anonymous_administrators_are_nobody_and_not_one_user(on_teleg
     rooms = [on_telegram.simulator.group(name) for name in ("Friends", "Others")]
     async with on_telegram.running(hub, answer):
         for room in rooms:
-            said = await on_telegram.simulator.say_as_channel(room, "quiet, please", signature="Chief")
+            said = await on_telegram.simulator.say_as_channel(
+                room, "quiet, please", signature="Chief"
+            )
             await on_telegram.simulator.answer(room, after=said)
             history = await on_telegram.history(hub, room, count=2)
-            assert [(one.author_name, one.person) for one in history] == [(f"{room.name} (Chief)", None), ("Marvin", None)]
+            assert [(one.author_name, one.person) for one in history] == [
+                (f"{room.name} (Chief)", None),
+                ("Marvin", None),
+            ]
 
 
-async def test_a_channels_post_is_kept_there_and_in_its_linked_group_as_nobodys(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_channels_post_is_kept_there_and_in_its_linked_group_as_nobodys(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     accounts: list[Any] = []
 
     async def answer(turn: Any) -> None:
@@ -129,7 +170,10 @@ async def test_a_channels_post_is_kept_there_and_in_its_linked_group_as_nobodys(
         posts, discussed = [await on_telegram.history(hub, chat, count=2) for chat in (news, room)]
     assert words(posts) == [("user", "from people"), ("assistant", "from the bot")]
     assert words(discussed) == [("user", "from people"), ("user", "from the bot")]
-    assert accounts == [None, None]  # and not 777000, Telegram's own account, which all such posts come from
+    assert accounts == [
+        None,
+        None,
+    ]  # and not 777000, Telegram's own account, which all such posts come from
     marks = {(one.author_name, one.person, one.metadata["forwarded_from"]) for one in discussed}
     assert marks == {("News", None, "News")}
 
@@ -137,18 +181,30 @@ async def test_a_channels_post_is_kept_there_and_in_its_linked_group_as_nobodys(
 # Businesses
 
 
-async def test_a_businesss_chat_is_apart_from_its_customers_own_chat_with_the_bot(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_businesss_chat_is_apart_from_its_customers_own_chat_with_the_bot(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     owner, carl = on_telegram.simulator.user("Olga"), on_telegram.simulator.user("Carl")
     shop = on_telegram.simulator.business(owner)
-    chat, dm = on_telegram.simulator.business_chat(shop, carl), on_telegram.simulator.direct_chat(carl)
+    chat, dm = (
+        on_telegram.simulator.business_chat(shop, carl),
+        on_telegram.simulator.direct_chat(carl),
+    )
     seen: list[Any] = []
 
     async def answer(update: Update, context: Any) -> None:
         if update.business_message is not None:
-            seen.append((context.session.account, [one.content for one in await context.session.history()]))
-            await update.business_message.reply_text(f"the shop heard {update.business_message.text}")
+            seen.append(
+                (context.session.account, [one.content for one in await context.session.history()])
+            )
+            await update.business_message.reply_text(
+                f"the shop heard {update.business_message.text}"
+            )
 
-    view = hub.session_of(Chat("telegram", f"{shop.connection_id}:{carl.id}", "group", bot_id=on_telegram.bot_id), None)
+    view = hub.session_of(
+        Chat("telegram", f"{shop.connection_id}:{carl.id}", "group", bot_id=on_telegram.bot_id),
+        None,
+    )
     async with on_telegram.running(hub, echo) as app:
         app.add_handler(TypeHandler(Update, answer), group=1)
         asked = await on_telegram.simulator.say(carl, chat, "open today?")
@@ -168,12 +224,19 @@ async def test_a_businesss_chat_is_apart_from_its_customers_own_chat_with_the_bo
     assert seen[0] == (on_telegram.account(carl), ["open today?"])
 
 
-@pytest.mark.filterwarnings("ignore:Please use 'Bot.deleteBusinessMessages'")  # which older versions do not have
-async def test_edits_and_deletions_in_a_businesss_chat_are_followed(on_telegram: Any, hub: SessionHub) -> None:
+@pytest.mark.filterwarnings(
+    "ignore:Please use 'Bot.deleteBusinessMessages'"
+)  # which older versions do not have
+async def test_edits_and_deletions_in_a_businesss_chat_are_followed(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     owner, carl = on_telegram.simulator.user("Olga"), on_telegram.simulator.user("Carl")
     shop = on_telegram.simulator.business(owner)
     chat = on_telegram.simulator.business_chat(shop, carl)
-    view = hub.session_of(Chat("telegram", f"{shop.connection_id}:{carl.id}", "group", bot_id=on_telegram.bot_id), None)
+    view = hub.session_of(
+        Chat("telegram", f"{shop.connection_id}:{carl.id}", "group", bot_id=on_telegram.bot_id),
+        None,
+    )
 
     async def answer(update: Update, context: Any) -> None:
         if update.business_message is not None and update.business_message.text == "last":
@@ -185,7 +248,9 @@ async def test_edits_and_deletions_in_a_businesss_chat_are_followed(on_telegram:
 
     async with on_telegram.running(hub) as app:
         app.add_handler(TypeHandler(Update, answer), group=1)
-        one, two, _ = [await on_telegram.simulator.say(carl, chat, text) for text in ("one", "two", "three")]
+        one, two, _ = [
+            await on_telegram.simulator.say(carl, chat, text) for text in ("one", "two", "three")
+        ]
         await history_of(view, count=3)
         await on_telegram.simulator.edit(one, "one, edited")
         await on_telegram.simulator.delete(two)
@@ -208,12 +273,16 @@ async def test_words_by_way_of_the_bot_are_the_persons_and_their_inline_edits_ar
 
     async def offer(update: Update, context: Any) -> None:
         content = InputTextMessageContent("found it")
-        await update.inline_query.answer([InlineQueryResultArticle("1", "One", content, reply_markup=keyboard)])
+        await update.inline_query.answer(
+            [InlineQueryResultArticle("1", "One", content, reply_markup=keyboard)]
+        )
 
     async def chosen(update: Update, context: Any) -> None:
         sessions.append(context.session)
         number = update.chosen_inline_result.inline_message_id
-        assert await context.bot.edit_message_text("found more", inline_message_id=number, reply_markup=keyboard)
+        assert await context.bot.edit_message_text(
+            "found more", inline_message_id=number, reply_markup=keyboard
+        )
 
     async def pressed(update: Update, context: Any) -> None:
         sessions.append(context.session)
@@ -221,7 +290,13 @@ async def test_words_by_way_of_the_bot_are_the_persons_and_their_inline_edits_ar
         await update.callback_query.edit_message_text("found all")
 
     async with on_telegram.running(hub) as app:
-        app.add_handlers([InlineQueryHandler(offer), ChosenInlineResultHandler(chosen), CallbackQueryHandler(pressed)])
+        app.add_handlers(
+            [
+                InlineQueryHandler(offer),
+                ChosenInlineResultHandler(chosen),
+                CallbackQueryHandler(pressed),
+            ]
+        )
         said = await on_telegram.simulator.say_by_way_of_the_bot(ann, room, "it")
         await until(lambda: said.text == "found more")
         await on_telegram.simulator.press(ann, said, "more")
@@ -248,7 +323,12 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_session(
         new = on_telegram.simulator.migrate(old, tells_old=tells_old, tells_new=tells_new)
         await on_telegram.ask(ann, new, "after")
         history = await on_telegram.history(hub, new, count=4)
-    assert [one.content for one in history] == ["before", "you said before", "after", "you said after"]
+    assert [one.content for one in history] == [
+        "before",
+        "you said before",
+        "after",
+        "you said after",
+    ]
     assert [one.chat.chat_id for one in history] == [str(old.id)] * 2 + [str(new.id)] * 2
 
 
@@ -268,9 +348,14 @@ async def test_a_refused_send_to_the_old_group_moves_its_session_and_raises_as_e
     assert [one.content for one in history] == ["before", "you said before", "to the new one"]
 
 
-async def test_a_refused_copy_from_the_old_group_moves_nothing(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_refused_copy_from_the_old_group_moves_nothing(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
-    old, other = on_telegram.simulator.group("Friends", ann, basic=True), on_telegram.simulator.group("Others", ann)
+    old, other = (
+        on_telegram.simulator.group("Friends", ann, basic=True),
+        on_telegram.simulator.group("Others", ann),
+    )
     async with on_telegram.running(hub) as app:
         said = await on_telegram.simulator.say(ann, old, "before")
         await on_telegram.simulator.say(ann, other, "elsewhere")

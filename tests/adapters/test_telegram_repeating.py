@@ -1,4 +1,6 @@
-"""Copies and forwards of a Telegram bot, of which mostly only ids come back: kept with the words of what they repeat."""
+"""Copies and forwards of a Telegram bot, of which mostly only ids come back: kept with the words of
+what they repeat.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,12 @@ from session_plugin_telegram.markup import plain
 Act = Callable[[Any, Bot], Awaitable[object]]
 
 
-async def kept(on_telegram: Any, hub: SessionHub, act: Act, *, count: int, attachments: Any = ()) -> Any:
-    """Let Ann say something in a group that the bot then repeats in her direct chat; give what is stored there."""
+async def kept(
+    on_telegram: Any, hub: SessionHub, act: Act, *, count: int, attachments: Any = ()
+) -> Any:
+    """Let Ann say something in a group that the bot then repeats in her direct chat; give what is
+    stored there.
+    """
     ann = on_telegram.simulator.user("Ann")
     room, dm = on_telegram.simulator.group("Friends", ann), on_telegram.simulator.direct_chat(ann)
 
@@ -44,7 +50,9 @@ async def test_a_copy_has_the_words_of_what_it_copies(on_telegram: Any, hub: Ses
     assert (copy.content, copy.metadata) == ("the words", {})
 
 
-async def test_a_copy_with_a_new_caption_has_that_one_without_its_markup(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_copy_with_a_new_caption_has_that_one_without_its_markup(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     def act(message: Any, _: Bot) -> Any:
         return message.copy(dm_of(message), caption="<b>other</b> &amp; more", parse_mode="HTML")
 
@@ -52,7 +60,9 @@ async def test_a_copy_with_a_new_caption_has_that_one_without_its_markup(on_tele
     assert (copy.content, copy.attachments[0].filename) == ("other & more", "a.txt")
 
 
-async def test_several_copies_without_captions_are_kept_as_such(on_telegram: Any, hub: SessionHub) -> None:
+async def test_several_copies_without_captions_are_kept_as_such(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def act(message: Any, bot: Bot) -> None:
         if message.caption:  # the first of the album
             other = await bot.send_message(message.chat_id, "in between")
@@ -64,14 +74,20 @@ async def test_several_copies_without_captions_are_kept_as_such(on_telegram: Any
 
 
 async def test_a_forward_is_marked_with_whom_it_is_of(on_telegram: Any, hub: SessionHub) -> None:
-    (one,) = await kept(on_telegram, hub, lambda message, _: message.forward(dm_of(message)), count=1)
+    (one,) = await kept(
+        on_telegram, hub, lambda message, _: message.forward(dm_of(message)), count=1
+    )
     assert one.metadata == {"forwarded_from": "Ann"}
 
 
-async def test_several_forwards_are_marked_with_whom_they_are_of(on_telegram: Any, hub: SessionHub) -> None:
+async def test_several_forwards_are_marked_with_whom_they_are_of(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def act(message: Any, bot: Bot) -> None:
         own = await bot.send_message(message.chat_id, "my own")
-        await bot.forward_messages(dm_of(message), message.chat_id, [message.message_id, own.message_id])
+        await bot.forward_messages(
+            dm_of(message), message.chat_id, [message.message_id, own.message_id]
+        )
 
     forwards = await kept(on_telegram, hub, act, count=2)
     assert [one.metadata["forwarded_from"] for one in forwards] == ["Ann", "Marvin"]
@@ -92,7 +108,9 @@ async def test_a_copy_is_found_by_its_handler_at_once(on_telegram: Any, hub: Ses
     assert seen == ["echo", "echo"]
 
 
-async def test_a_copy_that_replies_in_a_topic_is_the_topics(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_copy_that_replies_in_a_topic_is_the_topics(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         reply = ReplyParameters(turn.message.message_id)
         bot, chat_id = turn.message.get_bot(), turn.message.chat_id
@@ -107,9 +125,13 @@ async def test_a_copy_that_replies_in_a_topic_is_the_topics(on_telegram: Any, hu
     assert (history[1].person, history[1].reply_to) == (on_telegram.account(ann), str(said.id))
 
 
-async def test_a_copy_that_names_no_topic_is_the_groups_and_not_the_topics(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_copy_that_names_no_topic_is_the_groups_and_not_the_topics(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
-        await turn.message.get_bot().copy_message(turn.message.chat_id, turn.message.chat_id, turn.message.message_id)
+        await turn.message.get_bot().copy_message(
+            turn.message.chat_id, turn.message.chat_id, turn.message.message_id
+        )
 
     ann = on_telegram.simulator.user("Ann")
     room = on_telegram.simulator.group("Friends", ann)
@@ -121,7 +143,9 @@ async def test_a_copy_that_names_no_topic_is_the_groups_and_not_the_topics(on_te
     assert (copy.content, copy.person) == ("echo", None)
 
 
-async def test_a_copy_of_what_the_bot_never_saw_is_not_made_up(on_telegram: Any, hub: SessionHub, errors: Any) -> None:
+async def test_a_copy_of_what_the_bot_never_saw_is_not_made_up(
+    on_telegram: Any, hub: SessionHub, errors: Any
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     room, dm = on_telegram.simulator.group("Friends", ann), on_telegram.simulator.direct_chat(ann)
     app = on_telegram.install(hub)
@@ -137,12 +161,16 @@ async def test_a_copy_of_what_the_bot_never_saw_is_not_made_up(on_telegram: Any,
     assert errors() == []
 
 
-async def test_copies_that_are_made_at_once_are_each_kept(on_telegram: Any, hub: SessionHub) -> None:
+async def test_copies_that_are_made_at_once_are_each_kept(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     async with on_telegram.running(hub) as app:
         said = await app.bot.send_message(ann.id, "the words")
-        await asyncio.gather(*(app.bot.copy_message(ann.id, ann.id, said.message_id) for _ in range(5)))
+        await asyncio.gather(
+            *(app.bot.copy_message(ann.id, ann.id, said.message_id) for _ in range(5))
+        )
         history = await on_telegram.history(hub, dm, count=6)
     assert [one.content for one in history] == ["the words"] * 6
 
@@ -162,7 +190,9 @@ async def test_copies_that_are_made_at_once_are_each_kept(on_telegram: Any, hub:
         ("  <b>  nothing  </b>  ", None),
     ],
 )
-async def test_what_remains_of_marked_up_text_is_what_telegram_shows(on_telegram: Any, text: str, mode: str | None) -> None:
+async def test_what_remains_of_marked_up_text_is_what_telegram_shows(
+    on_telegram: Any, text: str, mode: str | None
+) -> None:
     app = on_telegram.make()
     async with app:
         dm = on_telegram.simulator.direct_chat(on_telegram.simulator.user("Ann"))

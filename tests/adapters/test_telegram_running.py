@@ -1,4 +1,6 @@
-"""A Telegram bot's life cycles: by hand, and by run_polling and run_webhook in a process of its own."""
+"""A Telegram bot's life cycles: by hand, and by run_polling and run_webhook in a process of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ print("over", flush=True)
 
 
 @asynccontextmanager
-async def process(driver: Any, path: Path, way: str = "polling") -> AsyncIterator[asyncio.subprocess.Process]:
+async def process(
+    driver: Any, path: Path, way: str = "polling"
+) -> AsyncIterator[asyncio.subprocess.Process]:
     started = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -69,7 +73,10 @@ async def process(driver: Any, path: Path, way: str = "polling") -> AsyncIterato
 
 def contents(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as database:
-        return [bytes(row[0]).decode() for row in database.execute("SELECT content FROM messages ORDER BY seq")]
+        return [
+            bytes(row[0]).decode()
+            for row in database.execute("SELECT content FROM messages ORDER BY seq")
+        ]
 
 
 def free_port() -> str:
@@ -79,20 +86,31 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("choose", [lambda: "polling", free_port], ids=["run_polling", "run_webhook"])
-async def test_run_keeps_its_callbacks_and_ends_with_the_hub_closed(on_telegram: Any, path: Path, choose: Any) -> None:
+@pytest.mark.parametrize(
+    "choose", [lambda: "polling", free_port], ids=["run_polling", "run_webhook"]
+)
+async def test_run_keeps_its_callbacks_and_ends_with_the_hub_closed(
+    on_telegram: Any, path: Path, choose: Any
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     async with process(on_telegram, path, choose()) as running:
         await on_telegram.simulator.connected(timeout=30)
-        assert await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello") == "1 hello"
+        assert (
+            await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello") == "1 hello"
+        )
         running.send_signal(signal.SIGTERM)
         output, errors = await asyncio.wait_for(running.communicate(), 15)
-        assert (running.returncode, output.decode().split()) == (0, ["post_init", "post_shutdown", "over"]), errors.decode()
+        assert (running.returncode, output.decode().split()) == (
+            0,
+            ["post_init", "post_shutdown", "over"],
+        ), errors.decode()
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     assert contents(path) == ["hello", "1 hello"]
 
 
-async def test_run_polling_on_a_refused_database_ends_with_one_clear_error(on_telegram: Any, path: Path) -> None:
+async def test_run_polling_on_a_refused_database_ends_with_one_clear_error(
+    on_telegram: Any, path: Path
+) -> None:
     path.write_bytes(b"this is no database" * 100)
     async with process(on_telegram, path) as running:
         _, errors = await asyncio.wait_for(running.communicate(), 30)
@@ -102,7 +120,9 @@ async def test_run_polling_on_a_refused_database_ends_with_one_clear_error(on_te
     assert path.name in lines[-1]
 
 
-async def test_what_was_answered_before_a_kill_is_there_and_the_session_goes_on(on_telegram: Any, path: Path) -> None:
+async def test_what_was_answered_before_a_kill_is_there_and_the_session_goes_on(
+    on_telegram: Any, path: Path
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     async with process(on_telegram, path) as running:
@@ -112,7 +132,9 @@ async def test_what_was_answered_before_a_kill_is_there_and_the_session_goes_on(
         running.kill()
         await running.wait()
     said = contents(path)
-    assert [text for text in said if text.startswith("message")] == [f"message {number}" for number in range(5)]
+    assert [text for text in said if text.startswith("message")] == [
+        f"message {number}" for number in range(5)
+    ]
     async with process(on_telegram, path):
         last = on_telegram.simulator.messages(dm)[-1]
         await on_telegram.simulator.say(ann, dm, "again")
@@ -133,14 +155,17 @@ async def test_an_initialized_application_that_never_polls_closes_its_hub(
     assert contents(path) == ["hello"]
 
 
-async def test_an_application_can_be_started_again(on_telegram: Any, hub: SessionHub, path: Path) -> None:
+async def test_an_application_can_be_started_again(
+    on_telegram: Any, hub: SessionHub, path: Path
+) -> None:
     async def answer(turn: Any) -> None:
         await turn.say(f"you said {turn.text}")
 
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     app = on_telegram.install(
-        hub, into=on_telegram.make(answer, builder=on_telegram.builder().rate_limiter(AIORateLimiter()))
+        hub,
+        into=on_telegram.make(answer, builder=on_telegram.builder().rate_limiter(AIORateLimiter())),
     )
     for text in ("one", "two"):
         async with on_telegram.started(app):

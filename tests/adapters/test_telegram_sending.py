@@ -1,4 +1,6 @@
-"""What a Telegram bot sends, by whatever way: recorded once, as it was said, whatever limits the rate."""
+"""What a Telegram bot sends, by whatever way: recorded once, as it was said, whatever limits the
+rate.
+"""
 
 from __future__ import annotations
 
@@ -39,17 +41,23 @@ class Noting(AIORateLimiter):
 
     async def process_request(self, callback, args, kwargs, endpoint, data, rate_limit_args):  # type: ignore[no-untyped-def]
         self.endpoints.append((endpoint, rate_limit_args))
-        return await super().process_request(callback, args, kwargs, endpoint, data, rate_limit_args)
+        return await super().process_request(
+            callback, args, kwargs, endpoint, data, rate_limit_args
+        )
 
 
 async def test_the_authors_rate_limiter_is_still_called(on_telegram: Any, hub: SessionHub) -> None:
     limiter = Noting()
 
     async def answer(turn: Any) -> None:
-        await turn.message.get_bot().send_message(turn.message.chat_id, "limited", rate_limit_args=7)
+        await turn.message.get_bot().send_message(
+            turn.message.chat_id, "limited", rate_limit_args=7
+        )
 
     ann = on_telegram.simulator.user("Ann")
-    async with on_telegram.running(hub, answer, builder=on_telegram.builder().rate_limiter(limiter)):
+    async with on_telegram.running(
+        hub, answer, builder=on_telegram.builder().rate_limiter(limiter)
+    ):
         await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello")
         await on_telegram.history(hub, on_telegram.simulator.direct_chat(ann), count=2)
     assert ("sendMessage", 7) in limiter.endpoints
@@ -57,32 +65,45 @@ async def test_the_authors_rate_limiter_is_still_called(on_telegram: Any, hub: S
     assert (limiter.events[0], limiter.events[-1]) == ("initialize", "shutdown")
 
 
-async def test_without_a_rate_limiter_its_arguments_still_raise(on_telegram: Any, hub: SessionHub) -> None:
+async def test_without_a_rate_limiter_its_arguments_still_raise(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         with pytest.raises(ValueError, match="rate_limit_args"):
-            await turn.message.get_bot().send_message(turn.message.chat_id, "not sent", rate_limit_args=1)
+            await turn.message.get_bot().send_message(
+                turn.message.chat_id, "not sent", rate_limit_args=1
+            )
         await turn.say("it raised")
 
     ann = on_telegram.simulator.user("Ann")
     async with on_telegram.running(hub, answer):
-        assert await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello") == "it raised"
+        assert (
+            await on_telegram.ask(ann, on_telegram.simulator.direct_chat(ann), "hello")
+            == "it raised"
+        )
 
 
-async def test_a_send_that_the_limiter_repeats_is_recorded_once(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_send_that_the_limiter_repeats_is_recorded_once(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         on_telegram.simulator.fail_next("sendMessage", error_code=429, retry_after=1)
         await turn.say("at last")
 
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
-    async with on_telegram.running(hub, answer, builder=on_telegram.builder().rate_limiter(Noting())):
+    async with on_telegram.running(
+        hub, answer, builder=on_telegram.builder().rate_limiter(Noting())
+    ):
         assert await on_telegram.ask(ann, dm, "hello") == "at last"
         history = await on_telegram.history(hub, dm, count=2)
     assert [one.content for one in history] == ["hello", "at last"]
     assert [name for name, _ in on_telegram.simulator.calls].count("sendMessage") == 2
 
 
-@pytest.mark.parametrize(("code", "error"), [(403, Forbidden), (400, BadRequest), (502, NetworkError)])
+@pytest.mark.parametrize(
+    ("code", "error"), [(403, Forbidden), (400, BadRequest), (502, NetworkError)]
+)
 async def test_a_send_that_fails_raises_as_ever_and_is_not_recorded(
     on_telegram: Any, hub: SessionHub, code: int, error: type[Exception]
 ) -> None:
@@ -112,11 +133,17 @@ async def test_markup_is_no_part_of_what_was_said(on_telegram: Any, hub: Session
     assert history[1].content == "bold & more"
 
 
-async def test_a_captioned_file_and_an_album_of_the_bot_are_kept(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_captioned_file_and_an_album_of_the_bot_are_kept(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         await turn.message.reply_document(b"12345", caption="a file", filename="notes.txt")
         await turn.message.reply_media_group(
-            [InputMediaPhoto(b"1", caption="one"), InputMediaPhoto(b"2"), InputMediaPhoto(b"3", caption="three")]
+            [
+                InputMediaPhoto(b"1", caption="one"),
+                InputMediaPhoto(b"2"),
+                InputMediaPhoto(b"3", caption="three"),
+            ]
         )
 
     ann = on_telegram.simulator.user("Ann")
@@ -125,7 +152,12 @@ async def test_a_captioned_file_and_an_album_of_the_bot_are_kept(on_telegram: An
         await on_telegram.simulator.say(ann, dm, "hello")
         history = await on_telegram.history(hub, dm, count=5)
     assert [one.content for one in history] == ["hello", "a file", "one", "", "three"]
-    assert [one.attachments[0].kind for one in history[1:]] == ["document", "photo", "photo", "photo"]
+    assert [one.attachments[0].kind for one in history[1:]] == [
+        "document",
+        "photo",
+        "photo",
+        "photo",
+    ]
     assert {one.person for one in history} == {on_telegram.account(ann)}
     assert len({one.metadata.get("media_group_id") for one in history[2:]}) == 1
 
@@ -142,7 +174,9 @@ async def test_a_persons_album_is_one_message_for_each_file_with_the_caption_fir
     assert history[0].metadata["media_group_id"] == history[1].metadata["media_group_id"]
 
 
-async def test_a_message_that_the_bot_edits_changes_in_its_place(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_message_that_the_bot_edits_changes_in_its_place(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     async def answer(turn: Any) -> None:
         sent = await turn.say("thinking")
         await turn.say("and after")
@@ -153,7 +187,9 @@ async def test_a_message_that_the_bot_edits_changes_in_its_place(on_telegram: An
     async with on_telegram.running(hub, answer):
         await on_telegram.ask(ann, dm, "hello")
         async with asyncio.timeout(5):
-            while "thinking" in [one.content for one in await on_telegram.history(hub, dm, count=3)]:
+            while "thinking" in [
+                one.content for one in await on_telegram.history(hub, dm, count=3)
+            ]:
                 await asyncio.sleep(0.01)
         history = await on_telegram.history(hub, dm, count=3)
     assert [one.content for one in history] == ["hello", "thought", "and after"]
@@ -168,7 +204,10 @@ async def test_messages_that_the_bot_deletes_are_gone(on_telegram: Any, hub: Ses
         await turn.say("done")
 
     ann = on_telegram.simulator.user("Ann")
-    for place in (on_telegram.simulator.direct_chat(ann), on_telegram.simulator.group("Friends", ann)):
+    for place in (
+        on_telegram.simulator.direct_chat(ann),
+        on_telegram.simulator.group("Friends", ann),
+    ):
         async with on_telegram.running(hub, answer):
             await on_telegram.simulator.say(ann, place, "hello")
             await on_telegram.told(place, "done")
@@ -177,8 +216,12 @@ async def test_messages_that_the_bot_deletes_are_gone(on_telegram: Any, hub: Ses
         assert [one.content for one in history] == ["hello", "three", "done"]
 
 
-async def test_a_message_deleted_by_the_groups_name_is_gone(on_telegram: Any, hub: SessionHub) -> None:
-    room = on_telegram.simulator.group("Friends", on_telegram.simulator.user("Ann"), username="friends_here")
+async def test_a_message_deleted_by_the_groups_name_is_gone(
+    on_telegram: Any, hub: SessionHub
+) -> None:
+    room = on_telegram.simulator.group(
+        "Friends", on_telegram.simulator.user("Ann"), username="friends_here"
+    )
     async with on_telegram.running(hub) as app:
         sent = await app.bot.send_message("@friends_here", "one")
         await app.bot.send_message("@friends_here", "two")
@@ -187,7 +230,9 @@ async def test_a_message_deleted_by_the_groups_name_is_gone(on_telegram: Any, hu
     assert [one.content for one in history] == ["two"]
 
 
-async def test_an_answer_to_a_button_belongs_to_who_pressed_it(on_telegram: Any, hub: SessionHub) -> None:
+async def test_an_answer_to_a_button_belongs_to_who_pressed_it(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data="yes")]])
 
     async def offer(turn: Any) -> None:
@@ -219,7 +264,9 @@ async def edited_by_a_job(on_telegram: Any, app: Any, question: Any, bob: Any) -
     app.job_queue.run_once(close, 0)
 
 
-async def edited_by_a_button_of_somebody_else(on_telegram: Any, app: Any, question: Any, bob: Any) -> None:
+async def edited_by_a_button_of_somebody_else(
+    on_telegram: Any, app: Any, question: Any, bob: Any
+) -> None:
     async def pressed(update: Any, context: Any) -> None:
         await update.callback_query.edit_message_text("Ann's secret, and more")
 
@@ -231,7 +278,9 @@ EDITED = pytest.mark.parametrize("edited", [edited_by_a_job, edited_by_a_button_
 
 
 async def offer(turn: Any) -> None:
-    await turn.message.get_bot().send_message(turn.message.chat_id, f"Ann's {turn.text}", reply_markup=BUTTON)
+    await turn.message.get_bot().send_message(
+        turn.message.chat_id, f"Ann's {turn.text}", reply_markup=BUTTON
+    )
 
 
 @EDITED
@@ -243,7 +292,9 @@ async def test_an_answer_to_a_private_person_is_not_kept_when_it_is_edited(
     async with hub:
         async with on_telegram.running(hub, offer) as app:
             await on_telegram.ask(ann, on_telegram.direct_chat(ann), "/private on")
-            question = await on_telegram.answer(room, after=await on_telegram.say(ann, room, "secret"))
+            question = await on_telegram.answer(
+                room, after=await on_telegram.say(ann, room, "secret")
+            )
             await edited(on_telegram, app, question, bob)
             await on_telegram.told(room, "and more")
         assert await on_telegram.history(hub, room, count=0) == []
@@ -257,7 +308,9 @@ async def test_an_answer_to_a_forgotten_person_is_not_kept_when_it_is_edited(
     room, dm = on_telegram.group("Friends", ann, bob), on_telegram.direct_chat(ann)
     async with hub:
         async with on_telegram.running(hub, offer) as app:
-            question = await on_telegram.answer(room, after=await on_telegram.say(ann, room, "secret"))
+            question = await on_telegram.answer(
+                room, after=await on_telegram.say(ann, room, "secret")
+            )
             await on_telegram.history(hub, room, count=2)
             await on_telegram.ask(ann, dm, "/forget")
             assert "Forgotten" in await on_telegram.ask(ann, dm, "/forget confirm")
@@ -274,7 +327,9 @@ async def test_words_edited_into_an_answer_to_somebody_who_is_private_by_now_are
     room = on_telegram.group("Friends", ann, bob)
     async with hub:
         async with on_telegram.running(hub, offer) as app:
-            question = await on_telegram.answer(room, after=await on_telegram.say(ann, room, "secret"))
+            question = await on_telegram.answer(
+                room, after=await on_telegram.say(ann, room, "secret")
+            )
             await on_telegram.history(hub, room, count=2)
             await on_telegram.ask(ann, on_telegram.direct_chat(ann), "/private on")
             await edited(on_telegram, app, question, bob)
@@ -301,7 +356,9 @@ async def test_a_job_that_a_handler_scheduled_answers_nobody_in_a_group(
     assert (history[1].content, history[1].person) == ("time for tea", None)
 
 
-@pytest.mark.parametrize("between", ["nothing", "Ann", "Bob", "Bob in private", "Bob in a topic", "an administrator"])
+@pytest.mark.parametrize(
+    "between", ["nothing", "Ann", "Bob", "Bob in private", "Bob in a topic", "an administrator"]
+)
 async def test_a_task_that_outlives_its_handler_answers_whom_the_handler_answered_until_others_are_heard(
     on_telegram: Any, hub: SessionHub, between: str
 ) -> None:
@@ -362,9 +419,15 @@ async def test_a_worker_that_was_started_with_one_persons_question_answers_the_n
     async with on_telegram.running(hub, answer):
         for user in (ann, bob, ann):
             await on_telegram.ask(user, room, user.name)
-        history = await says(on_telegram, room, ["Ann", "for Ann", "Bob", "for Bob", "Ann", "for Ann"])
+        history = await says(
+            on_telegram, room, ["Ann", "for Ann", "Bob", "for Bob", "Ann", "for Ann"]
+        )
         workers[0].cancel()
-    assert [one.person for one in history if one.role == "assistant"] == [on_telegram.account(ann), None, None]
+    assert [one.person for one in history if one.role == "assistant"] == [
+        on_telegram.account(ann),
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("how", ["several updates at once", "not blocking"])
@@ -384,7 +447,9 @@ async def test_a_handler_answers_its_own_person_whoever_is_heard_while_it_runs(
 
     builder = on_telegram.builder()
     at_once = how == "several updates at once"
-    builder = builder.concurrent_updates(True) if at_once else builder.defaults(Defaults(block=False))
+    builder = (
+        builder.concurrent_updates(True) if at_once else builder.defaults(Defaults(block=False))
+    )
     async with on_telegram.running(hub, answer, builder=builder):
         await on_telegram.say(ann, room, "Ann")
         await on_telegram.say(bob, room, "Bob")
@@ -392,7 +457,9 @@ async def test_a_handler_answers_its_own_person_whoever_is_heard_while_it_runs(
     assert people["for Ann"] == on_telegram.account(ann)
 
 
-async def test_the_handler_of_a_channel_post_does_not_answer_whoever_spoke_before(on_telegram: Any, hub: SessionHub) -> None:
+async def test_the_handler_of_a_channel_post_does_not_answer_whoever_spoke_before(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     room, news = on_telegram.simulator.group("Friends", ann), on_telegram.simulator.channel("News")
 
@@ -415,20 +482,28 @@ async def test_a_post_of_the_bot_in_a_channel_is_its_own(on_telegram: Any, hub: 
     assert (post.role, post.content, post.person) == ("assistant", "extra, extra", None)
 
 
-async def test_the_same_message_id_in_two_chats_is_two_messages(on_telegram: Any, hub: SessionHub) -> None:
+async def test_the_same_message_id_in_two_chats_is_two_messages(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann, bob = on_telegram.simulator.user("Ann"), on_telegram.simulator.user("Bob")
     async with on_telegram.running(hub):
         said = [
-            await on_telegram.simulator.say(user, on_telegram.simulator.direct_chat(user), f"I am {user.name}")
+            await on_telegram.simulator.say(
+                user, on_telegram.simulator.direct_chat(user), f"I am {user.name}"
+            )
             for user in (ann, bob)
         ]
         assert said[0].id == said[1].id
         for user in (ann, bob):
-            (found,) = await on_telegram.history(hub, on_telegram.simulator.direct_chat(user), count=1)
+            (found,) = await on_telegram.history(
+                hub, on_telegram.simulator.direct_chat(user), count=1
+            )
             assert found.content == f"I am {user.name}"
 
 
-async def test_what_cannot_be_recorded_is_sent_all_the_same(on_telegram: Any, hub: SessionHub, path: Path) -> None:
+async def test_what_cannot_be_recorded_is_sent_all_the_same(
+    on_telegram: Any, hub: SessionHub, path: Path
+) -> None:
     async def answer(turn: Any) -> None:
         await hub.close()
         path.unlink()
@@ -463,7 +538,9 @@ async def test_what_cannot_be_recorded_is_sent_all_the_same(on_telegram: Any, hu
         (lambda message: message.reply_poll("tea?", ["yes", "no"]), "poll"),
     ],
 )
-async def test_whatever_the_bot_sends_is_kept_as_what_it_is(on_telegram: Any, hub: SessionHub, send: Any, kind: str) -> None:
+async def test_whatever_the_bot_sends_is_kept_as_what_it_is(
+    on_telegram: Any, hub: SessionHub, send: Any, kind: str
+) -> None:
     async def answer(turn: Any) -> None:
         await send(turn.message)
 
@@ -473,10 +550,16 @@ async def test_whatever_the_bot_sends_is_kept_as_what_it_is(on_telegram: Any, hu
         await on_telegram.simulator.say(ann, dm, "hello")
         history = await on_telegram.history(hub, dm, count=2)
     sent = history[1]
-    assert (sent.role, sent.content, [one.kind for one in sent.attachments]) == ("assistant", "", [kind])
+    assert (sent.role, sent.content, [one.kind for one in sent.attachments]) == (
+        "assistant",
+        "",
+        [kind],
+    )
 
 
-async def test_captions_and_media_that_the_bot_edits_change_in_their_place(on_telegram: Any, hub: SessionHub) -> None:
+async def test_captions_and_media_that_the_bot_edits_change_in_their_place(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("more", callback_data="more")]])
@@ -487,10 +570,15 @@ async def test_captions_and_media_that_the_bot_edits_change_in_their_place(on_te
         await two.edit_reply_markup(keyboard)
         await two.edit_media(InputMediaDocument(b"3", caption="three", filename="c.txt"))
         history = await on_telegram.history(hub, dm, count=2)
-    assert [(one.content, one.attachments[0].filename) for one in history] == [("one, edited", "a.txt"), ("three", "c.txt")]
+    assert [(one.content, one.attachments[0].filename) for one in history] == [
+        ("one, edited", "a.txt"),
+        ("three", "c.txt"),
+    ]
 
 
-async def test_an_edit_that_telegram_refuses_changes_nothing(on_telegram: Any, hub: SessionHub) -> None:
+async def test_an_edit_that_telegram_refuses_changes_nothing(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
     async with on_telegram.running(hub) as app:
@@ -504,7 +592,9 @@ async def test_an_edit_that_telegram_refuses_changes_nothing(on_telegram: Any, h
     assert (one.content, one.edited_at) == ("one", None)
 
 
-async def test_a_message_that_its_button_changes_is_changed(on_telegram: Any, hub: SessionHub) -> None:
+async def test_a_message_that_its_button_changes_is_changed(
+    on_telegram: Any, hub: SessionHub
+) -> None:
     keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data="yes")]])
 
     async def pressed(update: Any, context: Any) -> None:
@@ -520,7 +610,10 @@ async def test_a_message_that_its_button_changes_is_changed(on_telegram: Any, hu
         await app.bot.send_message(ann.id, "tea?", reply_markup=keyboard)
         await on_telegram.simulator.press(ann, await on_telegram.simulator.answer(dm), "yes")
         history = await on_telegram.history(hub, dm, count=2)
-    assert [(one.role, one.content) for one in history] == [("assistant", "tea is served"), ("assistant", "enjoy")]
+    assert [(one.role, one.content) for one in history] == [
+        ("assistant", "tea is served"),
+        ("assistant", "enjoy"),
+    ]
 
 
 async def test_a_job_in_a_direct_chat_answers_its_person(on_telegram: Any, hub: SessionHub) -> None:
@@ -546,7 +639,11 @@ async def test_what_is_sent_by_a_name_is_kept_in_the_chat_it_names_at_the_server
     async with on_telegram.running(hub) as app:
         sent = await app.bot.send_message("@friends_here", "hello")
         (one,) = await on_telegram.history(hub, room, count=1)
-    assert (one.chat.chat_id, one.message_id, one.timestamp) == (str(room.id), str(sent.message_id), sent.date.timestamp())
+    assert (one.chat.chat_id, one.message_id, one.timestamp) == (
+        str(room.id),
+        str(sent.message_id),
+        sent.date.timestamp(),
+    )
 
 
 async def test_buttons_that_carry_any_object_still_do(on_telegram: Any, hub: SessionHub) -> None:
@@ -557,7 +654,9 @@ async def test_buttons_that_carry_any_object_still_do(on_telegram: Any, hub: Ses
 
     ann = on_telegram.simulator.user("Ann")
     dm = on_telegram.simulator.direct_chat(ann)
-    async with on_telegram.running(hub, builder=on_telegram.builder().arbitrary_callback_data(True)) as app:
+    async with on_telegram.running(
+        hub, builder=on_telegram.builder().arbitrary_callback_data(True)
+    ) as app:
         app.add_handler(CallbackQueryHandler(pressed))
         keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data=(1, "two"))]])
         await app.bot.send_message(ann.id, "tea?", reply_markup=keyboard)

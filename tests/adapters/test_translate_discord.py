@@ -11,8 +11,17 @@ from session_plugin import Account, Attachment, Chat
 from session_plugin_discord.interactions import input_event
 from session_plugin_discord.translate import CHANNEL, raw_chat, to_account, to_chat, to_event
 
-BOT_ID, ANN_ID, MESSAGE_ID = 900_000_000_000_000_001, 1_234_567_890_123_456_789, 1_300_000_000_000_000_000
-ROOM, GUILD, THREAD, DM = 800_000_000_000_000_001, 800_000_000_000_000_002, 800_000_000_000_000_003, 800_000_000_000_000_004
+BOT_ID, ANN_ID, MESSAGE_ID = (
+    900_000_000_000_000_001,
+    1_234_567_890_123_456_789,
+    1_300_000_000_000_000_000,
+)
+ROOM, GUILD, THREAD, DM = (
+    800_000_000_000_000_001,
+    800_000_000_000_000_002,
+    800_000_000_000_000_003,
+    800_000_000_000_000_004,
+)
 
 
 def user(user_id: int, name: str, **fields: Any) -> dict[str, Any]:
@@ -36,8 +45,16 @@ class World:
     def __init__(self) -> None:
         self.client = discord.Client(intents=discord.Intents.default())
         self.state = self.client._connection
-        self.guild = discord.Guild(data={"id": str(GUILD), "name": "Friends", "member_count": 1}, state=self.state)
-        room = {"id": str(ROOM), "type": 0, "name": "general", "position": 0, "permission_overwrites": []}
+        self.guild = discord.Guild(
+            data={"id": str(GUILD), "name": "Friends", "member_count": 1}, state=self.state
+        )
+        room = {
+            "id": str(ROOM),
+            "type": 0,
+            "name": "general",
+            "position": 0,
+            "permission_overwrites": [],
+        }
         self.room = discord.TextChannel(state=self.state, guild=self.guild, data=room)
         self.guild._add_channel(self.room)
         thread = {
@@ -88,7 +105,9 @@ async def world() -> World:
     return World()
 
 
-async def test_a_persons_message_has_the_account_by_its_number_and_the_shown_name(world: World) -> None:
+async def test_a_persons_message_has_the_account_by_its_number_and_the_shown_name(
+    world: World,
+) -> None:
     found = world.event(content="hello")
     assert (found.author, found.author_name) == (Account(CHANNEL, "1234567890123456789"), "Ann")
     assert (found.message_id, found.role, found.edited_at) == (str(MESSAGE_ID), "user", None)
@@ -101,7 +120,9 @@ async def test_the_time_is_that_of_the_id(world: World) -> None:
 
 
 async def test_a_direct_chat_is_direct_and_a_thread_a_chat_of_its_own(world: World) -> None:
-    assert world.event(world.dm, content="x").chat == Chat(CHANNEL, str(DM), "direct", bot_id=str(BOT_ID))
+    assert world.event(world.dm, content="x").chat == Chat(
+        CHANNEL, str(DM), "direct", bot_id=str(BOT_ID)
+    )
     found = world.event(world.thread, content="x")
     assert (found.chat.chat_id, found.chat.thread_id, found.chat.kind) == (str(THREAD), "", "group")
     assert found.metadata["parent_id"] == str(ROOM)
@@ -120,7 +141,9 @@ async def test_a_raw_event_and_a_message_name_the_same_chat(world: World) -> Non
 
 
 async def test_a_webhook_and_another_bot_are_nobodys_user(world: World) -> None:
-    webhook = world.event(content="x", webhook_id="77", author={**user(77, "News"), "discriminator": "0000"})
+    webhook = world.event(
+        content="x", webhook_id="77", author={**user(77, "News"), "discriminator": "0000"}
+    )
     robot = world.event(content="x", author=user(78, "Robot", bot=True))
     assert [(one.author, one.author_name, one.role) for one in (webhook, robot)] == [
         (None, "News", "user"),
@@ -132,14 +155,24 @@ async def test_a_webhook_with_a_persons_id_is_still_nobody(world: World) -> None
     assert world.event(content="x", webhook_id=str(ANN_ID)).author is None
 
 
-async def test_an_answer_to_an_interaction_is_the_bots_although_it_has_a_webhook_id(world: World) -> None:
+async def test_an_answer_to_an_interaction_is_the_bots_although_it_has_a_webhook_id(
+    world: World,
+) -> None:
     metadata = {"id": "1", "type": 2, "user": ANN, "authorizing_integration_owners": {}}
-    found = world.event(content="x", author=BOT, webhook_id=str(BOT_ID), type=20, interaction_metadata=metadata)
-    assert (found.role, found.author, found.answers) == ("assistant", None, Account(CHANNEL, str(ANN_ID)))
+    found = world.event(
+        content="x", author=BOT, webhook_id=str(BOT_ID), type=20, interaction_metadata=metadata
+    )
+    assert (found.role, found.author, found.answers) == (
+        "assistant",
+        None,
+        Account(CHANNEL, str(ANN_ID)),
+    )
 
 
 @pytest.mark.parametrize("author", [ANN, BOT], ids=["a person's", "the bot's"])
-async def test_an_ephemeral_message_disguised_as_direct_is_left_out(world: World, author: dict[str, Any]) -> None:
+async def test_an_ephemeral_message_disguised_as_direct_is_left_out(
+    world: World, author: dict[str, Any]
+) -> None:
     channel = discord.DMChannel._from_message(world.state, ROOM)
     assert world.event(channel, content="only you see this", flags=64, author=author) is None
 
@@ -156,20 +189,26 @@ async def test_a_blank_message_is_left_out(world: World) -> None:
 async def test_a_reply_names_its_message_and_the_bots_own_whom_it_answers(world: World) -> None:
     replied = {**world_message(ANN), "id": "55"}
     reference = {"message_id": "55", "channel_id": str(ROOM), "guild_id": str(GUILD)}
-    found = world.event(content="x", type=19, author=BOT, message_reference=reference, referenced_message=replied)
+    found = world.event(
+        content="x", type=19, author=BOT, message_reference=reference, referenced_message=replied
+    )
     assert (found.reply_to, found.answers) == ("55", Account(CHANNEL, str(ANN_ID)))
 
 
 async def test_a_reply_to_a_deleted_message_keeps_its_name_only(world: World) -> None:
     reference = {"message_id": "55", "channel_id": str(ROOM), "guild_id": str(GUILD)}
-    found = world.event(content="x", type=19, author=BOT, message_reference=reference, referenced_message=None)
+    found = world.event(
+        content="x", type=19, author=BOT, message_reference=reference, referenced_message=None
+    )
     assert (found.reply_to, found.answers) == ("55", None)
 
 
 async def test_a_reply_to_a_webhook_answers_nobody(world: World) -> None:
     replied = {**world_message(ANN), "id": "55", "webhook_id": "77"}
     reference = {"message_id": "55", "channel_id": str(ROOM), "guild_id": str(GUILD)}
-    found = world.event(content="x", type=19, author=BOT, message_reference=reference, referenced_message=replied)
+    found = world.event(
+        content="x", type=19, author=BOT, message_reference=reference, referenced_message=replied
+    )
     assert found.answers is None
 
 
@@ -236,7 +275,9 @@ async def test_an_embed_is_kept_when_it_is_all_there_is_and_a_preview_is_not(wor
     assert (found.text, found.attachments) == ("https://example.com", ())
 
 
-async def test_the_words_of_an_embed_are_what_a_bot_says_by_it_beside_a_text_too(world: World) -> None:
+async def test_the_words_of_an_embed_are_what_a_bot_says_by_it_beside_a_text_too(
+    world: World,
+) -> None:
     embed = {
         "type": "rich",
         "title": "Capitals",
@@ -247,12 +288,16 @@ async def test_the_words_of_an_embed_are_what_a_bot_says_by_it_beside_a_text_too
     }
     words = "Capitals\nThe capital is Vienna.\nPopulation: two million"
     assert world.event(embeds=[embed], author=BOT).text == words
-    found = world.event(content="Here you are:", embeds=[embed, {"type": "rich", "image": {"url": "x"}}], author=BOT)
+    found = world.event(
+        content="Here you are:", embeds=[embed, {"type": "rich", "image": {"url": "x"}}], author=BOT
+    )
     assert found.text == f"Here you are:\n{words}"
     assert [one.filename for one in found.attachments] == ["Capitals", ""]
 
 
-@pytest.mark.parametrize(("content", "files"), [("said elsewhere", []), ("", [file(1, "a.png", "image/png")])])
+@pytest.mark.parametrize(
+    ("content", "files"), [("said elsewhere", []), ("", [file(1, "a.png", "image/png")])]
+)
 async def test_a_forward_has_its_words_and_files_from_the_snapshot_and_is_marked(
     world: World, content: str, files: list[Any]
 ) -> None:
@@ -277,7 +322,10 @@ async def test_a_forward_has_its_words_and_files_from_the_snapshot_and_is_marked
 
 
 async def test_an_edit_has_its_time(world: World) -> None:
-    assert world.event(content="x", edited_timestamp="2026-01-02T00:00:00+00:00").edited_at == 1_767_312_000.0
+    assert (
+        world.event(content="x", edited_timestamp="2026-01-02T00:00:00+00:00").edited_at
+        == 1_767_312_000.0
+    )
 
 
 async def test_content_is_kept_as_it_was_typed(world: World) -> None:
@@ -306,7 +354,9 @@ def interaction(world: World, **fields: Any) -> discord.Interaction:
     return discord.Interaction(data=data, state=world.state)
 
 
-async def test_a_slash_command_in_ones_chat_with_somebody_else_is_in_no_chat_with_the_bot(world: World) -> None:
+async def test_a_slash_command_in_ones_chat_with_somebody_else_is_in_no_chat_with_the_bot(
+    world: World,
+) -> None:
     world.state.http._HTTPClient__session = None
     assert input_event(interaction(world), bot_id=BOT_ID).chat.kind == "direct"
     assert input_event(interaction(world, context=2), bot_id=BOT_ID).chat.kind == "group"
@@ -314,6 +364,18 @@ async def test_a_slash_command_in_ones_chat_with_somebody_else_is_in_no_chat_wit
 
 async def test_a_mentionable_option_is_a_person_or_a_role(world: World) -> None:
     world.state.http._HTTPClient__session = None
-    options = [{"name": "to", "type": 9, "value": str(ANN_ID)}, {"name": "of", "type": 9, "value": "77"}]
-    data = {"id": "1", "name": "say", "type": 1, "options": options, "resolved": {"users": {str(ANN_ID): ANN}}}
-    assert input_event(interaction(world, data=data), bot_id=BOT_ID).text == f"/say to:<@{ANN_ID}> of:<@&77>"
+    options = [
+        {"name": "to", "type": 9, "value": str(ANN_ID)},
+        {"name": "of", "type": 9, "value": "77"},
+    ]
+    data = {
+        "id": "1",
+        "name": "say",
+        "type": 1,
+        "options": options,
+        "resolved": {"users": {str(ANN_ID): ANN}},
+    }
+    assert (
+        input_event(interaction(world, data=data), bot_id=BOT_ID).text
+        == f"/say to:<@{ANN_ID}> of:<@&77>"
+    )

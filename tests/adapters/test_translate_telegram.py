@@ -13,17 +13,30 @@ from session_plugin import Account, Attachment, Chat
 from session_plugin_telegram.translate import CHANNEL, to_account, to_event, to_place
 
 BOT_ID = "7000000001"
-ANN = {"id": 4_503_599_627_370_495, "is_bot": False, "first_name": "Ann", "last_name": "Lee", "username": "ann"}
+ANN = {
+    "id": 4_503_599_627_370_495,
+    "is_bot": False,
+    "first_name": "Ann",
+    "last_name": "Lee",
+    "username": "ann",
+}
 BOT = {"id": int(BOT_ID), "is_bot": True, "first_name": "Marvin"}
 PRIVATE = {"id": ANN["id"], "type": "private", "first_name": "Ann", "last_name": "Lee"}
 GROUP = {"id": -1_002_000_000_001, "type": "supergroup", "title": "Friends"}
 NEWS = {"id": -1_002_000_000_002, "type": "channel", "title": "News"}
-FAKE_ADMIN = {"id": 1_087_968_824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+FAKE_ADMIN = {
+    "id": 1_087_968_824,
+    "is_bot": True,
+    "first_name": "Group",
+    "username": "GroupAnonymousBot",
+}
 TELEGRAM = {"id": 777_000, "is_bot": False, "first_name": "Telegram"}
 
 
 def message(**fields: Any) -> Message:
-    made = Message.de_json({"message_id": 5, "date": 1_700_000_000, "chat": GROUP, "from": ANN, **fields}, None)
+    made = Message.de_json(
+        {"message_id": 5, "date": 1_700_000_000, "chat": GROUP, "from": ANN, **fields}, None
+    )
     assert made is not None
     return made
 
@@ -40,27 +53,49 @@ def test_a_persons_message_has_the_account_by_its_number_and_the_full_name() -> 
 
 
 def test_a_username_plays_no_part() -> None:
-    assert event(text="x").author == event(text="x", **{"from": {**ANN, "username": "somebody_else"}}).author
+    assert (
+        event(text="x").author
+        == event(text="x", **{"from": {**ANN, "username": "somebody_else"}}).author
+    )
 
 
-@pytest.mark.parametrize("sender", [GROUP, NEWS], ids=["anonymous administrator", "channel identity"])
+@pytest.mark.parametrize(
+    "sender", [GROUP, NEWS], ids=["anonymous administrator", "channel identity"]
+)
 def test_what_is_said_in_the_name_of_a_chat_is_nobodys(sender: dict[str, Any]) -> None:
     found = event(text="hello", sender_chat=sender, **{"from": FAKE_ADMIN})
     assert (found.author, found.author_name, found.role) == (None, sender["title"], "user")
 
 
 def test_an_automatic_forward_of_the_linked_channel_is_not_telegrams_own() -> None:
-    assert event(text="post", sender_chat=NEWS, is_automatic_forward=True, **{"from": TELEGRAM}).author is None
+    assert (
+        event(text="post", sender_chat=NEWS, is_automatic_forward=True, **{"from": TELEGRAM}).author
+        is None
+    )
 
 
 def test_nobody_is_behind_an_automatic_forward() -> None:
-    said = {"message_id": 5, "date": 1, "chat": GROUP, "from": TELEGRAM, "sender_chat": NEWS, "text": "x"}
+    said = {
+        "message_id": 5,
+        "date": 1,
+        "chat": GROUP,
+        "from": TELEGRAM,
+        "sender_chat": NEWS,
+        "text": "x",
+    }
     place = to_place(Update.de_json({"update_id": 1, "message": said}, None), bot_id=BOT_ID)
     assert place == (Chat(CHANNEL, str(GROUP["id"]), "group", bot_id=BOT_ID), None)
 
 
 def test_whoever_presses_a_button_is_behind_it_and_not_who_wrote_above_it() -> None:
-    said = {"message_id": 5, "date": 1, "chat": GROUP, "from": FAKE_ADMIN, "sender_chat": GROUP, "text": "x"}
+    said = {
+        "message_id": 5,
+        "date": 1,
+        "chat": GROUP,
+        "from": FAKE_ADMIN,
+        "sender_chat": GROUP,
+        "text": "x",
+    }
     query = {"id": "1", "from": ANN, "chat_instance": "1", "message": said}
     place = to_place(Update.de_json({"update_id": 1, "callback_query": query}, None), bot_id=BOT_ID)
     assert place is not None
@@ -84,7 +119,11 @@ def test_another_bot_is_nobodys_user_and_no_assistant() -> None:
 
 def test_the_bots_own_words_in_a_private_chat_answer_its_person() -> None:
     found = event(text="hello", chat=PRIVATE, **{"from": BOT})
-    assert (found.role, found.author, found.answers) == ("assistant", None, Account(CHANNEL, str(ANN["id"])))
+    assert (found.role, found.author, found.answers) == (
+        "assistant",
+        None,
+        Account(CHANNEL, str(ANN["id"])),
+    )
 
 
 def test_the_bots_own_reply_in_a_group_answers_whom_it_replies_to() -> None:
@@ -94,7 +133,14 @@ def test_the_bots_own_reply_in_a_group_answers_whom_it_replies_to() -> None:
 
 
 def test_the_bots_reply_to_an_anonymous_administrator_answers_nobody() -> None:
-    replied = {"message_id": 4, "date": 1, "chat": GROUP, "from": FAKE_ADMIN, "sender_chat": GROUP, "text": "hello"}
+    replied = {
+        "message_id": 4,
+        "date": 1,
+        "chat": GROUP,
+        "from": FAKE_ADMIN,
+        "sender_chat": GROUP,
+        "text": "hello",
+    }
     assert event(text="hello", reply_to_message=replied, **{"from": BOT}).answers is None
 
 
@@ -108,7 +154,12 @@ def test_a_topic_is_named_only_if_telegram_says_it_is_one() -> None:
 
 
 def test_what_opens_a_topic_is_no_message_that_is_replied_to() -> None:
-    opening = {"message_id": 7, "date": 1, "chat": GROUP, "forum_topic_created": {"name": "plans", "icon_color": 1}}
+    opening = {
+        "message_id": 7,
+        "date": 1,
+        "chat": GROUP,
+        "forum_topic_created": {"name": "plans", "icon_color": 1},
+    }
     found = event(text="x", message_thread_id=7, is_topic_message=True, reply_to_message=opening)
     assert found.reply_to is None
 
@@ -118,15 +169,29 @@ def test_a_reply_across_chats_names_no_message_of_this_one() -> None:
     assert event(text="x", reply_to_message=replied).reply_to is None
 
 
-@pytest.mark.skipif(telegram.__version_info__ < (22, 4), reason="python-telegram-bot knows them from 22.4 on")
+@pytest.mark.skipif(
+    telegram.__version_info__ < (22, 4), reason="python-telegram-bot knows them from 22.4 on"
+)
 def test_the_direct_messages_of_a_channel_are_apart_for_each_person() -> None:
-    chat = {"id": -1_002_000_000_003, "type": "supergroup", "title": "News", "is_direct_messages": True, "is_forum": True}
-    threads = [event(text="x", chat=chat, direct_messages_topic={"topic_id": n}).chat.thread_id for n in (1, 2)]
+    chat = {
+        "id": -1_002_000_000_003,
+        "type": "supergroup",
+        "title": "News",
+        "is_direct_messages": True,
+        "is_forum": True,
+    }
+    threads = [
+        event(text="x", chat=chat, direct_messages_topic={"topic_id": n}).chat.thread_id
+        for n in (1, 2)
+    ]
     assert threads == ["1", "2"]
 
 
 def test_a_business_accounts_chat_is_another_than_the_persons_own_and_like_a_group() -> None:
-    own, business = event(text="x", chat=PRIVATE), event(text="x", chat=PRIVATE, business_connection_id="b1")
+    own, business = (
+        event(text="x", chat=PRIVATE),
+        event(text="x", chat=PRIVATE, business_connection_id="b1"),
+    )
     assert own.chat == Chat(CHANNEL, str(ANN["id"]), bot_id=BOT_ID)
     assert business.chat == Chat(CHANNEL, f"b1:{ANN['id']}", "group", bot_id=BOT_ID)
     assert business.author == own.author
@@ -134,33 +199,70 @@ def test_a_business_accounts_chat_is_another_than_the_persons_own_and_like_a_gro
 
 def test_what_the_bot_says_for_a_business_account_is_its_own_and_answers_the_other_side() -> None:
     owner = {"id": 77, "is_bot": False, "first_name": "Olga"}
-    said = event(text="x", chat=PRIVATE, **{"from": owner}, business_connection_id="b1", sender_business_bot=BOT)
-    assert (said.role, said.author, said.answers) == ("assistant", None, Account(CHANNEL, str(ANN["id"])))
+    said = event(
+        text="x",
+        chat=PRIVATE,
+        **{"from": owner},
+        business_connection_id="b1",
+        sender_business_bot=BOT,
+    )
+    assert (said.role, said.author, said.answers) == (
+        "assistant",
+        None,
+        Account(CHANNEL, str(ANN["id"])),
+    )
 
 
 def test_what_another_bot_says_for_a_business_account_is_nobodys() -> None:
-    said = event(text="x", chat=PRIVATE, business_connection_id="b1", sender_business_bot={**BOT, "id": 5})
+    said = event(
+        text="x", chat=PRIVATE, business_connection_id="b1", sender_business_bot={**BOT, "id": 5}
+    )
     assert (said.role, said.author, said.answers) == ("user", None, None)
 
 
 def test_a_reply_to_another_chat_says_where() -> None:
     origin = {"type": "user", "date": 1, "sender_user": ANN}
     said = event(text="x", external_reply={"origin": origin, "chat": NEWS, "message_id": 7})
-    assert (said.reply_to, said.metadata["replies_to"]) == (None, {"chat_id": str(NEWS["id"]), "message_id": "7"})
+    assert (said.reply_to, said.metadata["replies_to"]) == (
+        None,
+        {"chat_id": str(NEWS["id"]), "message_id": "7"},
+    )
 
 
 def test_a_poll_a_sticker_and_a_place_say_what_they_are() -> None:
     options = [{"text": text, "voter_count": 0, "persistent_id": text} for text in ("yes", "no")]
-    flags = {"is_closed": False, "is_anonymous": True, "allows_multiple_answers": False, "allows_revoting": True}
-    poll = {"id": "1", "question": "Tea?", "options": options, "total_voter_count": 0, "type": "regular", **flags}
-    assert event(poll={**poll, "members_only": False}).metadata["poll"] == {"question": "Tea?", "options": ["yes", "no"]}
+    flags = {
+        "is_closed": False,
+        "is_anonymous": True,
+        "allows_multiple_answers": False,
+        "allows_revoting": True,
+    }
+    poll = {
+        "id": "1",
+        "question": "Tea?",
+        "options": options,
+        "total_voter_count": 0,
+        "type": "regular",
+        **flags,
+    }
+    assert event(poll={**poll, "members_only": False}).metadata["poll"] == {
+        "question": "Tea?",
+        "options": ["yes", "no"],
+    }
     place = {"latitude": 1.5, "longitude": 2.5}
     assert event(location=place).metadata["location"] == place
 
 
-@pytest.mark.skipif(telegram.__version_info__ < (22, 3), reason="python-telegram-bot knows them from 22.3 on")
+@pytest.mark.skipif(
+    telegram.__version_info__ < (22, 3), reason="python-telegram-bot knows them from 22.3 on"
+)
 def test_a_checklist_says_what_is_on_it() -> None:
-    found = event(checklist={"title": "Shopping", "tasks": [{"id": 1, "text": "milk"}, {"id": 2, "text": "bread"}]})
+    found = event(
+        checklist={
+            "title": "Shopping",
+            "tasks": [{"id": 1, "text": "milk"}, {"id": 2, "text": "bread"}],
+        }
+    )
     assert [one.kind for one in found.attachments] == ["checklist"]
     assert found.metadata["checklist"] == {"title": "Shopping", "tasks": ["milk", "bread"]}
 
@@ -184,16 +286,27 @@ def test_a_service_message_is_nobodys_words(service: dict[str, Any]) -> None:
 
 
 def test_a_caption_is_the_text_of_a_file() -> None:
-    file = {"file_id": "f", "file_unique_id": "u", "file_name": "a.pdf", "mime_type": "application/pdf", "file_size": 9}
+    file = {
+        "file_id": "f",
+        "file_unique_id": "u",
+        "file_name": "a.pdf",
+        "mime_type": "application/pdf",
+        "file_size": 9,
+    }
     found = event(caption="look", document=file)
     assert found.text == "look"
     assert found.attachments == (
-        Attachment(id="f", kind="document", filename="a.pdf", content_type="application/pdf", size=9),
+        Attachment(
+            id="f", kind="document", filename="a.pdf", content_type="application/pdf", size=9
+        ),
     )
 
 
 def test_of_a_photo_the_largest_size_is_kept() -> None:
-    sizes = [{"file_id": f"f{n}", "file_unique_id": f"u{n}", "width": n, "height": n, "file_size": n} for n in (1, 2, 3)]
+    sizes = [
+        {"file_id": f"f{n}", "file_unique_id": f"u{n}", "width": n, "height": n, "file_size": n}
+        for n in (1, 2, 3)
+    ]
     assert event(photo=sizes).attachments == (Attachment(id="f3", kind="photo", size=3),)
 
 
@@ -201,7 +314,11 @@ def test_of_a_photo_the_largest_size_is_kept() -> None:
     ("field", "content", "kind"),
     [
         ("voice", {"file_id": "f", "file_unique_id": "u", "duration": 1}, "voice"),
-        ("video_note", {"file_id": "f", "file_unique_id": "u", "duration": 1, "length": 1}, "videonote"),
+        (
+            "video_note",
+            {"file_id": "f", "file_unique_id": "u", "duration": 1, "length": 1},
+            "videonote",
+        ),
         (
             "sticker",
             {
@@ -220,15 +337,24 @@ def test_of_a_photo_the_largest_size_is_kept() -> None:
         ("dice", {"value": 3, "emoji": "🎲"}, "dice"),
     ],
 )
-def test_whatever_else_is_sent_is_kept_as_an_attachment(field: str, content: dict[str, Any], kind: str) -> None:
+def test_whatever_else_is_sent_is_kept_as_an_attachment(
+    field: str, content: dict[str, Any], kind: str
+) -> None:
     found = event(**{field: content})
     assert (found.text, [one.kind for one in found.attachments]) == ("", [kind])
 
 
 def test_a_forward_is_marked_as_not_the_senders_own_words() -> None:
-    origin = {"type": "user", "date": 1, "sender_user": {"id": 3, "is_bot": False, "first_name": "Bob"}}
+    origin = {
+        "type": "user",
+        "date": 1,
+        "sender_user": {"id": 3, "is_bot": False, "first_name": "Bob"},
+    }
     found = event(text="said Bob", forward_origin=origin)
-    assert (found.author, found.metadata["forwarded_from"]) == (Account(CHANNEL, str(ANN["id"])), "Bob")
+    assert (found.author, found.metadata["forwarded_from"]) == (
+        Account(CHANNEL, str(ANN["id"])),
+        "Bob",
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,7 +365,9 @@ def test_a_forward_is_marked_as_not_the_senders_own_words() -> None:
         ({"type": "channel", "date": 1, "chat": NEWS, "message_id": 1}, "News"),
     ],
 )
-def test_a_forward_is_marked_with_the_name_that_is_shown_whoever_it_is_of(origin: dict[str, Any], name: str) -> None:
+def test_a_forward_is_marked_with_the_name_that_is_shown_whoever_it_is_of(
+    origin: dict[str, Any], name: str
+) -> None:
     assert event(text="said by others", forward_origin=origin).metadata["forwarded_from"] == name
 
 

@@ -1,4 +1,6 @@
-"""Fixtures for hub tests: people and what they say, hubs over a real file, plugins that write down what they are told."""
+"""Fixtures for hub tests: people and what they say, hubs over a real file, plugins that write down
+what they are told.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from session_plugin import Account, Chat, SessionHub
-from session_plugin.testing import Diary, Talk
+from session_plugin.testing import EventLog, Talk
 
 SECRET = "what only the tests' hubs know"
 
@@ -21,30 +23,41 @@ def talk() -> Talk:
 
 
 @pytest.fixture
-def diary() -> Diary:
-    return Diary()
+def event_log() -> EventLog:
+    return EventLog()
 
 
 @pytest.fixture
-def new_diary() -> type[Diary]:
-    return Diary
+def new_event_log() -> type[EventLog]:
+    return EventLog
 
 
 @pytest.fixture
 def new_databases(backend: Any) -> Iterator[Callable[[], str]]:
-    """Give as many databases as a test wants, on each backend in turn; nothing is in any of them yet."""
+    """Give as many databases as a test wants, on each backend in turn; nothing is in any of them
+    yet.
+    """
     with ExitStack() as stack:
         yield lambda: str(stack.enter_context(backend.new()))
 
 
 @pytest.fixture
-async def new_hub(database: str, clock: Callable[[], float]) -> AsyncIterator[Callable[..., SessionHub]]:
+async def new_hub(
+    database: str, clock: Callable[[], float]
+) -> AsyncIterator[Callable[..., SessionHub]]:
     """Make hubs on the test's database and clock; they are closed when the test is over."""
     made: list[SessionHub] = []
 
     def make(*plugins: object, path: str | Path = database, **settings: Any) -> SessionHub:
         hub = SessionHub(
-            path, **{"plugins": plugins, "load_entry_points": False, "clock": clock, "secret": SECRET, **settings}
+            path,
+            **{
+                "plugins": plugins,
+                "load_entry_points": False,
+                "clock": clock,
+                "secret": SECRET,
+                **settings,
+            },
         )
         made.append(hub)
         return hub
@@ -61,7 +74,9 @@ def hub(new_hub: Callable[..., SessionHub]) -> SessionHub:
 
 @pytest.fixture
 def link() -> Callable[..., Any]:
-    """Link two accounts as people do: a code on the first, typed on the second, a look and a yes on the first."""
+    """Link two accounts do: a code on the first, typed on the second, a look and a yes on the
+    first.
+    """
 
     async def linked(hub: SessionHub, asker: Account, redeemer: Account) -> Any:
         code = await hub.request_link(asker)

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Attachment, Chat, MessageEvent
-from session_plugin.records import bulk, messages
-from session_plugin.records.outcomes import Moment
+from session_plugin.records.conversation import bulk, messages
+from session_plugin.records.operation_context import OperationContext
 
 PEOPLE = (Account("discord", "1"), Account("telegram", "1"))
 GROUPS = (Chat("discord", "lobby", "group"), Chat("discord", "lobby", "group", thread_id="7"))
@@ -30,13 +30,19 @@ HOUR = 3600.0
 
 @st.composite
 def recordings(draw: st.DrawFn) -> list[tuple[float, bool, MessageEvent, str]]:
-    """What is said by two people in their direct chats and a group, to two bots, with few ids, names and titles."""
+    """What is said by two people in their direct chats and a group, to two bots, with few ids,
+    names and titles.
+    """
     said = []
     now = 0.0
     for number in range(draw(st.integers(4, 20))):
         now += draw(st.sampled_from([0.0, 0.0, 1.0, 1.0, 1.0, 30 * HOUR]))
         person = draw(st.sampled_from(PEOPLE))
-        direct = Chat(person.channel, f"of {person.channel_user_id}", title=draw(st.sampled_from(["", "A", "B"])))
+        direct = Chat(
+            person.channel,
+            f"of {person.channel_user_id}",
+            title=draw(st.sampled_from(["", "A", "B"])),
+        )
         chat = draw(st.sampled_from([direct, direct, *GROUPS]))
         speaks = draw(st.sampled_from(["person", "person", "bot", "nobody"]))
         event = MessageEvent(
@@ -52,25 +58,36 @@ def recordings(draw: st.DrawFn) -> list[tuple[float, bool, MessageEvent, str]]:
             attachments=draw(st.sampled_from([(), (Attachment(id="x", size=1),)])),
             metadata=draw(st.sampled_from([{}, {"k": "v\udfff"}])),
         )
-        said.append((now, draw(st.booleans()), event, draw(st.sampled_from(["", "", "", "scribe"]))))
+        said.append(
+            (now, draw(st.booleans()), event, draw(st.sampled_from(["", "", "", "scribe"])))
+        )
     return said
 
 
-def moment(now: float, bot: str, ids: Any) -> Moment:
-    return Moment(bot=bot, now=now, max_age=24 * HOUR, new_id=lambda: f"id {next(ids)}")
+def operation_context(now: float, bot: str, ids: Any) -> OperationContext:
+    return OperationContext(bot=bot, now=now, max_age=24 * HOUR, new_id=lambda: f"id {next(ids)}")
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     connection = sqlite3.connect(path)
     connection.text_factory = bytes
-    tables = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found = {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
+    tables = [
+        row[0].decode()
+        for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    ]
+    found = {
+        table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables
+    }
     connection.close()
     return found
 
 
 @settings(max_examples=100, deadline=None)
-@given(recordings(), st.lists(st.integers(1, 8), min_size=20, max_size=20), st.sets(st.integers(0, 19), max_size=3))
+@given(
+    recordings(),
+    st.lists(st.integers(1, 8), min_size=20, max_size=20),
+    st.sets(st.integers(0, 19), max_size=3),
+)
 def test_many_at_once_leave_what_one_by_one_leaves(
     said: list[tuple[float, bool, MessageEvent, str]], sizes: list[int], deleted_before: set[int]
 ) -> None:
@@ -79,7 +96,9 @@ def test_many_at_once_leave_what_one_by_one_leaves(
         for name in ("single", "many"):
             ids = count()
             requests = [
-                messages.Recording(moment=moment(now, bot, ids), event=event, is_withheld=withheld)
+                messages.Recording(
+                    context=operation_context(now, bot, ids), event=event, is_withheld=withheld
+                )
                 for now, withheld, event, bot in said
             ]
             engine = open_engine(Path(folder) / name)
@@ -89,7 +108,9 @@ def test_many_at_once_leave_what_one_by_one_leaves(
                 group = requests[done : done + next(groups)]
                 if done in deleted_before and group[0].event.message_id is not None:
                     deletion = messages.Deletion(
-                        moment=group[0].moment, chat=group[0].event.chat, message_ids=(group[0].event.message_id,)
+                        context=group[0].context,
+                        chat=group[0].event.chat,
+                        message_ids=(group[0].event.message_id,),
                     )
                     engine.write(messages.delete, deletion).result()
                 if name == "single":
@@ -107,8 +128,10 @@ OF_ANN, OF_BEN = Chat("discord", "of Ann"), Chat("telegram", "of Ben")
 
 
 def recording_of(ids: Iterator[int], author: Account, chat: Chat, text: str) -> messages.Recording:
-    event = MessageEvent(chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author)
-    return messages.Recording(moment=moment(0, "", ids), event=event)
+    event = MessageEvent(
+        chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author
+    )
+    return messages.Recording(context=operation_context(0, "", ids), event=event)
 
 
 def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_single_messages(
@@ -126,12 +149,16 @@ def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_singl
         return messages.record(tx, recording)
 
     monkeypatch.setattr(bulk, "record", noted)
-    engine.write(bulk.record_many, [said(ann, OF_ANN, "hello for the first time"), said(ben, OF_BEN, "c")]).result()
+    engine.write(
+        bulk.record_many, [said(ann, OF_ANN, "hello for the first time"), said(ben, OF_BEN, "c")]
+    ).result()
     engine.close()
     assert alone == ["hello for the first time"]
 
 
-def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Preparing one takes longer than running it, and each that is kept takes memory."""
     prepared: set[str] = set()
 
@@ -151,7 +178,10 @@ def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(tmp_path: Pat
     engine.close()
     assert len([statement for statement in prepared if "WITH asked" in statement]) == 9
     with closing(sqlite3.connect(tmp_path / "chats.db")) as connection:
-        stored = [content.decode() for (content,) in connection.execute("SELECT content FROM messages ORDER BY seq")]
+        stored = [
+            content.decode()
+            for (content,) in connection.execute("SELECT content FROM messages ORDER BY seq")
+        ]
     assert stored == [f"{number}" for number in range(sum(lengths))]
 
 
@@ -193,11 +223,18 @@ def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path) -> None:
 
     def said(text: str, message_id: str | None) -> messages.Recording:
         event = MessageEvent(
-            chat=Chat("discord", "of Ann"), message_id=message_id, role="user", text=text, sent_at=0, author=ann
+            chat=Chat("discord", "of Ann"),
+            message_id=message_id,
+            role="user",
+            text=text,
+            sent_at=0,
+            author=ann,
         )
-        return messages.Recording(moment=moment(0, "", ids), event=event)
+        return messages.Recording(context=operation_context(0, "", ids), event=event)
 
-    def limit_pages(tx: Any, more: int) -> sqlite3.Connection:  # SQLite's own way to run out of space
+    def limit_pages(
+        tx: Any, more: int
+    ) -> sqlite3.Connection:  # SQLite's own way to run out of space
         writing: sqlite3.Connection = tx._execute.__self__
         pages = writing.execute("PRAGMA page_count").fetchone()[0]
         writing.execute(f"PRAGMA max_page_count = {pages + more}")
@@ -216,7 +253,9 @@ def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path) -> None:
     fates = [future.result(timeout=20).value.fate for future in futures]
     engine.close()
     connection = sqlite3.connect(path)
-    stored = [row[0].decode() for row in connection.execute("SELECT content FROM messages ORDER BY seq")]
+    stored = [
+        row[0].decode() for row in connection.execute("SELECT content FROM messages ORDER BY seq")
+    ]
     connection.close()
     assert stored == ["first", *texts]
     assert fates == ["stored"] * len(texts)

@@ -11,7 +11,9 @@ from session_plugin.rules.codes import Limit, codes_in, new_code, read_code
 
 def test_every_code_has_a_letter_and_a_digit():
     codes = [new_code(random.Random(seed).choice) for seed in range(500)]
-    assert all(any(one.isdigit() for one in code) and any(one.isalpha() for one in code) for code in codes)
+    assert all(
+        any(one.isdigit() for one in code) and any(one.isalpha() for one in code) for code in codes
+    )
 
 
 def test_a_code_is_read_as_it_was_made():
@@ -43,7 +45,11 @@ BETWEEN = [
     "\N{COMBINING LONG STROKE OVERLAY}",
 ]
 SPELT = [form.format(f"ABCD{between}2345") for form in AROUND for between in BETWEEN]
-SPELT += ["abcd-2345", "\N{FULLWIDTH LATIN CAPITAL LETTER A}BCD-234\N{FULLWIDTH DIGIT FIVE}", "A B C D 2 3 4 5"]
+SPELT += [
+    "abcd-2345",
+    "\N{FULLWIDTH LATIN CAPITAL LETTER A}BCD-234\N{FULLWIDTH DIGIT FIVE}",
+    "A B C D 2 3 4 5",
+]
 
 
 @pytest.mark.parametrize("spelt", SPELT)
@@ -53,14 +59,27 @@ def test_a_code_is_read_alike_by_whoever_types_it_and_where_others_see_it(spelt)
 
 
 @pytest.mark.parametrize(
-    "form", ["我的代码是{}", "{}です", "код{}", "code{}", "{}x", "1:{}", "https://t.me/bot?start={}", "23{}23"]
+    "form",
+    [
+        "我的代码是{}",
+        "{}です",
+        "код{}",
+        "code{}",
+        "{}x",
+        "1:{}",
+        "https://t.me/bot?start={}",
+        "23{}23",
+    ],
 )
 @pytest.mark.parametrize("code", ["ABCD-2345", "ABCD2345"])
 def test_a_code_is_found_whatever_is_written_right_beside_it(form, code):
     assert "ABCD2345" in codes_in(form.format(code))
 
 
-@pytest.mark.parametrize("typed", ["", "ABCDEFGH", "23456789", "ABC-2345", "ABCD-23456", "ABCD-234O", "ABCDд2345", None, 5])
+@pytest.mark.parametrize(
+    "typed",
+    ["", "ABCDEFGH", "23456789", "ABC-2345", "ABCD-23456", "ABCD-234O", "ABCDд2345", None, 5],
+)
 def test_what_is_no_code_reads_as_none(typed):
     assert read_code(typed) is None
 

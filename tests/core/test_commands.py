@@ -1,4 +1,6 @@
-"""/link, /unlink, /whoami and /new: what is answered, and that nothing is done where others can read."""
+"""/link, /unlink, /whoami and /new: what is answered, and that nothing is done where others can
+read.
+"""
 
 import json
 import logging
@@ -53,13 +55,17 @@ async def test_a_code_a_question_and_a_yes_link_two_accounts(say, ann, too, text
     assert sorted(await texts(hub, ann)) == ["of ann", "of ann too"]
 
 
-async def test_a_name_that_speaks_in_our_words_stays_on_one_line_in_quotes_behind_the_id(say, hub, ann, talk):
+async def test_a_name_that_speaks_in_our_words_stays_on_one_line_in_quotes_behind_the_id(
+    say, hub, ann, talk
+):
     eve = talk.account("eve", channel="telegram")
     name = 'Your account 1") typed your code.\n\u2028Then write /link confirm\u202e'
     await hub.redeem_link(eve, code_in(await say(ann, "link")), display_name=name)
     question = await say(ann, "link")
     quoted = r'"Your account 1\") typed your code. Then write /link confirm"'
-    assert question.startswith(f"the telegram account eve-on-telegram ({quoted}) typed your code. Is that you?")
+    assert question.startswith(
+        f"the telegram account eve-on-telegram ({quoted}) typed your code. Is that you?"
+    )
 
 
 async def test_asking_again_shows_who_typed_the_code(say, ann, too):
@@ -98,7 +104,10 @@ async def test_every_wrong_code_gets_the_same_answer(say, ann, too, clock):
     used = code_in(await say(ann, "link"))
     await say(too, "link", used)
     own = code_in(await say(too, "link"))
-    answers = {await say(too, "link", typed) for typed in (used, own, "ABCD-2345", "nonsense", "a b c", "💥", "x" * 5000)}
+    answers = {
+        await say(too, "link", typed)
+        for typed in (used, own, "ABCD-2345", "nonsense", "a b c", "💥", "x" * 5000)
+    }
     clock.advance(hours=1)
     answers.add(await say(ann, "link", own))
     assert len(answers) == 1
@@ -114,7 +123,15 @@ async def test_unlinking_gives_each_its_own_again(say, hub, ann, too, link, text
 async def test_whoami_tells_the_id_and_all_accounts(say, hub, ann, too, link, talk):
     identity = await link(hub, ann, too)
     text = await say(too, "whoami")
-    assert all(word in text for word in (identity.user_id, "Ann T", "discord ann-on-discord", "telegram ann-on-telegram"))
+    assert all(
+        word in text
+        for word in (
+            identity.user_id,
+            "Ann T",
+            "discord ann-on-discord",
+            "telegram ann-on-telegram",
+        )
+    )
     assert "bob-on-discord" in await say(talk.account("bob"), "whoami")
 
 
@@ -136,12 +153,17 @@ async def test_garbage_after_private_gets_its_usage(say, hub, ann):
 async def test_privacy_tells_what_is_kept_and_how_to_leave(say, ann, talk):
     for chat in (None, talk.group()):
         text = await say(ann, "privacy", chat=chat)
-        assert all(word in text for word in ("is kept", "365 days", "that group only", "/private on", "/unlink"))
+        assert all(
+            word in text
+            for word in ("is kept", "365 days", "that group only", "/private on", "/unlink")
+        )
 
 
 async def test_nobody_is_told_of_a_command_that_is_turned_off(hub, ann, talk):
     offered = ("privacy", "forget", "whoami")
-    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell, offered=offered)
+    asked = commands.Asked(
+        chat=talk.direct(ann), account=ann, name="", spell=spell, offered=offered
+    )
     for command in ("privacy", "forget"):
         text = (await commands.answer(hub, command, "", asked)).text
         assert "/forget" in text
@@ -159,7 +181,10 @@ async def test_forget_names_what_goes_and_waits_for_a_yes(say, hub, ann, too, li
     await link(hub, ann, too)
     question = await say(ann, "forget")
     assert "2 messages, 2 sessions and 2 accounts" in question
-    assert all(word in question for word in ("discord ann-on-discord", "telegram ann-on-telegram", "/forget confirm"))
+    assert all(
+        word in question
+        for word in ("discord ann-on-discord", "telegram ann-on-telegram", "/forget confirm")
+    )
     assert len(await texts(hub, ann)) == 2
     assert "Forgotten: 2 messages" in await say(ann, "forget", "confirm")
     assert await texts(hub, ann) == []
@@ -181,7 +206,9 @@ async def test_export_hands_over_a_file_of_json_lines(hub, ann, talk):
     assert [line["text"] for line in lines if line["kind"] == "message"] == ["of ann"]
 
 
-async def test_an_export_that_is_too_large_for_one_file_comes_in_several(hub, ann, talk, monkeypatch):
+async def test_an_export_that_is_too_large_for_one_file_comes_in_several(
+    hub, ann, talk, monkeypatch
+):
     monkeypatch.setattr(commands, "DOCUMENT_BYTES", 1000)
     for number in range(20):
         await hub.record(talk.said(ann, f"words {number}"))
@@ -208,7 +235,9 @@ async def test_new_for_a_stranger_is_answered_too(say, talk):
 
 
 @pytest.mark.parametrize("command", ["unlink", "whoami", "new"])
-async def test_a_command_that_takes_nothing_does_nothing_with_something(say, hub, ann, too, link, command, texts):
+async def test_a_command_that_takes_nothing_does_nothing_with_something(
+    say, hub, ann, too, link, command, texts
+):
     await link(hub, ann, too)
     assert f"/{command} takes nothing" in await say(ann, command, "please")
     assert len(await texts(hub, ann)) == 2
@@ -229,7 +258,9 @@ async def test_a_command_that_takes_nothing_does_nothing_with_something(say, hub
         ("forget", "confirm"),
     ],
 )
-async def test_in_a_group_nothing_is_done_and_nothing_told(say, hub, ann, too, talk, texts, command, argument):
+async def test_in_a_group_nothing_is_done_and_nothing_told(
+    say, hub, ann, too, talk, texts, command, argument
+):
     lobby = talk.group()
     await hub.record(talk.said(lobby, "in public", author=ann))
     code = await hub.request_link(too)
@@ -251,7 +282,9 @@ async def test_commands_and_answers_are_not_stored(say, hub, ann, texts):
 
 
 async def test_commands_are_spelt_as_the_author_spells_them(hub, ann, talk):
-    asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=lambda name: f"!my-{name}")
+    asked = commands.Asked(
+        chat=talk.direct(ann), account=ann, name="", spell=lambda name: f"!my-{name}"
+    )
     reply = await commands.answer(hub, "link", "", asked)
     assert "!my-link" in reply.text
     assert "/link" not in reply.text
@@ -282,13 +315,17 @@ def test_commands_are_renamed_and_turned_off():
 
 
 def test_a_name_for_no_command_of_ours_is_refused():
-    with pytest.raises(ValueError, match=r"'lnk'.*link, unlink, whoami, new, private, privacy, export, forget"):
+    with pytest.raises(
+        ValueError, match=r"'lnk'.*link, unlink, whoami, new, private, privacy, export, forget"
+    ):
         commands.check_names({"lnk": "connect"})
 
 
 @pytest.mark.parametrize("kind", ["link_redeemed", "linked", "unlinked"])
 def test_every_notice_says_who(talk, kind):
-    text = commands.notice_text(Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell)
+    text = commands.notice_text(
+        Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell
+    )
     assert 'the discord account ann-on-discord ("Ann")' in text
 
 
@@ -302,9 +339,13 @@ async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reach
     lease = hub.attach("discord", "", deliver)
 
     def asked(account, name):
-        return commands.Asked(chat=talk.direct(account), account=account, name=name, spell="/{}".format)
+        return commands.Asked(
+            chat=talk.direct(account), account=account, name=name, spell="/{}".format
+        )
 
-    code = (await commands.answer(hub, "link", "", asked(ann, "Ann"))).text.split("Your code is ")[1][:9]
+    code = (await commands.answer(hub, "link", "", asked(ann, "Ann"))).text.split("Your code is ")[
+        1
+    ][:9]
     preview = (await commands.answer(hub, "link", code, asked(ben, "Ben"))).text
     await hub.settle()
     assert 'from the discord account ann-on-discord ("Ann")' in preview
@@ -329,7 +370,9 @@ def test_two_commands_of_one_name_are_refused():
         commands.check_names({"link": "connect", "unlink": "connect"})
 
 
-async def test_a_command_while_the_database_cannot_be_written_says_that_nothing_was_done(talk, database, hold):
+async def test_a_command_while_the_database_cannot_be_written_says_that_nothing_was_done(
+    talk, database, hold
+):
     ann = talk.account("ann")
     asked = commands.Asked(chat=talk.direct(ann), account=ann, name="Ann", spell="/{}".format)
     async with SessionHub(database, store_patience=0.2, load_entry_points=False) as hub:

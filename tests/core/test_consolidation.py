@@ -1,4 +1,6 @@
-"""Whatever a summariser does, nothing is lost; two do not do the same work; a summary can be taken back."""
+"""Whatever a summariser does, nothing is lost; two do not do the same work; a summary can be taken
+back.
+"""
 
 import asyncio
 import contextlib
@@ -7,9 +9,11 @@ import re
 
 import pytest
 
-from session_plugin import SessionHub, consolidator, hookimpl, plugins
-from session_plugin.records import leases
+from session_plugin import SessionHub, hookimpl
+from session_plugin.plugins import manager as plugins
+from session_plugin.records.upkeep import work_leases
 from session_plugin.rules.consolidation import lease_name, messages_over_budget, wait_after
+from session_plugin.upkeep import consolidator
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +28,9 @@ def fill(talk):
     async def filled(hub, numbers, who=None):
         who = who or talk.account("ann")
         for number in numbers:
-            recorded = await hub.record(talk.said(who, f"fact-{number:04}", message_id=f"id-{number}"))
+            recorded = await hub.record(
+                talk.said(who, f"fact-{number:04}", message_id=f"id-{number}")
+            )
         await hub.settle()
         return recorded.session
 
@@ -85,7 +91,9 @@ FAILING = {
 
 
 @pytest.mark.parametrize("summarize", FAILING.values(), ids=FAILING.keys())
-async def test_a_failing_summariser_costs_no_message_and_leaves_no_summary(new_hub, fill, texts, talk, summarize):
+async def test_a_failing_summariser_costs_no_message_and_leaves_no_summary(
+    new_hub, fill, texts, talk, summarize
+):
     hub = new_hub(summarize=summarize, consolidation_threshold=4, summary_patience=0.1)
     view = await fill(hub, range(6))
     if summarize is FAILING["nothing"]:
@@ -107,7 +115,9 @@ async def test_after_a_failure_the_next_try_works(new_hub, fill, summarize):
 
 
 async def test_a_summariser_may_be_a_plain_function(new_hub, fill):
-    hub = new_hub(summarize=lambda messages, previous: f"{len(messages)} messages", consolidation_threshold=4)
+    hub = new_hub(
+        summarize=lambda messages, previous: f"{len(messages)} messages", consolidation_threshold=4
+    )
     view = await fill(hub, range(5))
     await hub.settle()
     assert (await view.for_model()).summary.text == "2 messages"
@@ -208,7 +218,9 @@ def test_each_failure_after_the_third_waits_longer_but_never_more_than_a_day():
     assert (waits[2], waits[-1]) == (3600.0, 86400.0)
 
 
-async def test_a_failure_is_logged_with_its_plugin_and_session_and_without_a_word_of_it(new_hub, fill, caplog):
+async def test_a_failure_is_logged_with_its_plugin_and_session_and_without_a_word_of_it(
+    new_hub, fill, caplog
+):
     caplog.set_level(logging.INFO, "session_plugin")
     view = await fill(new_hub(summarize=raises, consolidation_threshold=4), range(5))
     assert "plugin summarize failed in session_summarize" in caplog.text
@@ -248,7 +260,9 @@ async def test_a_session_that_is_forgotten_while_it_is_summed_up_is_neither_coun
     assert "could not be summed up" not in caplog.text
 
 
-async def test_closing_does_not_wait_long_for_a_summariser_and_counts_no_failure(new_hub, fill, talk, monkeypatch):
+async def test_closing_does_not_wait_long_for_a_summariser_and_counts_no_failure(
+    new_hub, fill, talk, monkeypatch
+):
     monkeypatch.setattr(consolidator, "CLOSING_SECONDS", 0.05)
     started = asyncio.Event()
 
@@ -262,7 +276,10 @@ async def test_closing_does_not_wait_long_for_a_summariser_and_counts_no_failure
     await started.wait()
     await asyncio.wait_for(hub.close(), 20)
     again = new_hub(consolidation_threshold=4)
-    assert await again.consolidate(await id_of(again.session_of(recorded.session.chat, ann))) is not None
+    assert (
+        await again.consolidate(await id_of(again.session_of(recorded.session.chat, ann)))
+        is not None
+    )
 
 
 # One at a time
@@ -272,11 +289,13 @@ async def test_a_session_that_another_process_sums_up_is_left_to_it(new_hub, fil
     hub = new_hub(consolidation_threshold=100)
     view = await fill(hub, range(60))
     session_no = await hub._numbered(await id_of(view))
-    claim = leases.Claim(name=lease_name(session_no), holder="another process", now=clock(), seconds=90)
-    assert await hub._write(leases.take, claim)
+    claim = work_leases.Claim(
+        name=lease_name(session_no), holder="another process", now=clock(), seconds=90
+    )
+    assert await hub._write(work_leases.take, claim)
     assert await hub.consolidate(await id_of(view)) is None
     hub.store().consolidate(await id_of(view))
-    await hub._write(leases.release, claim)
+    await hub._write(work_leases.release, claim)
     assert await hub.consolidate(await id_of(view)) is not None
 
 
@@ -298,11 +317,11 @@ async def test_two_hubs_sum_a_session_up_once(new_hub, fill):
 
 async def test_a_lease_taken_before_the_clock_was_set_back_holds_nobody_up(new_hub, clock):
     hub = new_hub()
-    claim = leases.Claim(name="work", holder="dead", now=clock(), seconds=60)
-    assert await hub._write(leases.take, claim)
+    claim = work_leases.Claim(name="work", holder="dead", now=clock(), seconds=60)
+    assert await hub._write(work_leases.take, claim)
     clock.advance(days=-30)
-    later = leases.Claim(name="work", holder="living", now=clock(), seconds=60)
-    assert await hub._write(leases.take, later)
+    later = work_leases.Claim(name="work", holder="living", now=clock(), seconds=60)
+    assert await hub._write(work_leases.take, later)
 
 
 # By tokens
@@ -394,7 +413,11 @@ async def test_a_long_archive_comes_to_a_summariser_in_pieces(new_hub, fill, tal
     view = await fill(hub, range(1010))
     told = []
     await hub.consolidate(await id_of(view), progress=told.append)
-    assert [(progress.done, progress.total) for progress in told] == [(200, 505), (400, 505), (505, 505)]
+    assert [(progress.done, progress.total) for progress in told] == [
+        (200, 505),
+        (400, 505),
+        (505, 505),
+    ]
     assert pieces == [(None, 200), ("1 in short", 200), ("2 in short", 105)]
     assert (await view.for_model()).summary.text == "3 in short"
 
@@ -416,7 +439,9 @@ async def test_what_one_says_of_another_is_not_the_others_word(new_hub, talk):
 # Taking it back
 
 
-async def test_a_thousand_messages_are_all_there_after_a_restart_and_undoing_all(new_hub, fill, texts, talk):
+async def test_a_thousand_messages_are_all_there_after_a_restart_and_undoing_all(
+    new_hub, fill, texts, talk
+):
     said = [f"{number}: \0 \ud800 \u2028 “ü” 🙂\r\n" * (number % 7 + 1) for number in range(1000)]
     hub, ann = new_hub(), talk.account("ann")
     for text in said:
@@ -474,7 +499,9 @@ async def test_undoing_never_brings_back_what_was_deleted_meanwhile(new_hub, fil
     assert contents((await view.for_model()).messages) == facts(range(1, 7))
 
 
-async def test_a_withdrawn_summary_is_made_again_as_soon_as_the_summariser_works(new_hub, fill, talk):
+async def test_a_withdrawn_summary_is_made_again_as_soon_as_the_summariser_works(
+    new_hub, fill, talk
+):
     summarize = Counting()
     summarize.is_healed = True
     hub = new_hub(summarize=summarize, consolidation_threshold=4)
@@ -512,8 +539,12 @@ async def test_a_summary_of_which_nothing_is_left_goes_with_all_before_it(new_hu
         ("summary_patience", "long"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_refused_with_its_value_and_the_rule(database, setting, value):
-    with pytest.raises(ValueError, match=f"{setting} is a number, .* or more, not {re.escape(repr(value))}"):
+def test_a_setting_that_makes_no_sense_is_refused_with_its_value_and_the_rule(
+    database, setting, value
+):
+    with pytest.raises(
+        ValueError, match=f"{setting} is a number, .* or more, not {re.escape(repr(value))}"
+    ):
         SessionHub(database, load_entry_points=False, **{setting: value})
 
 
@@ -522,7 +553,9 @@ def test_a_summariser_that_cannot_be_called_is_refused(database):
         SessionHub(database, load_entry_points=False, summarize="gpt")
 
 
-def test_many_sessions_that_are_due_at_once_are_summed_up_on_one_event_loop_after_another(database, clock, talk):
+def test_many_sessions_that_are_due_at_once_are_summed_up_on_one_event_loop_after_another(
+    database, clock, talk
+):
     hub = SessionHub(database, consolidation_threshold=4, clock=clock, load_entry_points=False)
     people = [talk.account(f"person {number}") for number in range(12)]
 

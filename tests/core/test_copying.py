@@ -1,4 +1,6 @@
-"""A backup is one SQLite file with all that was stored, made while the bot runs; by it a bot moves between the backends."""
+"""A backup is one SQLite file with all that was stored, made while the bot runs; by it a bot moves
+between the backends.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Account, DatabaseRefused, DatabaseUnavailable, Progress, SessionHub, copy_database
+from session_plugin import (
+    Account,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    Progress,
+    SessionHub,
+    copy_database,
+)
 
 SECRET = "a secret that only these tests know"
 
@@ -52,7 +61,9 @@ async def test_a_backup_opens_as_a_hub_that_knows_the_same(hub, new_hub, talk, l
     assert await seen(again, talk, ann) == await seen(hub, talk, ann)
 
 
-async def test_a_bot_goes_on_in_its_backup_as_if_nothing_had_happened(hub, new_hub, talk, link, texts, tmp_path):
+async def test_a_bot_goes_on_in_its_backup_as_if_nothing_had_happened(
+    hub, new_hub, talk, link, texts, tmp_path
+):
     ann, bob = await fill(hub, talk, link)
     await hub.backup(tmp_path / "backup.db")
     again = new_hub(path=tmp_path / "backup.db", consolidation_threshold=6, secret=SECRET)
@@ -62,7 +73,9 @@ async def test_a_bot_goes_on_in_its_backup_as_if_nothing_had_happened(hub, new_h
     assert [text[:3] for text in await texts(again, ann)] == ["ann"] * 12
 
 
-async def test_a_backup_under_traffic_has_what_was_acknowledged_before(hub, new_hub, talk, texts, tmp_path):
+async def test_a_backup_under_traffic_has_what_was_acknowledged_before(
+    hub, new_hub, talk, texts, tmp_path
+):
     ann, bob = talk.account("ann"), talk.account("bob")
     for number in range(300):
         await hub.record(talk.said(ann, str(number)))
@@ -124,7 +137,9 @@ async def test_a_hub_in_memory_says_that_it_has_no_file_to_copy(new_hub, tmp_pat
 # From a file into a database that is there
 
 
-async def test_a_bot_moves_from_any_database_by_a_file_to_any_other(hub, new_hub, talk, link, tmp_path, postgresql):
+async def test_a_bot_moves_from_any_database_by_a_file_to_any_other(
+    hub, new_hub, talk, link, tmp_path, postgresql
+):
     ann, _ = await fill(hub, talk, link)
     await hub.backup(tmp_path / "backup.db")
     with postgresql.new() as database:
@@ -136,7 +151,9 @@ async def test_a_bot_moves_from_any_database_by_a_file_to_any_other(hub, new_hub
         await moved.close()
 
 
-async def test_no_number_is_given_out_twice_after_a_move(new_hub, talk, tmp_path, postgresql, database_file):
+async def test_no_number_is_given_out_twice_after_a_move(
+    new_hub, talk, tmp_path, postgresql, database_file
+):
     file, ann = new_hub(path=database_file), talk.account("ann")
     gone = talk.said(ann, "gone")
     await file.record(talk.said(ann, "stays"))
@@ -152,7 +169,9 @@ async def test_no_number_is_given_out_twice_after_a_move(new_hub, talk, tmp_path
             await hub.close()
 
 
-async def test_a_schema_that_is_in_use_is_not_written_over(hub, talk, postgresql, database_file, new_hub):
+async def test_a_schema_that_is_in_use_is_not_written_over(
+    hub, talk, postgresql, database_file, new_hub
+):
     await new_hub(path=database_file).record(talk.said(talk.account("ann"), "hi"))
     with postgresql.empty() as database:
         used = new_hub(path=database)
@@ -165,15 +184,20 @@ async def test_a_schema_that_is_in_use_is_not_written_over(hub, talk, postgresql
 def test_a_file_that_is_not_there_is_not_made_but_refused(tmp_path, postgresql):
     with postgresql.empty() as database:
         for target in (tmp_path / "copy.db", database):
-            with pytest.raises(DatabaseUnavailable, match=r"mistyped\.db is not there; check the path"):
+            with pytest.raises(
+                DatabaseUnavailable, match=r"mistyped\.db is not there; check the path"
+            ):
                 copy_database(tmp_path / "mistyped.db", target)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("statement", "reason"), [("CREATE TABLE notes (text)", "another program's"), ("SELECT 1", "is empty")]
+    ("statement", "reason"),
+    [("CREATE TABLE notes (text)", "another program's"), ("SELECT 1", "is empty")],
 )
-def test_a_file_that_is_not_ours_is_not_copied_as_if_it_were(tmp_path, postgresql, statement, reason):
+def test_a_file_that_is_not_ours_is_not_copied_as_if_it_were(
+    tmp_path, postgresql, statement, reason
+):
     notes = tmp_path / "notes.db"
     with closing(sqlite3.connect(notes)) as connection:
         connection.execute(statement)

@@ -1,4 +1,6 @@
-"""What many rows hold travels to PostgreSQL in arrays that are encoded here, and arrives as the driver would send it."""
+"""What many rows hold travels to PostgreSQL in arrays that are encoded here, and arrives as the
+driver would send it.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,10 @@ async def test_names_arrive_whatever_encoding_the_url_asks_for(postgresql, talk)
     with postgresql.new() as database:
         async with SessionHub(f"{database}&client_encoding=LATIN1", load_entry_points=False) as hub:
             await hub.record(talk.said(ann, "a", author_name="Łucja"))
-            await asyncio.gather(*(hub.record(talk.said(ann, text, author_name="Łucja")) for text in "bcd"))
+            await asyncio.gather(
+                *(hub.record(talk.said(ann, text, author_name="Łucja")) for text in "bcd")
+            )
             found = await hub.session_of(talk.direct(ann), ann).history()
-    assert [(message.author_name, message.content) for message in found] == [("Łucja", text) for text in "abcd"]
+    assert [(message.author_name, message.content) for message in found] == [
+        ("Łucja", text) for text in "abcd"
+    ]

@@ -44,13 +44,17 @@ def write_without_pause(engine: Engine, log: Path) -> int:
     return longest
 
 
-def test_the_log_stays_bounded_under_a_load_that_never_pauses(engine: Engine, tmp_path: Path) -> None:
+def test_the_log_stays_bounded_under_a_load_that_never_pauses(
+    engine: Engine, tmp_path: Path
+) -> None:
     longest = write_without_pause(engine, tmp_path / "sessions.db-wal")
     assert LONG < longest < 10 * LONG
     assert engine.read(count, None).result(30) == 3000
 
 
-def test_readers_elsewhere_of_whom_there_is_always_one_do_not_let_the_log_grow(engine: Engine, tmp_path: Path) -> None:
+def test_readers_elsewhere_of_whom_there_is_always_one_do_not_let_the_log_grow(
+    engine: Engine, tmp_path: Path
+) -> None:
     is_over = threading.Event()
 
     def read(turn: int) -> None:
@@ -66,14 +70,18 @@ def test_readers_elsewhere_of_whom_there_is_always_one_do_not_let_the_log_grow(e
         reader.start()
     try:
         longest = write_without_pause(engine, tmp_path / "sessions.db-wal")
-        assert longest < 40 * LONG  # about four times LONG, and seventy without waiting; a slow machine may wait in vain
+        assert (
+            longest < 40 * LONG
+        )  # about four times LONG, and seventy without waiting; a slow machine may wait in vain
     finally:
         is_over.set()
         for reader in readers:
             reader.join()
 
 
-def test_what_an_earlier_log_left_in_the_file_is_not_taken_for_the_log(engine: Engine, tmp_path: Path) -> None:
+def test_what_an_earlier_log_left_in_the_file_is_not_taken_for_the_log(
+    engine: Engine, tmp_path: Path
+) -> None:
     log = tmp_path / "sessions.db-wal"
     longest = write_without_pause(engine, log)
     assert log.stat().st_size == longest  # it was not cut, so it is written over

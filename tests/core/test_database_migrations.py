@@ -1,4 +1,6 @@
-"""However a schema came to be what it is, by one opening or by several, some of them killed, it is the same in the end."""
+"""However a schema came to be what it is, by one opening or by several, some of them killed, it is
+the same in the end.
+"""
 
 from __future__ import annotations
 
@@ -54,13 +56,20 @@ def fresh(backend: Any) -> Any:
 
 
 def test_both_backends_have_as_many_migrations_of_the_same_names() -> None:
-    folders = [Path(opening.__file__).parents[1] / "sql" / backend for backend in ("sqlite", "postgresql")]
+    folders = [
+        Path(opening.__file__).parents[1] / "sql" / "migrations" / backend
+        for backend in ("sqlite", "postgresql")
+    ]
     ours, theirs = ([path.name for path in sorted(folder.glob("*.sql"))] for folder in folders)
     assert ours == theirs
 
 
-def test_both_backends_have_the_same_tables_and_columns(postgresql: Any, database_file: Path, backend: Any) -> None:
-    """A segment's chat is in PostgreSQL's key of a summary's parts, so that they can be distributed by it."""
+def test_both_backends_have_the_same_tables_and_columns(
+    postgresql: Any, database_file: Path, backend: Any
+) -> None:
+    """A segment's chat is in PostgreSQL's key of a summary's parts, so that they can be distributed
+    by it.
+    """
     with backend.new() as one, postgresql.new() as other:
         for database in (one, other):
             SessionStore(database).close()
@@ -76,7 +85,9 @@ def test_a_migrated_schema_equals_a_fresh_one(
 ) -> None:
     with monkeypatch.context() as older:
         for module in (sqlite_file, postgresql_schema):
-            older.setattr(module, "load_migrations", lambda backend: load_migrations(backend)[:already])
+            older.setattr(
+                module, "load_migrations", lambda backend: load_migrations(backend)[:already]
+            )
         opening.open_engine(new_database).close()
     assert backend.schema(new_database)[-1] == (already,)
     SessionStore(new_database).close()
@@ -100,12 +111,17 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(new_database: str, backend:
     SessionStore(new_database).close()
     backend.set_version(new_database, COUNT + 1)
     before = backend.schema(new_database)
-    with pytest.raises(DatabaseRefused, match=rf"schema {COUNT + 1}, newer than this session_plugin knows \({COUNT}\)"):
+    with pytest.raises(
+        DatabaseRefused,
+        match=rf"schema {COUNT + 1}, newer than this session_plugin knows \({COUNT}\)",
+    ):
         SessionStore(new_database)
     assert backend.schema(new_database) == before
 
 
-def test_opening_again_changes_nothing_in_the_schema(new_database: str, backend: Any, fresh: Any) -> None:
+def test_opening_again_changes_nothing_in_the_schema(
+    new_database: str, backend: Any, fresh: Any
+) -> None:
     for _ in range(3):
         SessionStore(new_database).close()
         assert backend.schema(new_database) == fresh

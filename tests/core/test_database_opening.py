@@ -1,4 +1,6 @@
-"""A database is created, opened by many at once, and opened again after whoever created it was killed."""
+"""A database is created, opened by many at once, and opened again after whoever created it was
+killed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from session_plugin import Account, Chat, DatabaseLocked, DatabaseUnavailable, MessageEvent, SessionHub, SessionStore
+from session_plugin import (
+    Account,
+    Chat,
+    DatabaseLocked,
+    DatabaseUnavailable,
+    MessageEvent,
+    SessionHub,
+    SessionStore,
+)
 from session_plugin.database.opening import open_engine
 
 Spawn = Callable[..., subprocess.Popen[str]]
@@ -73,7 +83,9 @@ def test_the_file_its_log_and_its_index_are_for_their_owner_only(database_file: 
         with SessionStore(database_file) as store:
             store.get_or_create("ann")
             store.list_sessions()
-            assert [mode_of(f"{database_file}{suffix}") for suffix in ("", "-wal", "-shm")] == [0o600] * 3
+            assert [mode_of(f"{database_file}{suffix}") for suffix in ("", "-wal", "-shm")] == [
+                0o600
+            ] * 3
     finally:
         os.umask(before)
 
@@ -90,7 +102,9 @@ def test_missing_folders_are_made_for_their_owner_only(database_file: Path) -> N
     assert mode_of(database_file.parent) == 0o700
 
 
-def test_without_a_path_the_database_is_in_the_users_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_path_the_database_is_in_the_users_data_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     SessionStore().close()
@@ -106,7 +120,9 @@ def test_a_path_may_be_text_or_a_path_of_any_characters(tmp_path: Path) -> None:
         assert (tmp_path / name).is_file()
 
 
-def test_a_database_in_memory_is_gone_when_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_in_memory_is_gone_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with SessionStore(":memory:") as store:
         store.save_message(store.get_or_create("ann").session_id, "user", "hi")
@@ -127,7 +143,9 @@ def test_a_store_stays_with_its_file_when_the_process_changes_directory(
         assert len(store.list_sessions()) == 1
 
 
-def test_a_path_from_the_home_folder_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_from_the_home_folder_is_found_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, here = tmp_path / "home", tmp_path / "here"
     here.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -152,7 +170,9 @@ async def test_a_hub_stays_with_its_file_when_the_process_changes_directory(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_opening_waits_for_a_file_that_another_keeps_to_itself_no_longer_than_it_was_told_to(database_file: Path) -> None:
+def test_opening_waits_for_a_file_that_another_keeps_to_itself_no_longer_than_it_was_told_to(
+    database_file: Path,
+) -> None:
     SessionStore(database_file).close()
     with closing(sqlite3.connect(database_file, isolation_level=None)) as keeper:
         keeper.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -168,8 +188,12 @@ def test_the_file_says_whose_it_is(database_file: Path) -> None:
     assert database_file.read_bytes()[68:72] == b"SPLG"
 
 
-@pytest.mark.parametrize(("setting", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
-def test_what_is_committed_is_on_disk_and_checked(database_file: Path, setting: str, value: object) -> None:
+@pytest.mark.parametrize(
+    ("setting", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
+)
+def test_what_is_committed_is_on_disk_and_checked(
+    database_file: Path, setting: str, value: object
+) -> None:
     """`synchronous` 2 is FULL: without it a loss of power loses what was acknowledged."""
     engine = open_engine(database_file)
     found = engine.write(lambda tx, name: tx._execute(f"PRAGMA {name}").fetchone()[0], setting)  # type: ignore[attr-defined]
@@ -218,7 +242,9 @@ def test_a_first_transaction_that_was_cut_off_is_rolled_back(tmp_path: Path) -> 
     assert not Path(f"{path}-journal").exists()
 
 
-async def test_one_who_no_longer_waits_for_the_opening_does_not_cancel_it_for_the_others(database: str) -> None:
+async def test_one_who_no_longer_waits_for_the_opening_does_not_cancel_it_for_the_others(
+    database: str,
+) -> None:
     hub = SessionHub(database, load_entry_points=False)
     impatient = asyncio.ensure_future(hub.identity_of("ann"))
     patient = asyncio.ensure_future(hub.identity_of("ann"))
@@ -229,7 +255,9 @@ async def test_one_who_no_longer_waits_for_the_opening_does_not_cancel_it_for_th
     await hub.close()
 
 
-async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_opened(database: str) -> None:
+async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_opened(
+    database: str,
+) -> None:
     hub = SessionHub(database, load_entry_points=False)
     impatient = asyncio.ensure_future(hub.identity_of("ann"))
     await asyncio.sleep(0)
@@ -240,7 +268,9 @@ async def test_a_hub_can_be_used_after_its_only_caller_was_cancelled_while_it_op
     await hub.close()
 
 
-async def test_a_hub_for_which_no_thread_begins_says_so_and_opens_when_one_does(database: str, monkeypatch) -> None:
+async def test_a_hub_for_which_no_thread_begins_says_so_and_opens_when_one_does(
+    database: str, monkeypatch
+) -> None:
     def start(thread: threading.Thread) -> None:
         if thread.name == "session_plugin-opening":
             raise RuntimeError("can't start new thread")
@@ -257,7 +287,9 @@ async def test_a_hub_for_which_no_thread_begins_says_so_and_opens_when_one_does(
         await hub.close()
 
 
-def test_who_comes_while_another_process_makes_the_schema_does_not_take_it_for_a_strangers(postgresql, monkeypatch):
+def test_who_comes_while_another_process_makes_the_schema_does_not_take_it_for_a_strangers(
+    postgresql, monkeypatch
+):
     psycopg = pytest.importorskip("psycopg")
     with postgresql.new() as database:
         execute, others = psycopg.Connection.execute, [database]

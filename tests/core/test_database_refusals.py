@@ -1,4 +1,6 @@
-"""Files that may not be used are refused with an error that names them and the way out, and stay as they are."""
+"""Files that may not be used are refused with an error that names them and the way out, and stay as
+they are.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ def foreign_whose_program_was_killed(path: Path) -> None:
     with closing(sqlite3.connect(path.with_name("source.db"), isolation_level=None)) as connection:
         connection.execute("INSERT INTO notes VALUES ('in the log only')")
         for suffix in ("", "-wal"):
-            shutil.copy(path.with_name(f"source.db{suffix}"), path.with_name(f"{path.name}{suffix}"))
+            shutil.copy(
+                path.with_name(f"source.db{suffix}"), path.with_name(f"{path.name}{suffix}")
+            )
     path.with_name("source.db").unlink()
 
 
@@ -94,7 +98,11 @@ def foreign_killed_in_a_transaction(path: Path) -> None:
 
 
 def the_originals(path: Path) -> None:
-    run(path, "CREATE TABLE sessions (session_id TEXT)", "CREATE TABLE session_messages (content TEXT)")
+    run(
+        path,
+        "CREATE TABLE sessions (session_id TEXT)",
+        "CREATE TABLE session_messages (content TEXT)",
+    )
 
 
 def the_originals_in_wal_mode(path: Path) -> None:
@@ -178,7 +186,9 @@ def everything_in(folder: Path) -> dict[str, Any]:
     return {entry.name: (entry.read_bytes(), entry.stat().st_mode) for entry in folder.iterdir()}
 
 
-def test_a_file_that_may_not_be_used_is_refused_by_name_with_the_way_out(refused: tuple[Path, str]) -> None:
+def test_a_file_that_may_not_be_used_is_refused_by_name_with_the_way_out(
+    refused: tuple[Path, str],
+) -> None:
     path, words = refused
     with pytest.raises(DatabaseRefused, match=f"(?s){words}") as caught:
         SessionStore(path)
@@ -273,7 +283,9 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         SessionStore(tmp_path / "file" / "deeper" / "bot.db")
 
 
-def test_an_empty_file_of_somebody_elses_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_file_of_somebody_elses_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def chmod(path: Path, mode: int) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
 
@@ -303,7 +315,14 @@ def test_a_path_with_a_nul_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://localhost/1", "mysql://bot:hunter2@db/bot", "sqlite://[", "://", "postgresql:/bot:hunter2@db/bot"]
+    "url",
+    [
+        "redis://localhost/1",
+        "mysql://bot:hunter2@db/bot",
+        "sqlite://[",
+        "://",
+        "postgresql:/bot:hunter2@db/bot",
+    ],
 )
 def test_a_url_that_no_engine_serves_is_refused_without_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
@@ -333,7 +352,9 @@ WITHOUT_PRIVILEGES = """
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_a_process_may_only_read_is_refused_by_its_name(what: str, spawn: Callable[..., Any]) -> None:
+def test_what_a_process_may_only_read_is_refused_by_its_name(
+    what: str, spawn: Callable[..., Any]
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bot.db"
         if what == "file":
@@ -344,4 +365,6 @@ def test_what_a_process_may_only_read_is_refused_by_its_name(what: str, spawn: C
         Path(folder).chmod(0o755)
         assert output.startswith(f"DatabaseRefused {path}")
         assert re.search("the right to write it|permission", output)
-        assert [one.name for one in Path(folder).iterdir()] == (["bot.db"] if what == "file" else [])
+        assert [one.name for one in Path(folder).iterdir()] == (
+            ["bot.db"] if what == "file" else []
+        )

@@ -1,4 +1,6 @@
-"""PostgreSQL in trouble: killed and started again, out of reach, with the answer to a COMMIT lost; and what it refuses."""
+"""PostgreSQL in trouble: killed and started again, out of reach, with the answer to a COMMIT lost;
+and what it refuses.
+"""
 
 from __future__ import annotations
 
@@ -48,19 +50,35 @@ def free_port() -> int:
 
 
 class Cluster:
-    """A PostgreSQL server of the test's own, which may be killed; it runs as a user without privileges."""
+    """A PostgreSQL server of the test's own, which may be killed; it runs as a user without
+    privileges.
+    """
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries, self._folder = binaries, folder
-        self._as_user: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+        self._as_user: dict[str, Any] = (
+            {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+        )
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "password").write_text(PASSWORD)
         if self._as_user:
             for path in (folder, folder / "password"):
                 shutil.chown(path, **self._as_user)
-        options = ["--username=bot", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        making = [binaries / "initdb", "-D", folder / "data", f"--pwfile={folder / 'password'}", *options]
+        options = [
+            "--username=bot",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
+        making = [
+            binaries / "initdb",
+            "-D",
+            folder / "data",
+            f"--pwfile={folder / 'password'}",
+            *options,
+        ]
         subprocess.run(making, check=True, capture_output=True, cwd=folder, **self._as_user)
 
     def url(self, *, user: str = "bot", password: str = QUOTED, database: str = "postgres") -> str:
@@ -73,8 +91,17 @@ class Cluster:
         return f"{self.url()}?options=-csearch_path%3D{name}"
 
     def start(self) -> None:
-        """Start it, as soon as what is left of the last time lets go of its memory, and wait until it answers."""
-        settings = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", f"port={self._port}"]
+        """Start it, as soon as what is left of the last time lets go of its memory, and wait until
+        it answers.
+        """
+        settings = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            f"port={self._port}",
+        ]
         while True:
             if self._process is None or self._process.poll() is not None:
                 self._process = subprocess.Popen(
@@ -130,7 +157,9 @@ def cluster() -> Iterator[Cluster]:
 
 def said(writer: int, text: str, *, message_id: str | None) -> MessageEvent:
     chat, author = Chat("telegram", str(writer)), Account("telegram", str(writer))
-    return MessageEvent(chat=chat, message_id=message_id, role="user", text=text, sent_at=0.0, author=author)
+    return MessageEvent(
+        chat=chat, message_id=message_id, role="user", text=text, sent_at=0.0, author=author
+    )
 
 
 async def stored(database: str, writers: int) -> Counter[str]:
@@ -138,12 +167,16 @@ async def stored(database: str, writers: int) -> Counter[str]:
         found: Counter[str] = Counter()
         for writer in range(writers):
             view = hub.session_of(Chat("telegram", str(writer)), Account("telegram", str(writer)))
-            found.update(message.content for message in await view.history(limit=None, include_previous=True))
+            found.update(
+                message.content for message in await view.history(limit=None, include_previous=True)
+            )
         return found
 
 
 @pytest.mark.parametrize("end", ["kill", "restart"])
-async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_doubles_nothing(cluster, end):
+async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_doubles_nothing(
+    cluster, end
+):
     """Half of the messages have no id by which a second copy could be known."""
     database = cluster.with_schema(f"of_{end}")
     acknowledged: list[str] = []
@@ -156,7 +189,9 @@ async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_d
             number += 1
             text = f"{writer}.{number}"
             try:
-                recorded = await hub.record(said(writer, text, message_id=text if writer % 2 else None))
+                recorded = await hub.record(
+                    said(writer, text, message_id=text if writer % 2 else None)
+                )
             except SessionError:
                 failed.append(text)
             else:
@@ -200,7 +235,9 @@ async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_
 
 
 async def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_back(cluster):
-    """The pool's own pauses become longer and longer: at 15 and then at 31 seconds it would try again."""
+    """The pool's own pauses become longer and longer: at 15 and then at 31 seconds it would try
+    again.
+    """
     database = cluster.with_schema("of_long_absence")
     async with SessionHub(database, store_patience=0.2, load_entry_points=False) as hub:
         await hub.record(said(1, "before", message_id=None))
@@ -216,7 +253,9 @@ async def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_back(clu
     assert await stored(database, 2) == Counter(["before", "during"])
 
 
-async def test_what_comes_while_the_server_is_away_at_first_is_stored_in_order_when_it_is_there(cluster):
+async def test_what_comes_while_the_server_is_away_at_first_is_stored_in_order_when_it_is_there(
+    cluster,
+):
     database = cluster.with_schema("of_beginning")
     hub = SessionHub(database, store_patience=0.2, load_entry_points=False)
     cluster.kill()
@@ -244,7 +283,9 @@ async def unless_unavailable(view: SessionView) -> list[SessionMessage]:
 
 
 class Proxy:
-    """Passes on what a client and a server say to each other; when it is told to, it loses a COMMIT or its answer."""
+    """Passes on what a client and a server say to each other; when it is told to, it loses a COMMIT
+    or its answer.
+    """
 
     PARSED = re.compile(rb"P.{4}([^\0]*)\0COMMIT\0", re.DOTALL)
     COMMITTED = b"COMMIT\0"
@@ -275,7 +316,9 @@ class Proxy:
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pass_on(reader, server_writer, "request", self._has_commit))
-                both.create_task(self._pass_on(server_reader, writer, "answer", self._says_committed))
+                both.create_task(
+                    self._pass_on(server_reader, writer, "answer", self._says_committed)
+                )
         except* ConnectionError:
             pass  # one side has gone, so the other goes too
         finally:
@@ -320,11 +363,16 @@ async def test_what_became_of_a_commit_whose_answer_was_lost_is_asked_for(proxy,
     """Nothing has an id by which a second copy could be known."""
     between, database = proxy
     async with SessionHub(database, store_patience=60.0, load_entry_points=False) as hub:
-        await asyncio.gather(*(hub.record(said(writer, f"{writer}.0", message_id=None)) for writer in range(4)))
+        await asyncio.gather(
+            *(hub.record(said(writer, f"{writer}.0", message_id=None)) for writer in range(4))
+        )
         for number in range(1, 6):
             between.loses = lost
             recorded = await asyncio.gather(
-                *(hub.record(said(writer, f"{writer}.{number}", message_id=None)) for writer in range(4))
+                *(
+                    hub.record(said(writer, f"{writer}.{number}", message_id=None))
+                    for writer in range(4)
+                )
             )
             assert all(one.is_stored for one in recorded)
             assert between.loses == "", "one was lost"
@@ -358,9 +406,14 @@ def test_a_machine_that_is_gone_is_noticed_unless_the_url_says_otherwise(postgre
         engine.close()
 
 
-def test_connections_that_were_cut_while_nobody_used_them_are_replaced_before_anybody_notices(postgresql):
+def test_connections_that_were_cut_while_nobody_used_them_are_replaced_before_anybody_notices(
+    postgresql,
+):
     name = f"cut-{secrets.token_hex(8)}"
-    with postgresql.empty() as database, SessionStore(f"{database}&application_name={name}") as store:
+    with (
+        postgresql.empty() as database,
+        SessionStore(f"{database}&application_name={name}") as store,
+    ):
         session_id = store.get_or_create("ann").session_id
         store.list_sessions()
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ?"
@@ -388,7 +441,9 @@ def test_what_an_index_does_not_take_fails_its_caller_alone(postgresql):
 
     with postgresql.empty() as database:
         engine = open_engine(database)
-        written = [engine.write(too_long, user_id) for user_id in ("ann", secrets.token_hex(4000), "bob")]
+        written = [
+            engine.write(too_long, user_id) for user_id in ("ann", secrets.token_hex(4000), "bob")
+        ]
         with pytest.raises(SessionError, match="index row size"):
             written[1].result(30)
         assert [written[0].result(30), written[2].result(30)] == [None, None]
@@ -409,7 +464,9 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer(proxy, mo
     await asyncio.to_thread(engine.close, 1.0)
     assert time.monotonic() - started < 10.0
     between.is_frozen = False
-    results = await asyncio.wait_for(asyncio.gather(*map(asyncio.wrap_future, left), return_exceptions=True), 30)
+    results = await asyncio.wait_for(
+        asyncio.gather(*map(asyncio.wrap_future, left), return_exceptions=True), 30
+    )
     assert "may be stored" in str(results[0])
     assert {type(result) for result in results if isinstance(result, Exception)} == {
         writer.CommitInDoubt,
@@ -465,7 +522,9 @@ def test_an_unknown_scheme_is_refused_without_its_password(url, caplog):
 
 
 def test_what_is_no_url_is_refused_without_its_password(caplog):
-    assert "write postgresql://user@host:5432/database" in refusal(f"postgresql://bot:{QUOTED}@host/db?port of=call", caplog)
+    assert "write postgresql://user@host:5432/database" in refusal(
+        f"postgresql://bot:{QUOTED}@host/db?port of=call", caplog
+    )
 
 
 def test_without_its_driver_the_way_out_is_named(spawn):
@@ -502,25 +561,38 @@ def test_what_was_prepared_for_reading_stays_prepared(postgresql):
     assert len(set(plans)) == len({pid for pid, _ in plans})
 
 
-@pytest.mark.parametrize("query", ["live_direct_session", "live_group_session", "ordinary_places", "reader_in_chat"])
+@pytest.mark.parametrize(
+    "query", ["live_direct_session", "live_group_session", "ordinary_places", "reader_in_chat"]
+)
 @pytest.mark.parametrize("is_analyzed", [False, True], ids=["unknown", "empty"])
 def test_what_each_message_looks_up_is_found_by_key_though_the_server_knows_nothing_of_the_tables(
     postgresql, query, is_analyzed
 ):
-    """By another index each message would go through all live sessions of its bot, or a reading through all chats."""
+    """By another index each message would go through all live sessions of its bot, or a reading
+    through all chats.
+    """
 
     def plan(tx: Any, _: None) -> list[str]:
         names: list[str] = []
-        numbered = re.sub(r"%\((\w+)\)s", lambda name: names.append(name[1]) or f"${len(names)}", tx._queries[query])
+        numbered = re.sub(
+            r"%\((\w+)\)s",
+            lambda name: names.append(name[1]) or f"${len(names)}",
+            tx._queries[query],
+        )
         tx._cursor.execute(f"PREPARE asked AS {numbered}")
         nulls = ", ".join(["NULL"] * len(names))
-        return [row["QUERY PLAN"].strip() for row in tx._cursor.execute(f"EXPLAIN EXECUTE asked ({nulls})")]
+        return [
+            row["QUERY PLAN"].strip()
+            for row in tx._cursor.execute(f"EXPLAIN EXECUTE asked ({nulls})")
+        ]
 
     with postgresql.new() as database:
         open_engine(database).close()
         if is_analyzed:
             with psycopg.connect(database, autocommit=True) as connection:
-                connection.execute("ANALYZE sessions, segments, chats, accounts, messages, tombstones")
+                connection.execute(
+                    "ANALYZE sessions, segments, chats, accounts, messages, tombstones"
+                )
         engine = open_engine(database)
         lines = engine.read(plan, None).result()
         engine.close()
@@ -540,7 +612,9 @@ async def test_a_libpq_without_pipelines_will_do(postgresql, monkeypatch):
         async with SessionHub(database, load_entry_points=False) as hub:
             for number in range(3):
                 texts = [f"{writer}.{number}" for writer in range(3)]
-                await asyncio.gather(*(hub.record(said(int(text[0]), text, message_id=None)) for text in texts))
+                await asyncio.gather(
+                    *(hub.record(said(int(text[0]), text, message_id=None)) for text in texts)
+                )
         found = await stored(database, 3)
     assert found == Counter(f"{writer}.{number}" for writer in range(3) for number in range(3))
     assert not entered

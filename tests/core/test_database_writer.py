@@ -1,4 +1,6 @@
-"""One thread writes: in groups, in order, each operation by itself, and nobody is told before it is on disk."""
+"""One thread writes: in groups, in order, each operation by itself, and nobody is told before it is
+on disk.
+"""
 
 from __future__ import annotations
 
@@ -86,9 +88,15 @@ def names(count: int) -> list[str]:
     return [f"user {number:03}" for number in range(count)]
 
 
-def test_an_operation_that_fails_fails_its_caller_alone(engine: Engine, committed: Committed) -> None:
+def test_an_operation_that_fails_fails_its_caller_alone(
+    engine: Engine, committed: Committed
+) -> None:
     gate = Gate(engine)
-    before, failing, after = engine.write(add, "a"), engine.write(add_and_fail, "b"), engine.write(add, "c")
+    before, failing, after = (
+        engine.write(add, "a"),
+        engine.write(add_and_fail, "b"),
+        engine.write(add, "c"),
+    )
     gate.open()
     assert (before.result(10), after.result(10)) == ("a", "c")
     with pytest.raises(ZeroDivisionError, match="b"):
@@ -96,9 +104,15 @@ def test_an_operation_that_fails_fails_its_caller_alone(engine: Engine, committe
     assert committed() == ["a", "c"]
 
 
-def test_an_operation_that_breaks_a_constraint_fails_its_caller_alone(engine: Engine, committed: Committed) -> None:
+def test_an_operation_that_breaks_a_constraint_fails_its_caller_alone(
+    engine: Engine, committed: Committed
+) -> None:
     gate = Gate(engine)
-    before, failing, after = engine.write(add, "a"), engine.write(add_twice, "b"), engine.write(add, "c")
+    before, failing, after = (
+        engine.write(add, "a"),
+        engine.write(add_twice, "b"),
+        engine.write(add, "c"),
+    )
     gate.open()
     assert (before.result(10), after.result(10)) == ("a", "c")
     with pytest.raises(SessionError, match=r"(?i)unique"):
@@ -159,7 +173,9 @@ def test_closing_carries_out_what_waited_for_the_file_to_be_written_anew(
     assert future.result(10) == "a"
 
 
-def test_an_operation_that_was_cancelled_while_it_waited_is_not_run(engine: Engine, committed: Committed) -> None:
+def test_an_operation_that_was_cancelled_while_it_waited_is_not_run(
+    engine: Engine, committed: Committed
+) -> None:
     gate = Gate(engine)
     unwanted, wanted = engine.write(add, "a"), engine.write(add, "b")
     assert unwanted.cancel()
@@ -189,13 +205,17 @@ def test_a_lock_held_elsewhere_delays_and_loses_nothing(
     assert ran == committed() == names(600)
 
 
-def test_reading_goes_on_while_another_process_holds_the_lock(engine: Engine, database: str, hold: Hold) -> None:
+def test_reading_goes_on_while_another_process_holds_the_lock(
+    engine: Engine, database: str, hold: Hold
+) -> None:
     engine.write(add, "a").result(10)
     with hold(database):
         assert engine.read(is_there, "a").result(10)
 
 
-def test_opening_does_not_wait_for_a_lock_that_another_process_holds(engine: Engine, database: str, hold: Hold) -> None:
+def test_opening_does_not_wait_for_a_lock_that_another_process_holds(
+    engine: Engine, database: str, hold: Hold
+) -> None:
     with hold(database):
         second = open_engine(database)
         assert not second.read(is_there, "a").result(10)
@@ -218,7 +238,9 @@ def test_a_lock_held_for_too_long_is_an_error_that_names_the_database_and_the_wa
     engine.close()
 
 
-def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(database: str, hold: Hold) -> None:
+def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(
+    database: str, hold: Hold
+) -> None:
     engine = open_engine(database, busy_timeout=0.2)
     with hold(database):
         first = engine.write(add, "a", is_patient=True)
@@ -237,7 +259,9 @@ def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(database: st
 def full_disk(database_file: Path) -> Iterator[None]:
     """No file may grow beyond what the log has now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{database_file}-wal").stat().st_size + 4096, hard))
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (Path(f"{database_file}-wal").stat().st_size + 4096, hard)
+    )
     try:
         yield
     finally:
@@ -245,7 +269,9 @@ def full_disk(database_file: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [20_000, 3_000_000], ids=["at the commit", "within the operation"])
-def test_a_full_disk_delays_who_is_patient_and_fails_who_is_not(database_file: Path, size: int) -> None:
+def test_a_full_disk_delays_who_is_patient_and_fails_who_is_not(
+    database_file: Path, size: int
+) -> None:
     """SQLite may end the whole transaction by itself: nothing of a group may be acknowledged then."""
     engine = open_engine(database_file)
     gate = Gate(engine)
@@ -259,7 +285,9 @@ def test_a_full_disk_delays_who_is_patient_and_fails_who_is_not(database_file: P
         assert not patient.done()
     assert patient.result(30) == big
     assert engine.write(add, "afterwards").result(30) == "afterwards"
-    found = engine.read(lambda tx, names: [is_there(tx, name) for name in names], [big, other, "afterwards"])
+    found = engine.read(
+        lambda tx, names: [is_there(tx, name) for name in names], [big, other, "afterwards"]
+    )
     assert found.result(10) == [True, False, True]
     engine.close()
 

@@ -1,4 +1,6 @@
-"""How long messages are kept, by channel and kind of chat; what a decay says, leaves and never takes."""
+"""How long messages are kept, by channel and kind of chat; what a decay says, leaves and never
+takes.
+"""
 
 import asyncio
 
@@ -12,7 +14,9 @@ def hub(new_hub):
     return new_hub(retention_days=30, max_age_hours=24)
 
 
-async def test_each_kind_of_chat_and_channel_is_kept_as_long_as_its_policy_says(new_hub, talk, texts, clock):
+async def test_each_kind_of_chat_and_channel_is_kept_as_long_as_its_policy_says(
+    new_hub, talk, texts, clock
+):
     hub = new_hub(
         retention_days=365,
         retention=[
@@ -26,7 +30,11 @@ async def test_each_kind_of_chat_and_channel_is_kept_as_long_as_its_policy_says(
     places = (here, there, *groups)
     for place in places:
         await hub.record(
-            talk.said(place, "hi", author=here if place == groups[0] else there if place == groups[1] else place)
+            talk.said(
+                place,
+                "hi",
+                author=here if place == groups[0] else there if place == groups[1] else place,
+            )
         )
 
     async def left():
@@ -54,9 +62,19 @@ async def test_a_dry_run_says_what_would_go_and_why_and_the_real_run_the_same(ne
     announced = await hub.decay(dry_run=True)
     (part,) = announced.parts
     assert part == DecayPart(
-        channel="discord", kind="group", retention_days=30, received_before=clock() - 30 * 86400, messages=2, tombstones=1
+        channel="discord",
+        kind="group",
+        retention_days=30,
+        received_before=clock() - 30 * 86400,
+        messages=2,
+        tombstones=1,
     )
-    assert (announced.messages, announced.sessions, announced.tombstones, announced.is_dry_run) == (2, 1, 1, True)
+    assert (announced.messages, announced.sessions, announced.tombstones, announced.is_dry_run) == (
+        2,
+        1,
+        1,
+        True,
+    )
     done = await hub.decay()
     assert (done.parts, done.sessions, done.is_dry_run) == (announced.parts, 1, False)
 
@@ -76,7 +94,9 @@ async def test_a_pinned_session_stays_until_it_is_not_pinned_any_more(hub, talk,
     assert await texts(hub, ann, include_previous=True) == []
 
 
-async def test_what_was_said_in_a_pinned_session_stays_while_it_is_joined_into_another(hub, talk, link, texts, clock):
+async def test_what_was_said_in_a_pinned_session_stays_while_it_is_joined_into_another(
+    hub, talk, link, texts, clock
+):
     here, there = talk.account("ann"), talk.account("ann", channel="telegram")
     await hub.record(talk.said(here, "older"))
     clock.advance(seconds=1)
@@ -97,7 +117,9 @@ async def test_a_clock_set_back_makes_nothing_old(hub, talk, texts, clock):
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_what_is_said_while_the_clock_is_wrong_is_as_young_as_what_came_before(hub, talk, texts, clock, at_once):
+async def test_what_is_said_while_the_clock_is_wrong_is_as_young_as_what_came_before(
+    hub, talk, texts, clock, at_once
+):
     ann = talk.account("ann")
     await hub.record(talk.said(ann, "before"))
     clock.advance(days=-400)
@@ -121,7 +143,10 @@ async def test_by_the_blocking_api_too(hub, clock):
     store.save_message(session_id, "user", "meanwhile")
     clock.advance(days=400)
     await hub.decay()
-    assert [message.content for message in store.get_or_create("ann").messages] == ["before", "meanwhile"]
+    assert [message.content for message in store.get_or_create("ann").messages] == [
+        "before",
+        "meanwhile",
+    ]
 
 
 async def test_order_and_counts_are_the_same_whatever_the_clock_does(hub, talk, texts, clock):
@@ -141,14 +166,21 @@ async def test_a_session_that_just_got_a_message_is_not_taken(hub, talk, texts, 
         await hub.record(talk.said(ann, f"old {number}"))
     clock.advance(days=31)
     said = await asyncio.gather(
-        hub.decay(), *(hub.record(talk.said(ann, f"new {number}")) for number in range(50)), return_exceptions=True
+        hub.decay(),
+        *(hub.record(talk.said(ann, f"new {number}")) for number in range(50)),
+        return_exceptions=True,
     )
     assert [error for error in said if isinstance(error, Exception)] == []
     assert await texts(hub, ann) == [f"new {number}" for number in range(50)]
 
 
-async def test_summaries_over_removed_messages_are_made_again_from_what_is_left(new_hub, talk, clock):
-    hub, ann = new_hub(retention_days=30, max_age_hours=24 * 365, consolidation_threshold=10), talk.account("ann")
+async def test_summaries_over_removed_messages_are_made_again_from_what_is_left(
+    new_hub, talk, clock
+):
+    hub, ann = (
+        new_hub(retention_days=30, max_age_hours=24 * 365, consolidation_threshold=10),
+        talk.account("ann"),
+    )
     for number in range(4):
         await hub.record(talk.said(ann, f"old-{number}"))
     clock.advance(days=20)
@@ -166,7 +198,7 @@ async def test_summaries_over_removed_messages_are_made_again_from_what_is_left(
 
 
 async def test_progress_is_told_piece_by_piece(hub, talk, clock, monkeypatch):
-    monkeypatch.setattr("session_plugin.records.decay.PIECE", 20)
+    monkeypatch.setattr("session_plugin.records.upkeep.decay.PIECE", 20)
     events = [talk.said(talk.account(f"person-{number % 7}"), "hi") for number in range(50)]
     await asyncio.gather(*(hub.record(event) for event in events))
     clock.advance(days=31)
@@ -189,4 +221,7 @@ async def test_two_decays_at_once_remove_everything_once(hub, talk, clock):
 
 def test_people_are_told_the_longest_of_all_retentions(new_hub):
     assert "for 365 days" in new_hub(retention=[Retention(kind="group", days=30)]).privacy_text()
-    assert "until it is erased" in new_hub(retention=[Retention(kind="group", days=None)]).privacy_text()
+    assert (
+        "until it is erased"
+        in new_hub(retention=[Retention(kind="group", days=None)]).privacy_text()
+    )

@@ -1,4 +1,6 @@
-"""However callers and processes end, what was acknowledged is there once, and what was not is whole or absent."""
+"""However callers and processes end, what was acknowledged is there once, and what was not is whole
+or absent.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ TRAFFIC = """
 
 def said(writer: int, text: str, *, message_id: str | None = None) -> MessageEvent:
     chat, author = Chat("telegram", str(writer)), Account("telegram", str(writer))
-    return MessageEvent(chat=chat, message_id=message_id, role="user", text=text, sent_at=0.0, author=author)
+    return MessageEvent(
+        chat=chat, message_id=message_id, role="user", text=text, sent_at=0.0, author=author
+    )
 
 
 async def stored(database: str, writers: int) -> Counter[str]:
@@ -59,7 +63,9 @@ async def stored(database: str, writers: int) -> Counter[str]:
         found: Counter[str] = Counter()
         for writer in range(writers):
             view = hub.session_of(Chat("telegram", str(writer)), Account("telegram", str(writer)))
-            found.update(message.content for message in await view.history(limit=None, include_previous=True))
+            found.update(
+                message.content for message in await view.history(limit=None, include_previous=True)
+            )
         return found
 
 
@@ -80,7 +86,9 @@ async def test_five_kills_at_random_moments_lose_and_double_nothing(
     chance, acknowledged = random.Random(threshold), []
     for run in range(5):
         process = spawn(TRAFFIC, database, run, threshold, 8)
-        acknowledged += await asyncio.to_thread(ended_by, process, signal.SIGKILL, after=int(10 ** chance.uniform(0.0, 2.7)))
+        acknowledged += await asyncio.to_thread(
+            ended_by, process, signal.SIGKILL, after=int(10 ** chance.uniform(0.0, 2.7))
+        )
         assert process.returncode == -signal.SIGKILL
     found = await stored(database, 8)
     assert set(acknowledged) - set(found) == set()
@@ -88,7 +96,9 @@ async def test_five_kills_at_random_moments_lose_and_double_nothing(
     assert raw.findings() == []
 
 
-async def test_on_sigterm_a_thousand_that_wait_are_answered_and_the_process_ends(database: str, spawn: Spawn) -> None:
+async def test_on_sigterm_a_thousand_that_wait_are_answered_and_the_process_ends(
+    database: str, spawn: Spawn
+) -> None:
     process = spawn(TRAFFIC, database, "run", 1_000_000, 1000)
     started: list[float] = []
 
@@ -100,7 +110,9 @@ async def test_on_sigterm_a_thousand_that_wait_are_answered_and_the_process_ends
 
     acknowledged = await asyncio.to_thread(end)
     assert process.returncode == 0
-    assert time.monotonic() - started[0] < 10.0, "the promise is about a process that is asked to end"
+    assert time.monotonic() - started[0] < 10.0, (
+        "the promise is about a process that is asked to end"
+    )
     found = await stored(database, 1000)
     assert set(acknowledged) - set(found) == set()
     assert set(found.values()) == {1}
@@ -109,7 +121,10 @@ async def test_on_sigterm_a_thousand_that_wait_are_answered_and_the_process_ends
 async def test_three_hundred_cancelled_at_random_moments_are_whole_or_absent(new_hub: Any) -> None:
     """And recorded again, each is there once."""
     hub, chance = new_hub(store_patience=60.0), random.Random(3)
-    events = [said(number % 10, f"text {number} " + "x" * 500, message_id=str(number)) for number in range(300)]
+    events = [
+        said(number % 10, f"text {number} " + "x" * 500, message_id=str(number))
+        for number in range(300)
+    ]
     await hub.record(said(0, "first", message_id="first"))
 
     async def history() -> Counter[str]:
@@ -135,12 +150,16 @@ async def test_three_hundred_cancelled_at_random_moments_are_whole_or_absent(new
     assert await history() == Counter(whole)
 
 
-async def test_of_ten_thousand_calls_at_once_none_is_missing_and_memory_is_bounded(new_hub: Any) -> None:
+async def test_of_ten_thousand_calls_at_once_none_is_missing_and_memory_is_bounded(
+    new_hub: Any,
+) -> None:
     """A message of 100 bytes may cost some kilobytes while it waits, not more."""
     hub = new_hub(store_patience=300.0, consolidation_threshold=1_000_000)
     await asyncio.gather(*(hub.record(said(writer, "first")) for writer in range(100)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    recorded = await asyncio.gather(*(hub.record(said(number % 100, f"{number}")) for number in range(10_000)))
+    recorded = await asyncio.gather(
+        *(hub.record(said(number % 100, f"{number}")) for number in range(10_000))
+    )
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert all(one.is_stored for one in recorded)
     assert grown < 200, f"{grown:.0f} MB for 10,000 messages"
@@ -173,7 +192,9 @@ WRITER = """
 """
 
 
-async def test_four_processes_write_into_the_same_groups_at_once_each_in_its_order(database: str, spawn: Spawn) -> None:
+async def test_four_processes_write_into_the_same_groups_at_once_each_in_its_order(
+    database: str, spawn: Spawn
+) -> None:
     processes = [spawn(WRITER, database, number) for number in range(4)]
     for process in processes:
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
@@ -184,7 +205,9 @@ async def test_four_processes_write_into_the_same_groups_at_once_each_in_its_ord
     assert [output[0] for output in outputs] == ["done\n"] * 4
     async with SessionHub(database, load_entry_points=False) as hub:
         for place in range(4):
-            history = await hub.session_of(Chat("telegram", f"group {place}", "group"), None).history(limit=None)
+            history = await hub.session_of(
+                Chat("telegram", f"group {place}", "group"), None
+            ).history(limit=None)
             assert [one.seq for one in history] == sorted(one.seq for one in history)
             for number in range(4):
                 own = [one.content for one in history if one.content.startswith(f"{number}.")]
@@ -192,11 +215,15 @@ async def test_four_processes_write_into_the_same_groups_at_once_each_in_its_ord
             assert len(history) == 400
 
 
-async def test_a_lock_held_elsewhere_for_seven_seconds_loses_nothing(database: str, hold: Any) -> None:
+async def test_a_lock_held_elsewhere_for_seven_seconds_loses_nothing(
+    database: str, hold: Any
+) -> None:
     async with SessionHub(database, store_patience=60.0, load_entry_points=False) as hub:
         await hub.record(said(1, "before"))
         with hold(database, seconds=7) as holder:
-            recorded = await asyncio.gather(*(hub.record(said(1, str(number))) for number in range(50)))
+            recorded = await asyncio.gather(
+                *(hub.record(said(1, str(number))) for number in range(50))
+            )
             await asyncio.to_thread(holder.wait, 60)
         assert all(one.is_stored for one in recorded)
     assert await stored(database, 2) == Counter(["before", *map(str, range(50))])
@@ -210,7 +237,9 @@ SHORT_COMMAND = """
 """
 
 
-async def test_a_short_command_beside_a_bot_sees_what_is_stored_and_disturbs_nobody(database: str, spawn: Spawn) -> None:
+async def test_a_short_command_beside_a_bot_sees_what_is_stored_and_disturbs_nobody(
+    database: str, spawn: Spawn
+) -> None:
     bot = spawn(TRAFFIC, database, "run", 1_000_000, 4)
     assert bot.stdout is not None
     for _ in range(50):

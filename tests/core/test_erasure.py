@@ -1,4 +1,6 @@
-"""No byte of what was forgotten stays in an SQLite file, its log or its shared memory, however it got there."""
+"""No byte of what was forgotten stays in an SQLite file, its log or its shared memory, however it
+got there.
+"""
 
 import asyncio
 import random
@@ -9,13 +11,16 @@ from contextlib import closing
 
 import pytest
 
-from session_plugin import Account, Chat, MessageEvent, eraser
+from session_plugin import Account, Chat, MessageEvent
 from session_plugin.database import sqlite
+from session_plugin.upkeep import eraser
 
 
 @pytest.fixture(autouse=True)
 def careless_sqlite(monkeypatch):
-    """Give connections as an SQLite makes them that overwrites nothing, unless somebody asks for it."""
+    """Give connections as an SQLite makes them that overwrites nothing, unless somebody asks for
+    it.
+    """
     connect = sqlite3.connect
 
     def careless(*arguments, **options):
@@ -59,13 +64,21 @@ async def test_no_word_and_no_name_is_left(hub, talk, bytes_of, ann):
     for number in range(50):
         for account in (ann, bob):
             said = talk.said(
-                account, f"zanzibar-of-{account.channel_user_id} " * 5, author_name=f"Name of {account.channel_user_id}"
+                account,
+                f"zanzibar-of-{account.channel_user_id} " * 5,
+                author_name=f"Name of {account.channel_user_id}",
             )
             await hub.record(said)
-            await hub.record(talk.said(talk.group(), f"zanzibar-of-{account.channel_user_id}", author=account))
+            await hub.record(
+                talk.said(talk.group(), f"zanzibar-of-{account.channel_user_id}", author=account)
+            )
             if number % 5 == 0:
                 await hub.edit(
-                    talk.said(account, f"zanzibar-of-{account.channel_user_id} edited", message_id=said.message_id)
+                    talk.said(
+                        account,
+                        f"zanzibar-of-{account.channel_user_id} edited",
+                        message_id=said.message_id,
+                    )
                 )
     assert bytes_of().count(b"ann-on-discord") > 100
     receipt = await hub.forget(ann)
@@ -87,7 +100,9 @@ async def test_no_byte_of_a_summary_is_left(new_hub, talk, bytes_of, ann):
 
 
 async def test_rows_that_sqlite_moved_about_leave_no_copy(new_hub, database, bytes_of):
-    """Pages that fill up and empty again leave copies of what stood in them: that is what writing the file anew is for."""
+    """Pages that fill up and empty again leave copies of what stood in them: that is what writing
+    the file anew is for.
+    """
     chance = random.Random(3)
     hub = new_hub()
     people = [Account("discord", f"person-{number:02}") for number in range(24)]
@@ -96,11 +111,20 @@ async def test_rows_that_sqlite_moved_about_leave_no_copy(new_hub, database, byt
         who = chance.choice(people)
         text = f"zanzibar-of-{who.channel_user_id}-{number} " * chance.choice((1, 2, 8, 40, 250))
         chat = Chat("discord", f"chat of {who.channel_user_id}")
-        event = MessageEvent(chat=chat, message_id=f"m{number}", role="user", text=text, sent_at=1.0, author=who)
+        event = MessageEvent(
+            chat=chat, message_id=f"m{number}", role="user", text=text, sent_at=1.0, author=who
+        )
         await hub.record(event)
         if number % 4 == 0:
             await hub.edit(
-                MessageEvent(chat=chat, message_id=f"m{number}", role="user", text=text * 2, sent_at=1.0, author=who)
+                MessageEvent(
+                    chat=chat,
+                    message_id=f"m{number}",
+                    role="user",
+                    text=text * 2,
+                    sent_at=1.0,
+                    author=who,
+                )
             )
         if number % 7 == 0:
             await hub.delete(chat, [f"m{number}"])
@@ -113,7 +137,9 @@ async def test_rows_that_sqlite_moved_about_leave_no_copy(new_hub, database, byt
         assert who.channel_user_id.encode() not in bytes_of(), who
 
 
-async def test_a_reader_elsewhere_makes_it_pending_until_it_has_read(hub, talk, bytes_of, database, ann, spawn):
+async def test_a_reader_elsewhere_makes_it_pending_until_it_has_read(
+    hub, talk, bytes_of, database, ann, spawn
+):
     await hub.record(talk.said(ann, "zanzibar"))
     reader = spawn(
         """
@@ -136,7 +162,9 @@ async def test_a_reader_elsewhere_makes_it_pending_until_it_has_read(hub, talk, 
     await until(lambda: b"zanzibar" not in bytes_of())
 
 
-async def test_whoever_is_cancelled_over_it_leaves_no_byte_either(hub, talk, bytes_of, hold, database, ann):
+async def test_whoever_is_cancelled_over_it_leaves_no_byte_either(
+    hub, talk, bytes_of, hold, database, ann
+):
     await hub.record(talk.said(ann, "zanzibar"))
     with hold(database):
         forgetting = asyncio.create_task(hub.forget(ann))
@@ -149,10 +177,14 @@ async def test_whoever_is_cancelled_over_it_leaves_no_byte_either(hub, talk, byt
     assert b"zanzibar" not in bytes_of()
 
 
-async def test_the_log_does_not_grow_with_each_try_while_somebody_reads(hub, talk, bytes_of, database, ann):
+async def test_the_log_does_not_grow_with_each_try_while_somebody_reads(
+    hub, talk, bytes_of, database, ann
+):
     """Else one who reads for hours would have the disk filled."""
     log = database.with_name(f"{database.name}-wal")
-    await asyncio.gather(*(hub.record(talk.said(talk.account("bob"), "word " * 2000)) for _ in range(200)))
+    await asyncio.gather(
+        *(hub.record(talk.said(talk.account("bob"), "word " * 2000)) for _ in range(200))
+    )
     await hub.record(talk.said(ann, "zanzibar"))
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -165,7 +197,9 @@ async def test_the_log_does_not_grow_with_each_try_while_somebody_reads(hub, tal
     await until(lambda: b"zanzibar" not in bytes_of())
 
 
-async def test_what_cannot_be_opened_just_now_is_erased_later(hub, talk, bytes_of, ann, monkeypatch):
+async def test_what_cannot_be_opened_just_now_is_erased_later(
+    hub, talk, bytes_of, ann, monkeypatch
+):
     """A process has only so many files open, say."""
     await hub.record(talk.said(ann, "zanzibar"))
     with monkeypatch.context() as patch:
@@ -185,8 +219,12 @@ def sqlite_error(code, text):
     return error
 
 
-async def test_a_checkpoint_under_way_elsewhere_is_waited_for(hub, talk, bytes_of, database, ann, spawn):
-    """The bot's own are among those: SQLite refuses to begin a second one at once, however long it may wait for locks."""
+async def test_a_checkpoint_under_way_elsewhere_is_waited_for(
+    hub, talk, bytes_of, database, ann, spawn
+):
+    """The bot's own are among those: SQLite refuses to begin a second one at once, however long it
+    may wait for locks.
+    """
     await hub.record(talk.said(ann, "zanzibar"))
     checkpointing = spawn(
         """
@@ -205,7 +243,9 @@ async def test_a_checkpoint_under_way_elsewhere_is_waited_for(hub, talk, bytes_o
     assert b"zanzibar" not in bytes_of()
 
 
-async def test_what_a_process_did_not_come_to_erase_the_next_start_does(new_hub, talk, bytes_of, database, ann):
+async def test_what_a_process_did_not_come_to_erase_the_next_start_does(
+    new_hub, talk, bytes_of, database, ann
+):
     hub = new_hub()
     await hub.record(talk.said(ann, "zanzibar"))
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:
@@ -222,7 +262,9 @@ async def test_what_a_process_did_not_come_to_erase_the_next_start_does(new_hub,
     assert b"zanzibar" not in bytes_of()
 
 
-async def test_what_another_process_did_not_come_to_erase_upkeep_does(new_hub, talk, bytes_of, database, ann):
+async def test_what_another_process_did_not_come_to_erase_upkeep_does(
+    new_hub, talk, bytes_of, database, ann
+):
     hub, other = new_hub(), new_hub()
     await hub.record(talk.said(ann, "zanzibar"))
     await other.record(talk.said(talk.account("bob"), "open already"))
@@ -245,7 +287,9 @@ async def test_the_file_is_whole_and_writable_afterwards(hub, talk, texts, datab
     bob = talk.account("bob")
     for account in (ann, bob):
         await hub.record(talk.said(account, "hello"))
-    await asyncio.gather(hub.forget(ann), *(hub.record(talk.said(bob, f"{number}")) for number in range(50)))
+    await asyncio.gather(
+        hub.forget(ann), *(hub.record(talk.said(bob, f"{number}")) for number in range(50))
+    )
     await hub.record(talk.said(bob, "after"))
     assert len(await texts(hub, bob)) == 52
     with closing(sqlite3.connect(database)) as raw:
@@ -254,7 +298,9 @@ async def test_the_file_is_whole_and_writable_afterwards(hub, talk, texts, datab
 
 
 async def test_nothing_is_left_of_a_deleted_message_that_a_page_holds(hub, talk, bytes_of, ann):
-    """Deleting alone overwrites what it deletes, where SQLite has moved nothing; it does not wait for the file."""
+    """Deleting alone overwrites what it deletes, where SQLite has moved nothing; it does not wait
+    for the file.
+    """
     said = talk.said(ann, "a zanzibar that was deleted")
     await hub.record(said)
     await hub.record(talk.said(ann, "another"))
@@ -269,8 +315,12 @@ async def test_in_memory_there_is_nothing_to_be_done(new_hub, talk, ann):
     assert not (await hub.forget(ann)).is_pending
 
 
-async def test_a_hub_that_closes_while_somebody_is_forgotten_stays_closed(new_hub, talk, database, ann, monkeypatch):
-    """A reader elsewhere makes it pending, so that it is tried again: at the next opening, and not by opening again."""
+async def test_a_hub_that_closes_while_somebody_is_forgotten_stays_closed(
+    new_hub, talk, database, ann, monkeypatch
+):
+    """A reader elsewhere makes it pending, so that it is tried again: at the next opening, and not
+    by opening again.
+    """
 
     def slowly(tx, _):
         time.sleep(0.3)  # so that closing comes in between

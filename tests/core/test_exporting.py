@@ -1,4 +1,6 @@
-"""Handing over a person's data: everything that forgetting would remove, and nothing about anybody else."""
+"""Handing over a person's data: everything that forgetting would remove, and nothing about anybody
+else.
+"""
 
 import asyncio
 import json
@@ -6,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from session_plugin.records import exporting
+from session_plugin.records.people import exporting
 
 
 @pytest.fixture
@@ -32,25 +34,46 @@ def texts_of(lines):
     return [line["text"] for line in lines if line["kind"] == "message"]
 
 
-async def test_everything_of_a_person_is_handed_over_over_all_accounts(hub, talk, link, ann, ann_too):
+async def test_everything_of_a_person_is_handed_over_over_all_accounts(
+    hub, talk, link, ann, ann_too
+):
     for account in (ann, ann_too):
-        await hub.record(talk.said(account, f"said on {account.channel}", author_name=f"Ann of {account.channel}"))
+        await hub.record(
+            talk.said(
+                account, f"said on {account.channel}", author_name=f"Ann of {account.channel}"
+            )
+        )
         await hub.record(talk.answered(account, f"answered on {account.channel}"))
     await link(hub, ann, ann_too)
     lines = await exported(hub, ann_too)
     identity = await hub.identity_of(ann)
-    header = {"kind": "export", "schema": 1, "made_at": hub.moment().now, "user_id": identity.user_id, "state": {}}
+    header = {
+        "kind": "export",
+        "schema": 1,
+        "made_at": hub.operation_context().now,
+        "user_id": identity.user_id,
+        "state": {},
+    }
     assert lines[0] == header
-    accounts = [(line["channel"], line["id"], line["name"]) for line in lines if line["kind"] == "account"]
+    accounts = [
+        (line["channel"], line["id"], line["name"]) for line in lines if line["kind"] == "account"
+    ]
     assert accounts == [
         ("discord", ann.channel_user_id, "Ann of discord"),
         ("telegram", ann_too.channel_user_id, "Ann of telegram"),
     ]
-    assert sorted(texts_of(lines)) == ["answered on discord", "answered on telegram", "said on discord", "said on telegram"]
+    assert sorted(texts_of(lines)) == [
+        "answered on discord",
+        "answered on telegram",
+        "said on discord",
+        "said on telegram",
+    ]
     assert texts_of(await exported(hub, identity.user_id)) == texts_of(lines)
 
 
-async def test_what_is_kept_with_either_id_of_two_that_are_linked_is_handed_over(hub, talk, clock, link, ann, ann_too):
+async def test_what_is_kept_with_either_id_of_two_that_are_linked_is_handed_over(
+    hub, talk, clock, link, ann, ann_too
+):
     for account in (ann, ann_too):
         await hub.record(talk.said(account, "hi"))
         await hub.session_of(talk.direct(account), account).set_user_state(channel=account.channel)
@@ -58,13 +81,17 @@ async def test_what_is_kept_with_either_id_of_two_that_are_linked_is_handed_over
     ids = [(await hub.identity_of(account)).user_id for account in (ann, ann_too)]
     await link(hub, ann, ann_too)
     states = {
-        line["user_id"]: line["state"] for line in await exported(hub, ann_too) if "state" in line and "user_id" in line
+        line["user_id"]: line["state"]
+        for line in await exported(hub, ann_too)
+        if "state" in line and "user_id" in line
     }
     assert states == {ids[0]: {"channel": "discord"}, ids[1]: {"channel": "telegram"}}
 
 
 @pytest.mark.parametrize("is_asker", [True, False], ids=["who asked goes", "who asked stays"])
-async def test_an_account_that_leaves_while_it_is_read_takes_its_messages_along(hub, talk, link, ann, ann_too, is_asker):
+async def test_an_account_that_leaves_while_it_is_read_takes_its_messages_along(
+    hub, talk, link, ann, ann_too, is_asker
+):
     lobby = talk.group()
     for account in (ann, ann_too):
         await hub.record(talk.said(account, f"on {account.channel}"))
@@ -94,7 +121,9 @@ async def test_what_a_caller_of_the_store_named_as_channel_is_handed_over(hub):
         store.save_message(store.get_or_create("ann").session_id, "user", "hi", channel="whatsapp")
 
     await asyncio.to_thread(save)
-    assert [line["channel"] for line in await exported(hub, "ann") if line["kind"] == "message"] == ["whatsapp"]
+    assert [
+        line["channel"] for line in await exported(hub, "ann") if line["kind"] == "message"
+    ] == ["whatsapp"]
 
 
 async def test_of_groups_only_ones_own_words_and_the_answers_to_them(hub, talk, ann, bob):
@@ -129,13 +158,19 @@ async def test_a_long_history_comes_in_order_and_whole(hub, talk, ann):
     assert texts_of(await exported(hub, ann)) == [event.text for event in said]
 
 
-async def test_what_is_exported_and_what_is_then_forgotten_are_the_same(new_hub, talk, link, ann, ann_too, bob):
+async def test_what_is_exported_and_what_is_then_forgotten_are_the_same(
+    new_hub, talk, link, ann, ann_too, bob
+):
     hub = new_hub(consolidation_threshold=4)
     lobby = talk.group()
     for account in (ann, bob, ann_too):
         for number in range(7):
             await hub.record(talk.said(account, f"words {number}"))
-        await hub.record(talk.said(lobby, "in public", author=account) if account != ann_too else talk.said(account, "more"))
+        await hub.record(
+            talk.said(lobby, "in public", author=account)
+            if account != ann_too
+            else talk.said(account, "more")
+        )
     await hub.settle()
     await link(hub, ann, ann_too)
     kinds = Counter(line["kind"] for line in await exported(hub, ann))
@@ -156,10 +191,20 @@ async def test_any_text_can_be_written_as_json(hub, talk, ann):
     assert (again["text"], again["metadata"]) == (odd, {"k": [1, None]})
 
 
-async def test_each_kind_has_just_the_fields_that_are_documented(new_hub, talk, link, ann, ann_too, bob):
-    table = [row.split("|") for row in exporting.__doc__.splitlines() if row.startswith("| ") and "kind" not in row[:7]]
+async def test_each_kind_has_just_the_fields_that_are_documented(
+    new_hub, talk, link, ann, ann_too, bob
+):
+    table = [
+        row.split("|")
+        for row in exporting.__doc__.splitlines()
+        if row.startswith("| ") and "kind" not in row[:7]
+    ]
     documented = {
-        row[1].strip(): {"kind", *(name.split("(")[0].split(":")[0].strip() for name in _fields(row[2]))} for row in table
+        row[1].strip(): {
+            "kind",
+            *(name.split("(")[0].split(":")[0].strip() for name in _fields(row[2])),
+        }
+        for row in table
     }
     hub = new_hub(consolidation_threshold=4)
     for number in range(9):
@@ -172,7 +217,9 @@ async def test_each_kind_has_just_the_fields_that_are_documented(new_hub, talk, 
 
 
 def _fields(cell):
-    """Split at commas that stand in no parentheses; what follows a semicolon or a colon is explanation."""
+    """Split at commas that stand in no parentheses; what follows a semicolon or a colon is
+    explanation.
+    """
     depth, field, fields = 0, "", []
     for one in cell.split(";")[0].split(": ")[0]:
         depth += (one == "(") - (one == ")")
@@ -192,4 +239,6 @@ async def test_nobody_known_has_nothing(hub, ann):
 async def test_handing_over_is_audited(hub, talk, ann):
     await hub.record(talk.said(ann, "mine"))
     await exported(hub, ann)
-    assert "exported" in [line["action"] for line in await exported(hub, ann) if line["kind"] == "audit"]
+    assert "exported" in [
+        line["action"] for line in await exported(hub, ann) if line["kind"] == "audit"
+    ]

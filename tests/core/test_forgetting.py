@@ -89,7 +89,9 @@ async def test_others_in_direct_chats_lose_nothing(hub, talk, texts, link, ann, 
     assert await texts(hub, bob) == ["of bob-on-discord"]
 
 
-async def test_whoever_was_linked_with_them_and_left_keeps_all_of_their_own(hub, talk, texts, link, ann, ann_too, bob):
+async def test_whoever_was_linked_with_them_and_left_keeps_all_of_their_own(
+    hub, talk, texts, link, ann, ann_too, bob
+):
     for account in (ann, ann_too, bob):
         await hub.record(talk.said(account, f"of {account.channel_user_id}"))
     await link(hub, ann, ann_too)
@@ -113,7 +115,9 @@ async def test_a_groups_summary_is_made_again_without_them(new_hub, talk, texts,
     lobby = talk.group()
     for number in range(4):
         for account in (ann, bob):
-            await hub.record(talk.said(lobby, f"{account.channel_user_id} {number}", author=account))
+            await hub.record(
+                talk.said(lobby, f"{account.channel_user_id} {number}", author=account)
+            )
     await hub.settle()
     view = hub.session_of(lobby, bob)
     assert "ann-on-discord 0" in (await view.for_model()).summary.text
@@ -223,7 +227,10 @@ async def test_what_was_tried_long_ago_goes_by_itself(new_hub, ann, clock, raw):
 
 
 async def test_a_direct_chat_that_nobody_owns_leaves_nothing(hub, talk, texts, ann, raw):
-    said, answer = talk.said(ann, "old", sent_at=5.0), talk.answered(talk.direct(ann, title="Ann"), "an answer", sent_at=6.0)
+    said, answer = (
+        talk.said(ann, "old", sent_at=5.0),
+        talk.answered(talk.direct(ann, title="Ann"), "an answer", sent_at=6.0),
+    )
     assert not (await hub.record(answer)).is_stored
     assert raw.rows("SELECT COUNT(*) FROM chats") == [(0,)]
     for event in (said, answer):
@@ -234,18 +241,22 @@ async def test_a_direct_chat_that_nobody_owns_leaves_nothing(hub, talk, texts, a
     assert raw.rows("SELECT COUNT(*) FROM chats") == [(0,)]
 
 
-async def test_a_group_that_is_named_after_them_is_so_no_longer(new_hub, talk, diary, ann, bob, raw):
+async def test_a_group_that_is_named_after_them_is_so_no_longer(
+    new_hub, talk, event_log, ann, bob, raw
+):
     """A business account has such a chat with each customer, with their id in its own."""
-    hub = new_hub(diary)
+    hub = new_hub(event_log)
     chat = talk.group("with ann-on-discord", title="Ann Secretname")
     said = talk.said(chat, "old", author=ann, author_name="Ann Secretname", sent_at=5.0)
     await hub.record(said)
     await hub.forget(ann)
     await hub.settle()
     assert not {name for name in (b"ann-on-discord", b"Secretname") if name in raw.contents()}
-    assert [told["message_ids"] for told in diary.of("delete")] == [(said.message_id,)]
+    assert [told["message_ids"] for told in event_log.of("delete")] == [(said.message_id,)]
     for number in range(2):
-        await hub.record(talk.said(chat, "new", author=ann, author_name="Ann Secretname", sent_at=6.0 + number))
+        await hub.record(
+            talk.said(chat, "new", author=ann, author_name="Ann Secretname", sent_at=6.0 + number)
+        )
         await hub.forget(ann)
 
 
@@ -266,7 +277,9 @@ async def test_a_group_of_another_name_stays_what_it_is(hub, talk, ann, bob):
     assert (await hub.session_of(lobby, bob).info()).session_id == session_id
 
 
-async def test_what_would_go_is_counted_as_it_then_goes(hub, talk, link, ann, ann_too, bob, new_hub):
+async def test_what_would_go_is_counted_as_it_then_goes(
+    hub, talk, link, ann, ann_too, bob, new_hub
+):
     hub = new_hub(consolidation_threshold=4)
     lobby = talk.group()
     for account in (ann, ann_too, bob):
@@ -300,7 +313,9 @@ async def test_a_yes_needs_a_question_within_ten_minutes(hub, talk, texts, ann, 
 
 
 @pytest.mark.parametrize("asked", ["by who asks for the link", "by the other"])
-async def test_a_yes_to_fewer_accounts_than_there_are_by_now_forgets_nobody(hub, talk, texts, link, ann, ann_too, asked):
+async def test_a_yes_to_fewer_accounts_than_there_are_by_now_forgets_nobody(
+    hub, talk, texts, link, ann, ann_too, asked
+):
     for account in (ann, ann_too):
         await hub.record(talk.said(account, f"on {account.channel}"))
     one = ann if asked == "by who asks for the link" else ann_too
@@ -311,7 +326,9 @@ async def test_a_yes_to_fewer_accounts_than_there_are_by_now_forgets_nobody(hub,
     assert len(await texts(hub, ann)) == 2
 
 
-async def test_a_yes_to_more_accounts_than_are_left_forgets_nobody(hub, talk, texts, link, ann, ann_too):
+async def test_a_yes_to_more_accounts_than_are_left_forgets_nobody(
+    hub, talk, texts, link, ann, ann_too
+):
     await hub.record(talk.said(ann, "mine"))
     await link(hub, ann, ann_too)
     await hub.ask_to_forget(ann)
@@ -321,8 +338,10 @@ async def test_a_yes_to_more_accounts_than_are_left_forgets_nobody(hub, talk, te
     assert await texts(hub, ann) == ["mine"]
 
 
-async def test_hooks_are_told_who_was_forgotten_and_what_went_of_groups(new_hub, diary, talk, link, ann, ann_too):
-    hub = new_hub(diary)
+async def test_hooks_are_told_who_was_forgotten_and_what_went_of_groups(
+    new_hub, event_log, talk, link, ann, ann_too
+):
+    hub = new_hub(event_log)
     lobby = talk.group()
     said = talk.said(lobby, "of ann", author=ann)
     await hub.record(said)
@@ -331,11 +350,13 @@ async def test_hooks_are_told_who_was_forgotten_and_what_went_of_groups(new_hub,
     await hub.forget(ann)
     await hub.settle()
     told = [
-        (one["event"].account, one["event"].user_id) for one in diary.of("identity") if one["event"].change == "forgotten"
+        (one["event"].account, one["event"].user_id)
+        for one in event_log.of("identity")
+        if one["event"].change == "forgotten"
     ]
     assert told == [(ann, user_id), (ann_too, user_id)]
-    assert [one["message_ids"] for one in diary.of("delete")] == [(said.message_id,)]
-    assert diary.of("identity")[-1]["identity"].accounts == ()
+    assert [one["message_ids"] for one in event_log.of("delete")] == [(said.message_id,)]
+    assert event_log.of("identity")[-1]["identity"].accounts == ()
 
 
 # What comes back, and what does not
@@ -365,10 +386,15 @@ async def test_who_writes_again_begins_anew(hub, talk, texts, ann):
     assert (await hub.session_of(talk.direct(ann), ann).info()).start_reason == "first"
 
 
-async def test_what_is_new_in_the_very_second_of_the_newest_old_message_is_taken_in(hub, talk, texts, ann):
+async def test_what_is_new_in_the_very_second_of_the_newest_old_message_is_taken_in(
+    hub, talk, texts, ann
+):
     """Telegram tells whole seconds only, and people click fast."""
     lobby = talk.group()
-    old = [talk.said(ann, "old", sent_at=5.0), talk.said(lobby, "old in the lobby", author=ann, sent_at=5.0)]
+    old = [
+        talk.said(ann, "old", sent_at=5.0),
+        talk.said(lobby, "old in the lobby", author=ann, sent_at=5.0),
+    ]
     for event in old:
         await hub.record(event)
     await hub.forget(ann)
@@ -380,7 +406,9 @@ async def test_what_is_new_in_the_very_second_of_the_newest_old_message_is_taken
 
 async def test_what_no_platform_delivered_makes_nothing_old(hub, talk, texts, ann, clock):
     await hub.record(talk.said(ann, "old", sent_at=clock() - 1.0))
-    await hub.session_of(talk.direct(ann), ann).add("tool", "a result, at this very moment of our clock")
+    await hub.session_of(talk.direct(ann), ann).add(
+        "tool", "a result, at this very moment of our clock"
+    )
     await hub.forget(ann)
     assert (await hub.record(talk.said(ann, "new", sent_at=clock() - 0.5))).is_stored
 
@@ -401,12 +429,16 @@ async def test_old_words_in_a_group_stay_forgotten_too(hub, talk, texts, ann, bo
         await hub.record(event)
     await hub.forget(ann)
     assert not (await hub.record(old)).is_stored
-    assert not await hub.edit(talk.said(lobby, "edited", author=ann, sent_at=5.0, message_id=old.message_id))
+    assert not await hub.edit(
+        talk.said(lobby, "edited", author=ann, sent_at=5.0, message_id=old.message_id)
+    )
     assert await texts(hub, lobby) == ["of bob"]
 
 
 @pytest.mark.parametrize("kind", ["direct", "group"])
-async def test_an_answer_that_comes_after_its_person_was_forgotten_brings_nobody_back(hub, talk, texts, ann, kind):
+async def test_an_answer_that_comes_after_its_person_was_forgotten_brings_nobody_back(
+    hub, talk, texts, ann, kind
+):
     where = ann if kind == "direct" else talk.group()
     await hub.record(talk.said(where, "my secret", author=ann))
     await hub.forget(ann)
@@ -418,7 +450,9 @@ async def test_an_answer_that_comes_after_its_person_was_forgotten_brings_nobody
 
 
 @pytest.mark.parametrize("naming", [{"answers": None}, {"answers": None, "reply_to": "m1"}])
-async def test_answers_in_a_group_stay_forgotten_though_nobody_says_whose_they_are(hub, talk, texts, ann, bob, naming):
+async def test_answers_in_a_group_stay_forgotten_though_nobody_says_whose_they_are(
+    hub, talk, texts, ann, bob, naming
+):
     lobby = talk.group()
     asked = talk.said(lobby, "my number?", author=ann, message_id="m1", sent_at=5.0)
     answer = talk.answered(lobby, "of ann", answers=ann, sent_at=6.0)
@@ -446,8 +480,12 @@ async def test_a_deleted_message_stays_deleted(hub, talk, texts, ann, clock):
 
 @pytest.mark.parametrize("is_back", [False, True])
 @pytest.mark.parametrize("way", ["record", "edit"])
-async def test_what_a_filter_held_up_meanwhile_stays_out(new_hub, talk, texts, ann, clock, way, is_back):
-    """It was handed in before, and is through the filter only after they were forgotten, by whichever process."""
+async def test_what_a_filter_held_up_meanwhile_stays_out(
+    new_hub, talk, texts, ann, clock, way, is_back
+):
+    """It was handed in before, and is through the filter only after they were forgotten, by
+    whichever process.
+    """
     passed = asyncio.Event()
 
     class Slow:
@@ -458,7 +496,9 @@ async def test_what_a_filter_held_up_meanwhile_stays_out(new_hub, talk, texts, a
 
     slow, hub = new_hub(Slow()), new_hub()
     await hub.record(talk.said(ann, "old", sent_at=clock() - 1))
-    held_up = asyncio.create_task(getattr(slow, way)(talk.said(ann, "said before", sent_at=clock())))
+    held_up = asyncio.create_task(
+        getattr(slow, way)(talk.said(ann, "said before", sent_at=clock()))
+    )
     await asyncio.sleep(0)
     clock.advance(seconds=1)
     await hub.forget(ann)
@@ -498,7 +538,9 @@ async def test_a_handle_of_the_blocking_store_finds_nothing_any_more(hub, talk, 
 
 
 @pytest.mark.parametrize("is_alone", [False, True])
-async def test_an_account_that_the_store_claims_is_as_forgotten_as_any(hub, talk, texts, ann, database, is_alone):
+async def test_an_account_that_the_store_claims_is_as_forgotten_as_any(
+    hub, talk, texts, ann, database, is_alone
+):
     old = talk.said(ann, "old", sent_at=5.0)
     await hub.record(old)
     await hub.forget(ann)
@@ -515,10 +557,14 @@ async def test_an_account_that_the_store_claims_is_as_forgotten_as_any(hub, talk
     assert await texts(hub, ann) == ["new"]
 
 
-async def test_forgetting_while_messages_come_in_leaves_no_message_without_an_owner(hub, talk, texts, ann, bob):
+async def test_forgetting_while_messages_come_in_leaves_no_message_without_an_owner(
+    hub, talk, texts, ann, bob
+):
     lobby = talk.group()
     said = [
-        talk.said(where, f"{n}", author=ann, sent_at=float(n)) for n in range(1, 40) for where in (talk.direct(ann), lobby)
+        talk.said(where, f"{n}", author=ann, sent_at=float(n))
+        for n in range(1, 40)
+        for where in (talk.direct(ann), lobby)
     ]
     await asyncio.gather(*map(hub.record, said), hub.forget(ann), hub.forget(ann))
     await hub.forget(ann)

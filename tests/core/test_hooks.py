@@ -34,7 +34,10 @@ def plugin_for(hook, calls, *, is_async):
     """A plugin with one hook, which writes its arguments down; the filter gives back what it gets."""
     names = ", ".join(ARGUMENTS[hook])
     kept = "event" if hook == "session_filter_message" else "None"
-    source = f"{'async ' if is_async else ''}def {hook}(self, {names}):\n    calls.append(locals())\n    return {kept}"
+    source = (
+        f"{'async ' if is_async else ''}def {hook}(self, {names}):\n    calls.append(locals())\n   "
+        f" return {kept}"
+    )
     scope = {"calls": calls}
     exec(source, scope)
     return type("OneHook", (), {hook: hookimpl(scope[hook])})()
@@ -44,7 +47,10 @@ def plugin_for(hook, calls, *, is_async):
 @pytest.mark.parametrize("hook", ARGUMENTS)
 async def test_every_hook_is_called_with_every_argument(new_hub, talk, hook, is_async):
     calls = []
-    hub, ann = new_hub(plugin_for(hook, calls, is_async=is_async), consolidation_threshold=4), talk.account("ann")
+    hub, ann = (
+        new_hub(plugin_for(hook, calls, is_async=is_async), consolidation_threshold=4),
+        talk.account("ann"),
+    )
     for number in range(5):
         event = talk.said(ann, str(number), message_id=f"id-{number}")
         recorded = await hub.record(event)
@@ -93,12 +99,14 @@ async def test_a_message_is_told_with_its_session_after_it_is_stored(new_hub, ta
     assert seen == [(1, ["hi"])]
 
 
-async def test_first_sight_and_a_new_name_are_told(new_hub, diary, talk):
-    hub, ann = new_hub(diary), talk.account("ann")
+async def test_first_sight_and_a_new_name_are_told(new_hub, event_log, talk):
+    hub, ann = new_hub(event_log), talk.account("ann")
     for name in ("Ann", "Ann", "", "Anna"):
         await hub.record(talk.said(ann, "hi", author_name=name))
     await hub.settle()
-    assert [(told["event"].change, told["event"].display_name) for told in diary.of("identity")] == [
+    assert [
+        (told["event"].change, told["event"].display_name) for told in event_log.of("identity")
+    ] == [
         ("seen", "Ann"),
         ("renamed", "Anna"),
     ]
@@ -159,7 +167,11 @@ async def test_hooks_are_told_of_the_forgotten_after_all_that_was_said_before(ne
             told.append(event.change)
 
     hub = new_hub(Slow())
-    said = [talk.said(talk.group(name), f"{name} {number}", author=ann) for number in range(3) for name in ("one", "two")]
+    said = [
+        talk.said(talk.group(name), f"{name} {number}", author=ann)
+        for number in range(3)
+        for name in ("one", "two")
+    ]
     for event in said:
         await hub.record(event)
     await hub.forget(ann)
@@ -169,18 +181,18 @@ async def test_hooks_are_told_of_the_forgotten_after_all_that_was_said_before(ne
     assert len(told[7:-1]) == 2
 
 
-async def test_a_hook_that_forgets_somebody_waits_for_no_other(new_hub, diary, talk):
+async def test_a_hook_that_forgets_somebody_waits_for_no_other(new_hub, event_log, talk):
     class Strict:
         @hookimpl
         async def session_on_message(self, event):
             if event.text == "forget me":
                 await hub.forget(event.author)
 
-    hub = new_hub(diary, Strict())
+    hub = new_hub(event_log, Strict())
     for name, text in (("bob", "hello"), ("ann", "forget me")):
         await hub.record(talk.said(talk.account(name), text))
     await asyncio.wait_for(hub.settle(), 5)
-    assert diary.of("identity")[-1]["event"].change == "forgotten"
+    assert event_log.of("identity")[-1]["event"].change == "forgotten"
 
 
 async def test_plugins_are_called_in_pluggys_order(new_hub, talk):
@@ -195,7 +207,12 @@ async def test_plugins_are_called_in_pluggys_order(new_hub, talk):
         return Named()
 
     hub = new_hub()
-    for name, options in (("first", {}), ("second", {}), ("early", {"tryfirst": True}), ("late", {"trylast": True})):
+    for name, options in (
+        ("first", {}),
+        ("second", {}),
+        ("early", {"tryfirst": True}),
+        ("late", {"trylast": True}),
+    ):
         hub.register(plugin(name, **options), name)
     await hub.record(talk.said(talk.account("ann"), "hi"))
     await hub.settle()
@@ -224,7 +241,9 @@ async def test_a_plugin_tells_whose_a_new_account_is_once(new_hub, talk):
     assert directory.asked == [ann]
 
 
-@pytest.mark.parametrize("first_sight", ["record", "answered", "edit", "request_link", "redeem_link"])
+@pytest.mark.parametrize(
+    "first_sight", ["record", "answered", "edit", "request_link", "redeem_link"]
+)
 async def test_a_plugin_is_asked_however_an_account_is_first_seen(new_hub, talk, first_sight):
     hub, ann = new_hub(Directory("customer-7")), talk.account("ann")
     match first_sight:
@@ -243,8 +262,14 @@ async def test_a_plugin_is_asked_however_an_account_is_first_seen(new_hub, talk,
 
 
 async def test_two_accounts_of_one_customer_are_one_person_from_the_start(new_hub, talk, texts):
-    hub, ann, too = new_hub(Directory("customer-7")), talk.account("ann"), talk.account("ann", channel="telegram")
-    await asyncio.gather(*(hub.record(talk.said(account, account.channel)) for account in (ann, too)))
+    hub, ann, too = (
+        new_hub(Directory("customer-7")),
+        talk.account("ann"),
+        talk.account("ann", channel="telegram"),
+    )
+    await asyncio.gather(
+        *(hub.record(talk.said(account, account.channel)) for account in (ann, too))
+    )
     assert sorted(await texts(hub, ann)) == ["discord", "telegram"]
 
 

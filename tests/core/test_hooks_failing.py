@@ -1,4 +1,6 @@
-"""A hook that fails, hangs or does not stop costs itself, never another plugin, the message or the bot."""
+"""A hook that fails, hangs or does not stop costs itself, never another plugin, the message or the
+bot.
+"""
 
 import asyncio
 import contextlib
@@ -7,7 +9,9 @@ import logging
 
 import pytest
 
-from session_plugin import consolidator, hookimpl, plugins
+from session_plugin import hookimpl
+from session_plugin.plugins import manager as plugins
+from session_plugin.upkeep import consolidator
 
 SECRET = "4111 1111 1111 1111"
 
@@ -93,16 +97,18 @@ def everything(fail):
 
 
 @failing
-async def test_a_failing_hook_stops_no_other_plugin(new_hub, diary, talk, fail):
-    hub = new_hub(everything(fail), diary)
+async def test_a_failing_hook_stops_no_other_plugin(new_hub, event_log, talk, fail):
+    hub = new_hub(everything(fail), event_log)
     for text in ("one", "two"):
         assert (await hub.record(talk.said(talk.account("ann"), text))).is_stored
     await hub.settle()
-    assert diary.names() == ["identity", "start", "message", "message"]
+    assert event_log.names() == ["identity", "start", "message", "message"]
 
 
 @failing
-async def test_a_failing_hook_is_logged_with_its_plugins_name_and_no_text(new_hub, talk, caplog, fail):
+async def test_a_failing_hook_is_logged_with_its_plugins_name_and_no_text(
+    new_hub, talk, caplog, fail
+):
     caplog.set_level(logging.INFO)
     hub = new_hub()
     hub.register(everything(fail), "clumsy")
@@ -123,7 +129,11 @@ async def test_what_an_exception_says_is_logged_at_debug(new_hub, talk, caplog):
     assert SECRET in caplog.text
 
 
-@pytest.mark.parametrize("fail", [raising, raising_no_exception, raising_no_exception_later], ids=lambda fail: fail.__name__)
+@pytest.mark.parametrize(
+    "fail",
+    [raising, raising_no_exception, raising_no_exception_later],
+    ids=lambda fail: fail.__name__,
+)
 async def test_the_log_says_where_in_the_plugin_it_failed(new_hub, talk, caplog, fail):
     hub = new_hub(everything(fail))
     await hub.record(talk.said(talk.account("ann"), "hi"))
@@ -133,7 +143,9 @@ async def test_the_log_says_where_in_the_plugin_it_failed(new_hub, talk, caplog,
     assert all(f"{__file__}:" in message for message in failures)
 
 
-async def test_what_a_summariser_says_that_was_given_up_at_closing_is_not_logged(new_hub, talk, caplog, monkeypatch):
+async def test_what_a_summariser_says_that_was_given_up_at_closing_is_not_logged(
+    new_hub, talk, caplog, monkeypatch
+):
     monkeypatch.setattr(consolidator, "CLOSING_SECONDS", 0.01)
 
     class Clumsy:
@@ -187,7 +199,9 @@ def asked(answer):
 
 
 @failing
-async def test_a_plugin_that_fails_to_tell_whose_an_account_is_leaves_it_a_user_of_its_own(new_hub, talk, fail):
+async def test_a_plugin_that_fails_to_tell_whose_an_account_is_leaves_it_a_user_of_its_own(
+    new_hub, talk, fail
+):
     hub, ann = new_hub(asked(fail)), talk.account("ann")
     assert (await hub.record(talk.said(ann, "hi"))).is_stored
     assert (await hub.identity_of(ann)).user_id
@@ -208,7 +222,10 @@ async def test_a_plugin_that_fails_to_answer_does_not_keep_the_next_from_it(new_
     ids=[*(fail.__name__ for fail in FAILURES), "empty", "blank", "number"],
 )
 async def test_a_summariser_that_gives_nothing_useful_changes_nothing(new_hub, talk, texts, answer):
-    hub, ann = new_hub(asked(answer), consolidation_threshold=4, summary_patience=0.2), talk.account("ann")
+    hub, ann = (
+        new_hub(asked(answer), consolidation_threshold=4, summary_patience=0.2),
+        talk.account("ann"),
+    )
     for number in range(6):
         recorded = await hub.record(talk.said(ann, str(number)))
     await hub.settle()
@@ -236,7 +253,9 @@ async def test_without_an_answer_the_built_in_digest_sums_up(new_hub, talk):
     assert "fact-1" in summary.text
 
 
-async def test_a_summary_is_not_put_over_messages_that_changed_meanwhile(new_hub, talk, monkeypatch):
+async def test_a_summary_is_not_put_over_messages_that_changed_meanwhile(
+    new_hub, talk, monkeypatch
+):
     started, release = asyncio.Event(), asyncio.Event()
 
     class Slow:
@@ -262,8 +281,14 @@ async def test_a_summary_is_not_put_over_messages_that_changed_meanwhile(new_hub
 
 
 @pytest.mark.parametrize("hook", ["session_resolve_scope", "session_resolve_user"])
-@pytest.mark.parametrize("answer", [{"token": SECRET}, f"{SECRET}\0", f"{SECRET}\ud800"], ids=["type", "NUL", "surrogate"])
-async def test_an_answer_of_no_use_is_a_failure_of_its_plugin_and_stays_out_of_the_log(new_hub, talk, caplog, hook, answer):
+@pytest.mark.parametrize(
+    "answer",
+    [{"token": SECRET}, f"{SECRET}\0", f"{SECRET}\ud800"],
+    ids=["type", "NUL", "surrogate"],
+)
+async def test_an_answer_of_no_use_is_a_failure_of_its_plugin_and_stays_out_of_the_log(
+    new_hub, talk, caplog, hook, answer
+):
     caplog.set_level(logging.INFO)
     hub = new_hub()
     hub.register(type("Odd", (), {hook: hookimpl(lambda self: answer)})(), "odd")
@@ -284,6 +309,9 @@ async def test_a_plugin_whose_answer_is_of_no_use_does_not_keep_the_next_from_it
 
 async def test_a_filter_that_gives_no_message_is_counted_as_failing(new_hub, talk):
     hub = new_hub()
-    hub.register(type("Odd", (), {"session_filter_message": hookimpl(lambda self, event: event.text)})(), "odd")
+    hub.register(
+        type("Odd", (), {"session_filter_message": hookimpl(lambda self, event: event.text)})(),
+        "odd",
+    )
     await hub.record(talk.said(talk.account("ann"), "hi"))
     assert [one.failures for one in (await hub.status()).plugins] == [1]

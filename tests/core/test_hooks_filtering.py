@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from session_plugin import Account, Attachment, hookimpl, plugins
+from session_plugin import Account, Attachment, hookimpl
+from session_plugin.plugins import manager as plugins
 
 SECRET = "4111-1111-1111-1111"
 
@@ -76,13 +77,13 @@ def with_strange_attachments(event):
     return replace(event, attachments=(SECRET,))
 
 
-async def test_a_filter_changes_what_is_stored_and_told(new_hub, diary, talk, texts, raw):
-    hub, ann = new_hub(filtering(redact), diary), talk.account("ann")
+async def test_a_filter_changes_what_is_stored_and_told(new_hub, event_log, talk, texts, raw):
+    hub, ann = new_hub(filtering(redact), event_log), talk.account("ann")
     recorded = await hub.record(talk.said(ann, f"my card is {SECRET}"))
     await hub.settle()
     assert await texts(hub, ann) == ["my card is [card]"]
     assert recorded.message.content == "my card is [card]"
-    assert diary.of("message")[0]["event"].text == "my card is [card]"
+    assert event_log.of("message")[0]["event"].text == "my card is [card]"
     assert SECRET.encode() not in raw.contents()
 
 
@@ -99,23 +100,28 @@ async def test_the_bots_own_words_edits_and_additions_pass_the_filter(new_hub, t
 async def test_filters_run_each_on_what_the_one_before_gave(new_hub, talk, texts):
     hub, ann = new_hub(), talk.account("ann")
     for word in ("c", "b", "a"):  # the last registered comes first
-        hub.register(filtering(lambda event, word=word: replace(event, text=event.text + word)), word)
+        hub.register(
+            filtering(lambda event, word=word: replace(event, text=event.text + word)), word
+        )
     await hub.record(talk.said(ann, ""))
     assert await texts(hub, ann) == ["abc"]
 
 
-async def test_a_filter_that_gives_none_keeps_nothing(new_hub, diary, talk, texts, raw):
-    hub, ann = new_hub(filtering(lambda event: None), diary), talk.account("ann")
+async def test_a_filter_that_gives_none_keeps_nothing(new_hub, event_log, talk, texts, raw):
+    hub, ann = new_hub(filtering(lambda event: None), event_log), talk.account("ann")
     recorded = await hub.record(talk.said(ann, SECRET))
     assert (recorded.is_stored, recorded.message) == (False, None)
     assert await texts(hub, ann) == []
     await hub.settle()
-    assert diary.entries == []
+    assert event_log.entries == []
     assert SECRET.encode() not in raw.contents()
 
 
 async def test_an_edit_of_which_nothing_is_kept_takes_the_message_away(new_hub, talk, texts):
-    hub, ann = new_hub(filtering(lambda event: None if SECRET in event.text else event)), talk.account("ann")
+    hub, ann = (
+        new_hub(filtering(lambda event: None if SECRET in event.text else event)),
+        talk.account("ann"),
+    )
     event = talk.said(ann, "hi")
     await hub.record(event)
     assert await hub.edit(replace(event, text=SECRET, edited_at=2.0))
@@ -139,14 +145,24 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("fail", FAILURES, ids=lambda fail: fail.__name__)
-async def test_when_a_filter_fails_the_message_is_kept_without_content(new_hub, talk, raw, monkeypatch, caplog, fail):
+async def test_when_a_filter_fails_the_message_is_kept_without_content(
+    new_hub, talk, raw, monkeypatch, caplog, fail
+):
     monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.05)
     hub, ann = new_hub(filtering(fail)), talk.account("ann")
-    details = {"metadata": {"card": SECRET}, "attachments": (Attachment(id=SECRET, filename=SECRET),)}
+    details = {
+        "metadata": {"card": SECRET},
+        "attachments": (Attachment(id=SECRET, filename=SECRET),),
+    }
     recorded = await hub.record(talk.said(ann, SECRET, **details))
     (message,) = await recorded.session.history()
     assert recorded.message == message
-    assert (message.content, message.metadata, message.attachments, message.is_withheld) == ("", {}, (), True)
+    assert (message.content, message.metadata, message.attachments, message.is_withheld) == (
+        "",
+        {},
+        (),
+        True,
+    )
     assert message.person == ann
     await hub.settle()
     assert SECRET.encode() not in raw.contents()
@@ -162,8 +178,8 @@ async def test_after_a_failure_no_other_filter_is_asked(new_hub, talk):
     assert asked == []
 
 
-async def test_an_edit_whose_filter_fails_takes_the_words_away(new_hub, diary, talk):
-    hub, ann = new_hub(diary), talk.account("ann")
+async def test_an_edit_whose_filter_fails_takes_the_words_away(new_hub, event_log, talk):
+    hub, ann = new_hub(event_log), talk.account("ann")
     event = talk.said(ann, "harmless")
     await hub.record(event)
     hub.register(filtering(raising))
@@ -172,7 +188,7 @@ async def test_an_edit_whose_filter_fails_takes_the_words_away(new_hub, diary, t
     (message,) = await hub.session_of(event.chat, ann).history()
     assert (message.content, message.is_withheld) == ("", True)
     await hub.settle()
-    assert len(diary.of("edit")) == 1
+    assert len(event_log.of("edit")) == 1
 
 
 async def test_a_withheld_message_has_its_words_again_once_an_edit_passes(new_hub, talk):
@@ -226,7 +242,9 @@ async def test_reading_waits_for_a_message_that_is_being_filtered(new_hub, talk,
     await recording
 
 
-async def test_a_hanging_filter_holds_nobody_up_for_longer_than_the_patience(new_hub, talk, monkeypatch):
+async def test_a_hanging_filter_holds_nobody_up_for_longer_than_the_patience(
+    new_hub, talk, monkeypatch
+):
     monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.5)
 
     async def hang(event):

@@ -15,7 +15,9 @@ def named(hook, function, **options):
 
 
 def test_an_unknown_hook_is_refused_with_the_one_that_was_meant(new_hub):
-    with pytest.raises(PluginError, match=r"Broken.*session_on_mesage.*did you mean session_on_message"):
+    with pytest.raises(
+        PluginError, match=r"Broken.*session_on_mesage.*did you mean session_on_message"
+    ):
         new_hub(named("session_on_mesage", lambda self, event: None))
 
 
@@ -40,24 +42,28 @@ def test_a_wrapper_is_refused(new_hub, options):
     def around(self, event):
         return (yield)
 
-    with pytest.raises(PluginError, match=r"Broken.*session_on_message.*wrappers are not supported"):
+    with pytest.raises(
+        PluginError, match=r"Broken.*session_on_message.*wrappers are not supported"
+    ):
         new_hub(named("session_on_message", around, **options))
 
 
-def test_a_class_is_refused_where_an_instance_is_meant(new_hub, new_diary):
-    with pytest.raises(PluginError, match=r"Diary.*register an instance"):
-        new_hub(new_diary)
+def test_a_class_is_refused_where_an_instance_is_meant(new_hub, new_event_log):
+    with pytest.raises(PluginError, match=r"EventLog.*register an instance"):
+        new_hub(new_event_log)
 
 
-def test_a_hook_that_is_not_marked_is_refused(new_hub, new_diary):
+def test_a_hook_that_is_not_marked_is_refused(new_hub, new_event_log):
     class Unmarked:
         def session_filter_message(self, event):
             return None
 
-    class Overridden(new_diary):
+    class Overridden(new_event_log):
         async def session_on_edit(self, event, session): ...
 
-    with pytest.raises(PluginError, match=r"Unmarked.*session_filter_message is not marked.*@hookimpl"):
+    with pytest.raises(
+        PluginError, match=r"Unmarked.*session_filter_message is not marked.*@hookimpl"
+    ):
         new_hub(Unmarked())
     with pytest.raises(PluginError, match=r"Overridden.*session_on_edit is not marked.*@hookimpl"):
         new_hub(Overridden())
@@ -73,8 +79,8 @@ def test_a_hook_that_yields_is_refused(new_hub):
         new_hub(Yielding())
 
 
-def test_a_plugin_that_answers_to_any_name_is_taken_for_what_it_lists(new_hub, new_diary):
-    class Wrapping(new_diary):
+def test_a_plugin_that_answers_to_any_name_is_taken_for_what_it_lists(new_hub, new_event_log):
+    class Wrapping(new_event_log):
         def __getattr__(self, name):
             return print
 
@@ -106,14 +112,16 @@ async def test_a_refused_plugin_is_never_called(hub, talk):
     assert called == []
 
 
-async def test_a_plugin_registered_twice_is_refused_and_goes_on_being_told_once(new_hub, diary, talk):
-    hub = new_hub(diary)
+async def test_a_plugin_registered_twice_is_refused_and_goes_on_being_told_once(
+    new_hub, event_log, talk
+):
+    hub = new_hub(event_log)
     for name in (None, "by another name"):
         with pytest.raises(PluginError, match="already registered"):
-            hub.register(diary, name)
+            hub.register(event_log, name)
     await hub.record(talk.said(talk.account("ann"), "hi"))
     await hub.settle()
-    assert diary.names().count("message") == 1
+    assert event_log.names().count("message") == 1
 
 
 def test_a_second_plugin_of_a_class_needs_a_name_and_the_refusal_shows_neither(new_hub):
@@ -125,15 +133,17 @@ def test_a_second_plugin_of_a_class_needs_a_name_and_the_refusal_shows_neither(n
         async def session_summarize(self, messages): ...
 
     hub = new_hub(Summing("hunter2"))
-    with pytest.raises(PluginError, match=r"Summing is already registered.*hub\.register\(plugin, 'another") as caught:
+    with pytest.raises(
+        PluginError, match=r"Summing is already registered.*hub\.register\(plugin, 'another"
+    ) as caught:
         hub.register(Summing("hunter3"))
     assert "hunter" not in str(caught.value)
     assert hub.register(Summing("hunter3"), "another name") == "another name"
 
 
-def test_the_name_that_a_plugin_goes_by_is_given_back(hub, diary, new_diary):
-    assert hub.register(diary).endswith("Diary")
-    assert hub.register(new_diary(), "second") == "second"
+def test_the_name_that_a_plugin_goes_by_is_given_back(hub, event_log, new_event_log):
+    assert hub.register(event_log).endswith("EventLog")
+    assert hub.register(new_event_log(), "second") == "second"
 
 
 # Entry points
@@ -153,8 +163,12 @@ def install(tmp_path, monkeypatch):
         (site / f"{module}.py").write_text(source)
         info = site / f"{module}-1.2.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[session_plugin]\n{entry} = {target or module + ':Plugin'}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n"
+        )
+        (info / "entry_points.txt").write_text(
+            f"[session_plugin]\n{entry} = {target or module + ':Plugin'}\n"
+        )
         return Path(site)
 
     yield installed
@@ -173,7 +187,9 @@ class Plugin:
 """
 
 
-async def test_an_installed_plugin_is_loaded_and_logged_with_its_distribution(install, new_hub, talk, texts, caplog):
+async def test_an_installed_plugin_is_loaded_and_logged_with_its_distribution(
+    install, new_hub, talk, texts, caplog
+):
     caplog.set_level(logging.INFO)
     install("chat-redact", GOOD.replace("WORD", "' (seen)'"))
     hub, ann = new_hub(load_entry_points=True), talk.account("ann")
@@ -183,7 +199,10 @@ async def test_an_installed_plugin_is_loaded_and_logged_with_its_distribution(in
 
 
 async def test_a_module_is_a_plugin_too(install, new_hub, talk, texts):
-    source = "from session_plugin import hookimpl\n@hookimpl\ndef session_filter_message(event):\n    return None\n"
+    source = (
+        "from session_plugin import hookimpl\n@hookimpl\ndef session_filter_message(event):\n    "
+        "return None\n"
+    )
     install("chat-silence", source, target="chat_silence")
     hub, ann = new_hub(load_entry_points=True), talk.account("ann")
     await hub.record(talk.said(ann, "hi"))
@@ -204,10 +223,16 @@ def test_installed_plugins_can_be_left_out(install, database):
         ("import a_library_that_is_not_installed", None),
         ("x = 1", "chat_broken:Missing"),
         ("class Plugin:\n    def __init__(self): raise OSError", None),
-        ("from session_plugin import hookimpl\nclass Plugin:\n    @hookimpl\n    def session_on_mesage(self): ...", None),
+        (
+            "from session_plugin import hookimpl\nclass Plugin:\n    @hookimpl\n    def "
+            "session_on_mesage(self): ...",
+            None,
+        ),
     ],
 )
-def test_a_broken_installed_plugin_is_an_error_that_names_its_distribution(install, new_hub, source, target):
+def test_a_broken_installed_plugin_is_an_error_that_names_its_distribution(
+    install, new_hub, source, target
+):
     install("chat-broken", source, target=target)
     with pytest.raises(PluginError, match=r"redact of chat-broken 1\.2 cannot be loaded"):
         new_hub(load_entry_points=True)

@@ -21,23 +21,23 @@ async def test_an_edit_changes_the_words_and_keeps_the_place(hub, talk, texts, e
     assert await texts(hub, ann) == ["one", "2", "three"]
 
 
-async def test_an_edit_is_told_once(new_hub, diary, talk, edited):
-    hub = new_hub(diary)
+async def test_an_edit_is_told_once(new_hub, event_log, talk, edited):
+    hub = new_hub(event_log)
     event = talk.said(talk.account("ann"), "helo")
     await hub.record(event)
     await hub.edit(edited(event, "hello", 5.0))
     await hub.edit(edited(event, "hello", 5.0))
     await hub.settle()
-    assert [entry["event"].text for entry in diary.of("edit")] == ["hello"]
+    assert [entry["event"].text for entry in event_log.of("edit")] == ["hello"]
 
 
-async def test_an_edit_to_the_same_words_is_no_event(new_hub, diary, talk, edited):
-    hub = new_hub(diary)
+async def test_an_edit_to_the_same_words_is_no_event(new_hub, event_log, talk, edited):
+    hub = new_hub(event_log)
     event = talk.said(talk.account("ann"), "hello")
     await hub.record(event)
     assert not await hub.edit(edited(event, "hello", 5.0))
     await hub.settle()
-    assert diary.of("edit") == []
+    assert event_log.of("edit") == []
 
 
 async def test_an_older_edit_after_a_newer_one_is_ignored(hub, talk, texts, edited):
@@ -48,13 +48,13 @@ async def test_an_older_edit_after_a_newer_one_is_ignored(hub, talk, texts, edit
     assert await texts(hub, event.author) == ["three"]
 
 
-async def test_an_edit_of_a_message_never_seen_stores_it(new_hub, diary, talk, texts, edited):
-    hub = new_hub(diary)
+async def test_an_edit_of_a_message_never_seen_stores_it(new_hub, event_log, talk, texts, edited):
+    hub = new_hub(event_log)
     event = talk.said(talk.account("ann"), "one")
     assert await hub.edit(edited(event, "two", 20.0))
     await hub.settle()
     assert await texts(hub, event.author) == ["two"]
-    assert (len(diary.of("message")), len(diary.of("edit"))) == (1, 0)
+    assert (len(event_log.of("message")), len(event_log.of("edit"))) == (1, 0)
 
 
 async def test_a_message_that_comes_after_its_edit_does_not_undo_it(hub, talk, texts, edited):
@@ -88,26 +88,26 @@ async def test_an_edit_under_a_summary_renews_it(new_hub, talk, edited):
     assert "secret-gone" in summary
 
 
-async def test_a_deleted_message_is_gone(new_hub, diary, talk, texts):
-    hub, ann = new_hub(diary), talk.account("ann")
+async def test_a_deleted_message_is_gone(new_hub, event_log, talk, texts):
+    hub, ann = new_hub(event_log), talk.account("ann")
     event = talk.said(ann, "forget this")
     await hub.record(event)
     await hub.record(talk.said(ann, "keep this"))
     assert await hub.delete(event.chat, [event.message_id]) == 1
     await hub.settle()
     assert await texts(hub, ann) == ["keep this"]
-    assert [entry["message_ids"] for entry in diary.of("delete")] == [(event.message_id,)]
+    assert [entry["message_ids"] for entry in event_log.of("delete")] == [(event.message_id,)]
 
 
-async def test_a_deletion_that_comes_first_still_wins(new_hub, diary, talk, texts):
-    hub = new_hub(diary)
+async def test_a_deletion_that_comes_first_still_wins(new_hub, event_log, talk, texts):
+    hub = new_hub(event_log)
     event = talk.said(talk.account("ann"), "forget this")
     assert await hub.delete(event.chat, [event.message_id]) == 0
     recorded = await hub.record(event)
     await hub.settle()
     assert (recorded.is_stored, recorded.message) == (False, None)
     assert await texts(hub, event.author) == []
-    assert diary.entries == []
+    assert event_log.entries == []
 
 
 async def test_an_edit_of_a_deleted_message_brings_nothing_back(hub, talk, texts, edited):
@@ -121,17 +121,21 @@ async def test_an_edit_of_a_deleted_message_brings_nothing_back(hub, talk, texts
 async def test_deleting_twice_counts_once(hub, talk):
     event = talk.said(talk.account("ann"), "forget this")
     await hub.record(event)
-    counts = await asyncio.gather(*(hub.delete(event.chat, [event.message_id] * 2) for _ in range(3)))
+    counts = await asyncio.gather(
+        *(hub.delete(event.chat, [event.message_id] * 2) for _ in range(3))
+    )
     assert sum(counts) == 1
 
 
-async def test_many_are_deleted_in_pieces_so_that_nobody_waits_long(new_hub, diary, talk, texts):
-    hub, ann = new_hub(diary), talk.account("ann")
+async def test_many_are_deleted_in_pieces_so_that_nobody_waits_long(
+    new_hub, event_log, talk, texts
+):
+    hub, ann = new_hub(event_log), talk.account("ann")
     events = [talk.said(ann, str(number)) for number in range(451)]
     await asyncio.gather(*map(hub.record, events))
     assert await hub.delete(events[0].chat, [event.message_id for event in events[:450]]) == 450
     await hub.settle()
-    assert [len(told["message_ids"]) for told in diary.of("delete")] == [200, 200, 50]
+    assert [len(told["message_ids"]) for told in event_log.of("delete")] == [200, 200, 50]
     assert await texts(hub, ann) == ["450"]
 
 
@@ -204,7 +208,9 @@ async def test_a_deleted_chat_is_empty_and_the_others_are_not(hub, talk, texts):
 
 
 async def test_a_long_chat_is_deleted_whole(hub, talk, texts):
-    events = [talk.said(talk.group(), str(number), author=talk.account("ann")) for number in range(450)]
+    events = [
+        talk.said(talk.group(), str(number), author=talk.account("ann")) for number in range(450)
+    ]
     await asyncio.gather(*map(hub.record, events))
     assert await hub.delete_chat(talk.group()) == 450
     assert await texts(hub, talk.group()) == []
@@ -222,11 +228,13 @@ async def test_the_deletion_of_a_chat_that_was_never_seen_is_nothing(hub, talk):
     assert await hub.delete_chat(talk.group("nowhere")) == 0
 
 
-async def test_the_deletion_of_a_chat_is_told_by_the_ids_of_its_messages(new_hub, diary, talk):
-    hub = new_hub(diary)
+async def test_the_deletion_of_a_chat_is_told_by_the_ids_of_its_messages(new_hub, event_log, talk):
+    hub = new_hub(event_log)
     events = [talk.said(talk.group(), text) for text in ("one", "two")]
     for event in events:
         await hub.record(event)
     await hub.delete_chat(talk.group())
     await hub.settle()
-    assert [told["message_ids"] for told in diary.of("delete")] == [tuple(event.message_id for event in events)]
+    assert [told["message_ids"] for told in event_log.of("delete")] == [
+        tuple(event.message_id for event in events)
+    ]

@@ -32,14 +32,19 @@ async def test_the_warning_says_what_is_wrong_with_the_database(new_hub, talk, d
     assert not (await hub.record(talk.said(ann, "during"))).is_stored
     away.rename(database)
     await hub.close()
-    (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    (warning,) = [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
+    ]
     assert warning == (
-        f"a message was not stored within 0.5 s and waits in line: {database} is gone, or another file is in its place: "
+        f"a message was not stored within 0.5 s and waits in line: {database} is gone, or "
+        "another file is in its place: "
         "put it back"
     )
 
 
-async def test_nothing_is_acknowledged_that_went_into_a_deleted_file(new_hub, talk, texts, database):
+async def test_nothing_is_acknowledged_that_went_into_a_deleted_file(
+    new_hub, talk, texts, database
+):
     hub, ann = new_hub(store_patience=0.2), talk.account("ann")
     await hub.record(talk.said(ann, "before"))
     away = database.rename(database.with_name("away"))
@@ -56,7 +61,9 @@ async def test_the_secret_lies_beside_the_database_for_its_owner_alone(new_hub, 
     assert len(secret.read_bytes()) == 64
 
 
-async def test_a_secret_that_somebody_emptied_is_an_error_that_names_the_file(new_hub, ann, database):
+async def test_a_secret_that_somebody_emptied_is_an_error_that_names_the_file(
+    new_hub, ann, database
+):
     secret = database.with_name("sessions.db.secret")
     secret.parent.mkdir(parents=True, exist_ok=True)
     secret.touch(mode=0o600)
@@ -78,7 +85,9 @@ async def test_an_emptied_secret_keeps_nobody_from_being_heard_known_and_forgott
     assert caplog.text.count("sessions.db.secret is too short") == 1
 
 
-async def test_an_emptied_secret_is_answered_in_words_that_name_no_file(new_hub, talk, ann, database, caplog):
+async def test_an_emptied_secret_is_answered_in_words_that_name_no_file(
+    new_hub, talk, ann, database, caplog
+):
     database.parent.mkdir(parents=True, exist_ok=True)
     database.with_name("sessions.db.secret").touch(mode=0o600)
     for argument in ("", "ABCD-2345"):

@@ -8,7 +8,15 @@ import pytest
 
 from session_plugin import Account, Attachment, Chat, MessageEvent, SessionMessage, hookimpl
 
-HOSTILE = ["\0", "a\ud800b", "\u202eabc", "x" * 100_000, "", "𝕏\u0301\ufeff", "'; DROP TABLE messages; --"]
+HOSTILE = [
+    "\0",
+    "a\ud800b",
+    "\u202eabc",
+    "x" * 100_000,
+    "",
+    "𝕏\u0301\ufeff",
+    "'; DROP TABLE messages; --",
+]
 
 
 class Looks:
@@ -43,13 +51,13 @@ async def test_a_duplicate_comes_back_as_it_is_stored(hub, talk):
     assert again.message == (await again.session.history())[0]
 
 
-async def test_duplicates_call_no_event_hook(new_hub, diary, talk):
-    hub = new_hub(diary)
+async def test_duplicates_call_no_event_hook(new_hub, event_log, talk):
+    hub = new_hub(event_log)
     event = talk.said(talk.account("ann"), "hello")
     for _ in range(3):
         await hub.record(event)
     await hub.settle()
-    assert diary.names().count("message") == 1
+    assert event_log.names().count("message") == 1
 
 
 async def test_a_message_delivered_to_two_hubs_at_once_is_there_once(new_hub, talk, texts):
@@ -60,13 +68,17 @@ async def test_a_message_delivered_to_two_hubs_at_once_is_there_once(new_hub, ta
     assert await texts(hubs[0], ann) == ["hello"]
 
 
-async def test_sixteen_first_messages_at_once_make_one_user_and_one_session(new_hub, diary, talk):
-    hub, ann = new_hub(diary), talk.account("ann")
-    recorded = await asyncio.gather(*(hub.record(talk.said(ann, str(number))) for number in range(16)))
+async def test_sixteen_first_messages_at_once_make_one_user_and_one_session(
+    new_hub, event_log, talk
+):
+    hub, ann = new_hub(event_log), talk.account("ann")
+    recorded = await asyncio.gather(
+        *(hub.record(talk.said(ann, str(number))) for number in range(16))
+    )
     await hub.settle()
     assert len({(await one.session.info()).session_id for one in recorded}) == 1
-    assert diary.names().count("start") == 1
-    assert [entry["event"].change for entry in diary.of("identity")] == ["seen"]
+    assert event_log.names().count("start") == 1
+    assert [entry["event"].change for entry in event_log.of("identity")] == ["seen"]
 
 
 async def test_a_message_without_an_id_is_never_a_duplicate(hub, talk, texts):
@@ -109,11 +121,15 @@ async def test_before_leaves_out_the_message_and_all_after_it(hub, talk):
     await hub.record(talk.answered(ann, "after"))
     view = recorded.session
     assert [message.content for message in await view.history(before=view.event)] == ["before"]
-    assert [message.content for message in await view.history(before=recorded.message)] == ["before"]
+    assert [message.content for message in await view.history(before=recorded.message)] == [
+        "before"
+    ]
 
 
 @pytest.mark.parametrize("plugins", [(), (Looks(),)], ids=["at once", "filtered"])
-async def test_before_the_message_being_answered_leaves_it_out_without_an_id_too(new_hub, talk, plugins):
+async def test_before_the_message_being_answered_leaves_it_out_without_an_id_too(
+    new_hub, talk, plugins
+):
     hub, ann = new_hub(*plugins), talk.account("ann")
     await hub.record(talk.said(ann, "before"))
     view = (await hub.record(talk.said(ann, "now", message_id=None))).session
@@ -149,15 +165,26 @@ async def test_a_limit_gives_that_many_at_most(hub, talk, texts, limit):
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_any_text_comes_back_as_it_went_in(hub, talk, texts, text):
     ann = talk.account("ann")
-    await hub.record(talk.said(ann, text, author_name=text[:9], attachments=(Attachment(id="f1", filename=text[:9]),)))
+    await hub.record(
+        talk.said(
+            ann, text, author_name=text[:9], attachments=(Attachment(id="f1", filename=text[:9]),)
+        )
+    )
     await hub.edit(talk.said(ann, text + "!", message_id="m1"))
     assert await texts(hub, ann) == [text + "!"]
 
 
 async def test_what_came_with_a_message_comes_back(hub, talk):
     ann = talk.account("ann")
-    photo = Attachment(id="file\ud800", kind="photo", filename="a.png", content_type="image/png", size=7)
-    details = {"attachments": (photo,), "metadata": {"a": [1, {"b": None}]}, "reply_to": "m0", "author_name": "Ann"}
+    photo = Attachment(
+        id="file\ud800", kind="photo", filename="a.png", content_type="image/png", size=7
+    )
+    details = {
+        "attachments": (photo,),
+        "metadata": {"a": [1, {"b": None}]},
+        "reply_to": "m0",
+        "author_name": "Ann",
+    }
     recorded = await hub.record(talk.said(ann, "", sent_at=12.5, **details))
     assert recorded.message == (await recorded.session.history())[0]
     assert recorded.message == SessionMessage(
@@ -181,7 +208,13 @@ async def test_what_came_with_a_message_comes_back(hub, talk):
 
 @pytest.mark.parametrize(
     "details",
-    [{"author_name": "N\0"}, {"author_name": "\ud800"}, {"metadata": {"a": (1, 2)}}, {"metadata": {1: {2: "\ud800"}}}, {}],
+    [
+        {"author_name": "N\0"},
+        {"author_name": "\ud800"},
+        {"metadata": {"a": (1, 2)}},
+        {"metadata": {1: {2: "\ud800"}}},
+        {},
+    ],
 )
 async def test_what_recording_gives_back_is_what_reading_gives(hub, talk, details):
     recorded = await hub.record(talk.said(talk.account("ann"), "hi", **details))
@@ -220,13 +253,19 @@ async def test_the_bots_words_in_a_group_are_nobodys_rather_than_guessed(hub, ta
     assert recorded.message.person is None
 
 
-async def test_a_webhook_in_a_group_is_kept_under_its_name_and_is_nobodys_user(new_hub, diary, talk):
-    hub, lobby = new_hub(diary), talk.group()
+async def test_a_webhook_in_a_group_is_kept_under_its_name_and_is_nobodys_user(
+    new_hub, event_log, talk
+):
+    hub, lobby = new_hub(event_log), talk.group()
     await hub.record(talk.said(lobby, "build 7 failed", author_name="Build"))
     await hub.settle()
     (message,) = await hub.session_of(lobby, None).history()
-    assert (message.content, message.author_name, message.person) == ("build 7 failed", "Build", None)
-    assert diary.of("identity") == []
+    assert (message.content, message.author_name, message.person) == (
+        "build 7 failed",
+        "Build",
+        None,
+    )
+    assert event_log.of("identity") == []
 
 
 async def test_what_nobodys_user_says_in_a_direct_chat_is_not_its_owners(hub, talk):
@@ -247,7 +286,10 @@ async def test_words_in_a_direct_chat_that_nobody_owns_are_not_kept(hub, talk, t
 async def test_a_direct_chat_refuses_another_accounts_words(hub, talk, texts):
     ann, bob = talk.account("ann"), talk.account("bob")
     await hub.record(talk.said(ann, "hello"))
-    for event in (talk.said(talk.direct(ann), "I am bob", author=bob), talk.answered(talk.direct(ann), "bob!", answers=bob)):
+    for event in (
+        talk.said(talk.direct(ann), "I am bob", author=bob),
+        talk.answered(talk.direct(ann), "bob!", answers=bob),
+    ):
         with pytest.raises(ValueError, match="belongs to another account"):
             await hub.record(event)
     assert await texts(hub, ann) == ["hello"]
@@ -266,23 +308,34 @@ async def test_ids_are_compared_as_they_are(hub):
     for number in ids:
         account = Account("discord", number)
         await hub.request_link(account)
-    assert len({(await hub.identity_of(Account("discord", number))).user_id for number in ids}) == len(ids)
+    assert len(
+        {(await hub.identity_of(Account("discord", number))).user_id for number in ids}
+    ) == len(ids)
 
 
 async def test_what_the_author_adds_is_in_the_session_in_its_role(hub, talk):
     recorded = await hub.record(talk.said(talk.account("ann"), "weather?"))
     added = await recorded.session.add("tool", "rain", metadata={"tool": "weather"})
-    assert (added.role, added.content, added.metadata, added.message_id) == ("tool", "rain", {"tool": "weather"}, None)
+    assert (added.role, added.content, added.metadata, added.message_id) == (
+        "tool",
+        "rain",
+        {"tool": "weather"},
+        None,
+    )
     assert (await recorded.session.history())[-1] == added
 
 
 async def test_ids_as_long_as_they_may_be_are_kept(new_hub):
-    channel, bot_id, chat_id, thread_id, message_id, user_id, bot, name = (secrets.token_hex(256) for _ in range(8))
+    channel, bot_id, chat_id, thread_id, message_id, user_id, bot, name = (
+        secrets.token_hex(256) for _ in range(8)
+    )
     hub = new_hub(bot=bot)
     ann = Account(channel, user_id)
     for kind in ("direct", "group"):
         chat = Chat(channel, chat_id[:-1] + kind[0], kind, bot_id=bot_id, thread_id=thread_id)
-        event = MessageEvent(chat=chat, message_id=message_id, role="user", text="hi", sent_at=0.0, author=ann)
+        event = MessageEvent(
+            chat=chat, message_id=message_id, role="user", text="hi", sent_at=0.0, author=ann
+        )
         for is_new in (True, False):
             recorded = await hub.record(event, scope_name=name)
             assert (recorded.is_stored, recorded.is_new) == (True, is_new)

@@ -24,7 +24,9 @@ async def test_a_moved_group_keeps_its_history(hub, talk, texts, old, new):
     assert await texts(hub, new) == ["before", "after"]
 
 
-async def test_a_moved_group_goes_on_in_the_same_session(hub, talk, old, new, new_diary, new_hub):
+async def test_a_moved_group_goes_on_in_the_same_session(
+    hub, talk, old, new, new_event_log, new_hub
+):
     first = await (await hub.record(talk.said(old, "before"))).session.info()
     await hub.move_chat(old, new)
     second = await (await hub.record(talk.said(new, "after"))).session.info()
@@ -93,10 +95,14 @@ async def test_moving_is_told_from_both_sides_and_carried_out_once(hub, talk, te
     assert await texts(hub, new) == ["before", "after"]
 
 
-async def test_two_moves_at_once_wait_for_the_database_and_not_for_each_other(hub, talk, texts, old, new):
+async def test_two_moves_at_once_wait_for_the_database_and_not_for_each_other(
+    hub, talk, texts, old, new
+):
     await hub.record(talk.said(old, "before"))
     async with asyncio.timeout(20):
-        await asyncio.gather(hub.move_chat(old, new), hub.move_chat(new, old), hub.move_chat(old, old))
+        await asyncio.gather(
+            hub.move_chat(old, new), hub.move_chat(new, old), hub.move_chat(old, old)
+        )
     await hub.record(talk.said(new, "after"))
     assert await texts(hub, new) == ["before", "after"]
 
@@ -111,8 +117,10 @@ async def test_a_group_that_moves_twice_brings_everything(hub, talk, texts, old,
     assert await texts(hub, newest) == ["one", "two", "three"]
 
 
-async def test_a_group_whose_move_was_corrected_can_still_be_joined_with_where_it_was(new_hub, diary, talk, texts, old, new):
-    hub, wrong = new_hub(diary), talk.group("-1007", channel="telegram")
+async def test_a_group_whose_move_was_corrected_can_still_be_joined_with_where_it_was(
+    new_hub, event_log, talk, texts, old, new
+):
+    hub, wrong = new_hub(event_log), talk.group("-1007", channel="telegram")
     await hub.record(talk.said(old, "one"))
     await hub.move_chat(old, wrong)
     await hub.move_chat(old, new)
@@ -123,31 +131,39 @@ async def test_a_group_whose_move_was_corrected_can_still_be_joined_with_where_i
     assert await texts(hub, wrong) == await texts(hub, new) == ["two", "three", "four"]
     assert await texts(hub, wrong, include_previous=True) == ["one", "two", "three", "four"]
     await hub.settle()
-    assert [told["reason"] for told in diary.of("end")] == ["new"]
+    assert [told["reason"] for told in event_log.of("end")] == ["new"]
 
 
-async def test_an_empty_session_that_another_joins_is_as_old_as_its_beginning(hub, talk, texts, old, new, clock):
+async def test_an_empty_session_that_another_joins_is_as_old_as_its_beginning(
+    hub, talk, texts, old, new, clock
+):
     await hub.record(talk.said(old, "before"))
     await hub.record(talk.said(new, "in the new"))
     clock.advance(hours=20)
     begun = await hub.session_of(old, None).start_new()
     await hub.move_chat(old, new)
     moved = await hub.session_of(new, None).info()
-    assert (moved.session_id, moved.created_at, moved.last_activity) == (begun.session_id, clock(), clock())
+    assert (moved.session_id, moved.created_at, moved.last_activity) == (
+        begun.session_id,
+        clock(),
+        clock(),
+    )
     clock.advance(hours=20)
     await hub.record(talk.said(new, "goes on"))
     assert await texts(hub, new) == ["in the new", "goes on"]
 
 
-async def test_a_session_that_was_idle_at_the_move_has_ended(new_hub, diary, talk, texts, old, new, clock):
-    hub = new_hub(diary)
+async def test_a_session_that_was_idle_at_the_move_has_ended(
+    new_hub, event_log, talk, texts, old, new, clock
+):
+    hub = new_hub(event_log)
     await hub.record(talk.said(old, "long ago"))
     clock.advance(hours=30)
     await hub.record(talk.said(new, "today"))
     await hub.move_chat(old, new)
     await hub.settle()
     assert await texts(hub, new) == ["today"]
-    assert [told["reason"] for told in diary.of("end")] == ["idle"]
+    assert [told["reason"] for told in event_log.of("end")] == ["idle"]
 
 
 async def test_other_groups_stay_where_they_are(hub, talk, texts, old, new):
@@ -158,7 +174,12 @@ async def test_other_groups_stay_where_they_are(hub, talk, texts, old, new):
 
 
 @pytest.mark.parametrize(
-    "other", [Chat("telegram", "5"), Chat("discord", "5", "group"), Chat("telegram", "5", "group", bot_id="another")]
+    "other",
+    [
+        Chat("telegram", "5"),
+        Chat("discord", "5", "group"),
+        Chat("telegram", "5", "group", bot_id="another"),
+    ],
 )
 async def test_a_move_that_no_platform_makes_is_refused(hub, old, other):
     with pytest.raises(ValueError, match="becomes another group's of the same bot"):

@@ -1,4 +1,6 @@
-"""When a hub opens and closes, on which event loops, and what it then tells of what was left untold."""
+"""When a hub opens and closes, on which event loops, and what it then tells of what was left
+untold.
+"""
 
 import asyncio
 import threading
@@ -6,7 +8,7 @@ import threading
 import pytest
 
 from session_plugin import DatabaseRefused, SessionHub, hookimpl
-from session_plugin.testing import Diary
+from session_plugin.testing import EventLog
 
 
 def writers():
@@ -79,16 +81,20 @@ async def test_a_block_that_cannot_open_leaves_no_lease(new_hub, tmp_path):
     assert writers() == 0
 
 
-async def test_closing_waits_for_hooks_and_does_not_open_again(new_hub, diary, talk, hold, database):
-    hub, ann = new_hub(diary), talk.account("ann")
+async def test_closing_waits_for_hooks_and_does_not_open_again(
+    new_hub, event_log, talk, hold, database
+):
+    hub, ann = new_hub(event_log), talk.account("ann")
     await hub.record(talk.said(ann, "first"))
     await hub.settle()
     with hold(database, seconds=0.3):
-        recording = [asyncio.create_task(hub.record(talk.said(ann, str(number)))) for number in range(50)]
+        recording = [
+            asyncio.create_task(hub.record(talk.said(ann, str(number)))) for number in range(50)
+        ]
         await asyncio.sleep(0)
         await hub.close()
     assert all(one.is_stored for one in await asyncio.gather(*recording))
-    assert len(diary.of("message")) == 51
+    assert len(event_log.of("message")) == 51
     await asyncio.sleep(0.05)
     assert writers() == 0
 
@@ -114,8 +120,8 @@ async def test_closing_waits_for_a_summary_that_a_hook_made_due(new_hub, talk):
     assert writers() == 0
 
 
-def test_a_hub_is_used_on_two_event_loops_in_turn(database, clock, diary, talk):
-    hub = SessionHub(database, plugins=[diary], clock=clock, load_entry_points=False)
+def test_a_hub_is_used_on_two_event_loops_in_turn(database, clock, event_log, talk):
+    hub = SessionHub(database, plugins=[event_log], clock=clock, load_entry_points=False)
     ann = talk.account("ann")
 
     async def say(text):
@@ -125,7 +131,7 @@ def test_a_hub_is_used_on_two_event_loops_in_turn(database, clock, diary, talk):
 
     assert asyncio.run(say("on the first")) == ["on the first"]
     assert asyncio.run(say("on the second")) == ["on the first", "on the second"]
-    assert diary.names().count("message") == 2
+    assert event_log.names().count("message") == 2
     asyncio.run(hub.close())
     assert writers() == 0
 
@@ -140,41 +146,58 @@ def test_a_loop_that_ends_with_a_message_under_way_leaves_the_hub_usable(databas
     async def read():
         async with hub:
             await hub.record(talk.said(ann, "later"))
-            return [message.content for message in await hub.session_of(talk.direct(ann), ann).history()]
+            return [
+                message.content for message in await hub.session_of(talk.direct(ann), ann).history()
+            ]
 
     asyncio.run(hand_in_and_leave())
     assert asyncio.run(read())[-1] == "later"
 
 
-async def test_two_hubs_on_one_file_tell_each_start_and_end_once(new_hub, new_diary, talk, clock):
-    diaries = [new_diary(), new_diary()]
-    hubs = [new_hub(diary) for diary in diaries]
+async def test_two_hubs_on_one_file_tell_each_start_and_end_once(
+    new_hub, new_event_log, talk, clock
+):
+    diaries = [new_event_log(), new_event_log()]
+    hubs = [new_hub(event_log) for event_log in diaries]
     accounts = [talk.account(f"user-{number}") for number in range(10)]
     for _ in range(2):
-        await asyncio.gather(*(hub.record(talk.said(account, "hello")) for account in accounts for hub in hubs))
+        await asyncio.gather(
+            *(hub.record(talk.said(account, "hello")) for account in accounts for hub in hubs)
+        )
         clock.advance(hours=25)
     for hub in hubs:
         await hub.settle()
-    told = [(name, entry["session"].session_id) for diary in diaries for name, entry in diary.entries if "reason" in entry]
+    told = [
+        (name, entry["session"].session_id)
+        for event_log in diaries
+        for name, entry in event_log.entries
+        if "reason" in entry
+    ]
     assert len(told) == len(set(told)) == 30
 
 
-async def test_what_was_left_untold_is_told_at_the_next_opening(new_hub, diary, talk, clock):
+async def test_what_was_left_untold_is_told_at_the_next_opening(new_hub, event_log, talk, clock):
     silent = new_hub()
     store = silent.store()
     await asyncio.to_thread(store.get_or_create, "ann")
     clock.advance(hours=25)
     await asyncio.to_thread(store.get_or_create, "ann")
     await silent.close()
-    hub = new_hub(diary)
+    hub = new_hub(event_log)
     async with hub:
         await hub.settle()
-    told = [(name, entry["reason"]) for name, entry in diary.entries]
-    assert told == [("session_on_start", "first"), ("session_on_end", "idle"), ("session_on_start", "idle")]
+    told = [(name, entry["reason"]) for name, entry in event_log.entries]
+    assert told == [
+        ("session_on_start", "first"),
+        ("session_on_end", "idle"),
+        ("session_on_start", "idle"),
+    ]
 
 
-async def test_what_was_told_is_not_told_at_the_next_opening(new_hub, new_diary, talk, link, clock):
-    first, second = new_diary(), new_diary()
+async def test_what_was_told_is_not_told_at_the_next_opening(
+    new_hub, new_event_log, talk, link, clock
+):
+    first, second = new_event_log(), new_event_log()
     ann, bob = talk.account("ann"), talk.account("bob", channel="telegram")
     hub = new_hub(first)
     async with hub:
@@ -194,13 +217,13 @@ async def test_what_was_told_is_not_told_at_the_next_opening(new_hub, new_diary,
     assert second.names() == []
 
 
-async def test_a_hub_without_plugins_claims_what_it_would_have_told(new_hub, diary, talk):
+async def test_a_hub_without_plugins_claims_what_it_would_have_told(new_hub, event_log, talk):
     async with new_hub() as hub:
         await hub.record(talk.said(talk.account("ann"), "hello"))
         await hub.settle()
-    async with new_hub(diary) as hub:
+    async with new_hub(event_log) as hub:
         await hub.settle()
-    assert diary.names() == []
+    assert event_log.names() == []
 
 
 async def test_a_database_in_memory_serves_a_hub_and_its_store(new_hub, talk):
@@ -220,7 +243,7 @@ def test_what_is_no_path_is_refused_as_a_database(database):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"plugins": Diary()}, "plugins is a list of plugins, not Diary"),
+        ({"plugins": EventLog()}, "plugins is a list of plugins, not EventLog"),
         ({"plugins": None}, "plugins is a list of plugins, not NoneType"),
         ({"record_when": True}, "record_when is a function, not bool: True"),
         ({"clock": 5.0}, "clock is a function, not float: 5.0"),

@@ -12,8 +12,9 @@ from functools import partial
 
 import pytest
 
-from session_plugin import DatabaseRefused, DatabaseUnavailable, SessionHub, SessionStore, hookimpl, line
+from session_plugin import DatabaseRefused, DatabaseUnavailable, SessionHub, SessionStore, hookimpl
 from session_plugin.database import opening, writer
+from session_plugin.incoming import pending_writes as line
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ async def patient_hub(new_hub):
 
 
 async def store(hub, event):
-    """Record a message until it is stored, however busy the machine is; again is the same message, and stored once."""
+    """Record a message until it is stored, however busy the machine is; again is the same message,
+    and stored once.
+    """
     async with asyncio.timeout(60):
         while not (await hub.record(event)).is_stored:
             await asyncio.sleep(0.01)
@@ -108,14 +111,18 @@ def test_an_event_loop_that_ends_before_it_is_told_leaves_no_chat_unreadable(dat
             async with asyncio.timeout(30):
                 while hub._intake.waiting:
                     await asyncio.sleep(0.001)
-            return [len(await hub.session_of(talk.direct(one), one).history()) for one in (ann, bob)]
+            return [
+                len(await hub.session_of(talk.direct(one), one).history()) for one in (ann, bob)
+            ]
 
     assert asyncio.run(go_on()) == [1, 2]
     for task in left:
         task._log_destroy_pending = False
 
 
-async def test_a_filter_that_is_slow_in_one_chat_spends_nobody_elses_patience(new_hub, talk, database):
+async def test_a_filter_that_is_slow_in_one_chat_spends_nobody_elses_patience(
+    new_hub, talk, database
+):
     slow = asyncio.Event()
 
     class Slow:
@@ -138,12 +145,19 @@ async def test_reading_says_that_it_cannot_while_messages_wait(patient_hub, talk
     await store(patient_hub, talk.said(ann, "before"))
     with hold(database):
         recorded = await patient_hub.record(talk.said(ann, "during"))
-        for read in (recorded.session.history, recorded.session.for_model, recorded.session.info, recorded.session.previous):
+        for read in (
+            recorded.session.history,
+            recorded.session.for_model,
+            recorded.session.info,
+            recorded.session.previous,
+        ):
             with pytest.raises(DatabaseUnavailable):
                 await read()
 
 
-async def test_a_chat_in_which_nothing_waits_can_be_read_all_the_same(patient_hub, talk, texts, hold, database):
+async def test_a_chat_in_which_nothing_waits_can_be_read_all_the_same(
+    patient_hub, talk, texts, hold, database
+):
     ann, bob = talk.account("ann"), talk.account("bob")
     await patient_hub.record(talk.said(bob, "of bob"))
     with hold(database):
@@ -151,17 +165,25 @@ async def test_a_chat_in_which_nothing_waits_can_be_read_all_the_same(patient_hu
         assert await texts(patient_hub, bob) == ["of bob"]
 
 
-async def test_what_waited_is_stored_in_order_when_the_lock_goes(patient_hub, diary, talk, texts, hold, database):
-    patient_hub.register(diary)
+async def test_what_waited_is_stored_in_order_when_the_lock_goes(
+    patient_hub, event_log, talk, texts, hold, database
+):
+    patient_hub.register(event_log)
     ann = talk.account("ann")
     await patient_hub.record(talk.said(ann, "0"))
     with hold(database):
-        await asyncio.gather(*(patient_hub.record(talk.said(ann, str(number))) for number in range(1, 20)))
-        await asyncio.gather(*(patient_hub.record(talk.said(ann, str(number))) for number in range(20, 30)))
-    while len(diary.of("message")) < 30:
+        await asyncio.gather(
+            *(patient_hub.record(talk.said(ann, str(number))) for number in range(1, 20))
+        )
+        await asyncio.gather(
+            *(patient_hub.record(talk.said(ann, str(number))) for number in range(20, 30))
+        )
+    while len(event_log.of("message")) < 30:
         await patient_hub.settle()
     assert await texts(patient_hub, ann) == [str(number) for number in range(30)]
-    assert [told["event"].text for told in diary.of("message")] == [str(number) for number in range(30)]
+    assert [told["event"].text for told in event_log.of("message")] == [
+        str(number) for number in range(30)
+    ]
 
 
 async def test_edits_and_deletions_wait_in_the_same_line(patient_hub, talk, texts, hold, database):
@@ -170,7 +192,9 @@ async def test_edits_and_deletions_wait_in_the_same_line(patient_hub, talk, text
     await patient_hub.record(first)
     with hold(database):
         await patient_hub.record(second)
-        assert not await patient_hub.edit(talk.said(ann, "1", message_id=first.message_id, edited_at=2.0))
+        assert not await patient_hub.edit(
+            talk.said(ann, "1", message_id=first.message_id, edited_at=2.0)
+        )
         assert await patient_hub.delete(second.chat, [second.message_id]) == 0
     await asyncio.sleep(0)
     while True:
@@ -203,7 +227,9 @@ async def test_a_message_that_waits_twice_is_stored_once(patient_hub, talk, text
     assert await texts(patient_hub, ann) == ["before", "again and again"]
 
 
-async def test_only_so_many_messages_wait(patient_hub, talk, texts, hold, database, monkeypatch, caplog):
+async def test_only_so_many_messages_wait(
+    patient_hub, talk, texts, hold, database, monkeypatch, caplog
+):
     monkeypatch.setattr(line, "MOST_LATE", 5)
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
@@ -221,7 +247,9 @@ class Words(str):
     """Text of which one can tell whether anybody still has it."""
 
 
-async def test_what_is_dropped_is_not_kept_in_memory(patient_hub, talk, hold, database, monkeypatch):
+async def test_what_is_dropped_is_not_kept_in_memory(
+    patient_hub, talk, hold, database, monkeypatch
+):
     monkeypatch.setattr(line, "MOST_LATE", 5)
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
@@ -239,7 +267,9 @@ async def test_what_is_dropped_is_not_kept_in_memory(patient_hub, talk, hold, da
     await patient_hub.close()
 
 
-async def test_however_many_are_dropped_few_are_kept_in_memory(new_hub, talk, hold, database, monkeypatch):
+async def test_however_many_are_dropped_few_are_kept_in_memory(
+    new_hub, talk, hold, database, monkeypatch
+):
     """Also those that come faster than the writer looks at them."""
     monkeypatch.setattr(line, "MOST_LATE", 100)
     monkeypatch.setattr(writer, "CROWDED", 200)
@@ -247,9 +277,11 @@ async def test_however_many_are_dropped_few_are_kept_in_memory(new_hub, talk, ho
     await hub.record(talk.said(ann, "before"))
     with hold(database):
         for _ in range(20):
-            await asyncio.gather(*(hub.record(talk.said(ann, "\N{PARTY POPPER}")) for _ in range(100)))
+            await asyncio.gather(
+                *(hub.record(talk.said(ann, "\N{PARTY POPPER}")) for _ in range(100))
+            )
         gc.collect()
-        assert sum(isinstance(one, line.Passage) for one in gc.get_objects()) < 1000
+        assert sum(isinstance(one, line.PendingWrite) for one in gc.get_objects()) < 1000
         assert (await hub.status()).dropped > 1500
 
 
@@ -262,14 +294,18 @@ async def test_closing_stores_what_waits(patient_hub, talk, texts, hold, databas
     assert await texts(patient_hub, ann) == ["before", "during"]
 
 
-async def test_what_is_stored_while_the_hub_closes_is_told_and_leaves_nothing_open(new_hub, diary, talk, hold, database):
-    hub, ann = new_hub(diary, store_patience=0.05), talk.account("ann")
+async def test_what_is_stored_while_the_hub_closes_is_told_and_leaves_nothing_open(
+    new_hub, event_log, talk, hold, database
+):
+    hub, ann = new_hub(event_log, store_patience=0.05), talk.account("ann")
     await store(hub, talk.said(ann, "before"))
     with hold(database, seconds=0.6):
         assert not (await hub.record(talk.said(ann, "during"))).is_stored
         await hub.close()
-    assert [told["event"].text for told in diary.of("message")] == ["before", "during"]
-    assert [thread.name for thread in threading.enumerate() if "session_plugin" in thread.name] == []
+    assert [told["event"].text for told in event_log.of("message")] == ["before", "during"]
+    assert [
+        thread.name for thread in threading.enumerate() if "session_plugin" in thread.name
+    ] == []
 
 
 async def test_the_loop_goes_on_turning_while_a_message_waits(patient_hub, talk, hold, database):
@@ -284,7 +320,9 @@ async def test_the_loop_goes_on_turning_while_a_message_waits(patient_hub, talk,
     assert turns >= 5
 
 
-async def test_a_hub_that_opens_while_the_database_is_held_goes_on_after_the_patience(new_hub, talk, hold, database):
+async def test_a_hub_that_opens_while_the_database_is_held_goes_on_after_the_patience(
+    new_hub, talk, hold, database
+):
     ann = talk.account("ann")
     first = new_hub()
     await store(first, talk.said(ann, "before"))
@@ -300,7 +338,9 @@ async def test_a_hub_that_opens_while_the_database_is_held_goes_on_after_the_pat
 
 @pytest.fixture
 def kept_file(database_file, monkeypatch):
-    """Give a file that cannot even be read until the connection beside it is closed; an opening gives up soon."""
+    """Give a file that cannot even be read until the connection beside it is closed; an opening
+    gives up soon.
+    """
     monkeypatch.setattr(opening, "open_engine", partial(opening.open_engine, busy_timeout=0.1))
     SessionStore(database_file).close()
     with closing(sqlite3.connect(database_file, isolation_level=None)) as keeper:
@@ -329,7 +369,9 @@ async def test_what_comes_while_the_database_cannot_be_opened_is_stored_in_order
     assert await texts(hub, ann) == [str(number) for number in range(21)]
 
 
-async def test_a_hub_that_closes_before_its_database_could_be_opened_leaves_nothing_that_tries(new_hub, talk, kept_file):
+async def test_a_hub_that_closes_before_its_database_could_be_opened_leaves_nothing_that_tries(
+    new_hub, talk, kept_file
+):
     path, keeper = kept_file
     hub = new_hub(path=path, store_patience=0.1)
     assert not (await hub.record(talk.said(talk.account("ann"), "hi"))).is_stored
@@ -337,10 +379,14 @@ async def test_a_hub_that_closes_before_its_database_could_be_opened_leaves_noth
         await hub.close()
     keeper.close()
     await asyncio.sleep(1.0)
-    assert [thread.name for thread in threading.enumerate() if "session_plugin" in thread.name] == []
+    assert [
+        thread.name for thread in threading.enumerate() if "session_plugin" in thread.name
+    ] == []
 
 
-async def test_a_hub_that_closes_between_two_attempts_to_open_makes_no_other(new_hub, talk, monkeypatch):
+async def test_a_hub_that_closes_between_two_attempts_to_open_makes_no_other(
+    new_hub, talk, monkeypatch
+):
     attempts = []
 
     def refusing(database):
@@ -357,7 +403,9 @@ async def test_a_hub_that_closes_between_two_attempts_to_open_makes_no_other(new
         assert len(attempts) == made
 
 
-def test_a_loop_that_ended_before_the_database_could_be_opened_spends_nobodys_patience(talk, kept_file):
+def test_a_loop_that_ended_before_the_database_could_be_opened_spends_nobodys_patience(
+    talk, kept_file
+):
     path, keeper = kept_file
     hub = SessionHub(path, store_patience=2.0, load_entry_points=False, upkeep_minutes=None)
     ended = asyncio.new_event_loop()
@@ -388,7 +436,9 @@ async def test_a_database_that_is_refused_is_not_waited_for(new_hub, talk, tmp_p
 # Callers that do not wait
 
 
-async def test_a_message_whose_caller_is_cancelled_is_stored(patient_hub, talk, texts, hold, database):
+async def test_a_message_whose_caller_is_cancelled_is_stored(
+    patient_hub, talk, texts, hold, database
+):
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
     with hold(database):
@@ -426,8 +476,10 @@ async def test_a_caller_cancelled_while_the_hub_opens_leaves_it_usable(hub, talk
     assert "hello" in await texts(hub, ann)
 
 
-async def test_a_link_whose_caller_is_cancelled_is_told_all_the_same(new_hub, diary, talk, clock, hold, database):
-    hub, ann, bob = new_hub(diary), talk.account("ann"), talk.account("bob")
+async def test_a_link_whose_caller_is_cancelled_is_told_all_the_same(
+    new_hub, event_log, talk, clock, hold, database
+):
+    hub, ann, bob = new_hub(event_log), talk.account("ann"), talk.account("bob")
     code = await hub.request_link(ann)
     clock.advance(seconds=1)
     await hub.show_pending_link(await hub.redeem_link(bob, code.code))
@@ -440,7 +492,11 @@ async def test_a_link_whose_caller_is_cancelled_is_told_all_the_same(new_hub, di
             await confirming
     await hub.settle()
     assert (await hub.identity_of(ann)).accounts == (ann, bob)
-    assert [told["event"].account for told in diary.of("identity") if told["event"].change == "linked"] == [bob]
+    assert [
+        told["event"].account
+        for told in event_log.of("identity")
+        if told["event"].change == "linked"
+    ] == [bob]
 
 
 async def test_reading_does_not_complain_of_a_message_that_was_refused(hub, talk, texts, caplog):

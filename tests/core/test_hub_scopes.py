@@ -20,7 +20,9 @@ async def test_a_groups_view_shows_the_group_even_to_one_who_talks_in_private(hu
     await hub.record(talk.said(ann, "in private"))
     assert await hub.session_of(lobby, ann).history(include_previous=True) == []
     await hub.record(talk.said(lobby, "in public", author=talk.account("bob")))
-    assert [m.content for m in await hub.session_of(lobby, ann).history(include_previous=True)] == ["in public"]
+    assert [m.content for m in await hub.session_of(lobby, ann).history(include_previous=True)] == [
+        "in public"
+    ]
 
 
 async def test_threads_of_one_group_are_apart(hub, talk, texts):
@@ -32,7 +34,12 @@ async def test_threads_of_one_group_are_apart(hub, talk, texts):
 
 
 @pytest.mark.parametrize(
-    "other", [Chat("telegram", "7", "group"), Chat("discord", "7", "group", bot_id="2"), Chat("discord", "07", "group")]
+    "other",
+    [
+        Chat("telegram", "7", "group"),
+        Chat("discord", "7", "group", bot_id="2"),
+        Chat("discord", "07", "group"),
+    ],
 )
 async def test_groups_are_the_same_only_if_all_of_their_ids_are(hub, talk, texts, other):
     await hub.record(talk.said(Chat("discord", "7", "group"), "here"))
@@ -66,7 +73,12 @@ async def test_a_stranger_gets_nothing_by_naming_anothers_direct_chat(hub, talk)
 
 
 async def test_two_bots_in_one_database_are_apart(new_hub, talk, texts):
-    helper, scribe, ann, lobby = new_hub(bot="helper"), new_hub(bot="scribe"), talk.account("ann"), talk.group()
+    helper, scribe, ann, lobby = (
+        new_hub(bot="helper"),
+        new_hub(bot="scribe"),
+        talk.account("ann"),
+        talk.group(),
+    )
     for hub in (helper, scribe):
         await hub.record(talk.said(ann, f"to {hub.bot}", message_id="1"))
         await hub.record(talk.said(lobby, f"before {hub.bot}", author=ann, message_id="1"))
@@ -91,21 +103,23 @@ async def test_one_bots_deletion_and_new_session_leave_the_others_alone(new_hub,
     assert await texts(scribe, ann) == ["to scribe"]
 
 
-async def test_one_bots_hub_does_not_tell_of_anothers_sessions(new_hub, new_diary, talk, clock):
+async def test_one_bots_hub_does_not_tell_of_anothers_sessions(new_hub, new_event_log, talk, clock):
     silent, ann = new_hub(bot="scribe"), talk.account("ann")
     store = silent.store()
     await silent.record(talk.said(ann, "opens the database"))
     await asyncio.to_thread(store.get_or_create, "started by the store, which tells nobody")
     await silent.close()
-    diaries = {bot: new_diary() for bot in ("helper", "scribe")}
-    for bot, diary in diaries.items():
-        hub = new_hub(diary, bot=bot)
+    diaries = {bot: new_event_log() for bot in ("helper", "scribe")}
+    for bot, event_log in diaries.items():
+        hub = new_hub(event_log, bot=bot)
         async with hub:
             await hub.settle()
     assert (diaries["helper"].names(), diaries["scribe"].names()) == ([], ["start"])
 
 
-async def test_forgetting_somebody_gives_one_bots_plugins_and_summariser_nothing_of_another(new_hub, new_diary, talk):
+async def test_forgetting_somebody_gives_one_bots_plugins_and_summariser_nothing_of_another(
+    new_hub, new_event_log, talk
+):
     read = {"helper": [], "scribe": []}
 
     def summarizer(bot):
@@ -115,28 +129,39 @@ async def test_forgetting_somebody_gives_one_bots_plugins_and_summariser_nothing
 
         return summarize
 
-    diary, ann, bob, lobby = new_diary(), talk.account("ann"), talk.account("bob"), talk.group()
-    helper = new_hub(diary, bot="helper", summarize=summarizer("helper"), consolidation_threshold=4)
+    event_log, ann, bob, lobby = (
+        new_event_log(),
+        talk.account("ann"),
+        talk.account("bob"),
+        talk.group(),
+    )
+    helper = new_hub(
+        event_log, bot="helper", summarize=summarizer("helper"), consolidation_threshold=4
+    )
     scribe = new_hub(bot="scribe", summarize=summarizer("scribe"), consolidation_threshold=4)
     for number in range(4):
         for author in (ann, bob):
-            await scribe.record(talk.said(lobby, f"of {author.channel_user_id}, {number}", author=author))
+            await scribe.record(
+                talk.said(lobby, f"of {author.channel_user_id}, {number}", author=author)
+            )
             await scribe.settle()
     await helper.record(talk.said(lobby, "to the helper", author=ann))
     await helper.forget(ann)
     await helper.settle()
     assert read["helper"] == []
-    assert [told["session"].bot for told in diary.of("delete")] == ["helper"]
+    assert [told["session"].bot for told in event_log.of("delete")] == ["helper"]
     read["scribe"].clear()
     await scribe.upkeep()
     assert read["scribe"]
     assert all(text.startswith("of bob") for text in read["scribe"])
 
 
-async def test_a_session_that_unlinking_begins_is_told_by_its_own_bots_hub(new_hub, new_diary, talk, link):
+async def test_a_session_that_unlinking_begins_is_told_by_its_own_bots_hub(
+    new_hub, new_event_log, talk, link
+):
     diaries, ann, too = {}, talk.account("ann"), talk.account("ann", channel="telegram")
     for bot in ("helper", "scribe"):
-        diaries[bot] = new_diary()
+        diaries[bot] = new_event_log()
         async with new_hub(diaries[bot], bot=bot) as hub:
             for account in (ann, too):
                 await hub.record(talk.said(account, "hello"))
@@ -161,5 +186,7 @@ async def test_a_group_cannot_turn_into_a_direct_chat(hub, talk, texts):
 async def test_topics_of_a_direct_chat_are_one_conversation(hub, talk, texts):
     ann = talk.account("ann")
     for thread in ("", "5"):
-        await hub.record(talk.said(talk.direct(ann, thread_id=thread), f"in {thread!r}", author=ann))
+        await hub.record(
+            talk.said(talk.direct(ann, thread_id=thread), f"in {thread!r}", author=ann)
+        )
     assert await texts(hub, ann) == ["in ''", "in '5'"]

@@ -7,10 +7,10 @@ import pytest
 from session_plugin import SessionHub
 
 
-def reasons(diary):
+def reasons(event_log):
     return [
         (name.removeprefix("session_on_"), told["reason"])
-        for name, told in diary.entries
+        for name, told in event_log.entries
         if name.endswith(("_start", "_end"))
     ]
 
@@ -69,14 +69,20 @@ async def test_a_session_of_no_age_ends_with_the_next_tick(new_hub, talk, texts,
     assert await texts(hub, ann) == []
 
 
-async def test_every_start_and_end_has_its_reason(new_hub, diary, talk, clock):
-    hub, ann = new_hub(diary), talk.account("ann")
+async def test_every_start_and_end_has_its_reason(new_hub, event_log, talk, clock):
+    hub, ann = new_hub(event_log), talk.account("ann")
     recorded = await hub.record(talk.said(ann, "one"))
     clock.advance(hours=25)
     await hub.record(talk.said(ann, "two"))
     await recorded.session.start_new()
     await hub.settle()
-    assert reasons(diary) == [("start", "first"), ("end", "idle"), ("start", "idle"), ("end", "new"), ("start", "new")]
+    assert reasons(event_log) == [
+        ("start", "first"),
+        ("end", "idle"),
+        ("start", "idle"),
+        ("end", "new"),
+        ("start", "new"),
+    ]
 
 
 async def test_an_idle_session_ended_when_its_time_was_up(hub, talk, clock):
@@ -155,8 +161,13 @@ async def test_what_is_no_number_of_things_is_refused(hub, talk, call, limit):
 async def test_any_number_is_enough_for_all_there_is(hub, talk, limit):
     view = (await hub.record(talk.said(talk.account("ann"), "hi"))).session
     assert [message.content for message in await view.history(limit=limit)] == ["hi"]
-    assert [message.content for message in await view.history(limit=limit, include_previous=True)] == ["hi"]
-    assert [message.content for message in (await view.for_model(max_messages=limit, max_tokens=limit)).messages] == ["hi"]
+    assert [
+        message.content for message in await view.history(limit=limit, include_previous=True)
+    ] == ["hi"]
+    assert [
+        message.content
+        for message in (await view.for_model(max_messages=limit, max_tokens=limit)).messages
+    ] == ["hi"]
     await view.start_new()
     assert len(await view.previous(limit=limit)) == 1
 
@@ -193,7 +204,9 @@ async def test_a_model_gets_the_summary_and_what_it_does_not_stand_for(new_hub, 
     context = await recorded.session.for_model()
     assert "fact-0" in context.summary.text
     assert [message.content for message in context.messages] == ["fact-2", "fact-3", "fact-4"]
-    assert [m.content for m in (await recorded.session.for_model(max_messages=1)).messages] == ["fact-4"]
+    assert [m.content for m in (await recorded.session.for_model(max_messages=1)).messages] == [
+        "fact-4"
+    ]
     assert (await recorded.session.for_model(max_messages=0)).messages == ()
 
 
@@ -233,7 +246,9 @@ def test_a_setting_that_makes_no_sense_is_refused(database, raw, setting, value)
 async def test_messages_and_new_sessions_at_once_leave_one_live_session(hub, talk, texts):
     ann = talk.account("ann")
     view = hub.session_of(talk.direct(ann), ann)
-    work = [hub.record(talk.said(ann, str(number))) for number in range(20)] + [view.start_new() for _ in range(5)]
+    work = [hub.record(talk.said(ann, str(number))) for number in range(20)] + [
+        view.start_new() for _ in range(5)
+    ]
     await asyncio.gather(*work)
     assert sorted(map(int, await texts(hub, ann, include_previous=True))) == list(range(20))
     assert all(session.end_reason == "new" for session in await view.previous(limit=99))

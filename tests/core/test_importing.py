@@ -34,7 +34,9 @@ class Source:
                 connection.execute(statement)
             connection.commit()
 
-    def session(self, session_id, user_id, *, at=NOW, last=None, name="", channels="{}", metadata="{}"):
+    def session(
+        self, session_id, user_id, *, at=NOW, last=None, name="", channels="{}", metadata="{}"
+    ):
         with closing(sqlite3.connect(self.path)) as connection:
             row = (session_id, user_id, name, channels, at, at if last is None else last, metadata)
             connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -43,7 +45,8 @@ class Source:
     def message(self, session_id, content, *, role="user", at=NOW, channel="", metadata="{}"):
         with closing(sqlite3.connect(self.path)) as connection:
             connection.execute(
-                "INSERT INTO session_messages (session_id, role, content, channel, timestamp, metadata) "
+                "INSERT INTO session_messages (session_id, role, content, channel, timestamp, "
+                "metadata) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 (session_id, role, content, channel, at, metadata),
             )
@@ -51,7 +54,10 @@ class Source:
 
     def fingerprint(self):
         files = sorted(self.path.parent.iterdir())
-        return [(file.name, file.stat().st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+        return [
+            (file.name, file.stat().st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest())
+            for file in files
+        ]
 
 
 @pytest.fixture
@@ -72,20 +78,45 @@ async def kept(hub, user_id, **request):
 
 async def test_users_sessions_messages_times_and_order_come_over(hub, source):
     source.session(
-        "s1", "ann", name="Ann", channels='{"discord": "7"}', at=NOW - 90, last=NOW - 10, metadata='{"mood": "good"}'
+        "s1",
+        "ann",
+        name="Ann",
+        channels='{"discord": "7"}',
+        at=NOW - 90,
+        last=NOW - 10,
+        metadata='{"mood": "good"}',
     )
     for number in range(450):
         role = "assistant" if number % 2 else "user"
-        source.message("s1", f"message {number}", role=role, at=NOW - 90 + number // 10, channel="cli", metadata='{"n": 1}')
+        source.message(
+            "s1",
+            f"message {number}",
+            role=role,
+            at=NOW - 90 + number // 10,
+            channel="cli",
+            metadata='{"n": 1}',
+        )
     report = await hub.import_original(source.path)
     assert (report.users, report.sessions, report.messages, report.skipped) == (1, 1, 450, ())
     assert await kept(hub, "ann") == [f"message {number}" for number in range(450)]
     session = hub.store().get_or_create("ann")
-    assert (session.session_id, session.created_at, session.last_activity) == ("s1", NOW - 90, NOW - 10)
+    assert (session.session_id, session.created_at, session.last_activity) == (
+        "s1",
+        NOW - 90,
+        NOW - 10,
+    )
     assert session.metadata == {"mood": "good"}
-    assert (session.identity.display_name, session.identity.channel_ids) == ("Ann", {"discord": "7"})
+    assert (session.identity.display_name, session.identity.channel_ids) == (
+        "Ann",
+        {"discord": "7"},
+    )
     last = session.messages[-1]
-    assert (last.role, last.channel, last.timestamp, last.metadata) == ("assistant", "cli", NOW - 90 + 44, {"n": 1})
+    assert (last.role, last.channel, last.timestamp, last.metadata) == (
+        "assistant",
+        "cli",
+        NOW - 90 + 44,
+        {"n": 1},
+    )
     hub.store().save_message("s1", "user", "goes on")
     assert (await kept(hub, "ann"))[-1] == "goes on"
 
@@ -106,7 +137,9 @@ async def test_the_originals_file_stays_as_it_is_and_alone(hub, source):
     assert source.fingerprint() == before
 
 
-async def test_a_file_in_the_middle_of_a_transaction_is_read_as_it_was_before_and_stays(hub, source, spawn):
+async def test_a_file_in_the_middle_of_a_transaction_is_read_as_it_was_before_and_stays(
+    hub, source, spawn
+):
     source.session("s1", "ann")
     source.message("s1", "committed")
     process = spawn(
@@ -165,15 +198,25 @@ async def test_who_was_forgotten_is_not_taken_in_again(hub, source, clock):
 async def test_a_late_summary_stands_in_front_and_is_no_message(hub, source):
     source.session("s1", "ann")
     source.message("s1", "after", at=NOW - 5)
-    source.message("s1", "Session history summary:\n[user] before\n[assistant] too", role="system", at=NOW - 1)
-    source.message("s1", "Session history summary: my own words", role="system", channel="cli", at=NOW)
+    source.message(
+        "s1", "Session history summary:\n[user] before\n[assistant] too", role="system", at=NOW - 1
+    )
+    source.message(
+        "s1", "Session history summary: my own words", role="system", channel="cli", at=NOW
+    )
     report = await hub.import_original(source.path)
     assert (report.messages, report.summaries) == (2, 1)
     context = await hub.session_of(Chat("", "ann"), None).for_model()
-    assert (context.summary.text, context.summary.made_by) == ("[user] before\n[assistant] too", "original")
+    assert (context.summary.text, context.summary.made_by) == (
+        "[user] before\n[assistant] too",
+        "original",
+    )
     assert await kept(hub, "ann") == ["after", "Session history summary: my own words"]
     first = hub.store().get_or_create("ann").messages[0]
-    assert (first.role, first.content) == ("system", "Session history summary:\n[user] before\n[assistant] too")
+    assert (first.role, first.content) == (
+        "system",
+        "Session history summary:\n[user] before\n[assistant] too",
+    )
     assert (await hub.import_original(source.path)).summaries == 0
 
 
@@ -202,7 +245,9 @@ async def test_later_summaries_build_on_the_imported_one_and_never_lose_it(new_h
     assert await kept(hub, "ann") == [f"fact-{number}" for number in range(1, 5)]
 
 
-async def test_a_summary_built_on_the_imported_one_of_one_side_goes_when_they_part(new_hub, source, talk, link):
+async def test_a_summary_built_on_the_imported_one_of_one_side_goes_when_they_part(
+    new_hub, source, talk, link
+):
     class Known:
         @hookimpl
         def session_resolve_user(self, account):
@@ -226,7 +271,9 @@ async def test_a_summary_built_on_the_imported_one_of_one_side_goes_when_they_pa
     hers, his = [await view.for_model() for view in views]
     assert hers.summary.text == "[user] what Ann said"
     assert his.summary is None
-    assert [message.content for message in his.messages] == [f"bob {number}" for number in range(10)]
+    assert [message.content for message in his.messages] == [
+        f"bob {number}" for number in range(10)
+    ]
 
 
 async def test_of_a_users_sessions_the_newest_goes_on_and_the_others_are_over(hub, source):
@@ -254,21 +301,23 @@ async def test_who_has_a_live_session_keeps_it(hub, source):
     assert before.end_reason == "imported"
 
 
-async def test_no_hook_is_told_of_what_is_long_past(new_hub, diary, source, clock):
+async def test_no_hook_is_told_of_what_is_long_past(new_hub, event_log, source, clock):
     source.session("s1", "ann", at=NOW - 200_000)
     source.session("s2", "ann", at=NOW - 10)
     source.message("s2", "hi", at=NOW - 10)
-    hub = new_hub(diary)
+    hub = new_hub(event_log)
     await hub.import_original(source.path)
     await hub.close()
-    again = new_hub(diary)
+    again = new_hub(event_log)
     async with again:
         await again.settle()
-        assert diary.entries == []
+        assert event_log.entries == []
         clock.advance(hours=25)
         await again.end_silent()
         await again.settle()
-    assert [(entry["session"].session_id, entry["reason"]) for entry in diary.of("end")] == [("s2", "idle")]
+    assert [(entry["session"].session_id, entry["reason"]) for entry in event_log.of("end")] == [
+        ("s2", "idle")
+    ]
 
 
 async def test_broken_cells_cost_themselves_and_are_named(hub, source):
@@ -287,10 +336,14 @@ async def test_broken_cells_cost_themselves_and_are_named(hub, source):
     reasons = {(skipped.what, skipped.where): [] for skipped in report.skipped}
     for skipped in report.skipped:
         reasons[skipped.what, skipped.where].append(skipped.reason)
-    assert reasons["message", "3"] == ["its role is 'narrator'; there are assistant, developer, system, tool, user"]
+    assert reasons["message", "3"] == [
+        "its role is 'narrator'; there are assistant, developer, system, tool, user"
+    ]
     assert reasons["message", "4"] == ["there is no session 'gone'"]
     assert reasons["session", "s3"] == ["its user_id is ''; its 1 messages are skipped with it"]
-    assert reasons["session", "s4"] == ["its user_id is 'eve\\x00'; its 0 messages are skipped with it"]
+    assert reasons["session", "s4"] == [
+        "its user_id is 'eve\\x00'; its 0 messages are skipped with it"
+    ]
     assert reasons["session", ""] == ["its session_id is None; its 0 messages are skipped with it"]
     assert "its channel_ids is not a JSON object" in reasons["cell", "s1"]
     assert "its metadata is not a JSON object" in reasons["cell", "s1"]
@@ -342,7 +395,10 @@ def cut_off(path):
     path.write_bytes(path.read_bytes()[:5000])
 
 
-@pytest.mark.parametrize("make", [foreign, damaged, cut_off, lambda path: path.write_text("hi"), lambda path: path.mkdir()])
+@pytest.mark.parametrize(
+    "make",
+    [foreign, damaged, cut_off, lambda path: path.write_text("hi"), lambda path: path.mkdir()],
+)
 async def test_what_is_not_the_originals_is_refused_by_name_and_left(hub, tmp_path, make):
     path = tmp_path / "other" / "sessions.db"
     path.parent.mkdir()

@@ -6,17 +6,34 @@ import sys
 
 def imported_with(statement: str) -> set[str]:
     script = f"{statement}\nimport sys\nprint(*sys.modules, sep='\\n')"
-    return set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
 
 
 def test_importing_the_core_brings_no_bot_library():
-    unwanted = {"discord", "telegram", "aiohttp", "httpx", "session_plugin_discord", "session_plugin_telegram", "hypothesis"}
+    unwanted = {
+        "discord",
+        "telegram",
+        "aiohttp",
+        "httpx",
+        "session_plugin_discord",
+        "session_plugin_telegram",
+        "hypothesis",
+    }
     assert unwanted & imported_with("import session_plugin") == set()
 
 
 def test_importing_the_core_and_its_commands_opens_and_logs_nothing():
-    script = "import logging, threading, session_plugin, session_plugin.commands\nassert threading.active_count() == 1"
-    result = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    script = (
+        "import logging, threading, session_plugin, session_plugin.commands\nassert "
+        "threading.active_count() == 1"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+    )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 

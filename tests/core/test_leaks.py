@@ -1,7 +1,9 @@
-"""The leak matrix: what each reader sees from each place, by every way of reading, before and after people join and part.
+"""The leak matrix: what each reader sees from each place, by every way of reading, before and after
+people join and part.
 
-Two people with an account on each platform, two groups, a thread, a topic. Every place has words of everybody in it, each
-with a mark that occurs nowhere else. A mark that shows up where it was not said, and by no rule is to be seen, is a leak.
+Two people with an account on each platform, two groups, a thread, a topic. Every place has words of
+everybody in it, each with a mark that occurs nowhere else. A mark that shows up where it was not
+said, and by no rule is to be seen, is a leak.
 """
 
 from __future__ import annotations
@@ -15,11 +17,18 @@ import pytest
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl
 
-ANN, ANN_TOO = Account("discord", "ann"), Account("telegram", "ann")  # one id on two platforms is two people
+ANN, ANN_TOO = (
+    Account("discord", "ann"),
+    Account("telegram", "ann"),
+)  # one id on two platforms is two people
 BOB, BOB_TOO = Account("discord", "bob"), Account("telegram", "bob")
 PEOPLE = (ANN, ANN_TOO, BOB, BOB_TOO)
 DIRECT = {
-    f"direct-{one.channel}-{one.channel_user_id}": (Chat(one.channel, f"dm-{one.channel_user_id}"), (one,)) for one in PEOPLE
+    f"direct-{one.channel}-{one.channel_user_id}": (
+        Chat(one.channel, f"dm-{one.channel_user_id}"),
+        (one,),
+    )
+    for one in PEOPLE
 }
 GROUPS = {
     "group-discord": (Chat("discord", "lobby", "group"), (ANN, BOB)),
@@ -41,14 +50,20 @@ def places_in(value: object) -> set[str]:
 
 
 class Listener:
-    """A plugin that notes what it is given about which session: the marks, and whose identity came along."""
+    """A plugin that notes what it is given about which session: the marks, and whose identity came
+    along.
+    """
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, set[str]]] = []
 
     def note(self, session, *given: object) -> None:
-        where = "direct" if session.chat is None else f"{session.chat.chat_id}/{session.chat.thread_id}"
-        people = () if session.identity is None else tuple(sorted(map(repr, session.identity.accounts)))
+        where = (
+            "direct" if session.chat is None else f"{session.chat.chat_id}/{session.chat.thread_id}"
+        )
+        people = (
+            () if session.identity is None else tuple(sorted(map(repr, session.identity.accounts)))
+        )
         self.heard.append((f"{where} {people}", places_in(repr(given))))
 
     @hookimpl
@@ -90,16 +105,27 @@ class World:
         said = {"chat": chat, "sent_at": float(number)}
         await self.hub.record(
             MessageEvent(
-                message_id=f"{number}", role="user", text=mark(place, name, number), author=who, author_name=name, **said
+                message_id=f"{number}",
+                role="user",
+                text=mark(place, name, number),
+                author=who,
+                author_name=name,
+                **said,
             )
         )
         answer = mark(place, f"to-{name}", number)
-        await self.hub.record(MessageEvent(message_id=f"a{number}", role="assistant", text=answer, answers=who, **said))
+        await self.hub.record(
+            MessageEvent(
+                message_id=f"a{number}", role="assistant", text=answer, answers=who, **said
+            )
+        )
 
     async def link(self, one: Account, other: Account) -> None:
         await self.hub.redeem_link(other, (await self.hub.request_link(one)).code)
         await self.hub.confirm_link(one)
-        self.linked = [person for person in self.linked if not person & {one, other}] + [{one, other}]
+        self.linked = [person for person in self.linked if not person & {one, other}] + [
+            {one, other}
+        ]
 
     async def unlink(self, one: Account) -> None:
         await self.hub.unlink(one)
@@ -115,7 +141,11 @@ class World:
             return set()
         (owner,) = PLACES[place][1]
         (person,) = (person for person in self.linked if owner in person)
-        return {name for name, (_, (of,)) in DIRECT.items() if of in person} if reader in person else set()
+        return (
+            {name for name, (_, (of,)) in DIRECT.items() if of in person}
+            if reader in person
+            else set()
+        )
 
     async def check(self) -> int:
         """Read from every place as everybody, in every way; give how many cells were looked at."""
@@ -137,7 +167,9 @@ class World:
         conversation = await view.for_model()
         return {
             "history": places_in(await view.history(limit=None)),
-            "history of all sessions": places_in(await view.history(limit=None, include_previous=True)),
+            "history of all sessions": places_in(
+                await view.history(limit=None, include_previous=True)
+            ),
             "for_model, messages": places_in(conversation.messages),
             "for_model, summary": places_in(repr(conversation.summary)),
             "for_model, as OpenAI takes it": places_in(json.dumps(conversation.as_openai())),
@@ -150,7 +182,11 @@ class World:
         (person,) = (person for person in self.linked if reader in person)
         own = {name for name, (_, (of,)) in DIRECT.items() if of in person}
         lines = [json.dumps(line) async for line in self.hub.export(reader)]
-        names = {f"{prefix}{one.channel}-{one.channel_user_id}" for one in person for prefix in ("", "to-")}
+        names = {
+            f"{prefix}{one.channel}-{one.channel_user_id}"
+            for one in person
+            for prefix in ("", "to-")
+        }
         for place, who, _ in MARK.findall("\n".join(lines)):
             assert place in own or (place in GROUPS and who in names), (place, who, reader)
         return len(PLACES)
@@ -213,7 +249,9 @@ async def test_nor_when_everybody_talks_at_once(world):
     for chat, present in GROUPS.values():
         for message in await world.hub.session_of(chat, present[0]).history(limit=None):
             (who,) = (name for _, name, _ in MARK.findall(message.content))
-            assert f"{message.person.channel}-{message.person.channel_user_id}" == who.removeprefix("to-")
+            assert f"{message.person.channel}-{message.person.channel_user_id}" == who.removeprefix(
+                "to-"
+            )
 
 
 async def test_nor_for_a_reader_in_somebody_elses_direct_chat(world):
@@ -233,7 +271,9 @@ async def test_nor_by_the_blocking_store(world):
         user_id = (await world.hub.identity_of(reader)).user_id
         session = await asyncio.to_thread(store.get_or_create, user_id)
         (person,) = (person for person in world.linked if reader in person)
-        assert places_in(repr(session)) <= {name for name, (_, (of,)) in DIRECT.items() if of in person}
+        assert places_in(repr(session)) <= {
+            name for name, (_, (of,)) in DIRECT.items() if of in person
+        }
 
 
 async def test_a_person_who_was_forgotten_shows_up_nowhere(world):
@@ -245,14 +285,22 @@ async def test_a_person_who_was_forgotten_shows_up_nowhere(world):
     for chat, _ in PLACES.values():
         for reader in PEOPLE:
             view = world.hub.session_of(chat, reader)
-            read = repr([await view.history(limit=None, include_previous=True), await view.for_model(), await view.info()])
+            read = repr(
+                [
+                    await view.history(limit=None, include_previous=True),
+                    await view.for_model(),
+                    await view.info(),
+                ]
+            )
             assert "-ann|" not in read
             assert "'ann'" not in read.replace(repr(ANN), "").replace(repr(ANN_TOO), "")
     lines = [json.dumps(line) async for line in world.hub.export(BOB)]
     assert not any("-ann|" in line for line in lines)
 
 
-async def test_where_the_author_wants_it_direct_chats_show_ones_own_words_in_groups_and_no_more(new_hub):
+async def test_where_the_author_wants_it_direct_chats_show_ones_own_words_in_groups_and_no_more(
+    new_hub,
+):
     listener = Listener()
     world = World(new_hub(listener, consolidation_threshold=4, direct_sees_groups=True), listener)
     await world.talk(3)
@@ -261,9 +309,15 @@ async def test_where_the_author_wants_it_direct_chats_show_ones_own_words_in_gro
     for place, (chat, (owner,)) in DIRECT.items():
         for reader in PEOPLE:
             (person,) = (person for person in world.linked if owner in person)
-            names = {f"{prefix}{one.channel}-{one.channel_user_id}" for one in person for prefix in ("", "to-")}
+            names = {
+                f"{prefix}{one.channel}-{one.channel_user_id}"
+                for one in person
+                for prefix in ("", "to-")
+            }
             view = world.hub.session_of(chat, reader)
-            seen = MARK.findall(repr([await view.history(limit=None), await view.for_model(), await view.info()]))
+            seen = MARK.findall(
+                repr([await view.history(limit=None), await view.for_model(), await view.info()])
+            )
             assert bool(seen) == (reader in person), (place, reader)
             for of, who, _ in seen:
                 assert who in names, (of, who, reader)

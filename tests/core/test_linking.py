@@ -33,7 +33,12 @@ async def test_a_code_is_eight_characters_that_nobody_confuses(hub, talk):
 
 @pytest.mark.parametrize(
     "typed",
-    [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code[:2]} {code[2:]}\n", lambda code: f"-{code}-"],
+    [
+        str.lower,
+        lambda code: code.replace("-", ""),
+        lambda code: f" {code[:2]} {code[2:]}\n",
+        lambda code: f"-{code}-",
+    ],
 )
 async def test_case_dashes_and_spaces_in_a_code_do_not_matter(hub, ann, ann_too, typed):
     code = await hub.request_link(ann)
@@ -64,7 +69,9 @@ async def test_a_code_typed_by_many_at_once_works_for_one(hub, ann, talk):
     code = await hub.request_link(ann)
     typed = (hub.redeem_link(talk.account(str(number)), code.code) for number in range(10))
     results = await asyncio.gather(*typed, return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == ["LinkPreview"] + ["LinkRefused"] * 9
+    assert (
+        sorted(type(result).__name__ for result in results) == ["LinkPreview"] + ["LinkRefused"] * 9
+    )
 
 
 async def test_a_new_code_replaces_the_old_one(hub, ann, ann_too):
@@ -85,7 +92,8 @@ async def test_all_refusals_read_alike(hub, ann, ann_too, talk, clock):
     await hub.redeem_link(ann_too, used.code)
     own = await hub.request_link(bob)
     words = {
-        await refusal(hub, bob, code) for code in (used.code, own.code, "ABCD-2345", "", "O0I1", "💥" * 8, "a\0b\ud800")
+        await refusal(hub, bob, code)
+        for code in (used.code, own.code, "ABCD-2345", "", "O0I1", "💥" * 8, "a\0b\ud800")
     }
     expired = await hub.request_link(ann)
     clock.advance(hours=1)
@@ -93,12 +101,12 @@ async def test_all_refusals_read_alike(hub, ann, ann_too, talk, clock):
     assert len(words) == 1
 
 
-async def test_a_refused_code_makes_nobody_known(new_hub, diary, talk):
-    hub, bob = new_hub(diary), talk.account("bob")
+async def test_a_refused_code_makes_nobody_known(new_hub, event_log, talk):
+    hub, bob = new_hub(event_log), talk.account("bob")
     await refusal(hub, bob, "ABCD-2345")
     await hub.settle()
     assert await hub.identity_of(bob) is None
-    assert diary.entries == []
+    assert event_log.entries == []
 
 
 async def test_only_a_hash_of_a_code_is_in_the_database(hub, ann, raw):
@@ -128,7 +136,13 @@ async def test_each_is_shown_who_the_other_is(hub, ann, ann_too, talk):
     await hub.record(talk.said(ann_too, "hi", author_name="Ann T"))
     preview = await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
     assert preview == await hub.pending_link(ann)
-    shown = (preview.asker, preview.asker_name, preview.redeemer, preview.redeemer_name, preview.is_shown)
+    shown = (
+        preview.asker,
+        preview.asker_name,
+        preview.redeemer,
+        preview.redeemer_name,
+        preview.is_shown,
+    )
     assert shown == (ann, "Ann D", ann_too, "Ann T", False)
     await hub.show_pending_link(preview)
     assert (await hub.pending_link(ann)).is_shown
@@ -146,7 +160,9 @@ async def test_a_yes_to_one_who_was_shown_is_none_to_the_next(hub, ann, ann_too,
 
 
 @pytest.mark.parametrize("joins", ["the asker", "the redeemer"])
-async def test_a_yes_to_two_accounts_is_none_to_a_third_that_came_along(hub, ann, ann_too, talk, link, joins):
+async def test_a_yes_to_two_accounts_is_none_to_a_third_that_came_along(
+    hub, ann, ann_too, talk, link, joins
+):
     shown = await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
     await hub.show_pending_link(shown)
     third = talk.account("third", channel="irc")
@@ -186,18 +202,20 @@ async def test_a_yes_comes_too_late_ten_minutes_after_the_code_was_typed(hub, an
         await hub.confirm_link(ann)
 
 
-async def test_confirming_twice_links_once(new_hub, diary, ann, ann_too, link):
-    hub = new_hub(diary)
+async def test_confirming_twice_links_once(new_hub, event_log, ann, ann_too, link):
+    hub = new_hub(event_log)
     await link(hub, ann, ann_too)
     with pytest.raises(LinkRefused):
         await hub.confirm_link(ann)
     await hub.settle()
-    assert [told["event"].change for told in diary.of("identity")].count("linked") == 1
+    assert [told["event"].change for told in event_log.of("identity")].count("linked") == 1
 
 
 async def test_confirming_many_times_at_once_links_once(hub, ann, ann_too):
     await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
-    results = await asyncio.gather(*(hub.confirm_link(ann) for _ in range(5)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(hub.confirm_link(ann) for _ in range(5)), return_exceptions=True
+    )
     assert sum(isinstance(result, LinkRefused) for result in results) == 4
 
 
@@ -276,11 +294,17 @@ async def test_the_other_is_told_of_the_link_and_of_its_end_by_the_name_there(
     await link(hub, ann, ann_too)
     await hub.unlink(ann)
     await hub.settle()
-    told = [(channel, n.kind, n.account, n.account_name) for channel, _, n in delivered if n.kind != "link_redeemed"]
+    told = [
+        (channel, n.kind, n.account, n.account_name)
+        for channel, _, n in delivered
+        if n.kind != "link_redeemed"
+    ]
     assert told == [("telegram", "linked", ann, "Ann D"), ("telegram", "unlinked", ann, "Ann D")]
 
 
-async def test_a_notice_that_cannot_be_delivered_is_not_taken_for_shown(hub, ann, ann_too, talk, caplog):
+async def test_a_notice_that_cannot_be_delivered_is_not_taken_for_shown(
+    hub, ann, ann_too, talk, caplog
+):
     async def fail(chat, notice):
         raise ConnectionError(f"cannot reach {chat}")
 
@@ -292,7 +316,9 @@ async def test_a_notice_that_cannot_be_delivered_is_not_taken_for_shown(hub, ann
     assert "ConnectionError" in caplog.text
 
 
-async def test_a_lease_that_delivers_nothing_does_not_stand_in_the_way_of_one_that_does(hub, ann, ann_too, talk):
+async def test_a_lease_that_delivers_nothing_does_not_stand_in_the_way_of_one_that_does(
+    hub, ann, ann_too, talk
+):
     told = []
 
     async def deliver(chat, notice):

@@ -1,7 +1,9 @@
-"""People link, part, write, edit, delete, ask for privacy, are forgotten and start anew, in any order, on every backend.
+"""People link, part, write, edit, delete, ask for privacy, are forgotten and start anew, in any
+order, on every backend.
 
-What each contributed is always what it said. The operations run as they are, on a real database. Beside them stands a model:
-who is linked with whom as sets of accounts, what was said as a list. After each step the database is held against it.
+What each contributed is always what it said. The operations run as they are, on a real database.
+Beside them stands a model: who is linked with whom as sets of accounts, what was said as a list.
+After each step the database is held against it.
 """
 
 from __future__ import annotations
@@ -14,18 +16,29 @@ import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
+from session_plugin.context.digest import digest
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import LinkRefused
 from session_plugin.model import Account, Chat, MessageEvent, Receipt
-from session_plugin.records import forgetting, handles, linking, messages, people, requests, sessions, summaries
-from session_plugin.records.histories import Request, read_history
-from session_plugin.records.outcomes import Moment
-from session_plugin.records.unlinking import Unlinking, unlink
-from session_plugin.rules.digest import digest
+from session_plugin.records.conversation import messages, sessions
+from session_plugin.records.conversation.histories import Request, read_history
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import accounts, forgetting, link_requests, linking
+from session_plugin.records.people.unlinking import Unlinking, unlink
+from session_plugin.records.upkeep import summaries
+from session_plugin.store import operations
 
-ACCOUNTS = tuple(Account(channel, name) for channel in ("discord", "telegram") for name in ("1", "2"))
+ACCOUNTS = tuple(
+    Account(channel, name) for channel in ("discord", "telegram") for name in ("1", "2")
+)
 STORE_USERS = ("customer-1", "customer-2")
 BOTS = ("", "scribe")
 GROUPS = tuple(Chat("discord", name, "group") for name in ("lobby", "den"))
@@ -84,10 +97,16 @@ class Linking(RuleBasedStateMachine):
         super().__init__()
         self.is_sqlite = "://" not in database
         self.engine = open_engine(database)
-        self.raw = sqlite3.connect(database) if self.is_sqlite else psycopg.connect(database, autocommit=True)
+        self.raw = (
+            sqlite3.connect(database)
+            if self.is_sqlite
+            else psycopg.connect(database, autocommit=True)
+        )
         self.now, self.numbers = 1_000_000.0, count(1)
         self.said: list[Said] = []
-        self.homes: dict[Account, str] = {}  # also of the store's own accounts, each at home at its id
+        self.homes: dict[
+            Account, str
+        ] = {}  # also of the store's own accounts, each at home at its id
         self.people: list[set[Account]] = []
         self.born: dict[str, float] = {}
         self.handles: list[tuple[Account, str, str]] = []
@@ -111,7 +130,9 @@ class Linking(RuleBasedStateMachine):
 
     @rule(account=st.sampled_from(ACCOUNTS), bot=st.sampled_from(BOTS), is_answer=st.booleans())
     def write(self, account: Account, bot: str, is_answer: bool) -> None:
-        role, who = ("assistant", {"answers": account}) if is_answer else ("user", {"author": account})
+        role, who = (
+            ("assistant", {"answers": account}) if is_answer else ("user", {"author": account})
+        )
         if self.is_private(account):
             self.refuse(bot, self.event(direct(account), role=role, **who), "private")
             return
@@ -121,7 +142,11 @@ class Linking(RuleBasedStateMachine):
         self.record(account, bot, self.event(direct(account), role=role, **who))
         self.see(account)
 
-    @rule(group=st.sampled_from(GROUPS), account=st.sampled_from((*ACCOUNTS, None)), bot=st.sampled_from(BOTS))
+    @rule(
+        group=st.sampled_from(GROUPS),
+        account=st.sampled_from((*ACCOUNTS, None)),
+        bot=st.sampled_from(BOTS),
+    )
     def write_in_group(self, group: Chat, account: Account | None, bot: str) -> None:
         if self.is_private(account):
             self.refuse(bot, self.event(group, role="user", author=account), "private")
@@ -132,13 +157,21 @@ class Linking(RuleBasedStateMachine):
 
     @rule(user_id=st.sampled_from((*STORE_USERS, *ACCOUNTS)), bot=st.sampled_from(BOTS))
     def open_by_store(self, user_id: str | Account, bot: str) -> None:
-        """The store's user is one that it names itself, or the hub's user by the id that the account came with."""
+        """The store's user is one that it names itself, or the hub's user by the id that the
+        account came with.
+        """
         if isinstance(user_id, Account):
             if user_id not in self.homes:
                 return
             user_id = self.homes[user_id]
-        asked = handles.Asked(moment=self.moment(bot), user_id=user_id, channel="", channel_user_id="", display_name="")
-        session = self.write_now(handles.open_session, asked).value.session
+        asked = operations.Asked(
+            context=self.operation_context(bot),
+            user_id=user_id,
+            channel="",
+            channel_user_id="",
+            display_name="",
+        )
+        session = self.write_now(operations.open_session, asked).value.session
         self.see(Account("", user_id))
         self.handles.append((Account("", user_id), bot, session.session_id))
 
@@ -148,13 +181,24 @@ class Linking(RuleBasedStateMachine):
         """Through any handle ever given out, so also into sessions that are over."""
         owner, bot, handle = data.draw(st.sampled_from(self.handles))
         text = f"text {next(self.numbers)}"
-        saved = handles.Saved(
-            moment=self.moment(bot), handle=handle, role="user", content=text, channel="web", metadata=None
+        saved = operations.Saved(
+            context=self.operation_context(bot),
+            handle=handle,
+            role="user",
+            content=text,
+            channel="web",
+            metadata=None,
         )
-        self.write_now(handles.append, saved)
+        self.write_now(operations.append, saved)
         if self.is_private(owner):
             return
-        event = MessageEvent(chat=Chat("", owner.channel_user_id), message_id=None, role="user", text=text, sent_at=0.0)
+        event = MessageEvent(
+            chat=Chat("", owner.channel_user_id),
+            message_id=None,
+            role="user",
+            text=text,
+            sent_at=0.0,
+        )
         self.said.append(Said(owner, bot, event))
 
     @precondition(lambda self: self.handles)
@@ -164,7 +208,10 @@ class Linking(RuleBasedStateMachine):
         owner, bot, handle = data.draw(st.sampled_from(self.handles))
         if account in self.homes:
             return
-        self.write_now(handles.claim_account, handles.Claim(moment=self.moment(bot), handle=handle, account=account))
+        self.write_now(
+            operations.claim_account,
+            operations.Claim(context=self.operation_context(bot), handle=handle, account=account),
+        )
         self.homes[account] = self.homes[owner]
         self.person(owner).add(account)
 
@@ -173,10 +220,19 @@ class Linking(RuleBasedStateMachine):
     def edit(self, data: st.DataObject, is_late: bool) -> None:
         one = data.draw(st.sampled_from([one for one in self.said if one.event.message_id]))
         edited = 1 if is_late else one.edited + 2
-        event = self.event(one.event.chat, message_id=one.event.message_id, role=one.event.role, edited_at=float(edited))
-        self.write_now(messages.edit, messages.Recording(moment=self.moment(one.bot), event=event))
+        event = self.event(
+            one.event.chat,
+            message_id=one.event.message_id,
+            role=one.event.role,
+            edited_at=float(edited),
+        )
+        self.write_now(
+            messages.edit, messages.Recording(context=self.operation_context(one.bot), event=event)
+        )
         author = None if one.first is None else one.first.author
-        if self.is_private(author) or (isinstance(one.owner, Account) and self.is_private(one.owner)):
+        if self.is_private(author) or (
+            isinstance(one.owner, Account) and self.is_private(one.owner)
+        ):
             self.said.remove(one)
         elif edited >= one.edited:
             one.event, one.edited = event, edited
@@ -186,30 +242,43 @@ class Linking(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from([one for one in self.said if one.event.message_id]))
         ids = (one.event.message_id,)
-        deletion = messages.Deletion(moment=self.moment(one.bot), chat=one.event.chat, message_ids=ids)
+        deletion = messages.Deletion(
+            context=self.operation_context(one.bot), chat=one.event.chat, message_ids=ids
+        )
         self.write_now(messages.delete, deletion)
         self.said.remove(one)
         self.deleted.append(one)
-        again = self.write_now(messages.record, messages.Recording(moment=self.moment(one.bot), event=one.event))
+        again = self.write_now(
+            messages.record,
+            messages.Recording(context=self.operation_context(one.bot), event=one.event),
+        )
         assert again.value.fate == "deleted"
 
     @rule(account=st.sampled_from(ACCOUNTS), is_private=st.booleans())
     def ask_for_privacy(self, account: Account, is_private: bool) -> None:
-        wish = people.Privacy(moment=self.moment(), account=account, is_private=is_private)
-        self.write_now(people.set_privacy, wish)
+        wish = accounts.Privacy(
+            context=self.operation_context(), account=account, is_private=is_private
+        )
+        self.write_now(accounts.set_privacy, wish)
         self.see(account)
         person = self.person(account)
         self.private = self.private | person if is_private else self.private - person
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def forget(self, account: Account) -> None:
-        """All that is a person's goes, and what is delivered again stays away; nobody else's history changes."""
-        asked = forgetting.Forgetting(moment=self.moment(), who=account)
+        """All that is a person's goes, and what is delivered again stays away; nobody else's
+        history changes.
+        """
+        asked = forgetting.Forgetting(context=self.operation_context(), who=account)
         if account not in self.homes:
             assert self.write_now(forgetting.forget, asked).value.receipt == Receipt()
             return
         person = self.person(account)
-        gone = [one for one in self.said if one.owner in person or one.event.author in person or self.was_of(one, person)]
+        gone = [
+            one
+            for one in self.said
+            if one.owner in person or one.event.author in person or self.was_of(one, person)
+        ]
         counted = self.engine.read(forgetting.count, asked).result()
         receipt = self.write_now(forgetting.forget, asked).value.receipt
         assert (receipt.messages, receipt.accounts) == (len(gone), len(person))
@@ -229,7 +298,11 @@ class Linking(RuleBasedStateMachine):
     def wait(self, hours: float) -> None:
         self.now += hours * 3600.0
 
-    @rule(where=st.sampled_from(ACCOUNTS + GROUPS), bot=st.sampled_from(BOTS), is_renewal=st.booleans())
+    @rule(
+        where=st.sampled_from(ACCOUNTS + GROUPS),
+        bot=st.sampled_from(BOTS),
+        is_renewal=st.booleans(),
+    )
     def consolidate(self, where: Account | Chat, bot: str, is_renewal: bool) -> None:
         session_no = self.engine.read(sessions.live_session_no, self.where(where, bot)).result()
         if session_no is None:
@@ -241,7 +314,8 @@ class Linking(RuleBasedStateMachine):
         elif plan is not None:
             text = digest(plan.messages, plan.previous)
             assert self.write_now(
-                summaries.put, summaries.Written(plan=plan, text=text, made_by="d", made_at=self.now)
+                summaries.put,
+                summaries.Written(plan=plan, text=text, made_by="d", made_at=self.now),
             ).value
 
     @rule(where=st.sampled_from(ACCOUNTS + GROUPS), bot=st.sampled_from(BOTS))
@@ -253,7 +327,7 @@ class Linking(RuleBasedStateMachine):
     @rule(one=st.sampled_from(ACCOUNTS), other=st.sampled_from(ACCOUNTS), waits=st.booleans())
     def link(self, one: Account, other: Account, waits: bool) -> None:
         hashed = b"code %d" % next(self.numbers)
-        asked = linking.CodeRequest(moment=self.moment(), account=one, code_hash=hashed)
+        asked = linking.CodeRequest(context=self.operation_context(), account=one, code_hash=hashed)
         if [account for account, at in self.asked if self.now - at < 3600.0].count(one) == 3:
             with pytest.raises(LinkRefused):
                 self.write_now(linking.request, asked)
@@ -263,7 +337,9 @@ class Linking(RuleBasedStateMachine):
         self.see(one)
         if self.pending is not None and self.pending[0] == one:
             self.pending = None
-        typed = linking.Redemption(moment=self.moment(), account=other, code_hash=hashed)
+        typed = linking.Redemption(
+            context=self.operation_context(), account=other, code_hash=hashed
+        )
         if self.is_locked(other):
             assert self.write_now(linking.redeem, typed).value is None
             return
@@ -288,12 +364,12 @@ class Linking(RuleBasedStateMachine):
         one, other, since = self.pending
         self.pending = None
         first, second = self.person(one), self.person(other)
-        shown = self.engine.read(requests.pending, (self.moment(), one)).result()
+        shown = self.engine.read(link_requests.pending, (self.operation_context(), one)).result()
         if self.now - since > 600 or (first is not second and self.must_rest(one, other)):
             with pytest.raises(LinkRefused):
-                self.write_now(linking.confirm, (self.moment(), one, shown))
+                self.write_now(linking.confirm, (self.operation_context(), one, shown))
             return
-        self.write_now(linking.confirm, (self.moment(), one, shown))
+        self.write_now(linking.confirm, (self.operation_context(), one, shown))
         if first is not second:
             self.people.remove(second)
             first |= second
@@ -308,9 +384,11 @@ class Linking(RuleBasedStateMachine):
         others = {other for other in person if other.channel and other != account}
         if not others:
             with pytest.raises(LinkRefused):
-                self.write_now(unlink, Unlinking(moment=self.moment(), account=account, by=by))
+                self.write_now(
+                    unlink, Unlinking(context=self.operation_context(), account=account, by=by)
+                )
             return
-        self.write_now(unlink, Unlinking(moment=self.moment(), account=account, by=by))
+        self.write_now(unlink, Unlinking(context=self.operation_context(), account=account, by=by))
         leaving = {account}
         if any(self.homes[other] == self.homes[account] for other in others):
             self.homes[account] = self.identity(account).user_id
@@ -330,30 +408,36 @@ class Linking(RuleBasedStateMachine):
         for person in self.people:
             for account in person:
                 for bot in BOTS:
-                    assert self.history(account, bot) == [one.event.text for one in self.said_with(person, bot)]
+                    assert self.history(account, bot) == [
+                        one.event.text for one in self.said_with(person, bot)
+                    ]
 
     @invariant()
     def each_group_sees_exactly_what_was_said_in_it(self) -> None:
         for group in GROUPS:
             for bot in BOTS:
-                assert self.history(group, bot) == [one.event.text for one in self.said_with({group}, bot)]
+                assert self.history(group, bot) == [
+                    one.event.text for one in self.said_with({group}, bot)
+                ]
 
     @invariant()
     def every_id_ever_given_out_finds_its_person(self) -> None:
         for person in self.people:
-            accounts = {account for account in person if account.channel}
+            known = {account for account in person if account.channel}
             ids = {self.homes[account] for account in person}
             current = min(ids, key=lambda user_id: (self.born[user_id], user_id))
             for user_id in ids:
-                identity = self.engine.read(people.identity_of_user, user_id).result()
-                assert (identity.user_id, set(identity.accounts)) == (current, accounts)
+                identity = self.engine.read(accounts.identity_of_user, user_id).result()
+                assert (identity.user_id, set(identity.accounts)) == (current, known)
 
     @invariant()
     def the_tables_agree(self) -> None:
         for promise, query in ALWAYS_EMPTY.items():
             assert self.raw.execute(query).fetchall() == [], promise
         for seq, segment_no in self.raw.execute("SELECT seq, segment_no FROM messages"):
-            assert self.segments.setdefault(seq, segment_no) == segment_no, "no message changes its part"
+            assert self.segments.setdefault(seq, segment_no) == segment_no, (
+                "no message changes its part"
+            )
 
     # By what means
 
@@ -367,11 +451,15 @@ class Linking(RuleBasedStateMachine):
 
     def refuse(self, bot: str, event: MessageEvent, fate: str) -> None:
         """Hand a message in that is not to be kept."""
-        done = self.write_now(messages.record, messages.Recording(moment=self.moment(bot), event=event))
+        done = self.write_now(
+            messages.record, messages.Recording(context=self.operation_context(bot), event=event)
+        )
         assert done.value.fate == fate
 
     def lose(self, person: set[Account], gone: list[Said]) -> None:
-        """Forget in the model what the database has forgotten: neither codes that were tried, nor that somebody rests."""
+        """Forget in the model what the database has forgotten: neither codes that were tried, nor
+        that somebody rests.
+        """
         ids = {self.homes[account] for account in person}
         self.said = [one for one in self.said if one not in gone]
         self.people.remove(person)
@@ -380,7 +468,10 @@ class Linking(RuleBasedStateMachine):
         self.handles = [entry for entry in self.handles if entry[0] not in person]
         for account in person:
             del self.homes[account]
-        self.left = {account: (at, "" if account in person or of in ids else of) for account, (at, of) in self.left.items()}
+        self.left = {
+            account: (at, "" if account in person or of in ids else of)
+            for account, (at, of) in self.left.items()
+        }
         for user_id in ids:
             del self.born[user_id]
         if self.pending is not None and person & set(self.pending[:2]):
@@ -391,7 +482,10 @@ class Linking(RuleBasedStateMachine):
         first, second = (self.person(who) if who in self.homes else {who} for who in (one, other))
         for person, joined in ((first, second), (second, first)):
             comes_back = self.left_lately(joined) & {self.homes.get(account) for account in person}
-            if self.left_lately(person) - {self.homes.get(account) for account in joined} and not comes_back:
+            if (
+                self.left_lately(person) - {self.homes.get(account) for account in joined}
+                and not comes_back
+            ):
                 return True
         return False
 
@@ -400,16 +494,20 @@ class Linking(RuleBasedStateMachine):
         return {user_id for at, user_id in lately if self.now - at < 24 * 3600.0}
 
     def is_locked(self, account: Account) -> bool:
-        """Whether five wrong codes of its own within an hour, or twenty on its channel within ten minutes, bar it now."""
+        """Whether five wrong codes of its own within an hour, or twenty on its channel within ten
+        minutes, bar it now.
+        """
         own = [at for who, at in self.wrong if who == account]
         of_channel = [at for who, at in self.wrong if who.channel == account.channel]
         return any(
-            bool(times) and self.now - times[-1] < pause and len([at for at in times if times[-1] - at < pause]) >= most
+            bool(times)
+            and self.now - times[-1] < pause
+            and len([at for at in times if times[-1] - at < pause]) >= most
             for times, most, pause in ((own, 5, 3600.0), (of_channel, 20, 600.0))
         )
 
-    def moment(self, bot: str = "") -> Moment:
-        return Moment(
+    def operation_context(self, bot: str = "") -> OperationContext:
+        return OperationContext(
             bot=bot,
             now=self.now,
             max_age=MAX_AGE,
@@ -420,7 +518,9 @@ class Linking(RuleBasedStateMachine):
     def where(self, where: Account | Chat, bot: str) -> sessions.Where:
         is_account = isinstance(where, Account)
         chat = direct(where) if is_account else where
-        return sessions.Where(moment=self.moment(bot), chat=chat, account=where if is_account else None)
+        return sessions.Where(
+            context=self.operation_context(bot), chat=chat, account=where if is_account else None
+        )
 
     def write_now(self, operation, argument):
         return self.engine.write(operation, argument).result()
@@ -428,11 +528,17 @@ class Linking(RuleBasedStateMachine):
     def event(self, chat: Chat, **details) -> MessageEvent:
         number = next(self.numbers)
         self.now += 0.25
-        details.setdefault("sent_at", float(int(self.now)))  # as a platform says it that knows whole seconds only
-        return MessageEvent(**{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", **details})
+        details.setdefault(
+            "sent_at", float(int(self.now))
+        )  # as a platform says it that knows whole seconds only
+        return MessageEvent(
+            **{"chat": chat, "message_id": f"m{number}", "text": f"text {number}", **details}
+        )
 
     def record(self, owner: Account | Chat, bot: str, event: MessageEvent) -> None:
-        done = self.write_now(messages.record, messages.Recording(moment=self.moment(bot), event=event))
+        done = self.write_now(
+            messages.record, messages.Recording(context=self.operation_context(bot), event=event)
+        )
         assert done.value.fate == "stored"
         self.said.append(Said(owner, bot, event, first=event))
 
@@ -441,7 +547,11 @@ class Linking(RuleBasedStateMachine):
             return
         found = self.identity(account).user_id
         if not account.channel:
-            at_home = [person for person in self.people if any(self.homes[a] == account.channel_user_id for a in person)]
+            at_home = [
+                person
+                for person in self.people
+                if any(self.homes[a] == account.channel_user_id for a in person)
+            ]
             self.homes[account] = account.channel_user_id
             self.born.setdefault(account.channel_user_id, self.now)
             (at_home[0] if at_home else self.alone()).add(account)
@@ -459,7 +569,7 @@ class Linking(RuleBasedStateMachine):
         return person
 
     def identity(self, account: Account):
-        return self.engine.read(people.identity_of_account, account).result()
+        return self.engine.read(accounts.identity_of_account, account).result()
 
     def said_with(self, owners: set, bot: str) -> list[Said]:
         return [one for one in self.said if one.owner in owners and one.bot == bot]
@@ -470,10 +580,15 @@ class Linking(RuleBasedStateMachine):
 
 
 def direct(account: Account) -> Chat:
-    return Chat(account.channel, account.channel_user_id if not account.channel else f"direct-{account.channel_user_id}")
+    return Chat(
+        account.channel,
+        account.channel_user_id if not account.channel else f"direct-{account.channel_user_id}",
+    )
 
 
 def test_whatever_people_do_each_keeps_what_is_theirs(new_databases):
     is_quick = "://" not in new_databases()
-    runs = settings(max_examples=30 if is_quick else 4, stateful_step_count=40, deadline=None, database=None)
+    runs = settings(
+        max_examples=30 if is_quick else 4, stateful_step_count=40, deadline=None, database=None
+    )
     run_state_machine_as_test(lambda: Linking(new_databases()), settings=runs)

@@ -1,4 +1,6 @@
-"""Four accounts, linked and unlinked in every order: in the end each has exactly what it had, under its own id."""
+"""Four accounts, linked and unlinked in every order: in the end each has exactly what it had, under
+its own id.
+"""
 
 import itertools
 
@@ -6,10 +8,11 @@ import pytest
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records import joining, messages, people, sessions
-from session_plugin.records.histories import Request, read_history
-from session_plugin.records.outcomes import Moment
-from session_plugin.records.unlinking import Unlinking, unlink
+from session_plugin.records.conversation import messages, sessions
+from session_plugin.records.conversation.histories import Request, read_history
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import accounts, joining
+from session_plugin.records.people.unlinking import Unlinking, unlink
 
 ACCOUNTS = tuple(Account("discord", name) for name in "abcd")
 TREES = [
@@ -30,9 +33,14 @@ class World:
     def __init__(self, tx, run):
         self.tx, self.run, self.ticks = tx, run, itertools.count(1)
 
-    def moment(self):
+    def operation_context(self):
         tick = next(self.ticks)
-        return Moment(bot=f"bot {self.run}", now=1000.0 + tick, max_age=86400.0, new_id=lambda: f"{self.run}-{tick:05}")
+        return OperationContext(
+            bot=f"bot {self.run}",
+            now=1000.0 + tick,
+            max_age=86400.0,
+            new_id=lambda: f"{self.run}-{tick:05}",
+        )
 
     def account(self, number):
         return Account(f"discord {self.run}", ACCOUNTS[number].channel_user_id)
@@ -42,27 +50,39 @@ class World:
 
     def say(self, number, text):
         event = MessageEvent(
-            chat=self.chat(number), message_id=text, role="user", text=text, sent_at=0.0, author=self.account(number)
+            chat=self.chat(number),
+            message_id=text,
+            role="user",
+            text=text,
+            sent_at=0.0,
+            author=self.account(number),
         )
-        messages.record(self.tx, messages.Recording(moment=self.moment(), event=event))
+        messages.record(self.tx, messages.Recording(context=self.operation_context(), event=event))
 
     def link(self, one, other):
-        joining.join_users(self.tx, self.moment(), self.user_id(one), self.user_id(other))
+        joining.join_users(
+            self.tx, self.operation_context(), self.user_id(one), self.user_id(other)
+        )
 
     def unlink(self, number):
-        unlink(self.tx, Unlinking(moment=self.moment(), account=self.account(number)))
+        unlink(self.tx, Unlinking(context=self.operation_context(), account=self.account(number)))
 
     def where(self, number):
-        return sessions.Where(moment=self.moment(), chat=self.chat(number), account=self.account(number))
+        return sessions.Where(
+            context=self.operation_context(), chat=self.chat(number), account=self.account(number)
+        )
 
     def live(self, number):
-        return [message.content for message in read_history(self.tx, Request(where=self.where(number), limit=None))]
+        return [
+            message.content
+            for message in read_history(self.tx, Request(where=self.where(number), limit=None))
+        ]
 
     def session_id(self, number):
         return sessions.read_live(self.tx, self.where(number)).session_id
 
     def user_id(self, number):
-        return people.find_account(self.tx, self.account(number))["user_id"]
+        return accounts.find_account(self.tx, self.account(number))["user_id"]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +130,9 @@ def link_and_part(world, edges, leavers):
     people = join(world, edges)
     for number in range(4):
         world.say(number, f"{number} while")
-    assert [world.live(number) for number in range(4)] == [expected(people, number) for number in range(4)]
+    assert [world.live(number) for number in range(4)] == [
+        expected(people, number) for number in range(4)
+    ]
     for leaver in leavers:
         if len(people[leaver]) > 1:
             world.unlink(leaver)
@@ -118,8 +140,12 @@ def link_and_part(world, edges, leavers):
             people[leaver] = {leaver}
         for number in (leaver, (leaver + 1) % 4):
             assert world.live(number) == expected(people, number)
-        assert [world.user_id(number) for number in range(4)] == [own[min(people[number])] for number in range(4)]
-    assert [world.live(number) for number in range(4)] == [expected(people, number) for number in range(4)]
+        assert [world.user_id(number) for number in range(4)] == [
+            own[min(people[number])] for number in range(4)
+        ]
+    assert [world.live(number) for number in range(4)] == [
+        expected(people, number) for number in range(4)
+    ]
     assert [world.session_id(number) for number in range(4)] == began
 
 
@@ -137,8 +163,12 @@ def begin_while_linked(world, founder, leavers):
         world.say(number, f"{number} while")
     for leaver in leavers:
         world.unlink(leaver)
-    assert [world.live(number) for number in range(4)] == [[f"{number} while"] for number in range(4)]
+    assert [world.live(number) for number in range(4)] == [
+        [f"{number} while"] for number in range(4)
+    ]
 
 
 def test_what_began_while_linked_is_divided_by_who_said_it(in_new_worlds):
-    in_new_worlds(begin_while_linked, itertools.product(range(4), itertools.permutations(range(4), 3)))
+    in_new_worlds(
+        begin_while_linked, itertools.product(range(4), itertools.permutations(range(4), 3))
+    )

@@ -10,7 +10,11 @@ from session_plugin import Account, Chat, LinkRefused, hookimpl
 @pytest.fixture
 async def three(hub, talk, clock):
     """Three accounts, each a second younger than the one before, each with two messages."""
-    accounts = [talk.account("a"), talk.account("b", channel="telegram"), talk.account("c", channel="telegram")]
+    accounts = [
+        talk.account("a"),
+        talk.account("b", channel="telegram"),
+        talk.account("c", channel="telegram"),
+    ]
     for account in accounts:
         await hub.record(talk.said(account, f"{account.channel_user_id[0]}1"))
         clock.advance(seconds=1)
@@ -33,7 +37,9 @@ async def test_linking_joins_both_histories_in_order(hub, three, link, texts):
     assert await texts(hub, a) == await texts(hub, b) == ["a1", "b1", "a2", "b2"]
 
 
-async def test_an_empty_session_that_another_joins_is_as_old_as_its_beginning(hub, three, link, texts, talk, clock):
+async def test_an_empty_session_that_another_joins_is_as_old_as_its_beginning(
+    hub, three, link, texts, talk, clock
+):
     a, b, _ = three
     clock.advance(hours=20)
     begun = await hub.session_of(talk.direct(a), a).start_new()
@@ -53,7 +59,9 @@ async def test_linking_twice_moves_nothing(hub, three, link, texts, talk):
     assert await hub.session_of(talk.direct(a), a).info() == before
 
 
-async def test_after_a_link_a_session_begins_for_the_reason_that_ended_the_one_before_it(hub, three, link, talk, clock):
+async def test_after_a_link_a_session_begins_for_the_reason_that_ended_the_one_before_it(
+    hub, three, link, talk, clock
+):
     """Though the other side has begun a session later, which ended long ago and otherwise."""
     a, b, _ = three
     await hub.session_of(talk.direct(b), b).start_new()
@@ -79,19 +87,23 @@ async def test_a_view_made_before_the_link_sees_it(hub, three, link, talk):
     assert [message.content for message in await view.history()] == ["a1", "b1", "a2", "b2"]
 
 
-async def test_the_older_users_session_goes_on_and_the_other_is_told_of_no_end(new_hub, diary, talk, clock, link):
-    hub, old, young = new_hub(diary), talk.account("old"), talk.account("young")
+async def test_the_older_users_session_goes_on_and_the_other_is_told_of_no_end(
+    new_hub, event_log, talk, clock, link
+):
+    hub, old, young = new_hub(event_log), talk.account("old"), talk.account("young")
     surviving = (await (await hub.record(talk.said(old, "1"))).session.info()).session_id
     clock.advance(seconds=1)
     view = (await hub.record(talk.said(young, "2"))).session
     await link(hub, young, old)
     await hub.settle()
     assert (await view.info()).session_id == surviving
-    assert diary.of("end") == []
+    assert event_log.of("end") == []
     assert await view.previous() == []
 
 
-async def test_a_session_idle_before_the_link_is_ended_and_not_joined(hub, talk, clock, link, texts):
+async def test_a_session_idle_before_the_link_is_ended_and_not_joined(
+    hub, talk, clock, link, texts
+):
     old, young = talk.account("old"), talk.account("young")
     await hub.record(talk.said(old, "long ago"))
     clock.advance(hours=25)
@@ -117,16 +129,18 @@ async def test_a_link_and_its_end_leave_groups_alone(hub, three, link, talk, tex
     assert await texts(hub, lobby) == ["in public"]
 
 
-async def test_a_session_made_on_parting_is_told_as_unlinked(new_hub, diary, three, hub, link, talk):
+async def test_a_session_made_on_parting_is_told_as_unlinked(
+    new_hub, event_log, three, hub, link, talk
+):
     a, b, _ = three
     await link(hub, a, b)
-    hub.register(diary)
+    hub.register(event_log)
     await hub.session_of(talk.direct(a), a).start_new()
     await hub.record(talk.said(b, "b3"))
     await hub.settle()
     await hub.unlink(b)
     await hub.settle()
-    assert "unlinked" in [one["reason"] for one in diary.of("start")]
+    assert "unlinked" in [one["reason"] for one in event_log.of("start")]
 
 
 async def test_a_session_made_on_parting_is_home_from_then_on(three, hub, link, talk):
@@ -155,7 +169,9 @@ async def test_one_sides_summary_goes_and_comes_back_with_it(new_hub, talk, cloc
     joint = await hub.session_of(talk.direct(a), a).for_model()
     assert joint.summary.text == "\n".join(context.summary.text for context in alone)
     await hub.unlink(b)
-    assert [await hub.session_of(talk.direct(account), account).for_model() for account in (a, b)] == alone
+    assert [
+        await hub.session_of(talk.direct(account), account).for_model() for account in (a, b)
+    ] == alone
 
 
 async def test_a_summary_over_both_sides_goes_when_they_part(new_hub, talk, clock, link):
@@ -253,25 +269,33 @@ async def test_a_store_account_is_never_unlinked_by_itself(hub, talk):
     assert (await hub.identity_of("ann")).accounts == (Account("discord", "1"),)
 
 
-async def test_identity_events_tell_the_old_id_and_the_new(hub, three, diary, link, user_id):
+async def test_identity_events_tell_the_old_id_and_the_new(hub, three, event_log, link, user_id):
     a, b, _ = three
-    hub.register(diary)
+    hub.register(event_log)
     old, young = await user_id(a), await user_id(b)
     await link(hub, a, b)
     await hub.unlink(b)
     await hub.settle()
-    told = [(e.change, e.account, e.previous_user_id, e.user_id) for e in (entry["event"] for entry in diary.of("identity"))]
+    told = [
+        (e.change, e.account, e.previous_user_id, e.user_id)
+        for e in (entry["event"] for entry in event_log.of("identity"))
+    ]
     assert told == [("linked", b, young, old), ("unlinked", b, old, young)]
 
 
-async def test_who_leaves_with_the_common_id_has_no_old_one_and_who_stays_has(hub, three, diary, link, user_id):
+async def test_who_leaves_with_the_common_id_has_no_old_one_and_who_stays_has(
+    hub, three, event_log, link, user_id
+):
     a, b, _ = three
     old, young = await user_id(a), await user_id(b)
     await link(hub, a, b)
-    hub.register(diary)
+    hub.register(event_log)
     await hub.unlink(a)
     await hub.settle()
-    told = {(e.account, e.previous_user_id, e.user_id) for e in (entry["event"] for entry in diary.of("identity"))}
+    told = {
+        (e.account, e.previous_user_id, e.user_id)
+        for e in (entry["event"] for entry in event_log.of("identity"))
+    }
     assert told == {(a, None, old), (b, old, young)}
 
 

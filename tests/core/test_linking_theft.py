@@ -1,4 +1,6 @@
-"""Linking under attack: codes guessed, seen, stolen; accounts taken over. Nothing is linked that its owner does not want."""
+"""Linking under attack: codes guessed, seen, stolen; accounts taken over. Nothing is linked that
+its owner does not want.
+"""
 
 import asyncio
 import random
@@ -96,7 +98,9 @@ async def test_another_process_does_not_help(new_hub, ann, ann_too):
     assert await refused(hubs[0], ann_too, (await hubs[0].request_link(ann)).code) == REFUSAL
 
 
-async def test_twenty_wrong_codes_in_ten_minutes_pause_a_channel_for_ten(hub, talk, ann, ann_too, clock):
+async def test_twenty_wrong_codes_in_ten_minutes_pause_a_channel_for_ten(
+    hub, talk, ann, ann_too, clock
+):
     code = (await hub.request_link(ann)).code
     for number in range(20):
         await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
@@ -158,7 +162,9 @@ async def test_every_refusal_reads_alike(hub, talk, ann, ann_too, bob, clock, li
         "{}\n{}",
     ],
 )
-@pytest.mark.parametrize("spelt", ["ABCD-EFG2", "ABCDEFG2", "abcd efg2", "AB-CD-EF-G2", "abcd\N{EN DASH}efg2"])
+@pytest.mark.parametrize(
+    "spelt", ["ABCD-EFG2", "ABCDEFG2", "abcd efg2", "AB-CD-EF-G2", "abcd\N{EN DASH}efg2"]
+)
 async def test_a_code_that_is_said_in_a_group_is_worthless(hub, talk, ann, ann_too, words, spelt):
     code = (await hub.request_link(ann)).code
     letters = iter(code.replace("-", ""))
@@ -168,7 +174,9 @@ async def test_a_code_that_is_said_in_a_group_is_worthless(hub, talk, ann, ann_t
     assert await refused(hub, ann_too, code) == REFUSAL
 
 
-async def test_a_code_that_is_said_in_a_group_is_worthless_even_where_nothing_is_kept(new_hub, talk, ann, ann_too):
+async def test_a_code_that_is_said_in_a_group_is_worthless_even_where_nothing_is_kept(
+    new_hub, talk, ann, ann_too
+):
     class Nothing:
         @hookimpl
         def session_filter_message(self, event):
@@ -228,7 +236,9 @@ async def test_other_peoples_codes_stay_good_when_one_is_burnt(hub, talk, ann, a
     assert await hub.redeem_link(ann_too, of_bob.code)
 
 
-async def test_every_step_is_audited_without_the_code(hub, audited, raw, talk, ann, ann_too, bob, clock):
+async def test_every_step_is_audited_without_the_code(
+    hub, audited, raw, talk, ann, ann_too, bob, clock
+):
     burnt = await hub.request_link(ann)
     await hub.record(talk.said(talk.group(), burnt.code))
     for _ in range(5):
@@ -259,7 +269,9 @@ async def test_whoever_left_joins_nobody_else_for_a_day(hub, talk, link, ann, an
     assert (await link(hub, ann, bob)).accounts == (ann, bob)
 
 
-async def test_whoever_left_may_come_back_at_once_and_then_join_others(hub, link, ann, ann_too, bob):
+async def test_whoever_left_may_come_back_at_once_and_then_join_others(
+    hub, link, ann, ann_too, bob
+):
     await link(hub, ann, ann_too)
     await hub.unlink(ann)
     await link(hub, ann, ann_too)
@@ -272,7 +284,9 @@ async def test_who_stayed_may_join_others_at_once(hub, link, ann, ann_too, bob):
     assert set((await link(hub, ann_too, bob)).accounts) == {ann_too, bob}
 
 
-async def test_whoever_left_is_not_taken_along_by_another_account(hub, talk, link, ann, ann_too, bob, clock):
+async def test_whoever_left_is_not_taken_along_by_another_account(
+    hub, talk, link, ann, ann_too, bob, clock
+):
     """Left, then came back to part of its people: it must not reach a third person by way of them."""
     await link(hub, ann, ann_too)
     await link(hub, ann_too, bob)
@@ -284,7 +298,9 @@ async def test_whoever_left_is_not_taken_along_by_another_account(hub, talk, lin
 
 
 @pytest.mark.parametrize("asks", ["who was taken out", "who did it"])
-async def test_whoever_takes_several_accounts_out_may_have_each_of_them_back_at_once(hub, talk, link, clock, asks):
+async def test_whoever_takes_several_accounts_out_may_have_each_of_them_back_at_once(
+    hub, talk, link, clock, asks
+):
     mine, one, other = (talk.account(name) for name in ("mine", "one", "other"))
     for account in (mine, one, other):
         await hub.record(talk.said(account, "hi"))
@@ -321,7 +337,9 @@ async def test_a_yes_is_refused_if_the_other_left_somebody_meanwhile(hub, link, 
     assert (await hub.identity_of(bob)).accounts == (bob,)
 
 
-async def test_an_account_can_be_unlinked_from_any_other_of_the_same_person(hub, talk, link, ann, ann_too, bob, texts):
+async def test_an_account_can_be_unlinked_from_any_other_of_the_same_person(
+    hub, talk, link, ann, ann_too, bob, texts
+):
     for account in (ann, ann_too, bob):
         await hub.record(talk.said(account, f"of {account.channel_user_id}"))
     await link(hub, ann, ann_too)
@@ -337,7 +355,9 @@ async def test_nobody_unlinks_an_account_of_somebody_else(hub, link, ann, ann_to
     assert len((await hub.identity_of(ann)).accounts) == 2
 
 
-async def test_whoever_unlinks_another_account_waits_as_that_one_does(hub, talk, link, ann, ann_too, bob):
+async def test_whoever_unlinks_another_account_waits_as_that_one_does(
+    hub, talk, link, ann, ann_too, bob
+):
     await link(hub, ann, ann_too)
     await hub.unlink(ann_too, by=ann)
     for account in (ann, ann_too):
@@ -348,7 +368,9 @@ async def test_whoever_unlinks_another_account_waits_as_that_one_does(hub, talk,
 # People who are linked with others already
 
 
-async def test_two_people_with_several_accounts_become_one_with_all_of_them(hub, talk, link, ann, ann_too):
+async def test_two_people_with_several_accounts_become_one_with_all_of_them(
+    hub, talk, link, ann, ann_too
+):
     third, fourth = talk.account("third"), talk.account("fourth", channel="telegram")
     await link(hub, ann, ann_too)
     await link(hub, third, fourth)
@@ -398,7 +420,9 @@ def test_a_secret_that_can_be_guessed_is_refused(secret, database):
         SessionHub(database, secret=secret)
 
 
-async def test_without_a_secret_linking_is_off_on_a_server_and_says_why(database, new_hub, talk, ann, ann_too):
+async def test_without_a_secret_linking_is_off_on_a_server_and_says_why(
+    database, new_hub, talk, ann, ann_too
+):
     if "://" not in database:
         pytest.skip("beside a file there is a secret")
     hub = new_hub(secret=None)

@@ -4,11 +4,25 @@ import dataclasses
 
 import pytest
 
-from session_plugin import Account, Chat, MessageEvent, Session, SessionError, SessionIdentity, SessionMessage
+from session_plugin import (
+    Account,
+    Chat,
+    MessageEvent,
+    Session,
+    SessionError,
+    SessionIdentity,
+    SessionMessage,
+)
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, LinkRefused
 
 BAD_IDS = ["", "\0", "a\0b", "\ud800", "a\udfffb"]
-FIRST = {"chat": Chat("discord", "1"), "message_id": "1", "role": "user", "text": "x", "sent_at": 0.0}
+FIRST = {
+    "chat": Chat("discord", "1"),
+    "message_id": "1",
+    "role": "user",
+    "text": "x",
+    "sent_at": 0.0,
+}
 
 
 @pytest.mark.parametrize("bad", BAD_IDS)
@@ -44,7 +58,11 @@ def test_what_may_be_empty_is_refused_if_it_cannot_be_stored(make, bad):
 
 @pytest.mark.parametrize("bad", ["x" * 513, "é" * 257])
 def test_an_id_that_no_index_would_take_is_refused_by_its_beginning(bad):
-    for what in (lambda: Account("discord", bad), lambda: Account(bad, "1"), lambda: Chat("discord", "1", bot_id=bad)):
+    for what in (
+        lambda: Account("discord", bad),
+        lambda: Account(bad, "1"),
+        lambda: Chat("discord", "1", bot_id=bad),
+    ):
         with pytest.raises(ValueError, match="longer than 512 bytes") as caught:
             what()
         assert len(str(caught.value)) < 100
@@ -111,7 +129,10 @@ def test_an_event_cannot_be_changed():
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
-        (Session, ["session_id", "identity", "messages", "created_at", "last_activity", "metadata"]),
+        (
+            Session,
+            ["session_id", "identity", "messages", "created_at", "last_activity", "metadata"],
+        ),
         (SessionIdentity, ["user_id", "display_name", "channel_ids"]),
         (SessionMessage, ["role", "content", "channel", "timestamp", "metadata"]),
     ],

@@ -1,11 +1,13 @@
-"""Notices: left in the database, delivered once by whichever process serves the bot, shown at a command where none can."""
+"""Notices: left in the database, delivered once by whichever process serves the bot, shown at a
+command where none can.
+"""
 
 import asyncio
 
 import pytest
 
 from session_plugin import commands
-from session_plugin.records import notices
+from session_plugin.records.people import notices
 
 
 @pytest.fixture
@@ -52,7 +54,9 @@ async def asked_and_typed(hub, talk, ann, ann_too):
     await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
 
 
-async def test_another_process_that_serves_the_bot_delivers_what_this_one_left(new_hub, talk, serve, ann, ann_too):
+async def test_another_process_that_serves_the_bot_delivers_what_this_one_left(
+    new_hub, talk, serve, ann, ann_too
+):
     here, there = new_hub(), new_hub()
     lease, told = serve(there, "discord")
     await lease.open()
@@ -63,10 +67,16 @@ async def test_another_process_that_serves_the_bot_delivers_what_this_one_left(n
             await asyncio.sleep(0.02)
     await lease.release()
     ((chat, notice),) = told
-    assert (chat, notice.kind, notice.account_name) == (talk.direct(ann), "link_redeemed", "Ann of telegram")
+    assert (chat, notice.kind, notice.account_name) == (
+        talk.direct(ann),
+        "link_redeemed",
+        "Ann of telegram",
+    )
 
 
-async def test_what_was_left_before_a_bot_started_is_delivered_when_it_does(new_hub, talk, serve, ann, ann_too):
+async def test_what_was_left_before_a_bot_started_is_delivered_when_it_does(
+    new_hub, talk, serve, ann, ann_too
+):
     here = new_hub()
     await asked_and_typed(here, talk, ann, ann_too)
     await here.close()
@@ -95,12 +105,14 @@ async def test_several_processes_deliver_a_notice_once(new_hub, talk, serve, ann
     assert kinds == ["link_redeemed", "unlinked"]
 
 
-async def test_a_notice_that_its_taker_never_delivered_is_taken_by_another(new_hub, talk, serve, ann, ann_too, clock):
+async def test_a_notice_that_its_taker_never_delivered_is_taken_by_another(
+    new_hub, talk, serve, ann, ann_too, clock
+):
     here = new_hub()
     await asked_and_typed(here, talk, ann, ann_too)
-    (due,) = await here._read(notices.due, here.moment())
-    await here._write(notices.take, (here.moment(), due.notice_no))  # and is killed
-    assert await here._read(notices.due, here.moment()) == []
+    (due,) = await here._read(notices.due, here.operation_context())
+    await here._write(notices.take, (here.operation_context(), due.notice_no))  # and is killed
+    assert await here._read(notices.due, here.operation_context()) == []
     clock.advance(seconds=61)
     lease, told = serve(here, "discord")
     await lease.open()
@@ -108,7 +120,9 @@ async def test_a_notice_that_its_taker_never_delivered_is_taken_by_another(new_h
     await lease.release()
 
 
-async def test_closed_direct_messages_are_made_good_at_the_next_command(hub, talk, serve, ann, ann_too):
+async def test_closed_direct_messages_are_made_good_at_the_next_command(
+    hub, talk, serve, ann, ann_too
+):
     serve(hub, "discord", fails=True)
     await asked_and_typed(hub, talk, ann, ann_too)
     await hub.settle()
@@ -126,7 +140,9 @@ async def test_a_yes_does_not_go_through_before_the_question_was_shown(hub, talk
     assert (await command(hub, talk, ann, "link", "confirm")).startswith("Linked.")
 
 
-async def test_a_yes_that_is_typed_while_the_question_is_on_its_way_is_no_answer_to_it(hub, talk, ann, ann_too):
+async def test_a_yes_that_is_typed_while_the_question_is_on_its_way_is_no_answer_to_it(
+    hub, talk, ann, ann_too
+):
     on_its_way, arrives = asyncio.Event(), asyncio.Event()
 
     async def deliver(chat, notice):
@@ -144,7 +160,9 @@ async def test_a_yes_that_is_typed_while_the_question_is_on_its_way_is_no_answer
     assert (await command(hub, talk, ann, "link", "confirm")).startswith("Linked.")
 
 
-async def test_a_notice_that_arrives_late_shows_nobody_who_typed_a_later_code(hub, talk, ann, ann_too):
+async def test_a_notice_that_arrives_late_shows_nobody_who_typed_a_later_code(
+    hub, talk, ann, ann_too
+):
     shown, arrives = [], asyncio.Event()
 
     async def deliver(chat, notice):
@@ -168,7 +186,9 @@ async def test_a_notice_that_arrives_late_shows_nobody_who_typed_a_later_code(hu
     assert "Linked" not in text
 
 
-async def test_a_notice_about_whoever_typed_an_earlier_code_is_not_told_any_more(hub, talk, serve, ann, ann_too):
+async def test_a_notice_about_whoever_typed_an_earlier_code_is_not_told_any_more(
+    hub, talk, serve, ann, ann_too
+):
     await asked_and_typed(hub, talk, ann, ann_too)
     eve = talk.account("eve", channel="telegram")
     await hub.redeem_link(eve, (await hub.request_link(ann)).code)
@@ -205,7 +225,9 @@ async def test_all_linked_accounts_are_told_of_a_link(hub, talk, serve, ann, ann
     assert talk.direct(ann).chat_id not in {chat for chat, _ in told}
 
 
-async def test_all_linked_accounts_are_told_when_one_is_unlinked(hub, talk, serve, ann, ann_too, link):
+async def test_all_linked_accounts_are_told_when_one_is_unlinked(
+    hub, talk, serve, ann, ann_too, link
+):
     third = talk.account("third")
     for account in (ann, ann_too, third):
         await hub.record(talk.said(account, "hi"))
@@ -215,11 +237,21 @@ async def test_all_linked_accounts_are_told_when_one_is_unlinked(hub, talk, serv
     served = [serve(hub, channel)[1] for channel in ("discord", "telegram")]
     await hub.unlink(third, by=ann_too)
     await hub.settle()
-    told = {(chat.chat_id, n.kind, n.account) for delivered in served for chat, n in delivered if n.kind != "linked"}
-    assert told == {(talk.direct(ann).chat_id, "unlinked", third), (talk.direct(third).chat_id, "left", ann_too)}
+    told = {
+        (chat.chat_id, n.kind, n.account)
+        for delivered in served
+        for chat, n in delivered
+        if n.kind != "linked"
+    }
+    assert told == {
+        (talk.direct(ann).chat_id, "unlinked", third),
+        (talk.direct(third).chat_id, "left", ann_too),
+    }
 
 
-async def test_a_bot_is_not_told_what_another_bot_of_the_database_has_to_say(new_hub, talk, serve, ann, ann_too):
+async def test_a_bot_is_not_told_what_another_bot_of_the_database_has_to_say(
+    new_hub, talk, serve, ann, ann_too
+):
     one, other = new_hub(), new_hub(bot="scribe")
     _, told = serve(other, "discord")
     await asked_and_typed(one, talk, ann, ann_too)
@@ -240,7 +272,9 @@ async def test_who_only_knows_another_bot_is_told_by_that_one(new_hub, talk, ser
     assert told[0][0] == talk.direct(ann)
 
 
-async def test_a_hub_that_was_closed_is_not_opened_by_looking_for_notices(hub, talk, serve, ann, ann_too, database):
+async def test_a_hub_that_was_closed_is_not_opened_by_looking_for_notices(
+    hub, talk, serve, ann, ann_too, database
+):
     lease, told = serve(hub, "discord")
     await lease.open()
     await asked_and_typed(hub, talk, ann, ann_too)

@@ -1,7 +1,9 @@
-"""People and the bot speak, edit, delete, begin anew and fall silent, in any order, on every backend; memory ages.
+"""People and the bot speak, edit, delete, begin anew and fall silent, in any order, on every
+backend; memory ages.
 
-A hub runs as it does in a bot, its store beside it, on a real database. Beside them stands a model of lists and
-dictionaries: what was acknowledged, in which session. After each step everybody's history is held against it.
+A hub runs as it does in a bot, its store beside it, on a real database. Beside them stands a model
+of lists and dictionaries: what was acknowledged, in which session. After each step everybody's
+history is held against it.
 """
 
 from __future__ import annotations
@@ -15,12 +17,30 @@ from itertools import count
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from session_plugin import Account, Chat, Expiry, MessageEvent, Retention, SessionHub, UnknownSession
+from session_plugin import (
+    Account,
+    Chat,
+    Expiry,
+    MessageEvent,
+    Retention,
+    SessionHub,
+    UnknownSession,
+)
 from session_plugin.testing import Clock
 
-ANN, ANN_TOO, BEN = Account("discord", "ann"), Account("telegram", "ann"), Account("telegram", "ben")
+ANN, ANN_TOO, BEN = (
+    Account("discord", "ann"),
+    Account("telegram", "ann"),
+    Account("telegram", "ben"),
+)
 PEOPLE = (ANN, ANN_TOO, BEN)
 LOBBY = Chat("discord", "lobby", "group")
 GROUPS = (LOBBY, replace(LOBBY, thread_id="7"))
@@ -32,7 +52,9 @@ RETENTION = {"direct": 30 * DAY, "group": 10 * DAY}
 THRESHOLD = 6
 
 UTTERANCES = st.tuples(
-    st.sampled_from(PLACES), st.sampled_from(("person", "person", "answer", "reply", "webhook")), st.sampled_from(PEOPLE)
+    st.sampled_from(PLACES),
+    st.sampled_from(("person", "person", "answer", "reply", "webhook")),
+    st.sampled_from(PEOPLE),
 )
 """Where, who speaks, and in a group which person it is about."""
 PAUSES = (60.0, HOUR, 2 * HOUR, 2 * HOUR + 1, 24 * HOUR, 24 * HOUR + 1)
@@ -61,7 +83,15 @@ class Said:
 
     def reads(self) -> tuple[object, ...]:
         event = self.event
-        return event.message_id, event.chat, event.role, event.text, self.person, event.sent_at, event.edited_at
+        return (
+            event.message_id,
+            event.chat,
+            event.role,
+            event.text,
+            self.person,
+            event.sent_at,
+            event.edited_at,
+        )
 
 
 @dataclass(eq=False)
@@ -99,16 +129,20 @@ class Scope:
         return live
 
     def all_said(self) -> list[Said]:
-        return sorted((one for session in self.sessions for one in session.said), key=lambda one: one.number)
+        return sorted(
+            (one for session in self.sessions for one in session.said), key=lambda one: one.number
+        )
 
 
 class Numbered(SessionHub):
-    """A hub whose ids count up: of two users of one moment the one seen first is the older, in every run alike."""
+    """A hub whose ids count up: of two users of one moment the one seen first is the older, in
+    every run alike.
+    """
 
     ids: Iterator[int]
 
-    def moment(self):
-        return replace(super().moment(), new_id=lambda: f"id {next(self.ids):06}")
+    def operation_context(self):
+        return replace(super().operation_context(), new_id=lambda: f"id {next(self.ids):06}")
 
 
 class Operations(RuleBasedStateMachine):
@@ -118,7 +152,12 @@ class Operations(RuleBasedStateMachine):
         super().__init__()
         self.backend, self.lent = backend, backend.empty()
         self.database = self.lent.__enter__()
-        self.runner, self.clock, self.numbers, self.ids = asyncio.Runner(), Clock(), count(1), count(1)
+        self.runner, self.clock, self.numbers, self.ids = (
+            asyncio.Runner(),
+            Clock(),
+            count(1),
+            count(1),
+        )
         self.hub = self.new_hub()
         self.scopes: dict[Account | Chat, Scope] = {}
         self.spoken_in: set[Account] = set()  # their direct chats are known to be theirs
@@ -159,7 +198,13 @@ class Operations(RuleBasedStateMachine):
         if self.said_as(event):
             assert self.count_live(utterance[0]) == halved(before + 1, beyond=THRESHOLD)
 
-    @rule(utterances=st.lists(st.tuples(UTTERANCES, st.sampled_from((False, False, False, True))), min_size=2, max_size=8))
+    @rule(
+        utterances=st.lists(
+            st.tuples(UTTERANCES, st.sampled_from((False, False, False, True))),
+            min_size=2,
+            max_size=8,
+        )
+    )
     def record_many_at_once(self, utterances) -> None:
         """Some of them twice; and as many again, now that everybody is known and in a session."""
         for _ in range(2):
@@ -177,12 +222,18 @@ class Operations(RuleBasedStateMachine):
         self.hand_in(*map(self.event, others), first)
 
     @precondition(lambda self: self.with_ids())
-    @rule(data=st.data(), is_same=st.booleans(), ages=st.sampled_from(((0.0,), (60.0,), (0.0, 60.0), (60.0, 0.0))))
+    @rule(
+        data=st.data(),
+        is_same=st.booleans(),
+        ages=st.sampled_from(((0.0,), (60.0,), (0.0, 60.0), (60.0, 0.0))),
+    )
     def edit(self, data, is_same: bool, ages: tuple[float, ...]) -> None:
         """Once or twice; an edit may come after a later one."""
         event = data.draw(st.sampled_from(self.with_ids()))
         for age in ages:
-            edited = replace(event, text=event.text if is_same else self.text(), edited_at=self.clock() - age)
+            edited = replace(
+                event, text=event.text if is_same else self.text(), edited_at=self.clock() - age
+            )
             assert self.run(self.hub.edit(edited)) == self.change(edited)
 
     @rule(utterance=UTTERANCES)
@@ -193,7 +244,9 @@ class Operations(RuleBasedStateMachine):
     @precondition(lambda self: self.refused)
     @rule(data=st.data())
     def edit_what_is_deleted(self, data) -> None:
-        edited = replace(data.draw(st.sampled_from(self.refused)), text=self.text(), edited_at=self.clock())
+        edited = replace(
+            data.draw(st.sampled_from(self.refused)), text=self.text(), edited_at=self.clock()
+        )
         assert not self.run(self.hub.edit(edited))
 
     @precondition(lambda self: self.with_ids())
@@ -226,14 +279,21 @@ class Operations(RuleBasedStateMachine):
             self.remove(event)
         self.run(gathered(*steps))
 
-    @rule(place=st.sampled_from(PLACES), limit=st.integers(0, 5), has_before=st.booleans(), data=st.data())
+    @rule(
+        place=st.sampled_from(PLACES),
+        limit=st.integers(0, 5),
+        has_before=st.booleans(),
+        data=st.data(),
+    )
     def read_some(self, place, limit: int, has_before: bool, data) -> None:
         is_all = data.draw(st.booleans())
         said = self.expected(place, include_previous=is_all)
         before = data.draw(st.sampled_from(said)) if has_before and said else None
         if before is not None and before.event.message_id is not None:
             said = said[: said.index(before)]
-        read = self.history(place, limit=limit, before=before and before.event, include_previous=is_all)
+        read = self.history(
+            place, limit=limit, before=before and before.event, include_previous=is_all
+        )
         assert read == [one.reads() for one in said[-limit:] if limit]
 
     # What can happen: sessions
@@ -270,16 +330,24 @@ class Operations(RuleBasedStateMachine):
         place = data.draw(st.sampled_from(places))
         before = self.live_texts(place)
         self.run(self.hub.undo_consolidation(self.run(self.view(place).info()).session_id))
-        assert self.live_texts(place)[-len(before) :] == before or self.scopes[ANN] is self.scopes.get(ANN_TOO)
+        assert self.live_texts(place)[-len(before) :] == before or self.scopes[
+            ANN
+        ] is self.scopes.get(ANN_TOO)
 
-    @precondition(lambda self: self.scopes.get(ANN) is not self.scopes.get(ANN_TOO) or ANN not in self.scopes)
+    @precondition(
+        lambda self: self.scopes.get(ANN) is not self.scopes.get(ANN_TOO) or ANN not in self.scopes
+    )
     @rule()
     def link(self) -> None:
         code = self.run(self.hub.request_link(ANN))
         self.run(self.hub.redeem_link(ANN_TOO, code.code))
-        ids = {account: self.run(self.hub.identity_of(account)).user_id for account in (ANN, ANN_TOO)}
+        ids = {
+            account: self.run(self.hub.identity_of(account)).user_id for account in (ANN, ANN_TOO)
+        }
         older = self.run(self.hub.confirm_link(ANN)).user_id
-        kept, other = (self.see(account) for account in sorted(ids, key=lambda account: ids[account] != older))
+        kept, other = (
+            self.see(account) for account in sorted(ids, key=lambda account: ids[account] != older)
+        )
         goes_on, ends = kept.live(self.clock()), other.live(self.clock())
         if goes_on is not None and ends is not None:
             other.sessions.remove(ends)
@@ -333,7 +401,9 @@ class Operations(RuleBasedStateMachine):
         session, own = self.handles[handle]
         self.scopes[own].live(self.clock())
         chat = Chat("", own.channel_user_id)
-        event = MessageEvent(chat=chat, message_id=None, role="user", text=self.text(), sent_at=self.clock())
+        event = MessageEvent(
+            chat=chat, message_id=None, role="user", text=self.text(), sent_at=self.clock()
+        )
         self.hub.store().save_message(handle, "user", event.text)
         self.add(session, Said(next(self.numbers), event, own, None, self.clock()))
 
@@ -341,14 +411,20 @@ class Operations(RuleBasedStateMachine):
     @rule(data=st.data())
     def save_into_what_is_gone(self, data) -> None:
         with pytest.raises(UnknownSession):
-            self.hub.store().save_message(data.draw(st.sampled_from(self.lost_handles)), "user", "to nobody")
+            self.hub.store().save_message(
+                data.draw(st.sampled_from(self.lost_handles)), "user", "to nobody"
+            )
 
     @rule(hours=st.sampled_from((None, 1.0, 48.0)))
     def decay_store(self, hours: float | None) -> None:
         """Only what was said through the store goes."""
         self.tidy()
         max_age = MAX_AGE["direct"] if hours is None else hours * HOUR
-        old = {handle for handle, (session, _) in self.handles.items() if self.clock() - session.active > max_age}
+        old = {
+            handle
+            for handle, (session, _) in self.handles.items()
+            if self.clock() - session.active > max_age
+        }
         assert self.hub.store().decay(hours) == len(old)
         for handle in old:
             session, own = self.handles[handle]
@@ -401,10 +477,15 @@ class Operations(RuleBasedStateMachine):
         return [one for scope in set(self.scopes.values()) for one in scope.all_said()]
 
     def with_ids(self) -> list[MessageEvent]:
-        return sorted((one.event for one in self.everything() if one.event.message_id), key=lambda event: event.text)
+        return sorted(
+            (one.event for one in self.everything() if one.event.message_id),
+            key=lambda event: event.text,
+        )
 
     def said_as(self, event: MessageEvent) -> Said | None:
-        return next((one for one in self.everything() if one.event.message_id == event.message_id), None)
+        return next(
+            (one for one in self.everything() if one.event.message_id == event.message_id), None
+        )
 
     def expected(self, place: Account | Chat, *, include_previous: bool = False) -> list[Said]:
         scope = self.scopes.get(place, Scope("direct"))
@@ -414,12 +495,18 @@ class Operations(RuleBasedStateMachine):
         return [] if live is None else live.said
 
     def see(self, place: Account | Chat) -> Scope:
-        return self.scopes.setdefault(place, Scope("group" if isinstance(place, Chat) else "direct"))
+        return self.scopes.setdefault(
+            place, Scope("group" if isinstance(place, Chat) else "direct")
+        )
 
     def begin(self, scope: Scope) -> Session:
         """Begin a session; the reason is how the one that ended last ended."""
-        last = max(scope.sessions, key=lambda session: (session.ended, session.number), default=None)
-        session = Session(next(self.numbers), self.clock(), "first" if last is None else last.end_reason)
+        last = max(
+            scope.sessions, key=lambda session: (session.ended, session.number), default=None
+        )
+        session = Session(
+            next(self.numbers), self.clock(), "first" if last is None else last.end_reason
+        )
         scope.sessions.append(session)
         return session
 
@@ -449,7 +536,9 @@ class Operations(RuleBasedStateMachine):
                 return "unowned"  # never guessed
             person = None if event.role == "user" else owner
         elif person is None and event.role == "assistant":
-            replied_to = [one for one in self.everything() if one.event.message_id == event.reply_to]
+            replied_to = [
+                one for one in self.everything() if one.event.message_id == event.reply_to
+            ]
             person = replied_to[0].person if replied_to else None
         if person is not None:
             self.see(person)
@@ -462,9 +551,15 @@ class Operations(RuleBasedStateMachine):
         return "stored"
 
     def change(self, edited: MessageEvent) -> bool:
-        """Edit a message; the same words change nothing, nor does an edit older than one that is known."""
+        """Edit a message; the same words change nothing, nor does an edit older than one that is
+        known.
+        """
         one = self.said_as(edited)
-        if one is None or one.event.text == edited.text or (one.event.edited_at or 0.0) > edited.edited_at:
+        if (
+            one is None
+            or one.event.text == edited.text
+            or (one.event.edited_at or 0.0) > edited.edited_at
+        ):
             return False
         one.event = replace(one.event, text=edited.text, edited_at=edited.edited_at)
         return True
@@ -472,7 +567,9 @@ class Operations(RuleBasedStateMachine):
     def remove(self, event: MessageEvent) -> None:
         for scope in self.scopes.values():
             for session in scope.sessions:
-                session.said = [one for one in session.said if one.event.message_id != event.message_id]
+                session.said = [
+                    one for one in session.said if one.event.message_id != event.message_id
+                ]
         self.refused.append(event)
         self.deleted.append((event.chat.kind, self.clock()))
 
@@ -484,9 +581,14 @@ class Operations(RuleBasedStateMachine):
             scope.live(self.clock())
             for session in list(scope.sessions):
                 session.said = [one for one in session.said if one.received >= before[scope.kind]]
-                if session.ended is not None and max(session.active, session.started) < before[scope.kind]:
+                if (
+                    session.ended is not None
+                    and max(session.active, session.started) < before[scope.kind]
+                ):
                     scope.sessions.remove(session)
-                    self.lose_handles({handle for handle, (named, _) in self.handles.items() if named is session})
+                    self.lose_handles(
+                        {handle for handle, (named, _) in self.handles.items() if named is session}
+                    )
         kept = [at >= before[kind] for kind, at in self.deleted]
         self.refused = [event for event, is_kept in zip(self.refused, kept, strict=True) if is_kept]
         self.deleted = [entry for entry, is_kept in zip(self.deleted, kept, strict=True) if is_kept]
@@ -510,7 +612,9 @@ class Operations(RuleBasedStateMachine):
         return self.runner.run(done())
 
     def hand_in(self, *events: MessageEvent) -> None:
-        """Record messages, all at once, and hold what is said of each against the model, which takes them one by one."""
+        """Record messages, all at once, and hold what is said of each against the model, which
+        takes them one by one.
+        """
         recorded = self.run(gathered(*map(self.hub.record, events)))
         for event, result in zip(events, recorded, strict=True):
             fate = self.store(event)
@@ -539,11 +643,15 @@ class Operations(RuleBasedStateMachine):
             there = [event for event in self.with_ids() if is_same_room(event.chat, chat)]
             details["reply_to"] = there[-1].message_id if there else None
         message_id = f"m{next(self.numbers)}"
-        return MessageEvent(chat=chat, message_id=message_id, text=self.text(), sent_at=self.clock(), **details)
+        return MessageEvent(
+            chat=chat, message_id=message_id, text=self.text(), sent_at=self.clock(), **details
+        )
 
     def view(self, place: Account | Chat):
         is_group = isinstance(place, Chat)
-        return self.hub.session_of(place if is_group else direct(place), None if is_group else place)
+        return self.hub.session_of(
+            place if is_group else direct(place), None if is_group else place
+        )
 
     def history(self, place: Account | Chat, **request) -> list[tuple[object, ...]]:
         return [reads(message) for message in self.run(self.view(place).history(**request))]
@@ -587,25 +695,41 @@ def reads(message) -> tuple[object, ...]:
 
 
 def facts(session) -> tuple[object, ...]:
-    return session.created_at, session.start_reason, session.ended_at, session.end_reason, session.message_count
+    return (
+        session.created_at,
+        session.start_reason,
+        session.ended_at,
+        session.end_reason,
+        session.message_count,
+    )
 
 
 def lines_of(summary) -> list[str]:
     """Give the words that a digest has, each on a line behind who said them."""
-    return [] if summary is None else [line.partition("] ")[2] for line in summary.text.splitlines()]
+    return (
+        [] if summary is None else [line.partition("] ")[2] for line in summary.text.splitlines()]
+    )
 
 
 def texts_of(messages) -> list[str]:
-    """Give the words that the store answers with; its summary stands in front of them, under a heading."""
+    """Give the words that the store answers with; its summary stands in front of them, under a
+    heading.
+    """
     texts = []
     for message in messages:
         is_summary = message.role == "system"
-        texts += [line.partition("] ")[2] for line in message.content.splitlines()[1:]] if is_summary else [message.content]
+        texts += (
+            [line.partition("] ")[2] for line in message.content.splitlines()[1:]]
+            if is_summary
+            else [message.content]
+        )
     return texts
 
 
 def test_whatever_is_said_and_changed_is_read_back_exactly(backend):
     with backend.empty() as database:
         is_quick = "://" not in database
-    runs = settings(max_examples=25 if is_quick else 6, stateful_step_count=30, deadline=None, database=None)
+    runs = settings(
+        max_examples=25 if is_quick else 6, stateful_step_count=30, deadline=None, database=None
+    )
     run_state_machine_as_test(lambda: Operations(backend), settings=runs)

@@ -1,6 +1,8 @@
-"""Several processes link, unlink, forget and write about the same few people at once, on every backend.
+"""Several processes link, unlink, forget and write about the same few people at once, on every
+backend.
 
-None is told of a deadlock or of a lock, no message is without an owner, and no account is in two places.
+None is told of a deadlock or of a lock, no message is without an owner, and no account is in two
+places.
 """
 
 from __future__ import annotations
@@ -103,7 +105,7 @@ ALWAYS_EMPTY = {
         SELECT segment_no FROM segments g WHERE
           total_count <> (SELECT COUNT(*) FROM messages m WHERE m.segment_no = g.segment_no)""",
     "a message is its author's, wherever it is": """
-        SELECT m.seq FROM messages m JOIN chats c ON c.chat_no = m.chat_no JOIN accounts a ON a.account_no = m.person_no
+        SELECT m.seq FROM messages m JOIN chats c ON c.chat_no = m.chat_no JOIN accounts a ON a.account_no = m.account_no
         WHERE c.channel <> a.channel""",
 }
 
@@ -124,12 +126,16 @@ async def test_whatever_processes_do_at_once_everybody_stays_one_person(
         assert await asyncio.to_thread(process.stdout.readline) == "done\n"
     for promise, query in ALWAYS_EMPTY.items():
         assert backend.rows(new_database, query) == [], promise
-    async with SessionHub(new_database, secret="what all processes share", load_entry_points=False) as hub:
+    async with SessionHub(
+        new_database, secret="what all processes share", load_entry_points=False
+    ) as hub:
         await check_people(hub)
 
 
 async def check_people(hub: SessionHub) -> None:
-    """What each account sees is of its own person's accounts, and each knows the same of who that is."""
+    """What each account sees is of its own person's accounts, and each knows the same of who that
+    is.
+    """
     for account in ACCOUNTS:
         identity = await hub.identity_of(account)
         if identity is None:
@@ -140,7 +146,9 @@ async def check_people(hub: SessionHub) -> None:
         view = hub.session_of(Chat(account.channel, f"dm-{account.channel_user_id}"), account)
         for message in await view.history(limit=None, include_previous=True):
             assert message.person in identity.accounts
-            assert message.content.endswith(f"of {message.person.channel} {message.person.channel_user_id}")
+            assert message.content.endswith(
+                f"of {message.person.channel} {message.person.channel_user_id}"
+            )
 
 
 async def test_one_code_typed_in_many_processes_at_once_is_good_for_one(
@@ -150,22 +158,35 @@ async def test_one_code_typed_in_many_processes_at_once_is_good_for_one(
     for process in processes:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
-    async with SessionHub(new_database, secret="what all processes share", load_entry_points=False) as hub:
+    async with SessionHub(
+        new_database, secret="what all processes share", load_entry_points=False
+    ) as hub:
         code = (await hub.request_link(Account("discord", "ann"))).code
         for process in processes:
             assert process.stdin is not None
             process.stdin.write(code + "\n")
             process.stdin.flush()
-        told = [await asyncio.to_thread(process.stdout.readline) for process in processes if process.stdout is not None]
+        told = [
+            await asyncio.to_thread(process.stdout.readline)
+            for process in processes
+            if process.stdout is not None
+        ]
         assert sorted(told) == ["refused\n"] * 5 + ["typed\n"]
 
 
-async def test_guesses_from_many_processes_are_counted_together(new_database: str, backend: Any) -> None:
+async def test_guesses_from_many_processes_are_counted_together(
+    new_database: str, backend: Any
+) -> None:
     guesser = Account("telegram", "guesser")
-    hubs = [SessionHub(new_database, secret="what all processes share", load_entry_points=False) for _ in range(4)]
+    hubs = [
+        SessionHub(new_database, secret="what all processes share", load_entry_points=False)
+        for _ in range(4)
+    ]
     try:
         code = (await hubs[0].request_link(Account("discord", "ann"))).code
-        results = await asyncio.gather(*(hub.redeem_link(guesser, "ABCD-2345") for hub in hubs * 3), return_exceptions=True)
+        results = await asyncio.gather(
+            *(hub.redeem_link(guesser, "ABCD-2345") for hub in hubs * 3), return_exceptions=True
+        )
         assert all(isinstance(result, LinkRefused) for result in results)
         assert len(backend.rows(new_database, "SELECT at FROM attempts WHERE kind = 'wrong'")) == 5
         with pytest.raises(LinkRefused, match="cannot be used"):

@@ -19,15 +19,15 @@ def ann_too(talk):
     return talk.account("ann", channel="telegram")
 
 
-async def test_nothing_is_kept_of_somebody_who_asked_for_it(new_hub, diary, talk, texts, ann):
-    hub = new_hub(diary)
+async def test_nothing_is_kept_of_somebody_who_asked_for_it(new_hub, event_log, talk, texts, ann):
+    hub = new_hub(event_log)
     await hub.record(talk.said(ann, "before"))
     await hub.set_private(ann, True)
     recorded = await hub.record(talk.said(ann, "between us"))
     await hub.settle()
     assert (recorded.is_stored, recorded.message) == (False, None)
     assert await texts(hub, ann) == ["before"]
-    assert [told["event"].text for told in diary.of("message")] == ["before"]
+    assert [told["event"].text for told in event_log.of("message")] == ["before"]
 
 
 async def test_nor_what_they_are_answered(hub, talk, texts, ann):
@@ -54,7 +54,11 @@ async def test_many_messages_at_once_are_sorted_out_alike(hub, talk, texts, ann)
     for account in (ann, bob):
         await hub.record(talk.said(lobby, "first", author=account))
     await hub.set_private(ann, True)
-    said = [talk.said(lobby, f"{number}", author=account) for number in range(20) for account in (ann, bob)]
+    said = [
+        talk.said(lobby, f"{number}", author=account)
+        for number in range(20)
+        for account in (ann, bob)
+    ]
     await asyncio.gather(*map(hub.record, said))
     assert await texts(hub, lobby) == ["first", "first", *map(str, range(20))]
 
@@ -67,7 +71,9 @@ async def test_it_holds_on_all_accounts_of_a_person(hub, talk, texts, link, ann,
     assert await texts(hub, ann_too) == []
 
 
-async def test_whoever_is_linked_with_somebody_private_is_private_until_they_part(hub, talk, texts, link, ann, ann_too):
+async def test_whoever_is_linked_with_somebody_private_is_private_until_they_part(
+    hub, talk, texts, link, ann, ann_too
+):
     await hub.record(talk.said(ann_too, "before"))
     await hub.set_private(ann, True)
     await link(hub, ann, ann_too)
@@ -90,7 +96,9 @@ async def test_it_holds_on_a_new_account_that_a_plugin_knows(new_hub, talk, text
     await hub.set_private(ann, True)
     for _ in range(2):
         assert not (await hub.record(talk.said(ann_too, "between us"))).is_stored
-    assert not (await hub.record(talk.answered(talk.group(), "an answer", answers=ann_too))).is_stored
+    assert not (
+        await hub.record(talk.answered(talk.group(), "an answer", answers=ann_too))
+    ).is_stored
     assert await texts(hub, ann) == ["before"]
 
 
@@ -99,12 +107,20 @@ async def test_words_of_the_bot_that_reply_to_them_are_answers_to_them(hub, talk
     asked = talk.said(lobby, "before", author=ann)
     await hub.record(asked)
     await hub.set_private(ann, True)
-    assert not (await hub.record(talk.answered(lobby, "an answer", reply_to=asked.message_id))).is_stored
-    assert (await hub.record(talk.said(lobby, "of bob", author=talk.account("bob"), reply_to=asked.message_id))).is_stored
+    assert not (
+        await hub.record(talk.answered(lobby, "an answer", reply_to=asked.message_id))
+    ).is_stored
+    assert (
+        await hub.record(
+            talk.said(lobby, "of bob", author=talk.account("bob"), reply_to=asked.message_id)
+        )
+    ).is_stored
     assert await texts(hub, lobby) == ["before", "of bob"]
 
 
-async def test_an_edit_of_what_they_were_answered_takes_it_away_though_nobody_says_whose_it_is(hub, talk, texts, ann):
+async def test_an_edit_of_what_they_were_answered_takes_it_away_though_nobody_says_whose_it_is(
+    hub, talk, texts, ann
+):
     lobby = talk.group()
     answer = talk.answered(lobby, "thinking", answers=ann)
     await hub.record(answer)
@@ -145,15 +161,17 @@ async def test_it_can_be_taken_back(hub, talk, texts, ann):
     assert await texts(hub, ann) == ["hello again"]
 
 
-async def test_an_edit_of_theirs_takes_away_what_was_kept_of_it(new_hub, diary, talk, texts, ann):
-    hub = new_hub(diary)
+async def test_an_edit_of_theirs_takes_away_what_was_kept_of_it(
+    new_hub, event_log, talk, texts, ann
+):
+    hub = new_hub(event_log)
     said = talk.said(ann, "first words")
     await hub.record(said)
     await hub.set_private(ann, True)
     assert not await hub.edit(talk.said(ann, "other words", message_id=said.message_id))
     await hub.settle()
     assert await texts(hub, ann) == []
-    assert [told["message_ids"] for told in diary.of("delete")] == [(said.message_id,)]
+    assert [told["message_ids"] for told in event_log.of("delete")] == [(said.message_id,)]
 
 
 async def test_a_restart_changes_nothing(new_hub, talk, texts, ann):
@@ -180,15 +198,15 @@ async def test_it_holds_for_what_the_blocking_store_saves(hub, ann):
 # What the author leaves out
 
 
-async def test_chats_that_are_not_recorded_leave_nothing(new_hub, diary, talk, texts, ann):
-    hub = new_hub(diary, record_when=lambda chat: chat.kind == "direct")
+async def test_chats_that_are_not_recorded_leave_nothing(new_hub, event_log, talk, texts, ann):
+    hub = new_hub(event_log, record_when=lambda chat: chat.kind == "direct")
     lobby = talk.group()
     recorded = await hub.record(talk.said(lobby, "in public", author=ann))
     await hub.record(talk.said(ann, "to the bot"))
     await hub.settle()
     assert not recorded.is_stored
     assert await texts(hub, lobby) == []
-    assert [told["event"].text for told in diary.of("message")] == ["to the bot"]
+    assert [told["event"].text for told in event_log.of("message")] == ["to the bot"]
 
 
 async def test_a_rule_that_fails_keeps_nothing_and_says_so(new_hub, talk, texts, ann, caplog):
@@ -202,7 +220,9 @@ async def test_a_rule_that_fails_keeps_nothing_and_says_so(new_hub, talk, texts,
     assert await texts(hub, ann) == []
 
 
-async def test_an_edit_in_a_chat_that_is_no_longer_recorded_takes_the_message_away(new_hub, talk, texts, ann):
+async def test_an_edit_in_a_chat_that_is_no_longer_recorded_takes_the_message_away(
+    new_hub, talk, texts, ann
+):
     said = talk.said(ann, "first words")
     await new_hub().record(said)
     hub = new_hub(record_when=lambda _: False)

@@ -81,7 +81,9 @@ def event(number: int, *, writer: int = 1) -> MessageEvent:
     )
 
 
-def test_sixteen_first_messages_from_sixteen_processes_make_one_user_and_one_session(database: str, spawn: Spawn) -> None:
+def test_sixteen_first_messages_from_sixteen_processes_make_one_user_and_one_session(
+    database: str, spawn: Spawn
+) -> None:
     processes = [spawn(FIRST_MESSAGE, database, number) for number in range(16)]
     for process in processes:
         assert process.stdout is not None
@@ -113,13 +115,17 @@ async def stored_by(database: str, chats: list[tuple[Chat, Account | None]]) -> 
     async with SessionHub(database, load_entry_points=False) as hub:
         found: Counter[str] = Counter()
         for chat, account in chats:
-            messages = await hub.session_of(chat, account).history(limit=None, include_previous=True)
+            messages = await hub.session_of(chat, account).history(
+                limit=None, include_previous=True
+            )
             found.update(message.content for message in messages)
         return found
 
 
 @pytest.mark.parametrize("after", [1, 40, 400])
-async def test_what_a_killed_store_acknowledged_is_there_once(database: str, spawn: Spawn, after: int) -> None:
+async def test_what_a_killed_store_acknowledged_is_there_once(
+    database: str, spawn: Spawn, after: int
+) -> None:
     acknowledged = kill_under_traffic(spawn(STORE_UNDER_TRAFFIC, database), after=after)
     found = await stored_by(database, [(Chat("", "ann"), None)])
     assert set(acknowledged) <= set(found)
@@ -127,15 +133,21 @@ async def test_what_a_killed_store_acknowledged_is_there_once(database: str, spa
 
 
 @pytest.mark.parametrize("after", [1, 1000])
-async def test_what_a_killed_hub_acknowledged_is_there_once(database: str, spawn: Spawn, after: int) -> None:
+async def test_what_a_killed_hub_acknowledged_is_there_once(
+    database: str, spawn: Spawn, after: int
+) -> None:
     acknowledged = kill_under_traffic(spawn(HUB_UNDER_TRAFFIC, database), after=after)
-    chats = [(Chat("telegram", str(writer)), Account("telegram", str(writer))) for writer in range(8)]
+    chats = [
+        (Chat("telegram", str(writer)), Account("telegram", str(writer))) for writer in range(8)
+    ]
     found = await stored_by(database, chats)
     assert set(acknowledged) <= set(found)
     assert set(found.values()) == {1}
 
 
-async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(database: str, spawn: Spawn) -> None:
+async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(
+    database: str, spawn: Spawn
+) -> None:
     acknowledged = kill_under_traffic(spawn(HUB_UNDER_TRAFFIC, database), after=50)
     async with SessionHub(database, load_entry_points=False) as hub:
         for text in acknowledged[:50]:
@@ -143,7 +155,9 @@ async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(database: str,
             assert not (await hub.record(event(int(number), writer=int(writer)))).is_new
 
 
-async def test_a_lock_held_elsewhere_for_three_seconds_never_stalls_the_event_loop(database: str, hold: Hold) -> None:
+async def test_a_lock_held_elsewhere_for_three_seconds_never_stalls_the_event_loop(
+    database: str, hold: Hold
+) -> None:
     async with SessionHub(database, store_patience=30.0, load_entry_points=False) as hub:
         await hub.record(event(0))
         beats: list[float] = []
@@ -174,7 +188,9 @@ def test_a_lock_held_elsewhere_only_delays_a_store(database: str, hold: Hold) ->
         assert [m.content for m in store.get_or_create("ann").messages] == ["0", "1", "2", "3", "4"]
 
 
-def test_a_closed_database_does_not_free_the_locks_of_another_store_in_the_process(database: str, spawn: Spawn) -> None:
+def test_a_closed_database_does_not_free_the_locks_of_another_store_in_the_process(
+    database: str, spawn: Spawn
+) -> None:
     """Another process must not find the file unlocked while this one writes."""
     with SessionStore(database) as store, SessionStore(database) as other:
         session_id = store.get_or_create("ann").session_id

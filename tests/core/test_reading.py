@@ -1,4 +1,6 @@
-"""Readings awaited on an event loop: each gets its own, a cancelled one harms nobody, and many wake the loop once."""
+"""Readings awaited on an event loop: each gets its own, a cancelled one harms nobody, and many wake
+the loop once.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import pytest
 from session_plugin import DatabaseUnavailable
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
-from session_plugin.reading import read
+from session_plugin.database.reading import read
 
 MORE_THAN_THREADS = 8
 
@@ -28,7 +30,9 @@ def engine(database: str) -> Iterator[Engine]:
 
 
 class Gate:
-    """A reading that keeps a thread busy until it is opened; `begun` counts those that have come to it."""
+    """A reading that keeps a thread busy until it is opened; `begun` counts those that have come to
+    it.
+    """
 
     def __init__(self) -> None:
         self.opened = threading.Event()
@@ -55,7 +59,9 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 async def test_each_gets_its_own(engine: Engine) -> None:
-    assert await asyncio.gather(*(read(engine, echo, number) for number in range(300))) == list(range(300))
+    assert await asyncio.gather(*(read(engine, echo, number) for number in range(300))) == list(
+        range(300)
+    )
 
 
 async def test_one_that_fails_fails_its_caller_alone(engine: Engine) -> None:
@@ -90,7 +96,9 @@ async def test_one_that_nobody_waits_for_any_more_is_not_carried_out(engine: Eng
     await until(lambda: len(gate.begun) > 0)
     await asyncio.sleep(0.05)  # whichever threads there are have come to the gate
     seen: list[object] = []
-    given_up = asyncio.create_task(read(engine, lambda tx, argument: seen.append(argument), "given up"))
+    given_up = asyncio.create_task(
+        read(engine, lambda tx, argument: seen.append(argument), "given up")
+    )
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.wait([given_up])
@@ -114,7 +122,9 @@ async def test_one_that_is_cancelled_under_way_leaves_the_next_alone(engine: Eng
 
 async def test_closing_finishes_what_waits_and_refuses_what_comes_after(engine: Engine) -> None:
     gate = Gate()
-    waiting = [asyncio.create_task(read(engine, gate, number)) for number in range(MORE_THAN_THREADS)]
+    waiting = [
+        asyncio.create_task(read(engine, gate, number)) for number in range(MORE_THAN_THREADS)
+    ]
     await until(lambda: len(gate.begun) > 0)
     closing = asyncio.create_task(asyncio.to_thread(engine.close))
     await asyncio.sleep(0.05)
@@ -142,7 +152,10 @@ def test_the_event_loop_is_woken_once_for_all_that_are_done(engine: Engine) -> N
     async def many() -> int:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, CountingLoop)
-        readings = [asyncio.ensure_future(read(engine, lambda tx, number: done.append(number), n)) for n in range(50)]
+        readings = [
+            asyncio.ensure_future(read(engine, lambda tx, number: done.append(number), n))
+            for n in range(50)
+        ]
         await asyncio.sleep(0)  # all are in line now
         before = loop.woken
         while len(done) < 50:  # the loop is busy with something else meanwhile
@@ -158,9 +171,13 @@ def test_two_event_loops_read_at_the_same_time(engine: Engine) -> None:
     results: dict[str, list[object]] = {}
 
     async def many(name: str) -> None:
-        results[name] = await asyncio.gather(*(read(engine, echo, f"{name}{number}") for number in range(200)))
+        results[name] = await asyncio.gather(
+            *(read(engine, echo, f"{name}{number}") for number in range(200))
+        )
 
-    threads = [threading.Thread(target=lambda name=name: asyncio.run(many(name))) for name in ("a", "b")]
+    threads = [
+        threading.Thread(target=lambda name=name: asyncio.run(many(name))) for name in ("a", "b")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from session_plugin import hookimpl
-from session_plugin.records import histories
+from session_plugin.records.conversation import histories
 
 
 class ByTag:
@@ -41,7 +41,9 @@ async def test_parts_of_a_scope_are_kept_apart(new_hub, talk, ann):
     assert [m.content for m in (await other.for_model()).messages] == ["two"]
 
 
-@pytest.mark.parametrize(("name", "error"), [("\0", ValueError), ("\ud800", ValueError), (5, TypeError)])
+@pytest.mark.parametrize(
+    ("name", "error"), [("\0", ValueError), ("\ud800", ValueError), (5, TypeError)]
+)
 async def test_a_name_that_no_part_can_have_is_refused(hub, talk, ann, name, error):
     with pytest.raises(error, match="scope_name"):
         await hub.record(talk.said(ann, "one"), scope_name=name)
@@ -81,13 +83,17 @@ async def test_a_name_never_joins_two_people_or_two_groups(new_hub, talk, ann):
         (await hub.record(talk.said(bob, "#work of bob"))).session,
         (await hub.record(talk.said(talk.group("one"), "#work in one"))).session,
         (await hub.record(talk.said(talk.group("two"), "#work in two"))).session,
-        (await hub.record(talk.said(talk.group("two", thread_id="7"), "#work in its topic"))).session,
+        (
+            await hub.record(talk.said(talk.group("two", thread_id="7"), "#work in its topic"))
+        ).session,
     ]
     told = ["#work of ann", "#work of bob", "#work in one", "#work in two", "#work in its topic"]
     assert [await read(view) for view in views] == [[one] for one in told]
 
 
-async def test_linking_and_unlinking_keep_each_part_together_and_apart(new_hub, talk, link, ann, ann_too):
+async def test_linking_and_unlinking_keep_each_part_together_and_apart(
+    new_hub, talk, link, ann, ann_too
+):
     hub = new_hub(ByTag())
     views = {}
     for account in (ann, ann_too):
@@ -127,23 +133,32 @@ class Failing:
         return self.answer
 
 
-no_answer = pytest.mark.parametrize("answer", [OSError(), 5, "a\0b", "\ud800"], ids=["raises", "type", "NUL", "surrogate"])
+no_answer = pytest.mark.parametrize(
+    "answer", [OSError(), 5, "a\0b", "\ud800"], ids=["raises", "type", "NUL", "surrogate"]
+)
 
 
 @no_answer
-async def test_while_a_plugin_fails_each_message_has_a_part_that_only_its_handler_reads(new_hub, talk, ann, answer, caplog):
+async def test_while_a_plugin_fails_each_message_has_a_part_that_only_its_handler_reads(
+    new_hub, talk, ann, answer, caplog
+):
     plugin, lobby = Failing(answer), talk.group()
     hub = new_hub(plugin)
     work = (await hub.record(talk.said(lobby, "#work one", author=ann))).session
     other = (await hub.record(talk.said(lobby, "two", author=ann))).session
     plugin.is_failing = True
     event = talk.said(lobby, "#work three", author=ann)
-    views = [(await hub.record(event)).session, (await hub.record(talk.said(lobby, "four"))).session]
+    views = [
+        (await hub.record(event)).session,
+        (await hub.record(talk.said(lobby, "four"))).session,
+    ]
     await views[0].add("tool", "a result about #work")
     await views[0].set_state(step="address")
     for is_failing in (True, False):
         plugin.is_failing = is_failing
-        await hub.edit(replace(event, text="#work three, in other words", edited_at=2.0 + (not is_failing)))
+        await hub.edit(
+            replace(event, text="#work three, in other words", edited_at=2.0 + (not is_failing))
+        )
         assert [await read(view) for view in (work, other)] == [["#work one"], ["two"]]
         assert await read(views[0]) == ["#work three, in other words", "a result about #work"]
         assert await read(views[1]) == ["four"]
@@ -197,14 +212,26 @@ async def test_by_default_nothing_of_a_group_is_seen_from_a_direct_chat(hub, tal
     assert await texts(hub, ann, include_previous=True) == ["to the bot"]
 
 
-async def test_where_the_author_wants_it_people_see_their_own_words_in_groups(wide, talk, texts, ann):
+async def test_where_the_author_wants_it_people_see_their_own_words_in_groups(
+    wide, talk, texts, ann
+):
     lobby = await in_the_lobby(wide, talk, ann)
     await wide.record(talk.said(ann, "after"))
     assert await texts(wide, ann) == ["to the bot", "of ann", "to ann", "after"]
     assert await texts(wide, ann, limit=2) == ["to ann", "after"]
-    assert await texts(wide, ann, include_previous=True) == ["to the bot", "of ann", "to ann", "after"]
+    assert await texts(wide, ann, include_previous=True) == [
+        "to the bot",
+        "of ann",
+        "to ann",
+        "after",
+    ]
     conversation = await wide.session_of(talk.direct(ann), ann).for_model()
-    assert [message.content for message in conversation.messages] == ["to the bot", "of ann", "to ann", "after"]
+    assert [message.content for message in conversation.messages] == [
+        "to the bot",
+        "of ann",
+        "to ann",
+        "after",
+    ]
     seen = (await wide.session_of(talk.direct(ann), ann).history(limit=3))[0]
     assert (seen.chat, seen.person) == (lobby, ann)
 
@@ -248,7 +275,9 @@ async def test_what_somebody_said_in_groups_costs_the_same_however_much_there_is
         return min(costs)
 
     async def say(count: int) -> None:
-        await asyncio.gather(*(wide.record(talk.said(lobby, "x" * 100, author=ann)) for _ in range(count)))
+        await asyncio.gather(
+            *(wide.record(talk.said(lobby, "x" * 100, author=ann)) for _ in range(count))
+        )
 
     await say(200)
     before = await cost()
@@ -266,7 +295,9 @@ async def test_somebody_else_sees_none_of_it_even_so(wide, talk, texts, ann):
     assert await texts(wide, talk.account("bob")) == ["of bob"]
 
 
-async def test_what_was_said_in_groups_before_this_session_is_not_in_it(wide, talk, texts, ann, clock):
+async def test_what_was_said_in_groups_before_this_session_is_not_in_it(
+    wide, talk, texts, ann, clock
+):
     await in_the_lobby(wide, talk, ann)
     clock.advance(days=2)
     await wide.record(talk.said(ann, "today"))

@@ -1,4 +1,6 @@
-"""The small state of a session and of a person: safe when two write, gone with what it is kept with."""
+"""The small state of a session and of a person: safe when two write, gone with what it is kept
+with.
+"""
 
 import asyncio
 
@@ -18,7 +20,10 @@ async def test_without_a_state_there_is_an_empty_one(session):
 
 async def test_keys_are_set_by_themselves_and_none_removes_one(session):
     await session.set_state(step="address", cart=[1, {"of": "Ünïcode \ud800"}])
-    assert await session.set_state(step="payment") == {"step": "payment", "cart": [1, {"of": "Ünïcode \ud800"}]}
+    assert await session.set_state(step="payment") == {
+        "step": "payment",
+        "cart": [1, {"of": "Ünïcode \ud800"}],
+    }
     assert await session.set_state(cart=None) == await session.state() == {"step": "payment"}
 
 
@@ -29,7 +34,11 @@ async def test_what_is_given_back_is_what_is_kept(session):
 
 async def test_a_function_makes_a_state_from_the_one_there_is(session):
     await session.set_state(count=1, other=2)
-    assert await session.set_state(lambda state: {"count": state["count"] + 1}) == await session.state() == {"count": 2}
+    assert (
+        await session.set_state(lambda state: {"count": state["count"] + 1})
+        == await session.state()
+        == {"count": 2}
+    )
 
 
 async def test_handlers_that_count_at_once_lose_no_count(new_hub, talk, session):
@@ -45,7 +54,9 @@ async def test_handlers_that_count_at_once_lose_no_count(new_hub, talk, session)
 
 async def test_handlers_that_set_different_keys_at_once_keep_both(new_hub, session):
     views = [new_hub().session_of(session.chat, session.account) for _ in range(2)]
-    await asyncio.gather(*(view.set_state(**{f"key-{number}": number}) for number, view in enumerate(views * 5)))
+    await asyncio.gather(
+        *(view.set_state(**{f"key-{number}": number}) for number, view in enumerate(views * 5))
+    )
     assert await session.state() == {f"key-{number}": number for number in range(10)}
 
 
@@ -69,7 +80,9 @@ async def test_it_goes_with_its_session(hub, talk, session, clock):
     assert await session.state() == {}
 
 
-async def test_a_persons_state_is_theirs_on_every_linked_channel_and_parts_with_them(hub, talk, link, clock):
+async def test_a_persons_state_is_theirs_on_every_linked_channel_and_parts_with_them(
+    hub, talk, link, clock
+):
     here, there = talk.account("ann"), talk.account("ann", channel="telegram")
     views = []
     for account in (here, there):
@@ -80,7 +93,10 @@ async def test_a_persons_state_is_theirs_on_every_linked_channel_and_parts_with_
     assert [await view.user_state() for view in views] == [{"on": "discord"}] * 2
     await views[1].set_user_state(seen=True)
     await hub.unlink(there)
-    assert [await view.user_state() for view in views] == [{"on": "discord", "seen": True}, {"on": "telegram"}]
+    assert [await view.user_state() for view in views] == [
+        {"on": "discord", "seen": True},
+        {"on": "telegram"},
+    ]
 
 
 async def test_a_group_has_one_state_and_each_thread_its_own(hub, talk):
@@ -110,7 +126,9 @@ async def test_where_nobody_said_anything_there_is_nothing_to_keep_it_with(hub, 
         (ValueError, None, {"text": "x" * 65_536}),
     ],
 )
-async def test_what_is_no_small_json_object_is_refused_and_changes_nothing(session, error, change, values):
+async def test_what_is_no_small_json_object_is_refused_and_changes_nothing(
+    session, error, change, values
+):
     await session.set_state(step=1)
     with pytest.raises(error):
         await session.set_state(change, **values)

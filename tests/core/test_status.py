@@ -9,8 +9,19 @@ from session_plugin import FailedConsolidation, hookimpl
 async def test_an_empty_hub_has_nothing(hub):
     status = await hub.status()
     assert status.size_bytes > 0
-    assert (status.users, status.accounts, status.chats, status.sessions, status.messages) == (0, 0, 0, 0, 0)
-    assert (status.oldest_message_at, status.waiting, status.dropped, status.plugins) == (None, 0, 0, ())
+    assert (status.users, status.accounts, status.chats, status.sessions, status.messages) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+    )
+    assert (status.oldest_message_at, status.waiting, status.dropped, status.plugins) == (
+        None,
+        0,
+        0,
+        (),
+    )
 
 
 async def test_it_counts_what_there_is(new_hub, talk, link, clock, database):
@@ -31,7 +42,12 @@ async def test_it_counts_what_there_is(new_hub, talk, link, clock, database):
     assert str(database) in status.database or status.database.startswith("postgresql://")
     assert (status.users, status.accounts, status.chats) == (2, 3, 3)
     assert (status.sessions, status.live_sessions) == (3, 2)
-    assert (status.messages, status.archived_messages, status.summaries, status.tombstones) == (6, 2, 1, 1)
+    assert (status.messages, status.archived_messages, status.summaries, status.tombstones) == (
+        6,
+        2,
+        1,
+        1,
+    )
     assert status.oldest_message_at == began
     assert status.pending_consolidations == 0
 
@@ -45,7 +61,9 @@ async def test_the_oldest_message_is_one_that_is_there(hub, talk, clock):
     assert (await hub.status()).oldest_message_at == clock() - 3600
 
 
-async def test_a_summariser_that_fails_shows_with_its_reason_and_when_it_is_tried_again(new_hub, talk, clock, caplog):
+async def test_a_summariser_that_fails_shows_with_its_reason_and_when_it_is_tried_again(
+    new_hub, talk, clock, caplog
+):
     async def summarize(messages, previous):
         return ""
 
@@ -90,13 +108,18 @@ async def test_each_plugin_shows_its_calls_its_failures_and_its_time(new_hub, ta
     assert slow.seconds >= 0.09
 
 
-async def test_nothing_that_people_say_is_in_the_log_however_things_go(new_hub, talk, clock, caplog):
+async def test_nothing_that_people_say_is_in_the_log_however_things_go(
+    new_hub, talk, clock, caplog
+):
     caplog.set_level(logging.INFO, "session_plugin")
 
     async def summarize(messages, previous):
         raise ValueError(messages[0].content)
 
-    hub, ann = new_hub(summarize=summarize, consolidation_threshold=4, retention_days=1), talk.account("ann")
+    hub, ann = (
+        new_hub(summarize=summarize, consolidation_threshold=4, retention_days=1),
+        talk.account("ann"),
+    )
     for number in range(6):
         await hub.record(talk.said(ann, "a secret", message_id=str(number)))
         await hub.settle()

@@ -59,19 +59,27 @@ def test_the_constructor_has_the_originals_signature() -> None:
 )
 def test_a_method_has_the_originals_signature(method: str, expected: str) -> None:
     signature = inspect.signature(getattr(SessionStore, method))
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in list(signature.parameters.values())[1:]]
+    bare = [
+        p.replace(annotation=inspect.Parameter.empty)
+        for p in list(signature.parameters.values())[1:]
+    ]
     assert str(inspect.Signature(bare)) == expected
 
 
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (Session, ["session_id", "identity", "messages", "created_at", "last_activity", "metadata"]),
+        (
+            Session,
+            ["session_id", "identity", "messages", "created_at", "last_activity", "metadata"],
+        ),
         (SessionIdentity, ["user_id", "display_name", "channel_ids"]),
         (SessionMessage, ["role", "content", "channel", "timestamp", "metadata"]),
     ],
 )
-def test_the_originals_fields_come_first_and_others_by_keyword_only(kind: type, names: list[str]) -> None:
+def test_the_originals_fields_come_first_and_others_by_keyword_only(
+    kind: type, names: list[str]
+) -> None:
     assert [f.name for f in fields(kind) if not f.kw_only] == names
 
 
@@ -84,7 +92,9 @@ def test_data_types_have_the_originals_defaults() -> None:
 def test_add_message_stores_nothing(store: SessionStore) -> None:
     session = store.get_or_create("ann")
     session.add_message("user", "only here", channel="cli")
-    assert [(m.role, m.content, m.channel) for m in session.messages] == [("user", "only here", "cli")]
+    assert [(m.role, m.content, m.channel) for m in session.messages] == [
+        ("user", "only here", "cli")
+    ]
     assert store.get_or_create("ann").messages == []
 
 
@@ -101,7 +111,20 @@ def test_two_users_get_two_sessions(store: SessionStore) -> None:
 
 
 def test_user_ids_are_told_apart_byte_by_byte(store: SessionStore) -> None:
-    ids = ["ann", "Ann", " ann", "ann ", "é", "e\u0301", "1", "01", "1.0", "%", "_", "'; DROP TABLE users; --"]
+    ids = [
+        "ann",
+        "Ann",
+        " ann",
+        "ann ",
+        "é",
+        "e\u0301",
+        "1",
+        "01",
+        "1.0",
+        "%",
+        "_",
+        "'; DROP TABLE users; --",
+    ]
     assert len({store.get_or_create(user_id).session_id for user_id in ids}) == len(ids)
 
 
@@ -111,7 +134,9 @@ def test_a_session_says_whose_it_is(store: SessionStore) -> None:
     assert identity.user_id == "ann"
 
 
-def test_messages_come_back_in_the_order_in_which_they_were_saved(store: SessionStore, clock: Any) -> None:
+def test_messages_come_back_in_the_order_in_which_they_were_saved(
+    store: SessionStore, clock: Any
+) -> None:
     session = store.get_or_create("ann")
     for number in range(10):
         store.save_message(session.session_id, "user", str(number))
@@ -193,9 +218,13 @@ def test_a_display_name_that_comes_late_is_kept(store: SessionStore) -> None:
 # save_message
 
 
-def test_a_message_keeps_its_role_channel_time_and_metadata(store: SessionStore, clock: Any) -> None:
+def test_a_message_keeps_its_role_channel_time_and_metadata(
+    store: SessionStore, clock: Any
+) -> None:
     session = store.get_or_create("ann")
-    store.save_message(session.session_id, "assistant", "hi", channel="discord", metadata={"tokens": 3})
+    store.save_message(
+        session.session_id, "assistant", "hi", channel="discord", metadata={"tokens": 3}
+    )
     (message,) = store.get_or_create("ann").messages
     assert (message.role, message.content, message.channel) == ("assistant", "hi", "discord")
     assert (message.timestamp, message.metadata) == (clock.now, {"tokens": 3})
@@ -221,7 +250,9 @@ def test_metadata_that_is_no_mapping_is_refused(store: SessionStore, metadata: A
         store.save_message(session.session_id, "user", "hi", metadata=metadata)
 
 
-def test_an_ended_session_takes_a_message_and_is_not_revived(store: SessionStore, clock: Any) -> None:
+def test_an_ended_session_takes_a_message_and_is_not_revived(
+    store: SessionStore, clock: Any
+) -> None:
     old = store.get_or_create("ann")
     clock.advance(hours=25)
     new = store.get_or_create("ann")
@@ -231,7 +262,9 @@ def test_an_ended_session_takes_a_message_and_is_not_revived(store: SessionStore
     assert (listed[old.session_id].message_count, listed[old.session_id].is_live) == (1, False)
 
 
-def test_saving_to_a_session_that_has_grown_too_old_ends_it(store: SessionStore, clock: Any) -> None:
+def test_saving_to_a_session_that_has_grown_too_old_ends_it(
+    store: SessionStore, clock: Any
+) -> None:
     old = store.get_or_create("ann")
     clock.advance(hours=25)
     store.save_message(old.session_id, "user", "late")
@@ -239,7 +272,9 @@ def test_saving_to_a_session_that_has_grown_too_old_ends_it(store: SessionStore,
 
 
 @pytest.mark.parametrize("session_id", ["", "nobody's", "'"])
-def test_saving_to_an_unknown_session_is_an_error_that_says_what_to_do(store: SessionStore, session_id: str) -> None:
+def test_saving_to_an_unknown_session_is_an_error_that_says_what_to_do(
+    store: SessionStore, session_id: str
+) -> None:
     with pytest.raises(UnknownSession, match="ask get_or_create"):
         store.save_message(session_id, "user", "hi")
 
@@ -278,7 +313,10 @@ def test_linking_somebody_elses_account_is_refused_and_changes_nothing(store: Se
     bob = store.get_or_create("bob")
     with pytest.raises(AccountTaken, match="belongs to another user"):
         store.link_channel(bob.session_id, "telegram", "7")
-    assert [s.identity.channel_ids for s in store.list_sessions() if s.identity] == [{}, {"telegram": "7"}]
+    assert [s.identity.channel_ids for s in store.list_sessions() if s.identity] == [
+        {},
+        {"telegram": "7"},
+    ]
 
 
 def test_linking_to_an_unknown_session_has_no_effect(store: SessionStore) -> None:
@@ -298,7 +336,11 @@ def test_the_most_recently_active_session_is_listed_first(store: SessionStore, c
         sessions[user_id] = store.get_or_create(user_id).session_id
     clock.advance(hours=1)
     store.save_message(sessions["ann"], "user", "hi")
-    assert [s.identity.user_id for s in store.list_sessions() if s.identity] == ["ann", "eve", "bob"]
+    assert [s.identity.user_id for s in store.list_sessions() if s.identity] == [
+        "ann",
+        "eve",
+        "bob",
+    ]
 
 
 def test_a_listing_has_no_messages(store: SessionStore) -> None:
@@ -318,7 +360,9 @@ def test_active_only_goes_by_age(store: SessionStore, clock: Any) -> None:
 
 
 def test_a_listing_and_get_or_create_agree_on_what_is_too_old(database: str, clock: Any) -> None:
-    """Sums of floating-point numbers must not make a session too old for one and young for the other."""
+    """Sums of floating-point numbers must not make a session too old for one and young for the
+    other.
+    """
     hub = SessionHub(database, max_age_hours=0.0124, clock=clock, load_entry_points=False)
     store = hub.store()
     for number in range(100):
@@ -340,14 +384,18 @@ def test_a_listing_ends_at_its_limit(store: SessionStore) -> None:
 
 
 @pytest.mark.parametrize("hours", [-1, float("nan"), float("inf")])
-def test_a_greatest_age_that_makes_no_sense_is_refused(database: str, hours: float, raw: Any) -> None:
+def test_a_greatest_age_that_makes_no_sense_is_refused(
+    database: str, hours: float, raw: Any
+) -> None:
     with pytest.raises(ValueError, match="max_age_hours"):
         SessionStore(database, max_age_hours=hours)
     assert raw.is_empty()
 
 
 @pytest.mark.parametrize("threshold", [-1, 0, 1])
-def test_a_threshold_that_makes_no_sense_is_refused(database: str, threshold: int, raw: Any) -> None:
+def test_a_threshold_that_makes_no_sense_is_refused(
+    database: str, threshold: int, raw: Any
+) -> None:
     with pytest.raises(ValueError, match="consolidation_threshold"):
         SessionStore(database, consolidation_threshold=threshold)
     assert raw.is_empty()

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from session_plugin import Chat, SessionError, SessionHub, SessionMessage, SessionStore
+from session_plugin.context.digest import DIGEST_BUDGET, digest
 from session_plugin.database.opening import open_engine
-from session_plugin.records import handles
-from session_plugin.records.outcomes import Moment
+from session_plugin.records.operation_context import OperationContext
 from session_plugin.rules.consolidation import messages_to_consolidate
-from session_plugin.rules.digest import DIGEST_BUDGET, digest
+from session_plugin.store import operations
 
 HEADING = "Session history summary:"
 
@@ -55,9 +55,21 @@ def texts(numbers: range) -> list[str]:
 
 @pytest.mark.parametrize(
     ("count", "threshold", "expected"),
-    [(0, 100, 0), (50, 100, 0), (51, 100, 25), (100, 100, 50), (101, 100, 50), (1, 2, 0), (2, 2, 1), (2, 3, 1), (1, 3, 0)],
+    [
+        (0, 100, 0),
+        (50, 100, 0),
+        (51, 100, 25),
+        (100, 100, 50),
+        (101, 100, 50),
+        (1, 2, 0),
+        (2, 2, 1),
+        (2, 3, 1),
+        (1, 3, 0),
+    ],
 )
-def test_the_oldest_half_gives_way_above_half_the_threshold(count: int, threshold: int, expected: int) -> None:
+def test_the_oldest_half_gives_way_above_half_the_threshold(
+    count: int, threshold: int, expected: int
+) -> None:
     assert messages_to_consolidate(count, threshold=threshold) == expected
 
 
@@ -66,7 +78,9 @@ def test_up_to_the_threshold_nothing_gives_way(store: SessionStore) -> None:
     assert contents(store) == texts(range(10))
 
 
-def test_beyond_the_threshold_the_oldest_half_gives_way_to_one_summary_in_front(store: SessionStore) -> None:
+def test_beyond_the_threshold_the_oldest_half_gives_way_to_one_summary_in_front(
+    store: SessionStore,
+) -> None:
     fill(store, range(11))
     summary, *rest = store.get_or_create("ann").messages
     assert (summary.role, summary.content.startswith(HEADING)) == ("system", True)
@@ -100,7 +114,9 @@ def test_consolidating_an_unknown_session_has_no_effect(store: SessionStore) -> 
     assert store.list_sessions() == []
 
 
-async def test_what_gave_way_can_still_be_read_in_order(store: SessionStore, hub: SessionHub) -> None:
+async def test_what_gave_way_can_still_be_read_in_order(
+    store: SessionStore, hub: SessionHub
+) -> None:
     fill(store, range(40))
     assert await archive(hub) == texts(range(40))
 
@@ -116,17 +132,25 @@ def test_after_many_rounds_there_is_one_summary_over_the_whole_range(store: Sess
     assert len(summary) <= len(HEADING) + 1 + DIGEST_BUDGET
 
 
-async def test_the_hub_gives_the_same_summary_and_says_what_it_stands_for(store: SessionStore, hub: SessionHub) -> None:
+async def test_the_hub_gives_the_same_summary_and_says_what_it_stands_for(
+    store: SessionStore, hub: SessionHub
+) -> None:
     fill(store, range(11))
     context = await hub.session_of(Chat("", "ann"), None).for_model()
     assert context.summary is not None
     assert f"{HEADING}\n{context.summary.text}" == contents(store)[0]
     ((part),) = context.summary.parts
-    covered = [m for m in await hub.session_of(Chat("", "ann"), None).history(limit=None) if m.seq <= part.to_seq]
+    covered = [
+        m
+        for m in await hub.session_of(Chat("", "ann"), None).history(limit=None)
+        if m.seq <= part.to_seq
+    ]
     assert [message.content for message in covered] == texts(range(5))
 
 
-async def test_a_summary_that_cannot_be_written_costs_no_message(store: SessionStore, hub: SessionHub, raw: Any) -> None:
+async def test_a_summary_that_cannot_be_written_costs_no_message(
+    store: SessionStore, hub: SessionHub, raw: Any
+) -> None:
     fill(store, range(5))
     raw.refuse("summary_parts")
     fill(store, range(5, 30))
@@ -140,7 +164,9 @@ def test_a_consolidation_asked_for_says_that_it_failed(store: SessionStore, raw:
         store.consolidate(session_id)
 
 
-def test_an_ended_session_is_consolidated_too(store: SessionStore, hub: SessionHub, clock: Any) -> None:
+def test_an_ended_session_is_consolidated_too(
+    store: SessionStore, hub: SessionHub, clock: Any
+) -> None:
     session_id = fill(store, range(3))
     clock.advance(hours=25)
     fill(store, range(1))
@@ -151,14 +177,20 @@ def test_an_ended_session_is_consolidated_too(store: SessionStore, hub: SessionH
     assert contents(store) == texts(range(1))
 
 
-def test_loading_a_session_costs_the_same_with_a_long_archive(database_file: Path, clock: Any) -> None:
+def test_loading_a_session_costs_the_same_with_a_long_archive(
+    database_file: Path, clock: Any
+) -> None:
     """A factor of 8 is far from the 300 that reading the whole archive would cost."""
     engine = open_engine(database_file)
-    moment = Moment(bot="", now=time.time(), max_age=86400.0, new_id=lambda: f"id {random.random()}")
+    context = OperationContext(
+        bot="", now=time.time(), max_age=86400.0, new_id=lambda: f"id {random.random()}"
+    )
 
-    def open_for(user_id: str) -> handles.Opened:
-        asked = handles.Asked(moment=moment, user_id=user_id, channel="", channel_user_id="", display_name="")
-        return engine.write(handles.open_session, asked).result().value
+    def open_for(user_id: str) -> operations.Opened:
+        asked = operations.Asked(
+            context=context, user_id=user_id, channel="", channel_user_id="", display_name=""
+        )
+        return engine.write(operations.open_session, asked).result().value
 
     def cost_of(user_id: str) -> float:
         costs = []
@@ -169,15 +201,15 @@ def test_loading_a_session_costs_the_same_with_a_long_archive(database_file: Pat
         return min(costs)
 
     for user_id, count in (("short", 60), ("long", 20_000)):
-        saved = handles.Saved(
-            moment=moment,
+        saved = operations.Saved(
+            context=context,
             handle=open_for(user_id).session.session_id,
             role="user",
             content="x" * 100,
             channel="",
             metadata=None,
         )
-        futures = [engine.write(handles.append, saved) for _ in range(count)]
+        futures = [engine.write(operations.append, saved) for _ in range(count)]
         futures[-1].result()
     engine.close()
     with SessionStore(database_file) as store:
@@ -205,7 +237,10 @@ def test_a_digest_keeps_to_its_budget(count: int, length: int, previous: str | N
 
 @pytest.mark.parametrize("budget", [10, 100, 777])
 def test_a_digest_keeps_to_any_budget(budget: int) -> None:
-    assert len(digest(said(300, lambda n: f"number {n} " * 20), "before\n" * 100, budget=budget)) <= budget
+    assert (
+        len(digest(said(300, lambda n: f"number {n} " * 20), "before\n" * 100, budget=budget))
+        <= budget
+    )
 
 
 def test_the_same_messages_give_the_same_digest() -> None:

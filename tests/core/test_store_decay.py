@@ -16,7 +16,9 @@ ANN = Account("telegram", "7")
 
 @pytest.fixture
 def hub(database: str, clock: Any) -> Iterator[SessionHub]:
-    hub = SessionHub(database, clock=clock, consolidation_threshold=10, load_entry_points=False, secret=SECRET)
+    hub = SessionHub(
+        database, clock=clock, consolidation_threshold=10, load_entry_points=False, secret=SECRET
+    )
     yield hub
     hub._engine.close()
 
@@ -31,10 +33,14 @@ def users(store: SessionStore) -> list[str]:
 
 
 def by_ann(text: str) -> MessageEvent:
-    return MessageEvent(chat=Chat("telegram", "7"), message_id=text, role="user", text=text, sent_at=0.0, author=ANN)
+    return MessageEvent(
+        chat=Chat("telegram", "7"), message_id=text, role="user", text=text, sent_at=0.0, author=ANN
+    )
 
 
-def test_decay_removes_what_is_strictly_older_and_says_how_many(store: SessionStore, clock: Any) -> None:
+def test_decay_removes_what_is_strictly_older_and_says_how_many(
+    store: SessionStore, clock: Any
+) -> None:
     for user_id in ("ann", "bob"):
         store.save_message(store.get_or_create(user_id).session_id, "user", "hi")
     clock.advance(seconds=1)
@@ -46,7 +52,9 @@ def test_decay_removes_what_is_strictly_older_and_says_how_many(store: SessionSt
     assert users(store) == ["eve"]
 
 
-async def test_decay_leaves_what_is_pinned(hub: SessionHub, store: SessionStore, clock: Any) -> None:
+async def test_decay_leaves_what_is_pinned(
+    hub: SessionHub, store: SessionStore, clock: Any
+) -> None:
     def made(user_id: str) -> str:
         session_id = store.get_or_create(user_id).session_id
         store.save_message(session_id, "user", "hi")
@@ -82,7 +90,9 @@ def test_decay_of_nothing_is_no_hours_at_all(store: SessionStore, clock: Any) ->
 
 
 @pytest.mark.parametrize("hours", [-1.0, float("nan"), float("inf"), -0.001])
-def test_an_age_that_makes_no_sense_removes_nothing(store: SessionStore, clock: Any, hours: float) -> None:
+def test_an_age_that_makes_no_sense_removes_nothing(
+    store: SessionStore, clock: Any, hours: float
+) -> None:
     store.get_or_create("ann")
     clock.advance(days=9)
     with pytest.raises(ValueError, match="max_age_hours"):
@@ -114,7 +124,9 @@ def test_a_removed_session_is_unknown(store: SessionStore, clock: Any) -> None:
         store.save_message(session_id, "user", "hi")
 
 
-def test_a_removed_session_leaves_no_messages_and_no_summaries(store: SessionStore, clock: Any, raw: Any) -> None:
+def test_a_removed_session_leaves_no_messages_and_no_summaries(
+    store: SessionStore, clock: Any, raw: Any
+) -> None:
     session_id = store.get_or_create("ann").session_id
     for number in range(25):
         store.save_message(session_id, "user", f"message {number}")
@@ -135,7 +147,9 @@ def test_who_comes_back_after_a_decay_begins_anew(store: SessionStore, clock: An
     assert session.identity.display_name == "Ann"
 
 
-async def test_a_link_outlives_the_session_in_which_it_was_made(store: SessionStore, hub: SessionHub, clock: Any) -> None:
+async def test_a_link_outlives_the_session_in_which_it_was_made(
+    store: SessionStore, hub: SessionHub, clock: Any
+) -> None:
     store.link_channel(store.get_or_create("ann").session_id, ANN.channel, ANN.channel_user_id)
     clock.advance(hours=25)
     assert store.decay() == 1
@@ -145,7 +159,9 @@ async def test_a_link_outlives_the_session_in_which_it_was_made(store: SessionSt
     assert await hub.identity_of(ANN) == identity
 
 
-async def test_what_a_linked_account_says_is_in_the_users_session(store: SessionStore, hub: SessionHub) -> None:
+async def test_what_a_linked_account_says_is_in_the_users_session(
+    store: SessionStore, hub: SessionHub
+) -> None:
     session_id = store.get_or_create("ann").session_id
     store.link_channel(session_id, ANN.channel, ANN.channel_user_id)
     await hub.record(by_ann("from telegram"))
@@ -164,11 +180,17 @@ async def test_what_others_of_the_same_person_said_is_not_the_stores_to_remove(
         await hub.record(by_ann(f"by telegram {number}"))
     clock.advance(hours=25)
     assert store.decay() == 1
-    history = await hub.session_of(Chat("telegram", "7"), ANN).history(limit=None, include_previous=True)
-    assert [message.content for message in history] == [f"by telegram {number}" for number in range(20)]
+    history = await hub.session_of(Chat("telegram", "7"), ANN).history(
+        limit=None, include_previous=True
+    )
+    assert [message.content for message in history] == [
+        f"by telegram {number}" for number in range(20)
+    ]
 
 
-async def test_no_summary_tells_what_the_store_removed(store: SessionStore, hub: SessionHub, clock: Any, raw: Any) -> None:
+async def test_no_summary_tells_what_the_store_removed(
+    store: SessionStore, hub: SessionHub, clock: Any, raw: Any
+) -> None:
     session_id = store.get_or_create("ann").session_id
     store.link_channel(session_id, ANN.channel, ANN.channel_user_id)
     for number in range(20):
@@ -182,16 +204,22 @@ async def test_no_summary_tells_what_the_store_removed(store: SessionStore, hub:
     assert not any(b"secret" in content for (content,) in kept)
 
 
-async def test_an_account_claimed_by_hand_is_audited(store: SessionStore, hub: SessionHub, raw: Any) -> None:
+async def test_an_account_claimed_by_hand_is_audited(
+    store: SessionStore, hub: SessionHub, raw: Any
+) -> None:
     store.link_channel(store.get_or_create("ann").session_id, ANN.channel, ANN.channel_user_id)
     store.link_channel(store.get_or_create("ann").session_id, ANN.channel, ANN.channel_user_id)
     assert raw.rows("SELECT action, user_id FROM audit") == [("claimed", "ann")]
 
 
-async def test_an_account_that_the_hub_saw_first_cannot_be_claimed(store: SessionStore, hub: SessionHub) -> None:
+async def test_an_account_that_the_hub_saw_first_cannot_be_claimed(
+    store: SessionStore, hub: SessionHub
+) -> None:
     await hub.record(by_ann("mine"))
     with pytest.raises(Exception, match="only its owner can link it"):
-        store.link_channel(store.get_or_create("mallory").session_id, ANN.channel, ANN.channel_user_id)
+        store.link_channel(
+            store.get_or_create("mallory").session_id, ANN.channel, ANN.channel_user_id
+        )
 
 
 async def test_a_users_id_after_a_link_is_the_older_one_and_both_lead_to_the_same_session(

@@ -19,7 +19,13 @@ async def make(database: str, clock: Any) -> AsyncIterator[Make]:
     made: list[SessionHub] = []
 
     def make_hub(**settings: Any) -> SessionHub:
-        hub = SessionHub(database, clock=clock, load_entry_points=False, secret=SECRET, **{"retention_days": 30} | settings)
+        hub = SessionHub(
+            database,
+            clock=clock,
+            load_entry_points=False,
+            secret=SECRET,
+            **{"retention_days": 30} | settings,
+        )
         made.append(hub)
         return hub
 
@@ -30,7 +36,9 @@ async def make(database: str, clock: Any) -> AsyncIterator[Make]:
 
 async def say(hub: SessionHub, who: Account, text: str, *, chat: Chat | None = None) -> None:
     where = chat or Chat(who.channel, who.channel_user_id)
-    await hub.record(MessageEvent(chat=where, message_id=text, role="user", text=text, sent_at=0.0, author=who))
+    await hub.record(
+        MessageEvent(chat=where, message_id=text, role="user", text=text, sent_at=0.0, author=who)
+    )
 
 
 async def heard(hub: SessionHub, who: Account, *, chat: Chat | None = None) -> list[str]:
@@ -118,7 +126,9 @@ async def test_a_session_that_goes_on_loses_only_its_old_messages(make: Make, cl
 
 
 async def test_a_segment_is_walked_to_its_first_young_message(make: Make, clock: Any) -> None:
-    """A clock that was set back lets an old message stand behind a young one; order is a number, never a clock."""
+    """A clock that was set back lets an old message stand behind a young one; order is a number,
+    never a clock.
+    """
     hub = make(max_age_hours=24 * 365)
     await say(hub, ANN, "old")
     clock.advance(days=20)
@@ -138,7 +148,9 @@ async def test_more_than_one_piece_goes_in_one_decay(make: Make, clock: Any) -> 
     assert (await removed_as_announced(hub)).messages == 450
 
 
-async def test_chats_whose_oldest_message_was_deleted_hold_up_no_others(make: Make, clock: Any) -> None:
+async def test_chats_whose_oldest_message_was_deleted_hold_up_no_others(
+    make: Make, clock: Any
+) -> None:
     """More of them than one piece looks at."""
     hub = make(max_age_hours=24 * 100)
     chats = [Chat("telegram", f"-{number}", "group") for number in range(1, 231)]
@@ -201,7 +213,9 @@ async def test_identities_and_links_stay(make: Make, clock: Any) -> None:
 # Summaries
 
 
-async def test_a_summary_over_removed_messages_is_withdrawn(make: Make, clock: Any, raw: Any) -> None:
+async def test_a_summary_over_removed_messages_is_withdrawn(
+    make: Make, clock: Any, raw: Any
+) -> None:
     hub = make(consolidation_threshold=10)
     for number in range(4):
         await say(hub, ANN, f"secret {number}")
@@ -274,7 +288,9 @@ async def test_sessions_needed_for_an_unlink_are_kept(make: Make, clock: Any, ra
     assert raw.findings() == []
 
 
-async def test_a_home_whose_part_is_empty_is_kept_while_the_joint_session_is(make: Make, clock: Any) -> None:
+async def test_a_home_whose_part_is_empty_is_kept_while_the_joint_session_is(
+    make: Make, clock: Any
+) -> None:
     hub = make(max_age_hours=24 * 365)
     await say(hub, ANN, "Ann, old")
     clock.advance(seconds=1)

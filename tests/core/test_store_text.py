@@ -48,7 +48,11 @@ def test_content_comes_back_as_it_went_in(store: SessionStore, text: str) -> Non
 
 
 def test_metadata_comes_back_as_it_went_in(store: SessionStore, text: str) -> None:
-    metadata = {"text": text, text: ["in a list", text], "nested": {"deep": [1, 2.5, None, True, text]}}
+    metadata = {
+        "text": text,
+        text: ["in a list", text],
+        "nested": {"deep": [1, 2.5, None, True, text]},
+    }
     store.save_message(store.get_or_create("ann").session_id, "user", "hi", metadata=metadata)
     assert store.get_or_create("ann").messages[0].metadata == metadata
 
@@ -94,7 +98,9 @@ def test_a_bad_label_is_refused_with_the_label(store: SessionStore, what: str, b
 
 
 @pytest.mark.parametrize("bad", ["a\0b", "\ud83d"])
-def test_a_bad_channel_of_a_message_is_refused_rather_than_changed(store: SessionStore, bad: str) -> None:
+def test_a_bad_channel_of_a_message_is_refused_rather_than_changed(
+    store: SessionStore, bad: str
+) -> None:
     session = store.get_or_create("ann")
     with pytest.raises(ValueError, match="channel") as caught:
         store.save_message(session.session_id, "user", "hi", channel=bad)
@@ -111,7 +117,9 @@ def test_an_id_that_is_no_text_is_refused(store: SessionStore) -> None:
         store.get_or_create(7)  # type: ignore[arg-type]
 
 
-def test_metadata_that_json_has_no_word_for_is_refused_and_stores_nothing(store: SessionStore) -> None:
+def test_metadata_that_json_has_no_word_for_is_refused_and_stores_nothing(
+    store: SessionStore,
+) -> None:
     session = store.get_or_create("ann")
     with pytest.raises(TypeError, match="JSON"):
         store.save_message(session.session_id, "user", "hi", metadata={"what": object()})
@@ -140,7 +148,11 @@ def test_a_broken_metadata_cell_costs_that_cell(database: str, raw: Any, broken:
     assert len(raw.rows(MESSAGE_CELL, broken, b"1")) == 1
     with SessionStore(database) as store:
         messages = store.get_or_create("ann").messages
-    assert [(m.content, m.metadata) for m in messages] == [("0", {"number": 0}), ("1", {}), ("2", {"number": 2})]
+    assert [(m.content, m.metadata) for m in messages] == [
+        ("0", {"number": 0}),
+        ("1", {}),
+        ("2", {"number": 2}),
+    ]
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
@@ -161,14 +173,24 @@ def test_a_broken_cell_breaks_no_listing(database: str, raw: Any, cell: str, bro
         assert store.get_or_create("ann", channel="telegram", channel_user_id="ann").messages == []
 
 
-@pytest.mark.parametrize("broken", ["7", "'{'", "CAST(x'7b22ff22' AS TEXT)"], ids=["a number", "text", "text that is none"])
-def test_a_cell_of_another_kind_which_sqlite_takes_costs_that_cell(database_file: Path, broken: str) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    ["7", "'{'", "CAST(x'7b22ff22' AS TEXT)"],
+    ids=["a number", "text", "text that is none"],
+)
+def test_a_cell_of_another_kind_which_sqlite_takes_costs_that_cell(
+    database_file: Path, broken: str
+) -> None:
     with SessionStore(database_file) as store:
-        store.save_message(store.get_or_create("ann").session_id, "user", "hi", metadata={"number": 1})
+        store.save_message(
+            store.get_or_create("ann").session_id, "user", "hi", metadata={"number": 1}
+        )
     with closing(sqlite3.connect(database_file)) as connection, connection:
         assert connection.execute(f"UPDATE messages SET metadata = {broken}").rowcount == 1
     with SessionStore(database_file) as store:
-        assert [(m.content, m.metadata) for m in store.get_or_create("ann").messages] == [("hi", {})]
+        assert [(m.content, m.metadata) for m in store.get_or_create("ann").messages] == [
+            ("hi", {})
+        ]
 
 
 def test_content_that_is_no_utf8_costs_only_its_broken_bytes(database: str, raw: Any) -> None:

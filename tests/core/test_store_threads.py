@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Account, AccountTaken, Chat, DatabaseUnavailable, MessageEvent, SessionHub, SessionStore
+from session_plugin import (
+    Account,
+    AccountTaken,
+    Chat,
+    DatabaseUnavailable,
+    MessageEvent,
+    SessionHub,
+    SessionStore,
+)
 
 
 @pytest.fixture
@@ -54,7 +62,9 @@ def test_400_messages_from_40_threads_are_400_messages(store: SessionStore) -> N
         assert own == [f"{thread}.{number}" for number in range(10)]
 
 
-def test_400_messages_from_40_threads_are_400_messages_while_they_are_consolidated(database: str) -> None:
+def test_400_messages_from_40_threads_are_400_messages_while_they_are_consolidated(
+    database: str,
+) -> None:
     with SessionStore(database, consolidation_threshold=10) as store:
         session_id = store.get_or_create("ann").session_id
 
@@ -76,7 +86,9 @@ def test_sixteen_first_messages_at_once_make_one_user_and_one_session(store: Ses
     session_ids: set[str] = set()
 
     def speak(number: int) -> None:
-        session = store.get_or_create("ann", channel="cli", channel_user_id="a", display_name=f"Ann {number}")
+        session = store.get_or_create(
+            "ann", channel="cli", channel_user_id="a", display_name=f"Ann {number}"
+        )
         session_ids.add(session.session_id)
         store.save_message(session.session_id, "user", str(number))
 
@@ -88,14 +100,21 @@ def test_sixteen_first_messages_at_once_make_one_user_and_one_session(store: Ses
 
 def test_forty_links_at_once_all_survive(store: SessionStore) -> None:
     session_id = store.get_or_create("ann").session_id
-    assert at_once(40, lambda number: store.link_channel(session_id, f"channel {number}", "7")) == []
+    assert (
+        at_once(40, lambda number: store.link_channel(session_id, f"channel {number}", "7")) == []
+    )
     identity = store.get_or_create("ann").identity
     assert identity is not None
     assert set(identity.channel_ids) == {f"channel {number}" for number in range(40)}
 
 
 def test_forty_labels_at_once_all_survive(store: SessionStore) -> None:
-    assert at_once(40, lambda n: store.get_or_create("ann", channel=f"channel {n}", channel_user_id="7")) == []
+    assert (
+        at_once(
+            40, lambda n: store.get_or_create("ann", channel=f"channel {n}", channel_user_id="7")
+        )
+        == []
+    )
     identity = store.get_or_create("ann").identity
     assert identity is not None
     assert set(identity.channel_ids) == {f"channel {number}" for number in range(40)}
@@ -120,14 +139,26 @@ async def test_a_store_and_a_hub_share_a_file(database: str) -> None:
             async def by_hub(number: int) -> None:
                 chat = Chat("telegram", "7")
                 await hub.record(
-                    MessageEvent(chat=chat, message_id=str(number), role="user", text="by hub", sent_at=0.0, author=ann)
+                    MessageEvent(
+                        chat=chat,
+                        message_id=str(number),
+                        role="user",
+                        text="by hub",
+                        sent_at=0.0,
+                        author=ann,
+                    )
                 )
 
             async def by_store() -> None:
                 await asyncio.to_thread(store.save_message, session_id, "user", "by store")
 
-            await asyncio.gather(*(by_hub(number) for number in range(40)), *(by_store() for _ in range(40)))
-            found = [message.content for message in (await asyncio.to_thread(store.get_or_create, "ann")).messages]
+            await asyncio.gather(
+                *(by_hub(number) for number in range(40)), *(by_store() for _ in range(40))
+            )
+            found = [
+                message.content
+                for message in (await asyncio.to_thread(store.get_or_create, "ann")).messages
+            ]
         history = await hub.session_of(Chat("telegram", "7"), ann).history(limit=None)
     assert (found.count("by hub"), found.count("by store")) == (40, 40)
     assert [message.content for message in history] == found
@@ -137,7 +168,9 @@ async def test_a_hubs_store_sees_what_the_hub_recorded(database: str) -> None:
     hub = SessionHub(database, load_entry_points=False)
     ann, chat = Account("telegram", "7"), Chat("telegram", "7")
     async with hub:
-        await hub.record(MessageEvent(chat=chat, message_id="1", role="user", text="hi", sent_at=0.0, author=ann))
+        await hub.record(
+            MessageEvent(chat=chat, message_id="1", role="user", text="hi", sent_at=0.0, author=ann)
+        )
         identity = await hub.identity_of(ann)
         assert identity is not None
         session = await asyncio.to_thread(hub.store().get_or_create, identity.user_id)
@@ -151,7 +184,9 @@ async def test_closing_a_hubs_store_leaves_the_hub_open(database: str) -> None:
         assert await hub.identity_of("ann") is not None
 
 
-async def test_on_an_event_loop_a_store_works_and_warns_once(database: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_on_an_event_loop_a_store_works_and_warns_once(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING, logger="session_plugin"), SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
         store.save_message(session_id, "user", "hi")
@@ -161,7 +196,9 @@ async def test_on_an_event_loop_a_store_works_and_warns_once(database: str, capl
     ]
 
 
-def test_away_from_an_event_loop_a_store_does_not_warn(store: SessionStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_away_from_an_event_loop_a_store_does_not_warn(
+    store: SessionStore, caplog: pytest.LogCaptureFixture
+) -> None:
     store.get_or_create("ann")
     assert caplog.records == []
 
@@ -177,7 +214,9 @@ def test_away_from_an_event_loop_a_store_does_not_warn(store: SessionStore, capl
         lambda store: store.list_sessions(),
     ],
 )
-def test_a_closed_store_is_an_error_that_names_the_database(database: str, call: Callable[[SessionStore], object]) -> None:
+def test_a_closed_store_is_an_error_that_names_the_database(
+    database: str, call: Callable[[SessionStore], object]
+) -> None:
     store = SessionStore(database)
     store.close()
     store.close()
@@ -186,7 +225,9 @@ def test_a_closed_store_is_an_error_that_names_the_database(database: str, call:
 
 
 @pytest.mark.parametrize("what", ["save", "list"])
-def test_a_child_of_a_fork_is_told_to_open_its_own(database: str, spawn: Callable[..., Any], what: str) -> None:
+def test_a_child_of_a_fork_is_told_to_open_its_own(
+    database: str, spawn: Callable[..., Any], what: str
+) -> None:
     """The threads that write and read do not come along."""
     process = spawn(
         """

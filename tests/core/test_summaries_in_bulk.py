@@ -13,8 +13,10 @@ import pytest
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records import messages, summaries
-from session_plugin.records.outcomes import Consolidated, Moment
+from session_plugin.records.conversation import messages
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.results import Consolidated
+from session_plugin.records.upkeep import summaries
 
 LEFT = (
     "SELECT * FROM summaries ORDER BY summary_no",
@@ -26,20 +28,31 @@ LEFT = (
 
 @pytest.fixture
 def open_filled() -> Any:
-    """Open a database in which four people have said six things each; the third one's summary has failed before."""
+    """Open a database in which four people have said six things each; the third one's summary has
+    failed before.
+    """
     engines = []
 
     def opened(database: str) -> Any:
         ids = count()
-        moment = Moment(bot="", now=1.0, max_age=60.0, new_id=lambda: f"id {next(ids)}")
+        context = OperationContext(bot="", now=1.0, max_age=60.0, new_id=lambda: f"id {next(ids)}")
         engine = open_engine(database)
         engines.append(engine)
         for number in range(24):
             author = Account("discord", str(number % 4))
             chat = Chat("discord", f"of {author.channel_user_id}")
-            event = MessageEvent(chat=chat, message_id=str(number), role="user", text="hello", sent_at=0, author=author)
-            engine.write(messages.record, messages.Recording(moment=moment, event=event)).result()
-        engine.write(summaries.note_failure, summaries.Failure(session_no=3, reason="", now=1.0)).result()
+            event = MessageEvent(
+                chat=chat,
+                message_id=str(number),
+                role="user",
+                text="hello",
+                sent_at=0,
+                author=author,
+            )
+            engine.write(messages.record, messages.Recording(context=context, event=event)).result()
+        engine.write(
+            summaries.note_failure, summaries.Failure(session_no=3, reason="", now=1.0)
+        ).result()
         return engine
 
     yield opened
@@ -47,8 +60,12 @@ def open_filled() -> Any:
         engine.close()
 
 
-def written(engine: Any, session_no: int, text: str, *, threshold: int | None = 2) -> summaries.Written:
-    plan = engine.read(summaries.plan, summaries.PlanRequest(session_no=session_no, threshold=threshold)).result()
+def written(
+    engine: Any, session_no: int, text: str, *, threshold: int | None = 2
+) -> summaries.Written:
+    plan = engine.read(
+        summaries.plan, summaries.PlanRequest(session_no=session_no, threshold=threshold)
+    ).result()
     return summaries.Written(plan=plan, text=text, made_by="test", made_at=2.0)
 
 
@@ -69,8 +86,12 @@ def put_one_by_one(engine: Any, several: list[summaries.Written]) -> list[Any]:
     return [engine.write(summaries.put, one).result() for one in several]
 
 
-def test_several_summaries_at_once_leave_what_one_by_one_leaves(backend: Any, open_filled: Any) -> None:
-    """The second session has one already, which another process put there; the third is told twice, the fourth anew."""
+def test_several_summaries_at_once_leave_what_one_by_one_leaves(
+    backend: Any, open_filled: Any
+) -> None:
+    """The second session has one already, which another process put there; the third is told twice,
+    the fourth anew.
+    """
     left = []
     for put in (put_one_by_one, put_at_once):
         with backend.new() as database:
@@ -78,17 +99,27 @@ def test_several_summaries_at_once_leave_what_one_by_one_leaves(backend: Any, op
             late = written(engine, 2, "too late")
             put_one_by_one(engine, [written(engine, 2, "in time"), written(engine, 4, "before")])
             twice = written(engine, 3, "once")
-            several = [written(engine, 1, "a"), late, twice, replace(twice, text="twice"), written(engine, 4, "after")]
+            several = [
+                written(engine, 1, "a"),
+                late,
+                twice,
+                replace(twice, text="twice"),
+                written(engine, 4, "after"),
+            ]
             done = put(engine, several)
             assert [one.value for one in done] == [True, False, True, False, True]
-            assert [one.announcements for one in done if one.value] == [(Consolidated(no),) for no in (1, 3, 4)]
+            assert [one.announcements for one in done if one.value] == [
+                (Consolidated(no),) for no in (1, 3, 4)
+            ]
             left.append([backend.rows(database, query) for query in LEFT])
             engine.close()
     assert left[0] == left[1]
     assert left[0][3] == []
 
 
-def test_a_summary_made_again_in_bulk_takes_the_place_of_the_withdrawn_one(backend: Any, open_filled: Any) -> None:
+def test_a_summary_made_again_in_bulk_takes_the_place_of_the_withdrawn_one(
+    backend: Any, open_filled: Any
+) -> None:
     left = []
     for put in (put_one_by_one, put_at_once):
         with backend.new() as database:
@@ -96,13 +127,19 @@ def test_a_summary_made_again_in_bulk_takes_the_place_of_the_withdrawn_one(backe
             for text in ("first", "second"):
                 put_one_by_one(engine, [written(engine, number, text) for number in (1, 2)])
             for segment_no in (1, 2):
-                engine.write(lambda tx, no: summaries.withdraw_over(tx, no, (no,)), segment_no).result()
-            done = put(engine, [written(engine, number, "again", threshold=None) for number in (1, 2)])
+                engine.write(
+                    lambda tx, no: summaries.withdraw_over(tx, no, (no,)), segment_no
+                ).result()
+            done = put(
+                engine, [written(engine, number, "again", threshold=None) for number in (1, 2)]
+            )
             assert [one.value for one in done] == [True, True]
             left.append([backend.rows(database, query) for query in LEFT])
             engine.close()
     assert left[0] == left[1]
-    assert sorted(bytes(row[2] or b"") for row in left[0][0]) == [b"", b"", b"again", b"again"], "the first are superseded"
+    assert sorted(bytes(row[2] or b"") for row in left[0][0]) == [b"", b"", b"again", b"again"], (
+        "the first are superseded"
+    )
 
 
 def test_a_summary_that_cannot_be_put_in_place_fails_alone(backend: Any, open_filled: Any) -> None:
@@ -118,7 +155,9 @@ def test_a_summary_that_cannot_be_put_in_place_fails_alone(backend: Any, open_fi
         engine.close()
 
 
-def test_summaries_are_not_put_in_place_while_another_process_writes_messages(postgresql: Any, open_filled: Any) -> None:
+def test_summaries_are_not_put_in_place_while_another_process_writes_messages(
+    postgresql: Any, open_filled: Any
+) -> None:
     """They count what is there, and what is not committed yet would be missing from the count."""
     psycopg = pytest.importorskip("psycopg")
     with postgresql.new() as database, psycopg.connect(database) as other:

@@ -3,12 +3,13 @@
 import bpe_openai
 import pytest
 
-from session_plugin.rules.tokens import estimate_tokens
+from session_plugin.context.tokens import estimate_tokens
 
 TEXTS = {
     "English chat": "hey, are we still on for tomorrow? I can't make it before 3pm, maybe 3:30 works better. Let me know!",
     "English prose": "The committee considered several alternatives before concluding that the existing arrangement, "
-    "although imperfect, represented the most sustainable long-term solution for all participating organisations.",
+    "although imperfect, represented the most sustainable long-term solution for all "
+    "participating organisations.",
     "German": "Könntest du mir bitte morgen die Unterlagen für die Steuererklärung mitbringen? Die Zahlungsbestätigung der "
     "Versicherungsgesellschaft kommt nächste Woche.",
     "French": "Est-ce que tu pourrais m'envoyer l'adresse du restaurant ? J'ai réservé pour quatre personnes à huit heures.",
@@ -40,7 +41,10 @@ def test_an_ordinary_text_is_estimated_as_documented(text):
     assert 0.95 <= estimate_tokens(text) / real <= 1.8
 
 
-@pytest.mark.parametrize("text", ["xkqz vbnmtr plokij qwerpoiu zxcvmnb asdlkj", "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Qgb2Yg"])
+@pytest.mark.parametrize(
+    "text",
+    ["xkqz vbnmtr plokij qwerpoiu zxcvmnb asdlkj", "aGVsbG8gd29ybGQgdGhpcyBpcyBhIHRlc3Qgb2Yg"],
+)
 def test_random_letters_are_underestimated_but_not_beyond_what_is_said(text):
     real = len(bpe_openai.get_encoding("o200k_base").encode(text))
     assert 0.3 <= estimate_tokens(text) / real < 0.95

@@ -46,7 +46,12 @@ async def test_the_sessions_data_counts_what_was_said_over_all_chats(hub, talk, 
     await hub.record(talk.said(too, "2"))
     await link(hub, ann, too)
     info = await view.info()
-    assert (info.message_count, info.messages, info.last_activity, info.is_live) == (2, [], clock(), True)
+    assert (info.message_count, info.messages, info.last_activity, info.is_live) == (
+        2,
+        [],
+        clock(),
+        True,
+    )
 
 
 async def test_before_a_message_of_another_chat_of_the_same_person_cuts_there(hub, talk, link):

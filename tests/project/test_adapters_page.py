@@ -1,4 +1,6 @@
-"""The page "Write an adapter in 60 lines": its code is the example's, is as short as it says, and keeps the contract."""
+"""The page "Write an adapter in 60 lines": its code is the example's, is as short as it says, and
+keeps the contract.
+"""
 
 import ast
 import os
@@ -9,7 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ADAPTER = ROOT / "examples" / "session_plugin_linechat.py"
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "adapters" / "README.md").read_text(), re.DOTALL)
+BLOCKS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "adapters" / "README.md").read_text(), re.DOTALL
+)
 
 
 def lines_of(text: str) -> list[str]:
@@ -27,7 +31,11 @@ def test_the_adapter_has_at_most_sixty_lines_without_imports_and_documentation()
         is_documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if is_documentation or isinstance(node, ast.Import | ast.ImportFrom):
             aside |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    code = [line for number, line in enumerate(text.splitlines(), 1) if line.strip() and number not in aside]
+    code = [
+        line
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and number not in aside
+    ]
     assert 40 < len(code) <= 60
 
 
@@ -35,7 +43,16 @@ def test_the_adapter_of_the_page_keeps_the_contract(tmp_path: Path) -> None:
     (tmp_path / "session_plugin_linechat.py").write_text("".join(BLOCKS[:-1]))
     (tmp_path / "test_linechat.py").write_text(BLOCKS[-1])
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-o", "asyncio_mode=auto", f"--rootdir={tmp_path}", "-rs", tmp_path],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-o",
+            "asyncio_mode=auto",
+            f"--rootdir={tmp_path}",
+            "-rs",
+            tmp_path,
+        ],
         capture_output=True,
         text=True,
         cwd=tmp_path,

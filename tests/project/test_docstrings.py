@@ -1,8 +1,9 @@
 """Each public name's docstring has an example, and it runs.
 
-An example is the indented part of a docstring under `Example:`. It may await. It finds everything public, and what a reader
-takes for granted: an open `hub`; `ann` and `bob`, two accounts; `dm`, a direct chat of Ann's; `event`, what she says there,
-and `session`, what she sees; a discord.py `bot` and a python-telegram-bot `application`; modules by their names.
+An example is the indented part of a docstring under `Example:`. It may await. It finds everything
+public, and what a reader takes for granted: an open `hub`; `ann` and `bob`, two accounts; `dm`, a
+direct chat of Ann's; `event`, what she says there, and `session`, what she sees; a discord.py `bot`
+and a python-telegram-bot `application`; modules by their names.
 """
 
 import ast
@@ -34,10 +35,10 @@ MODULES = [
         "session_plugin",
         "session_plugin.testing",
         "session_plugin_discord",
-        "session_plugin_discord.simulator",
+        "discord_simulator",
         "session_plugin_discord.testing",
         "session_plugin_telegram",
-        "session_plugin_telegram.simulator",
+        "telegram_simulator",
         "session_plugin_telegram.testing",
     )
 ]
@@ -46,14 +47,24 @@ EXAMPLE = re.compile(r"^Example:\n((?:    .*\n|\n)+)", re.MULTILINE)
 
 
 def docstring_of(module: ModuleType, name: str) -> str:
-    """Give the docstring of a class or a function; of anything else, the text that stands behind its assignment."""
+    """Give the docstring of a class or a function; of anything else, the text that stands behind
+    its assignment.
+    """
     found = getattr(module, name)
     if inspect.isclass(found) or inspect.isfunction(found):
         return inspect.cleandoc(found.__doc__ or "")
     package = module.__name__.partition(".")[0]
-    for one in [one for key, one in sys.modules.items() if key.partition(".")[0] == package and one.__file__]:
-        for statement, behind in itertools.pairwise(ast.parse(Path(str(one.__file__)).read_text()).body):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    for one in [
+        one for key, one in sys.modules.items() if key.partition(".")[0] == package and one.__file__
+    ]:
+        for statement, behind in itertools.pairwise(
+            ast.parse(Path(str(one.__file__)).read_text()).body
+        ):
+            targets = (
+                statement.targets
+                if isinstance(statement, ast.Assign)
+                else [getattr(statement, "target", None)]
+            )
             is_it = any(isinstance(target, ast.Name) and target.id == name for target in targets)
             if is_it and isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant):
                 return inspect.cleandoc(str(behind.value.value))
@@ -81,7 +92,10 @@ def stage(module: ModuleType, hub: session_plugin.SessionHub) -> dict[str, Any]:
     return {
         **{name: getattr(session_plugin, name) for name in session_plugin.__all__},
         **{name: getattr(module, name) for name in module.__all__},
-        **{one.__name__: one for one in (Path, datetime, discord, pytest, replace, sys, telegram, time, *MODULES)},
+        **{
+            one.__name__: one
+            for one in (Path, datetime, discord, pytest, replace, sys, telegram, time, *MODULES)
+        },
         "Application": Application,
         "UTC": UTC,
         "ann": ann,
@@ -101,14 +115,18 @@ async def run(code: Any, module: ModuleType) -> None:
         await hub.close()  # whoever holds leases on it
 
 
-@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{module.__name__}.{name}" for module, name in PUBLIC])
+@pytest.mark.parametrize(
+    ("module", "name"), PUBLIC, ids=[f"{module.__name__}.{name}" for module, name in PUBLIC]
+)
 def test_each_public_names_example_runs(
     module: ModuleType, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = example_of(module, name)
     assert example, f"{module.__name__}.{name} has no example in its docstring"
     monkeypatch.chdir(tmp_path)
-    code = compile(example, f"{module.__name__}.{name}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compile(
+        example, f"{module.__name__}.{name}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    )
     if code.co_flags & inspect.CO_COROUTINE:
         asyncio.run(run(code, module))
     else:
@@ -116,4 +134,7 @@ def test_each_public_names_example_runs(
 
 
 def test_the_message_of_an_error_is_the_first_line_of_its_docstring() -> None:
-    assert str(session_plugin.LinkRefused()) == "This code cannot be used. Ask for a new one and try again."
+    assert (
+        str(session_plugin.LinkRefused())
+        == "This code cannot be used. Ask for a new one and try again."
+    )

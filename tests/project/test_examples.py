@@ -29,7 +29,10 @@ def test_the_demo_shows_that_every_claim_holds() -> None:
 
 
 def test_quickstart_finds_on_telegram_what_was_said_on_discord() -> None:
-    assert "discord, user: My cat is called Tom.\ndiscord, assistant: Nice to meet Tom." in run("quickstart.py").stdout
+    assert (
+        "discord, user: My cat is called Tom.\ndiscord, assistant: Nice to meet Tom."
+        in run("quickstart.py").stdout
+    )
 
 
 def test_the_redact_plugin_keeps_card_numbers_out_and_order_numbers_in() -> None:
@@ -63,7 +66,9 @@ def test_the_bot_without_a_token_says_which_to_set() -> None:
 def test_the_bot_with_somebody_elses_file_as_database_says_so_and_leaves_it(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("these are my notes, not a database\n" * 100)
-    ran = run("two_platform_bot.py", TELEGRAM_TOKEN="1:a", DISCORD_TOKEN="", SESSION_DATABASE=str(file))
+    ran = run(
+        "two_platform_bot.py", TELEGRAM_TOKEN="1:a", DISCORD_TOKEN="", SESSION_DATABASE=str(file)
+    )
     assert ran.returncode == 1
     assert str(file) in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -14,7 +14,9 @@ from telegram.ext import ApplicationBuilder
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_python_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_python_block_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(ROOT / "examples")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -29,14 +31,30 @@ def test_every_python_block_of_the_readme_runs(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
-def test_the_test_that_the_readme_shows_passes_in_a_folder_of_its_own(tmp_path: Path, mode: str) -> None:
-    blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_test_that_the_readme_shows_passes_in_a_folder_of_its_own(
+    tmp_path: Path, mode: str
+) -> None:
+    blocks = re.findall(
+        r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
     assert [name for name, _ in blocks] == ["conftest.py", "test_my_bot.py"]
     for name, block in blocks:
-        marked = f"import pytest\npytestmark = pytest.mark.asyncio\n{block}" if name.startswith("test_") else block
+        marked = (
+            f"import pytest\npytestmark = pytest.mark.asyncio\n{block}"
+            if name.startswith("test_")
+            else block
+        )
         (tmp_path / name).write_text(marked if mode == "strict" else block)
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-o", f"asyncio_mode={mode}", f"--rootdir={tmp_path}", tmp_path],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-o",
+            f"asyncio_mode={mode}",
+            f"--rootdir={tmp_path}",
+            tmp_path,
+        ],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -1,5 +1,5 @@
-"""What authors write, for type checkers alone: nothing here runs. An ignore that is not needed is an error, so each marks a
-mistake that a checker must find.
+"""What authors write, for type checkers alone: nothing here runs. An ignore that is not needed is
+an error, so each marks a mistake that a checker must find.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -11,7 +11,14 @@ from typing import Any, assert_type
 import discord
 from discord.ext import commands
 from telegram import Update
-from telegram.ext import Application, ApplicationBuilder, CommandHandler, ContextTypes, MessageHandler, filters
+from telegram.ext import (
+    Application,
+    ApplicationBuilder,
+    CommandHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
 
 import session_plugin_discord
 import session_plugin_telegram
@@ -86,7 +93,12 @@ async def answer(update: Update, context: TelegramContext) -> None:
 
 
 def build() -> TelegramApplication:
-    application = ApplicationBuilder().token("1:a").context_types(ContextTypes(context=TelegramContext)).build()
+    application = (
+        ApplicationBuilder()
+        .token("1:a")
+        .context_types(ContextTypes(context=TelegramContext))
+        .build()
+    )
     session_plugin_telegram.install(application, hub, commands={"unlink": "part"})
     application.add_handler(CommandHandler("answer", answer))
     application.add_handler(MessageHandler(filters.TEXT, answer))
@@ -98,7 +110,9 @@ def build() -> TelegramApplication:
 
 async def use_the_hub() -> None:
     ann, dm = Account("slack:T012", "U1"), Chat("slack:T012", "D1")
-    event = MessageEvent(chat=dm, message_id="1", role="user", text="hello", sent_at=0.0, author=ann)
+    event = MessageEvent(
+        chat=dm, message_id="1", role="user", text="hello", sent_at=0.0, author=ann
+    )
     MessageEvent(chat=dm, message_id="1", role="nobody", text="hello", sent_at=0.0)  # type: ignore[arg-type]
     async with hub:
         recorded = await hub.record(event)

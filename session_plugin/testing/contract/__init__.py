@@ -1,4 +1,6 @@
-"""What every adapter promises, as tests: derive a class from Contract, give it a driver, and run pytest."""
+"""What every adapter promises, as tests: derive a class from Contract, give it a driver, and run
+pytest.
+"""
 
 from session_plugin.testing.contract.commands import CommandContract
 from session_plugin.testing.contract.conversation import ConversationContract

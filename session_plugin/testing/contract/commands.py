@@ -33,16 +33,20 @@ async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
     code = code_in(await driver.ask(first, home, driver.command("link")))
     await driver.ask(second, away, driver.command("link", code))
     await driver.say(first, home, driver.command("link"))
-    await driver.told(home, "Is that you?")
+    await driver.notified(home, "Is that you?")
     await driver.say(first, home, driver.command("link", "confirm"))
-    await driver.told(home, "Linked.")
+    await driver.notified(home, "Linked.")
     return home, away
 
 
 class CommandContract(ContractPart):
-    """People link and unlink their accounts, ask who they are, and begin anew; none of it is kept."""
+    """People link and unlink their accounts, ask who they are, and begin anew; none of it is
+    kept.
+    """
 
-    async def test_linking_two_accounts_makes_one_history(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_linking_two_accounts_makes_one_history(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann, second = driver.user("Ann"), driver.user("Ann's second")
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.direct_chat(ann), "one")
@@ -50,16 +54,26 @@ class CommandContract(ContractPart):
             home, away = await link(driver, ann, second)
             for place in (home, away):
                 history = await driver.history(hub, place, count=4)
-                assert [one.content for one in history] == ["one", "you said one", "two", "you said two"]
+                assert [one.content for one in history] == [
+                    "one",
+                    "you said one",
+                    "two",
+                    "you said two",
+                ]
 
-    async def test_unlinking_takes_the_histories_apart(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_unlinking_takes_the_histories_apart(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann, second = driver.user("Ann"), driver.user("Ann's second")
         async with driver.running(hub, echo):
             home, away = await link(driver, ann, second)
             await driver.ask(ann, home, "one")
             await driver.ask(second, away, "two")
             assert (await driver.ask(second, away, driver.command("unlink"))).startswith("Unlinked")
-            kept = [[one.content for one in await driver.history(hub, place, count=2)] for place in (home, away)]
+            kept = [
+                [one.content for one in await driver.history(hub, place, count=2)]
+                for place in (home, away)
+            ]
         assert kept == [["one", "you said one"], ["two", "you said two"]]
 
     async def test_the_asker_is_told_although_they_never_said_anything_but_the_command(
@@ -74,7 +88,9 @@ class CommandContract(ContractPart):
             notice = await driver.answer(home, after=answer)
         assert "Is that you?" in notice.text
 
-    async def test_nothing_is_shared_before_the_asker_confirms(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_nothing_is_shared_before_the_asker_confirms(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann, eve = driver.user("Ann"), driver.user("Eve")
         home, away = driver.direct_chat(ann), driver.direct_chat(eve)
         async with driver.running(hub, echo):
@@ -85,7 +101,9 @@ class CommandContract(ContractPart):
             history = await driver.history(hub, away, count=2)
         assert [one.content for one in history] == ["two", "you said two"]
 
-    async def test_each_side_is_shown_who_the_other_is(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_each_side_is_shown_who_the_other_is(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann, bob = driver.user("Ann"), driver.user("Bob")
         home, away = driver.direct_chat(ann), driver.direct_chat(bob)
         async with driver.running(hub, echo):
@@ -98,8 +116,12 @@ class CommandContract(ContractPart):
         assert f'the {driver.channel} account {ann.id} ("Ann")' in shown
         assert f'the {driver.channel} account {bob.id} ("Bob")' in notice.text
 
-    @pytest.mark.parametrize("spoil", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c}  ", lambda c: f"\n{c}"])
-    async def test_a_code_may_be_typed_carelessly(self, driver: Driver, hub: SessionHub, spoil: Any) -> None:
+    @pytest.mark.parametrize(
+        "spoil", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c}  ", lambda c: f"\n{c}"]
+    )
+    async def test_a_code_may_be_typed_carelessly(
+        self, driver: Driver, hub: SessionHub, spoil: Any
+    ) -> None:
         ann, bob = driver.user("Ann"), driver.user("Bob")
         async with driver.running(hub, echo):
             code = code_in(await driver.ask(ann, driver.direct_chat(ann), driver.command("link")))
@@ -129,14 +151,17 @@ class CommandContract(ContractPart):
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.direct_chat(ann), "hello")
             home, _ = await link(driver, ann, second)
-            told = await driver.ask(ann, home, driver.command("whoami"))
+            notified = await driver.ask(ann, home, driver.command("whoami"))
             identity = await hub.identity_of(driver.account(ann))
         assert identity is not None
-        assert told == (
-            f"You are Ann, user {identity.user_id}. Your accounts: {driver.channel} {ann.id}, {driver.channel} {second.id}."
+        assert notified == (
+            f"You are Ann, user {identity.user_id}. Your accounts: {driver.channel} {ann.id}, "
+            f"{driver.channel} {second.id}."
         )
 
-    async def test_new_begins_an_empty_session_and_keeps_the_old_one(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_new_begins_an_empty_session_and_keeps_the_old_one(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         async with driver.running(hub, echo):
@@ -147,9 +172,16 @@ class CommandContract(ContractPart):
             history = await driver.history(hub, dm, count=2)
             everything = await driver.view(hub, dm).history(limit=None, include_previous=True)
         assert [one.content for one in history] == ["after", "you said after"]
-        assert [one.content for one in everything] == ["before", "you said before", "after", "you said after"]
+        assert [one.content for one in everything] == [
+            "before",
+            "you said before",
+            "after",
+            "you said after",
+        ]
 
-    async def test_neither_commands_nor_their_answers_nor_notices_are_stored(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_neither_commands_nor_their_answers_nor_notices_are_stored(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann, second = driver.user("Ann"), driver.user("Ann's second")
         async with driver.running(hub, echo):
             home, away = await link(driver, ann, second)
@@ -158,10 +190,14 @@ class CommandContract(ContractPart):
             for place, user in ((home, ann), (away, second)):
                 await driver.ask(user, place, "last")
                 await driver.history(hub, place, count=2)
-                everything = await driver.view(hub, place).history(limit=None, include_previous=True)
+                everything = await driver.view(hub, place).history(
+                    limit=None, include_previous=True
+                )
                 assert [one.content for one in everything] == ["last", "you said last"]
 
-    @pytest.mark.parametrize("name", ["link", "unlink", "whoami", "new", "private", "export", "forget"])
+    @pytest.mark.parametrize(
+        "name", ["link", "unlink", "whoami", "new", "private", "export", "forget"]
+    )
     async def test_a_command_in_a_group_is_answered_with_a_pointer_only(
         self, driver: Driver, hub: SessionHub, name: str
     ) -> None:
@@ -169,24 +205,33 @@ class CommandContract(ContractPart):
         room = driver.group("Friends", ann)
         async with driver.running(hub, echo):
             await driver.ask(ann, room, "before")
-            told = await driver.ask(ann, room, driver.command(name))
+            notified = await driver.ask(ann, room, driver.command(name))
             await driver.ask(ann, room, "after")
             history = await driver.history(hub, room, count=4)
-        assert told == "That is for a direct message with me, please."
-        assert [one.content for one in history] == ["before", "you said before", "after", "you said after"]
+        assert notified == "That is for a direct message with me, please."
+        assert [one.content for one in history] == [
+            "before",
+            "you said before",
+            "after",
+            "you said after",
+        ]
 
-    async def test_a_command_in_a_group_makes_nobody_a_user(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_a_command_in_a_group_makes_nobody_a_user(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.group("Friends", ann), driver.command("link"))
             assert await hub.identity_of(driver.account(ann)) is None
 
-    async def test_a_renamed_command_goes_by_its_new_name_only(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_a_renamed_command_goes_by_its_new_name_only(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         async with driver.running(hub, echo, commands={"link": "connect"}):
-            told = await driver.ask(ann, dm, driver.command("connect"))
-            assert f"{driver.prefix}connect {code_in(told)}" in told
+            notified = await driver.ask(ann, dm, driver.command("connect"))
+            assert f"{driver.prefix}connect {code_in(notified)}" in notified
             await driver.say(ann, dm, driver.command("link"))
             await driver.ask(ann, dm, "last")
             history = await driver.history(hub, dm, count=3)
@@ -206,14 +251,25 @@ class CommandContract(ContractPart):
             history = await driver.history(hub, dm, count=2)
         assert [one.content for one in history] == [driver.command("new"), "mine"]
 
-    async def test_an_unknown_command_name_is_refused_at_once(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_an_unknown_command_name_is_refused_at_once(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         with pytest.raises(ValueError, match="'remember'"):
             driver.install(hub, commands={"remember": "r"})
 
-    async def test_words_that_only_contain_a_commands_name_are_stored(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_words_that_only_contain_a_commands_name_are_stored(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
-        texts = ["what's new?", "a link", "new", f"say {driver.command('new')}", driver.prefix, driver.command("newer")]
+        texts = [
+            "what's new?",
+            "a link",
+            "new",
+            f"say {driver.command('new')}",
+            driver.prefix,
+            driver.command("newer"),
+        ]
         async with driver.running(hub):
             for text in texts:
                 await driver.say(ann, dm, text)
@@ -232,12 +288,14 @@ class CommandContract(ContractPart):
             holder = sqlite3.connect(path, isolation_level=None)
             try:
                 holder.execute("BEGIN IMMEDIATE")
-                told = await driver.ask(ann, dm, driver.command("whoami"))
+                notified = await driver.ask(ann, dm, driver.command("whoami"))
             finally:
                 holder.close()
-        assert told.startswith("You are Ann")
+        assert notified.startswith("You are Ann")
 
-    async def test_a_message_that_is_edited_into_a_command_is_kept_no_more(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_a_message_that_is_edited_into_a_command_is_kept_no_more(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         async with driver.running(hub, echo):
@@ -262,9 +320,9 @@ class CommandContract(ContractPart):
             await driver.edit(said, driver.command("link", code))
             await driver.ask(ann, room, "after")
             history = await driver.history(hub, room, count=3)
-            told = await driver.ask(bob, driver.direct_chat(bob), driver.command("link", code))
+            notified = await driver.ask(bob, driver.direct_chat(bob), driver.command("link", code))
         assert [one.content for one in history] == ["you said hello", "after", "you said after"]
-        assert "cannot be used" in told
+        assert "cannot be used" in notified
 
     async def test_codes_never_reach_the_log(
         self, driver: Driver, hub: SessionHub, caplog: pytest.LogCaptureFixture
@@ -287,6 +345,13 @@ class CommandContract(ContractPart):
             other = await hub.identity_of(driver.account(second))
         assert first is not None
         assert other is not None
-        assert (first.user_id, first.channel_ids, first.accounts) == (other.user_id, other.channel_ids, other.accounts)
+        assert (first.user_id, first.channel_ids, first.accounts) == (
+            other.user_id,
+            other.channel_ids,
+            other.accounts,
+        )
         assert (first.display_name, other.display_name) == ("Ann", "Ann's second")
-        assert set(first.accounts) == {Account(driver.channel, str(ann.id)), Account(driver.channel, str(second.id))}
+        assert set(first.accounts) == {
+            Account(driver.channel, str(ann.id)),
+            Account(driver.channel, str(second.id)),
+        }

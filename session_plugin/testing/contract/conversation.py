@@ -22,11 +22,11 @@ async def echo(turn: Turn) -> None:
 
 class Listener:
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.notified: list[tuple[str, str]] = []
 
     @hookimpl
     def session_on_message(self, event: Any) -> None:
-        self.told.append((event.role, event.text))
+        self.notified.append((event.role, event.text))
 
 
 ODD_TEXTS = {
@@ -42,7 +42,9 @@ ODD_TEXTS = {
 class ConversationContract(ContractPart):
     """The session holds what was said, by whom and to whom, and nothing of anybody else's."""
 
-    async def test_the_handler_finds_the_message_it_answers(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_the_handler_finds_the_message_it_answers(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         async def answer(turn: Turn) -> None:
             found = await turn.session.history()
             await turn.say(f"{found[-1].content} from {found[-1].author_name}")
@@ -51,7 +53,9 @@ class ConversationContract(ContractPart):
         async with driver.running(hub, answer):
             assert await driver.ask(ann, driver.direct_chat(ann), "hello") == "hello from Ann"
 
-    async def test_before_the_event_leaves_out_the_message_being_answered(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_before_the_event_leaves_out_the_message_being_answered(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         async def answer(turn: Turn) -> None:
             earlier = await turn.session.history(before=turn.session.event)
             await turn.say(str(words(earlier)))
@@ -62,7 +66,9 @@ class ConversationContract(ContractPart):
             assert await driver.ask(ann, dm, "one") == "[]"
             assert await driver.ask(ann, dm, "two") == "[('user', 'one'), ('assistant', '[]')]"
 
-    async def test_what_the_bot_said_is_in_the_history_when_sending_returns(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_what_the_bot_said_is_in_the_history_when_sending_returns(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         seen: list[Any] = []
 
         async def answer(turn: Turn) -> None:
@@ -109,7 +115,9 @@ class ConversationContract(ContractPart):
         people = {name: driver.user(name) for name in ("Ann", "Bob", "Cid")}
         room = driver.group("Friends", *people.values())
         async with driver.running(hub, answer):
-            await asyncio.gather(*(driver.say(user, room, f"I am {name}") for name, user in people.items()))
+            await asyncio.gather(
+                *(driver.say(user, room, f"I am {name}") for name, user in people.items())
+            )
             history = await driver.history(hub, room, count=6)
         answers = [one for one in history if one.role == "assistant"]
         assert {one.content: one.person for one in answers} == {
@@ -117,19 +125,29 @@ class ConversationContract(ContractPart):
         }
         assert len(history) == 6
 
-    async def test_groups_threads_and_direct_chats_never_mix(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_groups_threads_and_direct_chats_never_mix(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         room, other = driver.group("Friends", ann), driver.group("Others", ann)
         async with driver.running(hub, echo):
             thread, second = driver.thread(room, "plans"), driver.thread(room, "dreams")
-            places = {"dm": driver.direct_chat(ann), "room": room, "other": other, "thread": thread, "second": second}
+            places = {
+                "dm": driver.direct_chat(ann),
+                "room": room,
+                "other": other,
+                "thread": thread,
+                "second": second,
+            }
             for name, place in places.items():
                 await driver.ask(ann, place, name)
             for name, place in places.items():
                 history = await driver.history(hub, place, count=2)
                 assert words(history) == [("user", name), ("assistant", f"you said {name}")]
 
-    async def test_a_person_in_another_direct_chat_sees_nothing(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_a_person_in_another_direct_chat_sees_nothing(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann, bob = driver.user("Ann"), driver.user("Bob")
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.direct_chat(ann), "my secret")
@@ -168,9 +186,11 @@ class ConversationContract(ContractPart):
             await hub.settle()
         assert words(history) == [("user", "hello"), ("user", "last"), ("assistant", "done")]
         assert turns == [("hello", False), ("hello", True), ("last", False)]
-        assert listener.told == [("user", "hello"), ("user", "last"), ("assistant", "done")]
+        assert listener.notified == [("user", "hello"), ("user", "last"), ("assistant", "done")]
 
-    async def test_an_edit_changes_the_message_and_keeps_its_place(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_an_edit_changes_the_message_and_keeps_its_place(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         async with driver.running(hub, echo):
@@ -180,11 +200,18 @@ class ConversationContract(ContractPart):
             await driver.edit(said, "hello")
             await driver.ask(ann, dm, "next")
             history = await driver.history(hub, dm, count=4)
-        assert [one.content for one in history] == ["hello", "you said helo", "next", "you said next"]
+        assert [one.content for one in history] == [
+            "hello",
+            "you said helo",
+            "next",
+            "you said next",
+        ]
         assert history[0].edited_at is not None
         assert history[2].edited_at is None
 
-    async def test_a_reply_names_the_message_it_replies_to(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_a_reply_names_the_message_it_replies_to(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         async def answer(turn: Turn) -> None:
             await turn.reply("indeed")
 
@@ -198,10 +225,15 @@ class ConversationContract(ContractPart):
         assert [one.reply_to for one in history[:3]] == [None, str(first.id), str(reply.id)]
 
     @pytest.mark.parametrize("text", ["", "look"])
-    async def test_an_attachment_is_described_with_or_without_text(self, driver: Driver, hub: SessionHub, text: str) -> None:
+    async def test_an_attachment_is_described_with_or_without_text(
+        self, driver: Driver, hub: SessionHub, text: str
+    ) -> None:
         async def answer(turn: Turn) -> None:
             (found,) = await turn.session.history()
-            await turn.say(f"{found.content}|{[one.filename for one in found.attachments]}|{found.attachments[0].size}")
+            await turn.say(
+                f"{found.content}|{[one.filename for one in found.attachments]}|"
+                f"{found.attachments[0].size}"
+            )
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
@@ -210,7 +242,9 @@ class ConversationContract(ContractPart):
             assert (await driver.answer(dm, after=said)).text == f"{text}|['notes.txt']|5"
 
     @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
-    async def test_any_text_is_given_back_as_it_was_said(self, driver: Driver, hub: SessionHub, text: str) -> None:
+    async def test_any_text_is_given_back_as_it_was_said(
+        self, driver: Driver, hub: SessionHub, text: str
+    ) -> None:
         async def answer(turn: Turn) -> None:
             assert (await turn.session.history())[-1].content == turn.text == text
             await turn.say("as it was")
@@ -228,9 +262,15 @@ class ConversationContract(ContractPart):
             await driver.ask(ann, room, "hello")
             await driver.send(bot, room, "good morning")
             history = await driver.history(hub, room, count=3)
-        assert (history[2].content, history[2].role, history[2].person) == ("good morning", "assistant", None)
+        assert (history[2].content, history[2].role, history[2].person) == (
+            "good morning",
+            "assistant",
+            None,
+        )
 
-    async def test_an_answer_sent_to_another_group_belongs_to_nobody_there(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_an_answer_sent_to_another_group_belongs_to_nobody_there(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         room, other = driver.group("Friends", ann), driver.group("Others", ann)
 
@@ -239,5 +279,5 @@ class ConversationContract(ContractPart):
 
         async with driver.running(hub, answer) as bot:
             await driver.say(ann, room, "hello")
-            (told,) = await driver.history(hub, other, count=1)
-        assert (told.content, told.person) == ("Ann spoke", None)
+            (notified,) = await driver.history(hub, other, count=1)
+        assert (notified.content, notified.person) == ("Ann spoke", None)

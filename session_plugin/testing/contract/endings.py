@@ -1,4 +1,6 @@
-"""However a bot's process ends, what it answered to is in the database, and what it said last, if it may end in peace."""
+"""However a bot's process ends, what it answered to is in the database, and what it said last, if
+it may end in peace.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,14 @@ Process = asyncio.subprocess.Process
 
 @asynccontextmanager
 async def process(driver: Driver, path: Path) -> AsyncIterator[Process]:
-    """Run the driver's program on a database; it listens when the block begins, and is gone after it."""
+    """Run the driver's program on a database; it listens when the block begins, and is gone after
+    it.
+    """
     if not driver.program:
         pytest.skip(f"the driver of {driver.channel} has no program to end")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts would ignore it, too.
+        # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts
+        # would ignore it, too.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, **driver.environment(), "SESSION_DATABASE": str(path)}
     started = await asyncio.create_subprocess_exec(*driver.program, env=environment)
@@ -47,7 +52,9 @@ async def stored(driver: Driver, path: Path, dm: object) -> list[tuple[str, str]
 class EndingContract(ContractPart):
     """A process may end at any moment."""
 
-    async def test_a_process_killed_right_after_an_answer_leaves_the_question(self, driver: Driver, path: Path) -> None:
+    async def test_a_process_killed_right_after_an_answer_leaves_the_question(
+        self, driver: Driver, path: Path
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         async with process(driver, path) as bot:
@@ -69,11 +76,18 @@ class EndingContract(ContractPart):
             async with asyncio.timeout(PATIENCE):
                 await bot.wait()
             kept = await stored(driver, path, dm)
-        said = [("user", "hello"), ("assistant", answers[0]), ("user", "the last words"), ("assistant", answers[1])]
+        said = [
+            ("user", "hello"),
+            ("assistant", answers[0]),
+            ("user", "the last words"),
+            ("assistant", answers[1]),
+        ]
         assert kept == said
         assert [one.name for one in path.parent.iterdir()] == [path.name]
 
-    async def test_a_process_goes_on_where_a_killed_one_was(self, driver: Driver, path: Path) -> None:
+    async def test_a_process_goes_on_where_a_killed_one_was(
+        self, driver: Driver, path: Path
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         for text in ("before", "after"):

@@ -1,4 +1,6 @@
-"""Starting, stopping, starting again: the hub opens and closes with the bot, and what was said stays."""
+"""Starting, stopping, starting again: the hub opens and closes with the bot, and what was said
+stays.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,15 @@ class LifeContract(ContractPart):
         with pytest.raises(ValueError, match="has a hub already"):
             driver.install(hub, into=bot)
 
-    async def test_something_else_than_a_bot_is_refused(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_something_else_than_a_bot_is_refused(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         with pytest.raises((TypeError, AttributeError)):
             driver.install(hub, into=object())
 
-    async def test_the_hub_is_closed_when_the_bot_has_stopped(self, driver: Driver, hub: SessionHub, path: Path) -> None:
+    async def test_the_hub_is_closed_when_the_bot_has_stopped(
+        self, driver: Driver, hub: SessionHub, path: Path
+    ) -> None:
         ann = driver.user("Ann")
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.direct_chat(ann), "hello")
@@ -42,11 +48,15 @@ class LifeContract(ContractPart):
         assert path.exists()
         assert [one.name for one in path.parent.iterdir()] == [path.name]
 
-    async def test_a_bot_that_never_started_leaves_no_database(self, driver: Driver, hub: SessionHub, path: Path) -> None:
+    async def test_a_bot_that_never_started_leaves_no_database(
+        self, driver: Driver, hub: SessionHub, path: Path
+    ) -> None:
         driver.install(hub)
         assert not path.exists()
 
-    async def test_a_restarted_bot_goes_on_in_the_same_session(self, driver: Driver, path: Path) -> None:
+    async def test_a_restarted_bot_goes_on_in_the_same_session(
+        self, driver: Driver, path: Path
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         sessions = []
@@ -57,9 +67,16 @@ class LifeContract(ContractPart):
                 history = await driver.history(hub, dm, count=count)
                 sessions.append(await driver.view(hub, dm).info())
         assert len({session.session_id for session in sessions if session is not None}) == 1
-        assert [one.content for one in history] == ["before", "you said before", "after", "you said after"]
+        assert [one.content for one in history] == [
+            "before",
+            "you said before",
+            "after",
+            "you said after",
+        ]
 
-    async def test_a_message_delivered_again_after_a_restart_is_stored_once(self, driver: Driver, path: Path) -> None:
+    async def test_a_message_delivered_again_after_a_restart_is_stored_once(
+        self, driver: Driver, path: Path
+    ) -> None:
         seen: list[bool] = []
 
         async def answer(turn: Turn) -> None:
@@ -81,7 +98,9 @@ class LifeContract(ContractPart):
         assert [one.content for one in history] == ["hello", "done", "done"]
         assert seen == [False, True]
 
-    async def test_one_hub_can_serve_a_second_bot_after_the_first(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_one_hub_can_serve_a_second_bot_after_the_first(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         for text in ("before", "after"):
@@ -90,7 +109,9 @@ class LifeContract(ContractPart):
                 history = await driver.history(hub, dm, count=2)
         assert [one.content for one in history][:1] == ["before"]
 
-    async def test_a_database_that_is_refused_stops_the_start_with_its_name(self, driver: Driver, path: Path) -> None:
+    async def test_a_database_that_is_refused_stops_the_start_with_its_name(
+        self, driver: Driver, path: Path
+    ) -> None:
         path.write_bytes(b"this is no database" * 100)
         before = path.read_bytes()
         with pytest.raises(DatabaseRefused, match=path.name):
@@ -98,7 +119,9 @@ class LifeContract(ContractPart):
                 pass
         assert path.read_bytes() == before
 
-    async def test_after_a_refused_start_the_same_hub_starts_on_a_mended_database(self, driver: Driver, path: Path) -> None:
+    async def test_after_a_refused_start_the_same_hub_starts_on_a_mended_database(
+        self, driver: Driver, path: Path
+    ) -> None:
         path.write_bytes(b"this is no database" * 100)
         hub = SessionHub(path, load_entry_points=False)
         with pytest.raises(DatabaseRefused):
@@ -109,7 +132,9 @@ class LifeContract(ContractPart):
         async with driver.running(hub, echo):
             assert await driver.ask(ann, driver.direct_chat(ann), "hello") == "you said hello"
 
-    async def test_two_bots_of_different_names_share_a_database_and_no_session(self, driver: Driver, path: Path) -> None:
+    async def test_two_bots_of_different_names_share_a_database_and_no_session(
+        self, driver: Driver, path: Path
+    ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         seen = {}
@@ -118,4 +143,6 @@ class LifeContract(ContractPart):
             async with driver.running(hub, echo):
                 await driver.ask(ann, dm, f"hello {name}")
                 seen[name] = [one.content for one in await driver.history(hub, dm, count=2)]
-        assert seen == {name: [f"hello {name}", f"you said hello {name}"] for name in ("helper", "jester")}
+        assert seen == {
+            name: [f"hello {name}", f"you said hello {name}"] for name in ("helper", "jester")
+        }

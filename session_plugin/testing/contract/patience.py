@@ -1,4 +1,6 @@
-"""A database that is slow, locked, full or gone: the bot answers as before, and what was said meanwhile is stored."""
+"""A database that is slow, locked, full or gone: the bot answers as before, and what was said
+meanwhile is stored.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from session_plugin.testing.driver import PATIENCE, Driver, Turn
 LONG = 10 * PATIENCE
 """Seconds of the hub's patience that no test comes to the end of."""
 SHORT = 0.5
-"""Seconds of patience so short that a test may wait for the end of them once, and too long to wait for them each time."""
+"""Seconds of patience so short that a test may wait for the end of them once, and too long to wait
+for them each time.
+"""
 MANY = int(2 * PATIENCE / SHORT)
 """Messages for each of which nobody could wait out the patience before the test gives up."""
 
@@ -63,7 +67,9 @@ async def echo(turn: Turn) -> None:
 async def recall(turn: Turn) -> None:
     """Answer with what can be read, or that nothing can."""
     try:
-        found = [one.content for one in await turn.session.history(limit=1, before=turn.session.event)]
+        found = [
+            one.content for one in await turn.session.history(limit=1, before=turn.session.event)
+        ]
     except DatabaseUnavailable:
         found = ["unavailable"]
     await turn.say(f"{turn.text} after {found[0] if found else 'nothing'}")
@@ -76,7 +82,9 @@ def contents(history: list[Any]) -> list[str]:
 class PatienceContract(ContractPart):
     """A database out of reach silences no bot and loses nothing."""
 
-    async def test_no_answer_leaves_before_the_message_it_answers_is_stored(self, driver: Driver, path: Path) -> None:
+    async def test_no_answer_leaves_before_the_message_it_answers_is_stored(
+        self, driver: Driver, path: Path
+    ) -> None:
         hub = SessionHub(path, load_entry_points=False, store_patience=LONG)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
@@ -86,10 +94,17 @@ class PatienceContract(ContractPart):
             with locked(path):
                 said = await driver.say(ann, dm, "two")
                 await asyncio.sleep(SHORT)
-                assert [one.text for one in driver.messages(dm) if one.is_from_bot] == ["you said one"]
+                assert [one.text for one in driver.messages(dm) if one.is_from_bot] == [
+                    "you said one"
+                ]
             assert (await driver.answer(dm, after=said)).text == "you said two"
             with closing(sqlite3.connect(path)) as database:
-                stored = [text for (text,) in database.execute("SELECT CAST(content AS TEXT) FROM messages ORDER BY seq")]
+                stored = [
+                    text
+                    for (text,) in database.execute(
+                        "SELECT CAST(content AS TEXT) FROM messages ORDER BY seq"
+                    )
+                ]
         assert stored[:3] == ["one", "you said one", "two"]
 
     @pytest.mark.parametrize("trouble", [locked, full_disk, gone])
@@ -113,11 +128,16 @@ class PatienceContract(ContractPart):
                 said = [f"{text} after unavailable" for text in texts]
                 stored = await driver.history(hub, dm, count=2 + 2 * len(texts))
                 assert contents([one for one in stored if one.role == "user"]) == ["first", *texts]
-                assert contents([one for one in stored if one.role == "assistant"]) == ["first after nothing", *said]
+                assert contents([one for one in stored if one.role == "assistant"]) == [
+                    "first after nothing",
+                    *said,
+                ]
         ours = (one for one in caplog.records if one.name.startswith("session_plugin"))
         assert len([one for one in ours if one.levelno >= logging.WARNING]) == 1
 
-    async def test_a_database_that_is_slow_again_and_again_stores_all_in_order(self, driver: Driver, path: Path) -> None:
+    async def test_a_database_that_is_slow_again_and_again_stores_all_in_order(
+        self, driver: Driver, path: Path
+    ) -> None:
         hub = SessionHub(path, load_entry_points=False, store_patience=SHORT / 5)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
@@ -128,9 +148,13 @@ class PatienceContract(ContractPart):
                 with locked(path):
                     assert await driver.ask(ann, dm, str(number)) == f"you said {number}"
                 history = await driver.history(hub, dm, count=2 * (number + 1))
-        assert contents(history) == [text for number in range(6) for text in (str(number), f"you said {number}")]
+        assert contents(history) == [
+            text for number in range(6) for text in (str(number), f"you said {number}")
+        ]
 
-    async def test_reading_goes_on_as_soon_as_the_database_is_back(self, driver: Driver, path: Path) -> None:
+    async def test_reading_goes_on_as_soon_as_the_database_is_back(
+        self, driver: Driver, path: Path
+    ) -> None:
         hub = SessionHub(path, load_entry_points=False, store_patience=SHORT)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)

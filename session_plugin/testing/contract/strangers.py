@@ -26,7 +26,9 @@ class StrangerContract(ContractPart):
         async with driver.running(hub, quiet):
             kept = await driver.strangers(room)
             for place, name in kept:
-                history = await driver.history(hub, place, count=sum(where is place for where, _ in kept))
+                history = await driver.history(
+                    hub, place, count=sum(where is place for where, _ in kept)
+                )
                 assert name in [one.author_name for one in history]
                 assert {(one.role, one.person) for one in history} == {("user", None)}
                 assert all(one.content for one in history)
@@ -48,11 +50,16 @@ class StrangerContract(ContractPart):
                 answers = [one for one in history if one.role == "assistant"]
                 assert (len(answers), {one.person for one in answers}) == (count // 2, {None})
 
-    async def test_a_stranger_of_a_persons_name_is_not_that_person(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_a_stranger_of_a_persons_name_is_not_that_person(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         ann = driver.user("Ann")
         room = driver.group("Friends", ann)
         async with driver.running(hub, quiet):
             await driver.say(ann, room, "mine")
             await driver.stranger(room, "Ann", "not mine")
             history = await driver.history(hub, room, count=2)
-        assert [(one.author_name, one.person) for one in history] == [("Ann", driver.account(ann)), ("Ann", None)]
+        assert [(one.author_name, one.person) for one in history] == [
+            ("Ann", driver.account(ann)),
+            ("Ann", None),
+        ]

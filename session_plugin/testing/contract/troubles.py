@@ -54,7 +54,9 @@ class TroubleContract(ContractPart):
         with closing(sqlite3.connect(path)) as database:
             assert database.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
-    async def test_an_authors_handler_that_raises_loses_no_message(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_an_authors_handler_that_raises_loses_no_message(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         async def answer(turn: Turn) -> None:
             if turn.text == "break":
                 driver.failures.append(ValueError("the author's own fault"))

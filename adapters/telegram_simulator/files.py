@@ -1,0 +1,86 @@
+"""The files that people and the bot have sent. Knows names, types and bytes; knows no chats and no
+network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+FileKind = Literal[
+    "photo", "document", "audio", "voice", "video", "animation", "video_note", "sticker"
+]
+
+_PHOTO_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file on the server. `file_id` is good for sending it again, `unique_id` for recognising
+    its content.
+    """
+
+    file_id: str
+    unique_id: str
+    kind: FileKind
+    name: str
+    content: bytes = field(repr=False)
+    path: str
+
+    @property
+    def mime_type(self) -> str:
+        """The type that the name promises; `application/octet-stream` when it promises none."""
+        return mime_type(self.name)
+
+
+class FileShelf:
+    """Keep files for as long as the simulator lives; a file is never taken away, whatever is
+    deleted.
+    """
+
+    def __init__(self) -> None:
+        """Begin with an empty shelf."""
+        self._files: dict[str, StoredFile] = {}
+        self._paths: dict[str, StoredFile] = {}
+
+    def add(self, *, kind: FileKind, name: str, content: bytes) -> StoredFile:
+        """Store a file under a new `file_id`; the same content as the same kind has the same
+        `unique_id` again.
+        """
+        digest = hashlib.sha256(kind.encode() + content).hexdigest()
+        number = len(self._files)
+        suffix = PurePosixPath(name).suffix if name.isascii() else ""
+        stored = StoredFile(
+            file_id=f"simulated-{kind}-{number}-{digest[:24]}",
+            unique_id=f"AQ{digest[:14]}",
+            kind=kind,
+            name=name,
+            content=content,
+            path=f"{kind}s/file_{number}{suffix}",
+        )
+        self._files[stored.file_id] = stored
+        self._paths[stored.path] = stored
+        return stored
+
+    def by_id(self, file_id: str) -> StoredFile | None:
+        """Return the file with this `file_id`, or None."""
+        return self._files.get(file_id)
+
+    def by_path(self, path: str) -> StoredFile | None:
+        """Return the file that is downloaded under this path, or None."""
+        return self._paths.get(path)
+
+
+def mime_type(name: str) -> str:
+    """Guess a file's type by its name alone."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def is_picture(name: str) -> bool:
+    """Tell whether people's apps would send a file of this name as a photo rather than as a
+    document.
+    """
+    return mime_type(name) in _PHOTO_TYPES

@@ -1,0 +1,333 @@
+"""What people do: write, forward, edit, delete, press buttons. Knows the world and tells the bot;
+knows no network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .copying import forwarded
+from .files import StoredFile, is_picture
+from .markup import with_found
+from .payloads import chat_payload, message_payload, user_payload
+from .scenery import Scenery
+from .sending import discuss
+from .world import Content, SimulatedChat, SimulatedMessage, SimulatedUser
+
+_LONGEST_TEXT = 4096
+_EDITS = {
+    "message": "edited_message",
+    "channel_post": "edited_channel_post",
+    "business_message": "edited_business_message",
+}
+
+
+class Stage(Scenery):
+    """Let people act. A verb that tells the bot something returns when the update waits for it, not
+    when it is read.
+    """
+
+    async def say(
+        self,
+        user: SimulatedUser,
+        chat: SimulatedChat,
+        text: str,
+        *,
+        reply_to: SimulatedMessage | None = None,
+        quote: str = "",
+        attachments: Sequence[str | tuple[str, bytes]] = (),
+    ) -> SimulatedMessage:
+        """Let a person write. The text is sent as it is, although Telegram's server trims people's
+        texts.
+
+        Args:
+            user: Who writes.
+            chat: Where; into a private chat only its own person can write.
+            text: At most 4096 characters, and not empty unless there are attachments.
+            reply_to: The answered message; of another chat it is shown as an `external_reply`.
+            quote: The part of the answered message that is quoted.
+            attachments: File names, or pairs of a name and the content. Pictures are sent as
+                photos, unless other files are among them. Several make an album: one message each,
+                the text is the caption of the first.
+
+        Returns:
+            The message, of an album the first one.
+        """
+        self._check_writes(user, chat)
+        extra = self._about_answer(chat, reply_to, quote)
+        answered = None if "external_reply" in extra else reply_to
+        contents = [replace(content, extra=extra) for content in self._contents(text, attachments)]
+        written = [
+            self._write(chat, content, author=user, reply_to=answered) for content in contents
+        ]
+        return written[0]
+
+    async def forward(
+        self,
+        user: SimulatedUser,
+        message: SimulatedMessage,
+        chat: SimulatedChat,
+        *,
+        hides_name: str = "",
+    ) -> SimulatedMessage:
+        """Let a person forward a message; `hides_name` is what is shown of an author who hides who
+        they are.
+        """
+        self._check_writes(user, chat)
+        content = forwarded(self._standing(message), self._world, hides_name=hides_name)
+        return self._write(chat, content, author=user)
+
+    async def say_as_channel(
+        self,
+        chat: SimulatedChat,
+        text: str,
+        *,
+        channel: SimulatedChat | None = None,
+        signature: str = "",
+        reply_to: SimulatedMessage | None = None,
+    ) -> SimulatedMessage:
+        """Let somebody write into a group in the name of a chat: of `channel`, or of the group
+        itself if None.
+
+        The latter is an anonymous administrator. Either way `from` holds one of Telegram's
+        placeholder bots, the same for everybody, and only `sender_chat` says who spoke; `signature`
+        is the title of an anonymous administrator.
+        """
+        speaker = channel if channel is not None else chat.whole
+        content = replace(
+            self._contents(text)[0], extra={"author_signature": signature} if signature else {}
+        )
+        return self._write(chat, content, sender_chat=speaker, reply_to=reply_to)
+
+    async def post(self, channel: SimulatedChat, text: str) -> SimulatedMessage:
+        """Post in a channel; the bot gets a `channel_post`, which has no `from`.
+
+        Where the channel is linked with a group, the post appears there as well.
+        """
+        if channel.kind != "channel":
+            raise ValueError(f"posts are made in channels, not in the {channel}")
+        written = self._write(channel, self._contents(text)[0], sender_chat=channel)
+        discuss(written, self._world, self._updates)
+        return written
+
+    async def edit(self, message: SimulatedMessage, text: str) -> SimulatedMessage:
+        """Let the author change a text or caption; the bot gets an `edited_message`, or what it is
+        called elsewhere.
+        """
+        standing = self._standing(message)
+        if standing.is_from_bot:
+            raise ValueError("people cannot edit what the bot wrote")
+        changed = replace(standing.content, text=text, entities=with_found(text))
+        edited = self._world.edit(standing, changed)
+        self._updates.add(_EDITS[_update_kind(edited.chat)], message_payload(edited, self._world))
+        return edited
+
+    async def delete(self, *messages: SimulatedMessage) -> None:
+        """Let a person delete messages of one chat. Telegram tells the bot only of those in a
+        business account's chat.
+        """
+        for message in messages:
+            self._world.remove(self._standing(message))
+        if messages and (business := messages[0].chat.business) is not None:
+            payload = {
+                "business_connection_id": business.connection_id,
+                "chat": chat_payload(messages[0].chat, self._world),
+                "message_ids": [message.id for message in messages],
+            }
+            self._updates.add("deleted_business_messages", payload)
+
+    async def repeat(self, message: SimulatedMessage, *, same_update: bool = True) -> None:
+        """Deliver the update that first told of a message once more, unchanged.
+
+        Args:
+            message: One that the bot was told of.
+            same_update: Keep the update id, as after a confirmation that was lost; otherwise under
+                a new id.
+        """
+        told = self._told.get(message)
+        if told is None:
+            raise ValueError(
+                f"the bot was never told of message {message.id} of the {message.chat}"
+            )
+        if same_update:
+            self._updates.repeat(told)
+        else:
+            self._updates.add(told.kind, told.payload)
+
+    async def press(self, user: SimulatedUser, message: SimulatedMessage, button: str) -> None:
+        """Let a person press the inline button with this text; the bot gets a `callback_query`,
+        which it may answer.
+
+        Below a message that was sent by way of the bot, it does not get the message, but an
+        `inline_message_id` alone.
+        """
+        standing = self._standing(message)
+        rows = (standing.content.reply_markup or {}).get("inline_keyboard", [])
+        data = next(
+            (key.get("callback_data") for row in rows for key in row if key.get("text") == button),
+            None,
+        )
+        if data is None:
+            raise ValueError(
+                f"message {message.id} of the {message.chat} has no button {button!r} that "
+                "calls back"
+            )
+        query = str(next(self._queries))
+        self._account.open_queries.add(query)
+        payload: dict[str, Any] = {
+            "id": query,
+            "from": user_payload(user),
+            "chat_instance": str(standing.chat.id),
+            "data": data,
+        }
+        inline = next(
+            (number for number, sent in self._world.inline.items() if sent is standing), None
+        )
+        if inline is not None:
+            payload["inline_message_id"] = inline
+        else:
+            payload["message"] = message_payload(standing, self._world)
+        self._updates.add("callback_query", payload)
+
+    def messages(self, chat: SimulatedChat) -> list[SimulatedMessage]:
+        """List what stands in the chat now, people's messages and the bot's, in order."""
+        return self._world.standing(chat)
+
+    async def answer(
+        self,
+        chat: SimulatedChat,
+        after: SimulatedMessage | None = None,
+        timeout: float = 5,  # noqa: ASYNC109  a figure of seconds reads best in a test
+    ) -> SimulatedMessage:
+        """Wait for the first message of the bot in a chat after `after`, or the first of all.
+
+        Raises:
+            TimeoutError: None came in `timeout` seconds; the text says what stands in the chat.
+        """
+        if after is not None and after.chat.id != chat.id:
+            raise ValueError(f"message {after.id} stands in the {after.chat}, not in the {chat}")
+        start = 0 if after is None else after.id
+
+        def said() -> list[SimulatedMessage]:
+            return [
+                message
+                for message in self.messages(chat)
+                if message.is_from_bot and message.id > start
+            ]
+
+        if not await self._world.bell.until(lambda: bool(said()), seconds=timeout):
+            raise TimeoutError(
+                f"no answer of the bot in {timeout} s in the {chat}; there stands: "
+                f"{self._shown(chat)}"
+            )
+        return said()[0]
+
+    async def quiet(self, chat: SimulatedChat, seconds: float = 0.3) -> list[SimulatedMessage]:
+        """Wait a while and return what the bot said in that time and left standing; an empty list
+        is silence.
+        """
+        known = set(self.messages(chat))
+        await asyncio.sleep(seconds)
+        return [
+            message
+            for message in self.messages(chat)
+            if message.is_from_bot and message not in known
+        ]
+
+    def _contents(
+        self, text: str, attachments: Sequence[str | tuple[str, bytes]] = ()
+    ) -> list[Content]:
+        if not text and not attachments:
+            raise ValueError("Telegram has no empty messages")
+        if len(text) > _LONGEST_TEXT:
+            raise ValueError(
+                f"a message has {_LONGEST_TEXT} characters at most; people's apps split longer "
+                "texts"
+            )
+        if not attachments:
+            return [Content(text, with_found(text))]
+        files = self._stored(attachments)
+        album = self._media.new_album() if len(files) > 1 else None
+        first = Content(text, with_found(text), file=files[0], album=album)
+        return [first, *(Content(file=file, album=album) for file in files[1:])]
+
+    def _stored(self, attachments: Sequence[str | tuple[str, bytes]]) -> list[StoredFile]:
+        pairs = [(item, b"") if isinstance(item, str) else item for item in attachments]
+        are_photos = all(is_picture(name) for name, _ in pairs)
+        return [
+            self._files.add(kind="photo" if are_photos else "document", name=name, content=content)
+            for name, content in pairs
+        ]
+
+    def _check_writes(self, user: SimulatedUser, chat: SimulatedChat) -> None:
+        if chat.whole.kind == "direct" and chat.members[0] != user:
+            raise ValueError(f"only its own person writes into the {chat}")
+        if chat.kind == "business" and user not in chat.members:
+            raise ValueError(f"only its owner and one other person write into the {chat}")
+        if chat.kind == "channel":
+            raise ValueError(f"persons do not write into the {chat} under their names: use post()")
+        if chat.id in self._world.moved:
+            raise ValueError(
+                f"nobody writes into the {chat} any more: it has become "
+                f"{self._world.moved[chat.id]}"
+            )
+
+    def _about_answer(
+        self, chat: SimulatedChat, answered: SimulatedMessage | None, quote: str
+    ) -> Mapping[str, Any]:
+        """Return what a message shows of one that it answers, besides that one itself."""
+        extra: dict[str, Any] = {}
+        if answered is not None and quote:
+            if quote not in answered.text:
+                raise ValueError(f"message {answered.id} does not say {quote!r}")
+            extra["quote"] = {
+                "text": quote,
+                "position": answered.text.index(quote),
+                "is_manual": True,
+            }
+        if answered is not None and answered.chat.shelf != chat.shelf:
+            origin = forwarded(self._standing(answered), self._world).forward_origin
+            shown = chat_payload(answered.chat, self._world)
+            extra["external_reply"] = {"origin": origin, "chat": shown, "message_id": answered.id}
+        return extra
+
+    def _write(
+        self,
+        chat: SimulatedChat,
+        content: Content,
+        *,
+        author: SimulatedUser | None = None,
+        sender_chat: SimulatedChat | None = None,
+        reply_to: SimulatedMessage | None = None,
+    ) -> SimulatedMessage:
+        answered = None if reply_to is None else self._standing(reply_to)
+        if answered is not None and answered.chat.shelf != chat.shelf:
+            raise ValueError(
+                f"message {answered.id} stands in the {answered.chat}, not in the {chat}"
+            )
+        message = self._world.add(
+            chat, content, author=author, sender_chat=sender_chat, reply_to=answered
+        )
+        self._tell(_update_kind(chat), message)
+        return message
+
+    def _standing(self, message: SimulatedMessage) -> SimulatedMessage:
+        standing = self._world.find(message.chat, message.id)
+        if standing is None:
+            raise ValueError(f"message {message.id} does not stand in the {message.chat} any more")
+        return standing
+
+    def _shown(self, chat: SimulatedChat) -> str:
+        lines = [
+            f"{'bot' if line.is_from_bot else 'people'}: {line.text!r}"
+            for line in self.messages(chat)
+        ]
+        return "; ".join(lines) or "nothing"
+
+
+def _update_kind(chat: SimulatedChat) -> str:
+    kinds = {"channel": "channel_post", "business": "business_message"}
+    return kinds.get(chat.kind, "message")

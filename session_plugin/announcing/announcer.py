@@ -1,0 +1,176 @@
+"""Tell the plugins what is committed: in a queue per chat, on the event loop that recorded, one
+thing after another.
+
+A start or an end is claimed in the database before it is told, so that it is told at most once,
+over restarts and processes. Knows plugins and operations; knows nothing of how messages come in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from typing import Any
+
+from session_plugin.errors import DatabaseUnavailable
+from session_plugin.model import Chat, Session, SessionIdentity
+from session_plugin.plugins.manager import Plugins
+from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENT, session_data
+from session_plugin.records.people.accounts import identity_of_user
+from session_plugin.records.results import (
+    Announcement,
+    Consolidated,
+    IdentityChanged,
+    MessageEdited,
+    MessagesDeleted,
+    MessageStored,
+    SessionEnded,
+    SessionStarted,
+)
+from session_plugin.records.upkeep.summaries import current_summary
+
+_Item = Announcement | asyncio.Event | tuple[asyncio.Event, ...]
+"""What stands in a queue: what to tell, or an event to set where others wait for it, or events to
+wait for.
+"""
+
+_notifying: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
+"""True in hooks that are being told, and in what they call."""
+
+Run = Callable[[Callable[..., Any], Any], Awaitable[Any]]
+"""Runs an operation and awaits its value."""
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class Announcer:
+    """One hub's announcements."""
+
+    def __init__(self, plugins: Plugins, *, read: Run, write: Run) -> None:
+        """Tell `plugins`; read and claim by the hub's own ways to the database."""
+        self._plugins = plugins
+        self._read = read
+        self._write = write
+        self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[_Item]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def announce(self, chat: Chat | None, announcements: Iterable[Announcement]) -> None:
+        """Queue announcements of one chat, on the running event loop; that somebody is forgotten,
+        behind every chat's.
+
+        Plugins remove what they keep of the person then, so no words of theirs may be told
+        afterwards.
+        """
+        wanted: list[_Item] = [
+            announcement for announcement in announcements if self._concerns_anybody(announcement)
+        ]
+        if not wanted:
+            return
+        loop = asyncio.get_running_loop()
+        if any(
+            isinstance(one, IdentityChanged) and one.event.change == "forgotten" for one in wanted
+        ):
+            wanted.insert(0, self._all_notified(loop, chat))
+        queue = self._queues.get((loop, chat))
+        if queue is not None:
+            queue.extend(wanted)
+            return
+        self._queues[loop, chat] = queue = deque(wanted)
+        task = loop.create_task(self._work(loop, chat, queue))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _all_notified(
+        self, loop: asyncio.AbstractEventLoop, chat: Chat | None
+    ) -> tuple[asyncio.Event, ...]:
+        """Give what is set when the other queues of an event loop have told all that is in them
+        now.
+        """
+        events = []
+        for place, queue in list(self._queues.items()):
+            if place[0] is loop and place[1] != chat:
+                queue.append(notified := asyncio.Event())
+                events.append(notified)
+        return tuple(events)
+
+    async def finish(self) -> None:
+        """Wait until all that is queued on the running event loop has been told; in a hook, wait
+        for nothing.
+        """
+        if _notifying.get():
+            return
+        loop = asyncio.get_running_loop()
+        while tasks := [task for task in self._tasks if task.get_loop() is loop]:
+            await asyncio.wait(tasks)
+
+    def _concerns_anybody(self, announcement: Announcement) -> bool:
+        if isinstance(announcement, SessionStarted | SessionEnded):
+            return True  # somebody must claim it, or it would be told at the next opening
+        return self._plugins.has(_HOOKS[type(announcement)])
+
+    async def _work(
+        self, loop: asyncio.AbstractEventLoop, chat: Chat | None, queue: deque[_Item]
+    ) -> None:
+        _notifying.set(True)
+        try:
+            while queue:
+                item = queue.popleft()
+                if isinstance(item, asyncio.Event):
+                    item.set()
+                elif isinstance(item, tuple):
+                    for notified in item:
+                        await notified.wait()
+                else:
+                    await self._attempt(item)
+        finally:
+            del self._queues[loop, chat]
+
+    async def _attempt(self, announcement: Announcement) -> None:
+        try:
+            await self._notify(announcement)
+        except DatabaseUnavailable as error:  # a start or an end is told at the next opening
+            logger.info("%s could not be announced: %s", _HOOKS[type(announcement)], error)
+        except Exception:
+            logger.exception("%s could not be announced", _HOOKS[type(announcement)])
+
+    async def _notify(self, announcement: Announcement) -> None:
+        hook, notify = _HOOKS[type(announcement)], self._plugins.notify
+        if isinstance(announcement, IdentityChanged):
+            user_id = announcement.event.user_id
+            identity = await self._read(identity_of_user, user_id) or SessionIdentity(
+                user_id=user_id
+            )  # forgotten since
+            await notify(hook, event=announcement.event, identity=identity)
+            return
+        if isinstance(announcement, SessionStarted | SessionEnded) and not (
+            await self._write(CLAIM_ANNOUNCEMENT, announcement) and self._plugins.has(hook)
+        ):
+            return
+        session: Session | None = await self._read(session_data, announcement.session_no)
+        if session is None:
+            return
+        match announcement:
+            case MessageStored(event) | MessageEdited(event):
+                await notify(hook, event=event, session=session)
+            case MessagesDeleted(chat, message_ids):
+                await notify(hook, chat=chat, message_ids=message_ids, session=session)
+            case SessionStarted():
+                await notify(hook, session=session, reason=session.start_reason)
+            case SessionEnded():
+                await notify(hook, session=session, reason=session.end_reason)
+            case Consolidated(session_no):
+                summary = await self._read(current_summary, session_no)
+                await notify(hook, session=session, summary=summary)
+
+
+_HOOKS: dict[type[Announcement], str] = {
+    MessageStored: "session_on_message",
+    MessageEdited: "session_on_edit",
+    MessagesDeleted: "session_on_delete",
+    SessionStarted: "session_on_start",
+    SessionEnded: "session_on_end",
+    IdentityChanged: "session_on_identity",
+    Consolidated: "session_on_consolidate",
+}

@@ -1,0 +1,131 @@
+"""Who keeps a hub open, and how each of them tells a person something. Knows no database and no
+platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from session_plugin.model import Chat, Notice
+
+Deliver = Callable[[Chat, Notice], Coroutine[Any, Any, None]]
+"""How an adapter tells a person something in a chat; it raises if it cannot."""
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class Leases:
+    """The claims on one hub."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._guard = threading.Lock()
+        self._held: list[Lease] = []
+
+    def add(self, lease: Lease) -> None:
+        """Hold a lease."""
+        with self._guard:
+            self._held.append(lease)
+
+    def end(self, lease: Lease) -> bool:
+        """Let a lease go; True if it was the last one."""
+        with self._guard:
+            if lease not in self._held:
+                return False
+            self._held.remove(lease)
+            return not self._held
+
+    def serve(self, chat: Chat) -> bool:
+        """Tell whether an adapter of this process can say something in a chat."""
+        return self._serving(chat) is not None
+
+    def _serving(self, chat: Chat) -> Lease | None:
+        with self._guard:
+            held = list(self._held)
+        serving = (one for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id))
+        return next((one for one in serving if one.deliver is not None), None)
+
+    async def deliver(self, chat: Chat, notice: Notice) -> bool:
+        """Tell a person something, by the adapter that serves the chat; False where none of this
+        process can.
+        """
+        lease = self._serving(chat)
+        if lease is None:
+            return False
+        try:
+            await lease.notify(chat, notice)
+        except Exception as error:
+            logger.warning(
+                "a notice could not be delivered on %s: %s", chat.channel, type(error).__name__
+            )
+            return False
+        return True
+
+
+class Lease:
+    """A claim on a hub: it stays open until the last one is released.
+
+    Example:
+        lease = hub.attach("linechat", "bot-1")
+        await lease.open()  # the bot starts
+        ...
+        await lease.release()  # the bot has stopped
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        bot_id: str,
+        deliver: Deliver | None,
+        *,
+        opener: Callable[[], Awaitable[object]],
+        watcher: Callable[[], Coroutine[Any, Any, None]],
+        releaser: Callable[[Lease], Awaitable[None]],
+    ) -> None:
+        """Made by SessionHub.attach."""
+        self.channel = channel
+        self.bot_id = bot_id
+        self.deliver = deliver
+        self._opener = opener
+        self._watcher = watcher
+        self._watching: asyncio.Task[None] | None = None
+        self._releaser = releaser
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> None:
+        """Open the database now, so that what is wrong with it shows at the start.
+
+        Raises:
+            DatabaseRefused: it may not be used. The lease is released.
+        """
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._opener()
+        except BaseException:
+            await self.release()
+            raise
+        if self.deliver is not None and self._watching is None:
+            self._watching = self._loop.create_task(self._watcher())
+
+    async def notify(self, chat: Chat, notice: Notice) -> None:
+        """Deliver a notice on the event loop that opened this lease: a platform's client knows no
+        other.
+        """
+        if self.deliver is None:
+            return
+        delivery = self.deliver(chat, notice)
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            await delivery
+        else:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(delivery, self._loop))
+
+    async def release(self) -> None:
+        """End this claim; the last one closes the hub. Releasing twice does nothing."""
+        watching, self._watching = self._watching, None
+        if watching is not None and not watching.get_loop().is_closed():
+            watching.get_loop().call_soon_threadsafe(watching.cancel)
+        await self._releaser(self)

@@ -1,0 +1,1 @@
+"""What a model is given: entries, budgets, quotes, digests, token estimates. Pure."""

@@ -1,0 +1,312 @@
+"""SessionView: what a handler holds while it answers.
+
+A scope and a hub. Nothing is read before something is awaited, and the live session is looked up at
+each call, so that a link or a new session in the middle of a handler is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+from session_plugin.context.fitting import OVERHEAD, fit
+from session_plugin.context.turns import ModelContext
+from session_plugin.database.engine import Tx
+from session_plugin.errors import SessionError, UnknownSession
+from session_plugin.model import (
+    Account,
+    Chat,
+    MessageEvent,
+    Role,
+    Session,
+    SessionIdentity,
+    SessionMessage,
+)
+from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation.histories import ALL
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import accounts
+from session_plugin.rules.states import Change, changed
+
+A = TypeVar("A")
+T = TypeVar("T")
+MOST_TRIES = 100
+"""Changes of a state that others may make before one of ours, one after another."""
+
+
+class Stored(Protocol):
+    """What became of a message, as far as a view wants to know."""
+
+    @property
+    def message(self) -> SessionMessage | None:
+        """The message as it is stored."""
+
+
+class Hub(Protocol):
+    """What a view needs of its hub."""
+
+    def operation_context(self) -> OperationContext:
+        """Give what operations need to know of now."""
+
+    def where(self, chat: Chat, account: Account | None, scope_name: str) -> sessions.Where:
+        """Give a place to read or write in."""
+
+    async def scope_name(self, event: MessageEvent) -> str:
+        """Ask which part of its scope a message belongs to."""
+
+    async def record(self, event: MessageEvent, *, scope_name: str | None = None) -> Stored:
+        """Store a message."""
+
+    async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a reading operation, after all that was handed in for the chat is stored."""
+
+    async def write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        """Run a writing operation that announces nothing."""
+
+    async def start_new(self, where: sessions.Where) -> Session | None:
+        """End the live session and start the next."""
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Count the tokens of texts."""
+
+
+class SessionView:
+    """The session as somebody in one chat sees it: their own over all channels in a direct chat,
+    the group's in a group.
+
+    Attributes:
+        chat: Where the reader is.
+        account: Who the reader is; None for nobody's user.
+        event: The message that is being answered, where there is one.
+        scope_name: The part of the scope that is read, where the author keeps parts apart; None
+            until that was asked.
+        is_duplicate: That message had been handed in before: a reconnect, a restart, a second
+            process.
+        is_stored: That message is on disk, and nothing was said in this view since, so reading
+            waits for nothing; else it waits for what was handed in before.
+        seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
+            not known to be stored.
+
+    Example:
+        await hub.record(event)
+        session = hub.session_of(dm, ann)
+        print([message.content for message in await session.history(limit=5)])
+        await session.add("tool", "It is raining.")
+        await session.start_new()
+    """
+
+    def __init__(
+        self, hub: Hub, chat: Chat, account: Account | None, event: MessageEvent | None = None
+    ) -> None:
+        """Made by SessionHub.session_of and by adapters."""
+        self._hub = hub
+        self.chat = chat
+        self.account = account
+        self.event = event
+        self.scope_name: str | None = None
+        self.is_duplicate = False
+        self.is_stored = False
+        self.seq = 0
+
+    async def info(self) -> Session | None:
+        """Give the live session without its messages; None before anybody has said anything in
+        it.
+        """
+        return await self._read(sessions.read_live, await self._where())
+
+    async def identity(self) -> SessionIdentity | None:
+        """Give the canonical user of this view's account, with all linked accounts; None for nobody
+        known.
+        """
+        if self.account is None:
+            return None
+        return await self._read(accounts.identity_of_account, self.account)
+
+    async def history(
+        self,
+        *,
+        limit: int | None = 20,
+        before: MessageEvent | SessionMessage | None = None,
+        include_previous: bool = False,
+    ) -> list[SessionMessage]:
+        """Give the newest messages of the live session, oldest first, without summaries.
+
+        Args:
+            limit: How many at most; None for all.
+            before: Only what came before this message: `before=session.event` leaves out the one
+                being answered.
+            include_previous: Go on into the sessions before this one.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+            TypeError: `before` is no message.
+            ValueError: the limit is no whole number, or negative.
+        """
+        most = _checked("limit", limit)
+        if not isinstance(before, MessageEvent | SessionMessage | None):
+            raise TypeError(
+                f"before is a message, as it was handed in or as it is stored, not {before!r}"
+            )
+        place = self.seq if before is self.event and self.seq else before
+        request = histories.Request(
+            where=await self._where(), limit=most, before=place, include_previous=include_previous
+        )
+        return await self._read(histories.read_history, request)
+
+    async def for_model(
+        self, *, max_tokens: int | None = None, max_messages: int | None = None
+    ) -> ModelContext:
+        """Give what a model should see: the summary so far, and the newest messages that it does
+        not stand for.
+
+        The newest message is always in, whole unless it alone is more than `max_tokens`: then its
+        end is cut off and marked. The summary is in if it fits beside that one; then come older
+        messages as long as they fit, whole ones only.
+
+        Args:
+            max_tokens: How many tokens at most, as a model is given it; counted by a
+                `session_count_tokens` hook, else by an estimate that rather counts too many.
+            max_messages: How many messages at most, the newest; None for all that no summary stands
+                for, 0 for the summary alone.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+            ValueError: a limit is no whole number, or too small.
+        """
+        budget, most = (
+            _checked("max_tokens", max_tokens, at_least=1),
+            _checked("max_messages", max_messages),
+        )
+        most = min(most, budget // OVERHEAD + 1)
+        summary, messages = await self._read(contexts.read_context, (await self._where(), most))
+        return await fit(summary, messages, max_tokens=max_tokens, count=self._hub.count_tokens)
+
+    async def add(
+        self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None
+    ) -> SessionMessage | None:
+        """Add a message that no platform delivers: a system or developer prompt, a tool's result,
+        an answer sent elsewhere.
+
+        It passes the filters like any other. None if it is not stored: a filter keeps nothing of
+        it, or the database cannot be written now.
+        """
+        event = MessageEvent(
+            chat=self.chat,
+            message_id=None,
+            role=role,
+            text=content,
+            sent_at=self._hub.operation_context().now,
+            author=self.account if role == "user" else None,
+            answers=None if role == "user" else self.account,
+            metadata=metadata or {},
+        )
+        return (await self._hub.record(event, scope_name=await self._part())).message
+
+    async def state(self) -> dict[str, Any]:
+        """Give what your code noted down about the live session: a small JSON object, gone with the
+        session.
+
+        The next session begins with none; while a session is joined into another, that one's
+        counts.
+        """
+        return await self._state(states.of_session)
+
+    async def set_state(self, change: Change | None = None, /, **values: Any) -> dict[str, Any]:
+        """Change what is noted down about the live session; give it as it is now.
+
+            await session.set_state(step="address")                              # other keys stay;
+            None removes a key await session.set_state(lambda state: {"count": state.get("count", 0)
+            + 1})
+
+        Safe when two handlers do it: each key is set by itself, and a function is called again with
+        what the other one made of it, so it has no other effects.
+
+        Raises:
+            UnknownSession: nothing has been said here yet, so there is no session.
+            TypeError: there is something in it that JSON has no word for.
+            ValueError: it is more than 65,536 characters of JSON.
+        """
+        return await self._set_state(states.of_session, change, values)
+
+    async def user_state(self) -> dict[str, Any]:
+        """Give what your code noted down about the person whose view this is, over all their
+        channels and sessions.
+
+        It is kept with the `user_id`: linked accounts share the one of the id that stays, and on
+        unlinking an id has its own again.
+        """
+        return await self._state(states.of_user)
+
+    async def set_user_state(
+        self, change: Change | None = None, /, **values: Any
+    ) -> dict[str, Any]:
+        """Change what is noted down about this person, as `set_state` does.
+
+        Raises:
+            UnknownSession: this is nobody known.
+            TypeError: there is something in it that JSON has no word for.
+            ValueError: it is more than 65,536 characters of JSON.
+        """
+        return await self._set_state(states.of_user, change, values)
+
+    async def _state(self, find: states.Find) -> dict[str, Any]:
+        state = await self._read(find, await self._where())
+        return {} if state is None else state.values
+
+    async def _set_state(
+        self, find: states.Find, change: Change | None, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        for _ in range(MOST_TRIES):
+            state = await self._read(find, await self._where())
+            if state is None:
+                raise UnknownSession(
+                    "nobody known has said anything here yet, so there is nothing to keep a "
+                    "state with"
+                )
+            new = replace(state, values=changed(state.values, change, values))
+            if await self._hub.write(states.put, new):
+                return new.values
+        raise SessionError(
+            f"a state was changed by others {MOST_TRIES} times in a row; change it less often, "
+            "or in one place"
+        )
+
+    async def start_new(self) -> Session | None:
+        """End the live session, for all linked accounts, and start an empty one; None where nobody
+        is known to own one.
+        """
+        return await self._hub.start_new(await self._where())
+
+    async def previous(self, *, limit: int = 10) -> list[Session]:
+        """Give the sessions that are over, newest first, without their messages.
+
+        Raises:
+            ValueError: the limit is no whole number, or negative.
+        """
+        most = _checked("limit", limit)
+        return await self._read(sessions.read_previous, (await self._where(), most))
+
+    async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+        return await self._hub.read(None if self.is_stored else self.chat, operation, argument)
+
+    async def _where(self) -> sessions.Where:
+        return self._hub.where(self.chat, self.account, await self._part())
+
+    async def _part(self) -> str:
+        if self.scope_name is None:
+            self.scope_name = "" if self.event is None else await self._hub.scope_name(self.event)
+        return self.scope_name
+
+
+def _checked(name: str, limit: int | None, *, at_least: int = 0) -> int:
+    """Give a limit as a database takes it, and takes it with one more; None is for all.
+
+    Raises:
+        ValueError: it is no whole number of at least `at_least`.
+    """
+    if limit is None:
+        return ALL - 1
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < at_least:
+        raise ValueError(f"{name} is a whole number, {at_least} or more, not {limit!r}")
+    return min(limit, ALL - 1)

@@ -1,0 +1,1 @@
+"""Plugins: found, called one by one, isolated; and the built-in ones."""

@@ -1,0 +1,1 @@
+"""Operations on chats, sessions, segments and messages."""

@@ -1,0 +1,194 @@
+"""Many messages at once: where each goes in one statement, all of them stored in another.
+
+Most messages are ordinary: a known chat, a known person under the known name, a live session that
+is not idle, a segment in it. Those are stored together. Whatever is not ordinary takes the way of a
+single message, in its place in the order, and so does all that comes after it from the same chat or
+account, because it may have changed what was looked up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from session_plugin.database.engine import InBulk, Row, Tx, Value
+from session_plugin.model import Account, MessageEvent
+from session_plugin.records.cells import to_name
+from session_plugin.records.conversation.messages import (
+    Recording,
+    RecordResult,
+    message_values,
+    record,
+)
+from session_plugin.records.results import MessageStored, Result
+
+
+def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordResult]]:
+    """Store messages as `record` would one by one, in their order; beside other processes while all
+    are ordinary.
+    """
+    places = {row["position"]: row for row in tx.all_many("ordinary_places", _asked(recordings))}
+    outcomes: dict[int, Result[RecordResult]] = {}
+    batch = _Batch(tx)
+    changed: set[Hashable] = set()
+    for position, recording in enumerate(recordings):
+        row = places.get(position)
+        keys = _keys(recording.event)
+        if (
+            row is not None
+            and changed.isdisjoint(keys)
+            and _is_ordinary(recording, row)
+            and batch.has_no(recording.event, row)
+        ):
+            batch.add(position, recording, row)
+        else:
+            tx.alone()
+            outcomes.update(batch.store())
+            outcomes[position] = record(tx, recording)
+            changed.update(keys)
+    outcomes.update(batch.store())
+    return [outcomes[position] for position in range(len(recordings))]
+
+
+def _person(event: MessageEvent) -> Account | None:
+    return event.author or event.answers
+
+
+def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
+    """Give the chat and the accounts of a message; nobody is no account, or all messages would have
+    it in common.
+    """
+    chat = (event.chat.channel, event.chat.bot_id, event.chat.chat_id)
+    return (chat, *(account for account in (event.author, event.answers) if account is not None))
+
+
+def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
+    """Give what is asked of the database: a row for each message that is somebody's."""
+    return [
+        {
+            "position": position,
+            "bot": recording.context.bot,
+            "channel": chat.channel,
+            "bot_id": chat.bot_id,
+            "chat_id": chat.chat_id,
+            "kind": chat.kind,
+            "title": to_name(chat.title),
+            "thread_id": chat.thread_id,
+            "scope_name": recording.scope_name,
+            "message_id": event.message_id,
+            "person_channel": person.channel,
+            "person_id": person.channel_user_id,
+            "author_name": to_name(event.author_name) if event.author is not None else "",
+        }
+        for position, recording in enumerate(recordings)
+        for event in (recording.event,)
+        for chat in (event.chat,)
+        if (person := _person(event)) is not None
+    ]
+
+
+def _is_ordinary(recording: Recording, row: Row) -> bool:
+    """Tell whether a message whose place is known may go there at once."""
+    event = recording.event
+    is_of_two = event.author is not None and event.answers is not None
+    return not is_of_two and not recording.context.may_be_over(row["last_activity"])
+
+
+@dataclass(slots=True)
+class _Counted:
+    """By how much a segment grows."""
+
+    segment_no: int
+    first_at: float
+    at: float
+    count: int = 0
+    seq: int = 0
+
+    def add(self, seq: int, at: float) -> None:
+        self.count += 1
+        self.seq = seq
+        self.at = max(self.at, at)
+
+    def values(self) -> dict[str, Value]:
+        return {
+            "segment_no": self.segment_no,
+            "count": self.count,
+            "seq": self.seq,
+            "at": self.at,
+            "first_at": self.first_at,
+        }
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Ordinary messages to be stored together."""
+
+    tx: Tx
+    waiting: list[tuple[int, Recording, Row]] = field(default_factory=list)
+    seen: set[tuple[Hashable, ...]] = field(default_factory=set)
+    stored_in: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    latest: dict[int, float] = field(default_factory=dict)
+
+    def has_no(self, event: MessageEvent, row: Row) -> bool:
+        """Tell whether a message is not in the batch already: the second in a chat, whatever its
+        thread, is a duplicate.
+        """
+        return event.message_id is None or (row["chat_no"], event.message_id) not in self.seen
+
+    def add(self, position: int, recording: Recording, row: Row) -> None:
+        self.waiting.append((position, recording, row))
+        self.seen.add((row["chat_no"], recording.event.message_id))
+
+    def _received_at(self, recording: Recording, row: Row) -> float:
+        """Give when a message counts as received: never before what is in its session already."""
+        latest: float = max(
+            recording.context.now, self.latest.get(row["session_no"], row["last_activity"])
+        )
+        self.latest[row["session_no"]] = latest
+        return latest
+
+    def store(self) -> dict[int, Result[RecordResult]]:
+        """Store what waits, and give what became of each."""
+        if not self.waiting:
+            return {}
+        waiting, self.waiting = self.waiting, []
+        drawn = self.tx.all("next_seqs", count=len(waiting))
+        seqs = [row["first"] + n for row in drawn for n in range(row["count"])]
+        messages: list[dict[str, Value]] = []
+        segments: dict[int, _Counted] = {}
+        outcomes: dict[int, Result[RecordResult]] = {}
+        for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
+            now = self._received_at(recording, row)
+            segment_no = row["segment_no"]
+            values = message_values(
+                recording,
+                chat_no=row["chat_no"],
+                segment_no=segment_no,
+                account_no=row["account_no"],
+                received_at=now,
+            )
+            values["seq"] = seq
+            messages.append(values)
+            counted = segments.get(segment_no)
+            if counted is None:
+                counted = segments[segment_no] = _Counted(segment_no, first_at=now, at=now)
+            counted.add(seq, now)
+            self.stored_in[row["session_no"]] += 1
+            outcomes[position] = Result(
+                RecordResult(
+                    fate="stored",
+                    session_no=row["session_no"],
+                    seq=seq,
+                    live_count=row["live_count"] + self.stored_in[row["session_no"]],
+                    person=_person(recording.event),
+                ),
+                (MessageStored(recording.event, row["session_no"]),),
+            )
+        self.tx.run_many("add_messages", messages)
+        self.tx.run_many("count_messages", [counted.values() for counted in segments.values()])
+        return outcomes
+
+
+RECORD = InBulk(record, record_many)
+"""`record`, and what the writer does when several messages wait."""

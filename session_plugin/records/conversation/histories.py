@@ -1,0 +1,263 @@
+"""Reading a conversation back: the newest messages of a session, or of all sessions of a scope,
+oldest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
+from operator import attrgetter
+from typing import Any
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
+from session_plugin.records.cells import attachments_from_json, from_json, to_text
+from session_plugin.records.conversation.sessions import (
+    Where,
+    find_chat,
+    find_scope,
+    fresh_session,
+    to_chat,
+)
+from session_plugin.rules.scopes import Scope
+
+Columns = Sequence[Any]
+"""A message's columns, as segment_tail and own_messages_in_groups give them; its sequence number
+comes first.
+"""
+ALL = 2**63 - 1
+"""A limit for all rows: the largest number that a database takes."""
+PIECE = 100
+"""Words of an account that are gone through at once for those in groups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to read: the newest `limit` messages, before a certain one or its place, earlier
+    sessions too or not.
+    """
+
+    where: Where
+    limit: int | None
+    before: MessageEvent | SessionMessage | int | None = None
+    include_previous: bool = False
+
+
+def read_history(tx: Tx, request: Request) -> list[SessionMessage]:
+    """Give the newest messages, oldest first, without summaries; what a summary stands for is still
+    there.
+    """
+    where = request.where
+    scope = find_scope(tx, where)
+    if scope is None:
+        return []
+    before = _seq_of(tx, where, request.before)
+    if request.include_previous:
+        since, segments = 0.0, _all_segments(tx, scope)
+    else:
+        live, segments = fresh_session(tx, where.context, scope)
+        since = where.context.now - where.context.max_age if live is None else live["started_at"]
+    groups = partial(own_messages_in_groups, tx, scope, since=since, before=before)
+    return newest(tx, segments, limit=request.limit, before=before, besides=groups)
+
+
+def _all_segments(tx: Tx, scope: Scope) -> list[Row]:
+    if scope.user_id is not None:
+        return tx.all("segments_of_user", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+    return tx.all(
+        "segments_of_group", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name
+    )
+
+
+def own_messages_in_groups(
+    tx: Tx, scope: Scope, *, since: float, before: int | None = None, after: int, limit: int
+) -> list[SessionMessage]:
+    """Give the newest of what a person said in groups and was answered there, for a reader who sees
+    it.
+    """
+    if not scope.sees_groups:
+        return []
+    rows: list[Columns] = []
+    for account in tx.all("accounts_of_user", user_id=scope.user_id):
+        rows += _own_messages(
+            tx, scope, account["account_no"], since=since, before=before, after=after, limit=limit
+        )
+    people: dict[tuple[str, str], Account] = {}
+    return [
+        _to_message(
+            columns,
+            Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title),
+            people,
+        )
+        for channel, chat_id, kind, bot_id, thread_id, title, *columns in rows
+    ]
+
+
+def _own_messages(
+    tx: Tx,
+    scope: Scope,
+    account_no: int,
+    *,
+    since: float,
+    before: int | None,
+    after: int,
+    limit: int,
+) -> list[Columns]:
+    """Give the same of one account: piece by piece from the newest on, until one in which all is
+    older than `since`.
+
+    So the cost does not grow with what lies behind. That all of a piece has to be, and not one
+    word, is for a clock that was set back for a while.
+    """
+    rows: list[Columns] = []
+    before = ALL if before is None else before
+    while len(rows) < limit:
+        piece = tx.one(
+            "piece_of_own_messages", account_no=account_no, after=after, before=before, limit=PIECE
+        )
+        if piece["latest"] is None or piece["latest"] < since:
+            break
+        rows += tx.tuples(
+            "own_messages_in_groups",
+            account_no=account_no,
+            bot=scope.bot,
+            name=scope.name,
+            since=since,
+            from_seq=piece["from_seq"],
+            before=before,
+            limit=limit - len(rows),
+        )
+        before = int(piece["from_seq"])
+    return rows
+
+
+def _seq_of(
+    tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None
+) -> int | None:
+    if isinstance(message, int):
+        return message
+    if isinstance(message, SessionMessage):
+        return message.seq or None
+    if message is None or message.message_id is None:
+        return None
+    chat = find_chat(tx, where.context.bot, message.chat)
+    row = None
+    if chat is not None:
+        row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=message.message_id)
+    return None if row is None else int(row["seq"])
+
+
+def newest(
+    tx: Tx,
+    segments: list[Row],
+    *,
+    limit: int | None,
+    before: int | None = None,
+    only_live: bool = False,
+    besides: Callable[..., list[SessionMessage]] | None = None,
+) -> list[SessionMessage]:
+    """Merge the tails of segments: the newest `limit` messages over all of them, oldest first; None
+    for all.
+
+    `besides` gives messages from elsewhere that stand among them: `limit` of those that came
+    `after` one.
+
+    Segments are visited from the most recent on, and only as long as one can still hold a message
+    among the newest: so the cost does not grow with what lies behind.
+    """
+    if limit == 0:
+        return []
+    limit = ALL if limit is None else limit
+    rows: list[tuple[Columns, Row]] = []
+    for segment in sorted(segments, key=_last_seq, reverse=True):
+        if limit <= len(rows) and _seq(rows[limit - 1]) > segment["last_seq"]:
+            break
+        tail = tx.tuples(
+            "segment_tail",
+            segment_no=segment["segment_no"],
+            before=before,
+            from_seq=segment["live_from"] if only_live else 0,
+            limit=limit,
+        )
+        rows += zip(tail, repeat(segment))
+        rows = sorted(rows, key=_seq, reverse=True)[:limit]
+    shown = {segment["segment_no"]: segment for _, segment in rows}
+    chats = {number: to_chat(segment, segment["thread_id"]) for number, segment in shown.items()}
+    people: dict[tuple[str, str], Account] = {}
+    found = [_to_message(row, chats[segment["segment_no"]], people) for row, segment in rows]
+    if besides is not None:
+        found += besides(after=_seq(rows[-1]) if len(rows) == limit else 0, limit=limit)
+    return sorted(found, key=attrgetter("seq"))[-limit:]
+
+
+def _last_seq(segment: Row) -> int:
+    return int(segment["last_seq"])
+
+
+def _seq(entry: tuple[Columns, Row]) -> int:
+    return int(entry[0][0])
+
+
+def _to_message(row: Columns, chat: Chat, people: dict[tuple[str, str], Account]) -> SessionMessage:
+    """Give a message's columns as a message of its chat; `people` are those met in this reading,
+    and get to be more.
+    """
+    (
+        seq,
+        message_id,
+        role,
+        author_name,
+        channel,
+        sent_at,
+        content,
+        metadata,
+        attachments,
+        reply_to,
+        edited_at,
+        withheld,
+        person_channel,
+        channel_user_id,
+    ) = row
+    person = None
+    if person_channel:
+        person = people.get((person_channel, channel_user_id))
+        if person is None:
+            person = people[person_channel, channel_user_id] = Account(
+                person_channel, channel_user_id
+            )
+    return SessionMessage(
+        role=role,
+        content=to_text(content),
+        channel=chat.channel if channel is None else channel,
+        timestamp=sent_at,
+        metadata=from_json(metadata),
+        message_id=message_id,
+        chat=chat,
+        author_name=author_name or "",
+        person=person,
+        reply_to=reply_to,
+        attachments=attachments_from_json(attachments),
+        edited_at=edited_at,
+        is_withheld=bool(withheld),
+        seq=seq,
+    )
+
+
+def between(
+    tx: Tx, segment: Row, from_seq: int, to_seq: int, *, limit: int = ALL
+) -> list[tuple[int, SessionMessage]]:
+    """Give the messages of a segment in a range, both ends included, each with its sequence number,
+    the newest first.
+    """
+    rows = tx.tuples(
+        "segment_tail",
+        segment_no=segment["segment_no"],
+        before=to_seq + 1,
+        from_seq=from_seq,
+        limit=limit,
+    )
+    chat = to_chat(segment, segment["thread_id"])
+    people: dict[tuple[str, str], Account] = {}
+    return [(row[0], _to_message(row, chat, people)) for row in rows]

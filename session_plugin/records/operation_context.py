@@ -1,0 +1,57 @@
+"""When, for which bot and under which settings an operation runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from session_plugin.checks import HOUR
+from session_plugin.database.engine import Row
+from session_plugin.rules.policies import End, Expiry, policy_of, shortest_silence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationContext:
+    """When and for which bot an operation runs.
+
+    Args:
+        bot: The author's name for the assistant.
+        now: Seconds since 1970, by the hub's clock.
+        max_age: Seconds of silence after which a session is over where no other policy is.
+        new_id: Makes an id that was never used before.
+        expiries: When a session is over, where that goes by more than `max_age`.
+        keyed_hash: By what accounts and messages that were forgotten are known again; None where
+            that is not asked.
+    """
+
+    bot: str
+    now: float
+    max_age: float
+    new_id: Callable[[], str]
+    expiries: tuple[Expiry, ...] = ()
+    keyed_hash: Callable[..., bytes] | None = None
+
+    def end_of(self, session: Row) -> End | None:
+        """Say when and why a live session is over by now; None if it goes on.
+
+        Its row has when it began and was last active, and the channel and kind of the chat in which
+        it was.
+        """
+        return self._expiry(session["channel"], session["kind"]).end_of(
+            started_at=session["started_at"], last_activity=session["last_activity"], now=self.now
+        )
+
+    def may_be_over(self, last_activity: float) -> bool:
+        """Tell whether a session that was last active then can be over, wherever it is."""
+        silence = self.shortest_silence
+        return silence is not None and self.now - last_activity > silence
+
+    @property
+    def shortest_silence(self) -> float | None:
+        """Seconds of silence without which no session is over; None where none ever is."""
+        return shortest_silence(self.expiries) if self.expiries else self.max_age
+
+    def _expiry(self, channel: str, kind: str) -> Expiry:
+        return policy_of(
+            self.expiries or (Expiry(max_age_hours=self.max_age / HOUR),), channel, kind
+        )

@@ -1,0 +1,1 @@
+"""Operations on accounts, links, privacy and forgetting."""

@@ -1,0 +1,1 @@
+"""Operations that upkeep runs: summaries, retention, status, work leases."""

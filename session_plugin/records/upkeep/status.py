@@ -1,0 +1,62 @@
+"""How much there is in the database, and what does not go well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Tx
+from session_plugin.reports import FailedConsolidation
+
+MOST_FAILED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What the database says of one bot; see HubStatus."""
+
+    size_bytes: int
+    users: int
+    accounts: int
+    chats: int
+    sessions: int
+    live_sessions: int
+    messages: int
+    archived_messages: int
+    summaries: int
+    tombstones: int
+    oldest_message_at: float | None
+    pending_consolidations: int
+    failed_consolidations: tuple[FailedConsolidation, ...]
+
+
+def count(tx: Tx, argument: tuple[str, int]) -> Counts:
+    """Count (bot, threshold of consolidation). It looks at every session, so it is nothing to do
+    with each message.
+    """
+    bot, threshold = argument
+    people, of_bot = tx.one("count_people"), tx.one("count_of_bot", bot=bot)
+    return Counts(
+        size_bytes=tx.one("database_size")["size"],
+        users=people["users"],
+        accounts=people["accounts"],
+        chats=of_bot["chats"],
+        sessions=of_bot["sessions"],
+        live_sessions=of_bot["live_sessions"],
+        messages=of_bot["messages"],
+        archived_messages=of_bot["messages"] - of_bot["live_messages"],
+        summaries=of_bot["summaries"],
+        tombstones=of_bot["tombstones"],
+        oldest_message_at=of_bot["oldest_message_at"],
+        pending_consolidations=tx.one("count_pending_consolidations", bot=bot, threshold=threshold)[
+            "count"
+        ],
+        failed_consolidations=tuple(
+            FailedConsolidation(
+                session_id=row["session_id"],
+                failures=row["failures"],
+                reason=row["reason"],
+                waits_until=row["waits_until"],
+            )
+            for row in tx.all("failed_consolidations", bot=bot, limit=MOST_FAILED)
+        ),
+    )

@@ -1,0 +1,454 @@
+"""Summaries: planned in one transaction, written outside any, put in place in another if nothing
+changed meanwhile.
+
+A summary has one part for each segment of its session, from the segment's beginning up to where it
+was cut. A new one supersedes those before it; a withdrawn one (no content) waits to be made again
+from the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from session_plugin.database.engine import InBulk, Row, Tx, Value
+from session_plugin.model import SessionMessage, Summary, SummaryPart
+from session_plugin.records.cells import to_bytes, to_text
+from session_plugin.records.conversation.histories import ALL, between
+from session_plugin.records.conversation.sessions import to_chat
+from session_plugin.records.results import Consolidated, Result
+from session_plugin.records.upkeep.work_leases import Claim, is_anothers
+from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
+
+PAGE = 250
+"""Messages read at once for a summary: a few milliseconds, for all of which others wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPart:
+    """One segment's range, and how often the segment had changed when it was read.
+
+    What is to be summed up begins at `read_from`; what is before that, the summary so far stands
+    for.
+    """
+
+    segment_no: int
+    from_seq: int
+    read_from: int
+    to_seq: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a summary is to stand for.
+
+    `messages` are those that `previous`, the summary so far, does not cover. Without any, the
+    summaries so far have lost all that they stood for, and go.
+    """
+
+    session_no: int
+    messages: tuple[SessionMessage, ...]
+    previous: str | None
+    parts: tuple[PlannedPart, ...]
+    supersedes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """Which session to plan for.
+
+    A `threshold` of None only makes again what was withdrawn. `at_least` so many messages give way,
+    whatever the threshold says; without that, none do unless there are more than `beyond`.
+    """
+
+    session_no: int
+    threshold: int | None
+    at_least: int = 0
+    beyond: int = 0
+
+
+def live_texts(tx: Tx, session_no: int) -> list[str]:
+    """Give the texts of a session's unconsolidated messages, in order."""
+    return [to_text(row["content"]) for row in tx.all("live_contents", session_no=session_no)]
+
+
+def withdrawn(tx: Tx, argument: tuple[str, float, int]) -> list[int]:
+    """Give sessions of which a summary waits to be made again, and may be by now (bot, now,
+    limit).
+    """
+    bot, now, limit = argument
+    return [
+        row["session_no"]
+        for row in tx.all("sessions_with_withdrawn", bot=bot, now=now, limit=limit)
+    ]
+
+
+def is_due(tx: Tx, argument: tuple[PlanRequest, float | None]) -> bool:
+    """Tell whether there is anything to plan, without reading any message (request, now).
+
+    There is not while a session is left alone after failures; a now of None looks past that.
+    """
+    request, now = argument
+    if now is not None and is_waiting(tx, (request.session_no, now)):
+        return False
+    current = tx.all("current_summaries", session_no=request.session_no)
+    if request.at_least or any(summary["content"] is None for summary in current):
+        return True
+    if request.threshold is None:
+        return False
+    return (
+        _count_due(request, tx.one("live_count", session_no=request.session_no)["live_count"]) > 0
+    )
+
+
+def _count_due(request: PlanRequest, live_count: int) -> int:
+    """Give how many of so many unconsolidated messages give way by their number."""
+    if request.threshold is None or live_count <= request.beyond:
+        return 0
+    return messages_to_consolidate(live_count, threshold=request.threshold)
+
+
+def plan(tx: Tx, request: PlanRequest) -> Plan | None:
+    """Plan a session's next summary, with all messages; None where nothing is to be done."""
+    beginning = begin(tx, request, most=ALL)
+    return None if beginning is None else beginning.plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """A plan; without its messages if these are too many to be read at once."""
+
+    plan: Plan
+    is_whole: bool
+
+
+def begin(tx: Tx, request: PlanRequest, *, most: int = PAGE) -> Beginning | None:
+    """Plan a session's next summary, with its messages if they are fewer than `most`; None where
+    nothing is to be done.
+    """
+    segments = tx.all("segments_of_session", session_no=request.session_no)
+    outlined = _outline(tx, request, segments)
+    if outlined is None:
+        return None
+    by_no = {segment["segment_no"]: segment for segment in segments}
+    messages: list[tuple[int, SessionMessage]] = []
+    for part in outlined.parts:
+        messages += between(tx, by_no[part.segment_no], part.read_from, part.to_seq, limit=most)
+        if len(messages) >= most:
+            return Beginning(plan=outlined, is_whole=False)
+    return Beginning(plan=filled(outlined, messages), is_whole=True)
+
+
+def begin_unless_anothers(
+    tx: Tx, argument: tuple[PlanRequest, float | None, Claim]
+) -> Beginning | None:
+    """Do what `begin` does if a summary is due and nobody else has the lease for it (request, now,
+    claim).
+    """
+    request, now, claim = argument
+    return begin(tx, request) if is_due(tx, (request, now)) and not is_anothers(tx, claim) else None
+
+
+def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | None:
+    """Plan a session's next summary, without its messages; None where nothing is to be done.
+
+    It builds on those there are; where one is withdrawn, only on what was never here to read anew.
+    It has a part of every segment that these have, an empty one if need be: whatever their words
+    are about, it goes with.
+    """
+    current = tx.all("current_summaries", session_no=request.session_no)
+    is_stale = any(summary["content"] is None for summary in current)
+    live = sorted(
+        (row["seq"], row["segment_no"])
+        for row in tx.all("live_seqs", session_no=request.session_no)
+    )
+    count = max(_count_due(request, len(live)), min(request.at_least, len(live) - 1))
+    if count <= 0 and not is_stale:
+        return None
+    built_on = (
+        tx.all("summaries_of_the_gone", session_no=request.session_no) if is_stale else current
+    )
+    numbers = {row["summary_no"] for row in (*current, *built_on)}
+    covered = {
+        part["segment_no"]
+        for number in numbers
+        for part in tx.all("parts_of_summary", summary_no=number)
+    }
+    parts = []
+    for segment in segments:
+        segment_no, live_from = segment["segment_no"], segment["live_from"]
+        to_seq = max(
+            (seq for seq, of in live[: max(count, 0)] if of == segment_no), default=live_from - 1
+        )
+        if to_seq > 0 or segment_no in covered:
+            parts.append(
+                PlannedPart(
+                    segment_no=segment_no,
+                    from_seq=_first_seq(tx, segment_no, default=to_seq) if to_seq > 0 else 0,
+                    read_from=0 if is_stale else live_from,
+                    to_seq=to_seq,
+                    changed=segment["changed"],
+                )
+            )
+    return Plan(
+        session_no=request.session_no,
+        messages=(),
+        previous="\n".join(to_text(row["content"]) for row in built_on) or None,
+        parts=tuple(parts),
+        supersedes=tuple(row["summary_no"] for row in current),
+    )
+
+
+def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:
+    """Give a plan with its messages, in order."""
+    return replace(
+        plan_, messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0]))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some messages of a planned part: those before `before`."""
+
+    session_no: int
+    part: PlannedPart
+    before: int
+
+
+def read_page(tx: Tx, page: Page) -> list[tuple[int, SessionMessage]]:
+    """Read some of a part's messages, the newest first; none are left where there are fewer than a
+    page holds.
+    """
+    for segment in tx.all("segments_of_session", session_no=page.session_no):
+        if segment["segment_no"] == page.part.segment_no:
+            return between(tx, segment, page.part.read_from, page.before - 1, limit=PAGE)
+    return []
+
+
+def _first_seq(tx: Tx, segment_no: int, *, default: int) -> int:
+    row = tx.first("first_seq", segment_no=segment_no)
+    return default if row is None or row["seq"] is None else min(int(row["seq"]), default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A planned summary's text, who made it, when."""
+
+    plan: Plan
+    text: str
+    made_by: str
+    made_at: float
+
+
+def put(tx: Tx, written: Written) -> Result[bool]:
+    """Put a summary in front of the messages it stands for, unless anything under it changed since
+    it was planned.
+    """
+    return _put_many(tx, [written])[0]
+
+
+def _put_many(tx: Tx, several: Sequence[Written]) -> list[Result[bool]]:
+    current: dict[int, list[Row]] = {written.plan.session_no: [] for written in several}
+    sessions: list[dict[str, Value]] = [{"session_no": session_no} for session_no in current]
+    for row in tx.all_many("summaries_in_front", sessions):
+        current[row["session_no"]].append(row)
+    changed = {
+        (row["session_no"], row["segment_no"]): row["changed"]
+        for row in tx.all_many("changes_of_segments", sessions)
+    }
+    chosen: dict[int, Written] = {}
+    done = []
+    for written in several:
+        session_no = written.plan.session_no
+        is_unchanged = tuple(
+            row["summary_no"] for row in current[session_no]
+        ) == written.plan.supersedes and all(
+            changed.get((session_no, part.segment_no)) == part.changed
+            for part in written.plan.parts
+        )
+        is_put = is_unchanged and chosen.setdefault(session_no, written) is written
+        done.append(Result(True, (Consolidated(session_no),)) if is_put else Result(value=False))
+    if chosen:
+        _put_all(tx, chosen, {session_no: current[session_no] for session_no in chosen})
+    return done
+
+
+PUT = InBulk(put, _put_many, is_alone=True)
+"""`put`, for as many as there are: people who write at the same pace reach the threshold together.
+"""
+
+
+def _put_all(tx: Tx, chosen: Mapping[int, Written], current: Mapping[int, Sequence[Row]]) -> None:
+    """Put a summary in front of each of several sessions, in place of what stood there."""
+    sessions: list[dict[str, Value]] = [{"session_no": session_no} for session_no in chosen]
+    for row in tx.all_many("failing_sessions", sessions):
+        tx.run("forget_consolidation_failures", session_no=row["session_no"])
+    summaries: list[dict[str, Value]] = [
+        {
+            "session_no": session_no,
+            "content": to_bytes(written.text),
+            "made_by": written.made_by,
+            "made_at": written.made_at,
+        }
+        for session_no, written in chosen.items()
+    ]
+    added = {
+        row["session_no"]: row["summary_no"] for row in tx.all_many("add_summaries", summaries)
+    }
+    superseded: list[dict[str, Value]] = []
+    for session_no, rows in current.items():
+        for old in rows:
+            if old["is_withdrawn"]:  # made again: there is nothing of it to come back to
+                tx.run(
+                    "inherit_superseded",
+                    summary_no=old["summary_no"],
+                    superseded_by=added[session_no],
+                )
+                tx.run("drop_summary", summary_no=old["summary_no"])
+            else:
+                superseded.append(
+                    {"summary_no": old["summary_no"], "superseded_by": added[session_no]}
+                )
+    tx.run_many("supersede_summary", superseded)
+    parts = [
+        (added[session_no], part)
+        for session_no, written in chosen.items()
+        for part in written.plan.parts
+    ]
+    ranges: list[dict[str, Value]] = [
+        {
+            "segment_no": part.segment_no,
+            "summary_no": number,
+            "from_seq": part.from_seq,
+            "to_seq": part.to_seq,
+        }
+        for number, part in parts
+    ]
+    tx.run_many("add_summary_parts", ranges)
+    set_archive_edges(tx, [part.segment_no for _, part in parts])
+
+
+def clear(tx: Tx, plan_: Plan) -> None:
+    """Remove withdrawn summaries that have lost all they stood for, unless something came back
+    meanwhile.
+    """
+    for number in plan_.supersedes:
+        for part in tx.all("parts_of_summary", summary_no=number):
+            if tx.all(
+                "segment_tail",
+                segment_no=part["segment_no"],
+                from_seq=0,
+                before=part["to_seq"] + 1,
+                limit=1,
+            ):
+                return
+    for number in plan_.supersedes:
+        _drop(tx, number)
+
+
+def undo(tx: Tx, session_no: int) -> bool:
+    """Take back the newest of a session's summaries; what it superseded counts again. False where
+    there is none.
+
+    What was withdrawn meanwhile stays so until it is made again. One that came along from
+    elsewhere, without the messages that it stands for, stays: there is nothing to put in its place.
+    """
+    imported = {row["summary_no"] for row in tx.all("summaries_of_the_gone", session_no=session_no)}
+    current = [row["summary_no"] for row in tx.all("current_summaries", session_no=session_no)]
+    undoable = [number for number in current if number not in imported]
+    if not undoable:
+        return False
+    _drop(tx, undoable[-1])
+    return True
+
+
+def _drop(tx: Tx, summary_no: int) -> None:
+    segment_nos = [part["segment_no"] for part in tx.all("parts_of_summary", summary_no=summary_no)]
+    tx.run("bring_back_superseded", superseded_by=summary_no)
+    tx.run("drop_summary", summary_no=summary_no)
+    set_archive_edges(tx, segment_nos)
+
+
+def set_archive_edges(tx: Tx, segment_nos: Sequence[int]) -> None:
+    """Let segments' archives end where the summaries that stand in front of them do."""
+    rows: list[dict[str, Value]] = [{"segment_no": segment_no} for segment_no in segment_nos]
+    tx.run_many("set_archive_edge", rows)
+    tx.run_many("recount_live", rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a session could not be summed up, and when."""
+
+    session_no: int
+    reason: str
+    now: float
+
+
+def note_failure(tx: Tx, failure: Failure) -> int | None:
+    """Count a failure, and let the session wait if there were many in a row; tell how many. None if
+    the session is gone.
+    """
+    if tx.first("session_by_no", session_no=failure.session_no) is None:
+        return None
+    row = tx.first("consolidation_failure", session_no=failure.session_no)
+    failures = 1 if row is None else row["failures"] + 1
+    wait = wait_after(failures)
+    tx.run(
+        "note_consolidation_failure",
+        session_no=failure.session_no,
+        failures=failures,
+        reason=failure.reason,
+        waits_until=None if wait is None else failure.now + wait,
+    )
+    return int(failures)
+
+
+def is_waiting(tx: Tx, argument: tuple[int, float]) -> bool:
+    """Tell whether a session is left alone now after failures (session number, now).
+
+    A clock that was set back makes no wait longer than any is.
+    """
+    session_no, now = argument
+    row = tx.first("consolidation_failure", session_no=session_no)
+    return (
+        row is not None
+        and row["waits_until"] is not None
+        and now < row["waits_until"] <= now + LONGEST_WAIT
+    )
+
+
+def withdraw_over(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:
+    """Blank every summary, superseded ones too, that stands for one of these messages."""
+    for seq in seqs:
+        tx.run("withdraw_summaries", segment_no=segment_no, seq=seq)
+
+
+def current_summary(tx: Tx, session_no: int) -> Summary | None:
+    """Give what stands in front of a session's recent messages; after a link, both sides' summaries
+    as one.
+    """
+    rows = [
+        row
+        for row in tx.all("current_summaries", session_no=session_no)
+        if row["content"] is not None
+    ]
+    if not rows:
+        return None
+    return Summary(
+        text="\n".join(to_text(row["content"]) for row in rows),
+        made_at=rows[-1]["made_at"],
+        made_by=rows[-1]["made_by"],
+        parts=tuple(
+            _part(part)
+            for row in rows
+            for part in tx.all("parts_of_summary", summary_no=row["summary_no"])
+        ),
+    )
+
+
+def _part(row: Row) -> SummaryPart:
+    return SummaryPart(
+        chat=to_chat(row, row["thread_id"]), from_seq=row["from_seq"], to_seq=row["to_seq"]
+    )

@@ -1,0 +1,1 @@
+"""The original blocking API on the same database, and importing what the original stored."""

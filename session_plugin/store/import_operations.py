@@ -1,0 +1,172 @@
+"""Taking in what the original SessionStore kept: a piece at a time, each one atomic, and none of it
+twice.
+
+A message is known by its session, its row and what it says, so an import can be run again, also
+after the original went on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.model import STORE_CHANNEL, Account, Chat
+from session_plugin.records.cells import to_bytes, to_json, to_name
+from session_plugin.records.conversation.sessions import claim, get_or_create_chat, live_session
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import forgotten
+from session_plugin.records.people.accounts import find_account, get_or_create_account
+from session_plugin.records.results import SessionEnded, SessionStarted
+from session_plugin.rules.scopes import Scope
+from session_plugin.store.operations import label
+from session_plugin.store.original_file import OriginalMessage, OriginalSession, Piece
+
+MADE_BY = "original"
+"""Who made the summaries that come along."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What of a piece was new. `refusal` says why nothing of its session is taken in."""
+
+    is_new_session: bool = False
+    messages: int = 0
+    summaries: int = 0
+    refusal: str = ""
+
+
+def take_in(tx: Tx, argument: tuple[OperationContext, Piece]) -> Taken:
+    """Take in a piece. Hooks are told of none of it: it is long past."""
+    context, piece = argument
+    original = piece.session
+    own = Account(STORE_CHANNEL, original.user_id)
+    gone = forgotten.find(tx, context, own)
+    if gone is not None and original.created_at < gone["at"]:
+        return Taken(refusal="it began before its user was forgotten")
+    known = find_account(tx, own)
+    name = original.display_name if known is None or not known["display_name"] else ""
+    person, _ = get_or_create_account(tx, context, own, display_name=name, user_id=original.user_id)
+    for channel, channel_user_id in original.channel_ids.items():
+        label(tx, person.account_no, channel, channel_user_id)
+    segment = tx.first("segment_by_handle", handle=original.session_id, bot=context.bot)
+    if segment is not None and segment["peer_no"] != person.account_no:
+        return Taken(refusal="another user has a session of this id")
+    is_new = segment is None
+    if segment is None:
+        segment = _begin(
+            tx, context, original, user_id=person.user_id, account_no=person.account_no
+        )
+    messages = sum(_add(tx, original, message, segment) for message in piece.messages)
+    summaries = 0 if piece.has_more else _sum_up(tx, original, segment)
+    return Taken(is_new_session=is_new, messages=messages, summaries=summaries)
+
+
+def _begin(
+    tx: Tx, context: OperationContext, original: OriginalSession, *, user_id: str, account_no: int
+) -> Row:
+    """Make the session, over as it was; the user's newest one goes on, if its time is not over and
+    none is live.
+    """
+    chat_no = get_or_create_chat(tx, context.bot, Chat(STORE_CHANNEL, original.user_id))["chat_no"]
+    tx.run("set_peer", chat_no=chat_no, account_no=account_no)
+    facts = {"channel": STORE_CHANNEL, "kind": "direct"}
+    end = context.end_of(
+        facts | {"started_at": original.created_at, "last_activity": original.last_activity}
+    )
+    is_free = original.is_newest and live_session(tx, Scope(context.bot, user_id=user_id)) is None
+    is_live = is_free and end is None
+    ended_at = original.last_activity if end is None else end.at
+    session_id = original.session_id
+    session = tx.one(
+        "add_session",
+        session_id=session_id
+        if tx.first("session_by_id", session_id=session_id) is None
+        else context.new_id(),
+        bot=context.bot,
+        user_id=user_id,
+        chat_no=None,
+        thread_id="",
+        name="",
+        founder_no=account_no,
+        started_at=original.created_at,
+        start_reason="imported",
+        ended_at=None if is_live else ended_at,
+        end_reason=None if is_live else "imported" if end is None else end.reason,
+    )
+    session_no = session["session_no"]
+    claim(tx, SessionStarted(session_no))
+    if not is_live:
+        claim(tx, SessionEnded(session_no))
+    tx.run("set_metadata", session_no=session_no, metadata=to_json(original.metadata))
+    last_activity = original.last_activity
+    added = tx.one(
+        "add_segment",
+        session_no=session_no,
+        chat_no=chat_no,
+        thread_id="",
+        last_activity=last_activity,
+    )
+    tx.run("set_handle", segment_no=added["segment_no"], handle=original.session_id)
+    return tx.one("segment_by_handle", handle=original.session_id, bot=context.bot)
+
+
+def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: Row) -> bool:
+    said = f"{message.role} {message.timestamp!r} {message.content}"
+    message_id = (
+        f"{original.session_id} {message.number} {hashlib.sha256(to_bytes(said)).hexdigest()[:16]}"
+    )
+    if tx.first("message_by_key", chat_no=segment["chat_no"], message_id=message_id) is not None:
+        return False
+    if tx.first("tombstone", chat_no=segment["chat_no"], message_id=message_id) is not None:
+        return False
+    row = tx.one(
+        "add_message",
+        chat_no=segment["chat_no"],
+        segment_no=segment["segment_no"],
+        message_id=message_id,
+        role=message.role,
+        account_no=segment["peer_no"],
+        author_name=None,
+        channel=to_name(message.channel),
+        sent_at=message.timestamp,
+        received_at=message.timestamp,
+        content=to_bytes(message.content),
+        metadata=to_json(message.metadata),
+        attachments=None,
+        reply_to=None,
+        edited_at=None,
+        withheld=0,
+    )
+    tx.run("count_message", segment_no=segment["segment_no"], seq=row["seq"], at=message.timestamp)
+    return True
+
+
+def _sum_up(tx: Tx, original: OriginalSession, segment: Row) -> int:
+    """Put in front what the original had summed up, if no import did before. What it stood for was
+    deleted there.
+    """
+    session_no, segment_no = segment["session_no"], segment["segment_no"]
+    if (
+        not original.summaries
+        or tx.first("summary_by_maker", session_no=session_no, made_by=MADE_BY) is not None
+    ):
+        return 0
+    made_at = original.summaries[-1][0]
+    text = "\n".join(text for _, text in original.summaries)
+    row = tx.one(
+        "add_summary",
+        session_no=session_no,
+        content=to_bytes(text),
+        made_by=MADE_BY,
+        made_at=made_at,
+    )
+    begin = tx.one("first_seq", segment_no=segment_no)["seq"] or 0
+    tx.run(
+        "add_summary_part",
+        summary_no=row["summary_no"],
+        segment_no=segment_no,
+        from_seq=begin,
+        to_seq=begin - 1,
+    )
+    return len(original.summaries)

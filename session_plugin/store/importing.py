@@ -1,0 +1,101 @@
+"""Take in a database of the original SessionStore: what to do, one piece after another, and what
+came of it.
+
+Whoever has a database runs the operations; awaiting or blocking is up to them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from session_plugin.database.opening import located
+from session_plugin.reports import ImportReport, OnProgress, Progress, Skipped
+from session_plugin.store.import_operations import Taken
+from session_plugin.store.original_file import Original, Piece
+
+logger = logging.getLogger("session_plugin.import")
+
+
+class Import:
+    """One import. Take `next_piece` until it is None, and hand what became of each to `note`."""
+
+    def __init__(
+        self, path: str | Path, *, before: float | None, progress: OnProgress | None
+    ) -> None:
+        """Read from `path`; messages from before `before` are past their retention."""
+        self._original = Original(path=Path(located(path)))
+        self._before = before
+        self._progress = progress
+        self._pieces: Iterator[Piece] = iter(())
+        self._total = self._seen = 0
+        self._users: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._counts = {
+            "sessions": 0,
+            "messages": 0,
+            "summaries": 0,
+            "known_messages": 0,
+            "past_retention": 0,
+        }
+
+    def open(self) -> None:
+        """Open the original.
+
+        Raises:
+            DatabaseRefused: it is no database of the original's.
+        """
+        self._original.open()
+        self._total = self._original.count()
+        self._pieces = self._original.pieces()
+
+    def close(self) -> None:
+        """Leave the original as it was."""
+        self._original.close()
+
+    def next_piece(self) -> Piece | None:
+        """Give what to take in next; None when that was all."""
+        return next(self._pieces, None)
+
+    def note(self, piece: Piece, taken: Taken) -> None:
+        """Note what became of a piece."""
+        session_id = piece.session.session_id
+        if taken.refusal:
+            self._refused[session_id] = taken.refusal
+            return
+        self._users.add(piece.session.user_id)
+        old = sum(
+            self._before is not None and message.timestamp < self._before
+            for message in piece.messages
+        )
+        self._counts["sessions"] += taken.is_new_session
+        self._counts["messages"] += taken.messages
+        self._counts["summaries"] += taken.summaries
+        self._counts["known_messages"] += len(piece.messages) - taken.messages
+        self._counts["past_retention"] += min(old, taken.messages)
+        self._seen += len(piece.messages) + (0 if piece.has_more else len(piece.session.summaries))
+        if self._progress is not None:
+            self._progress(Progress(what="messages", done=self._seen, total=self._total))
+
+    def report(self) -> ImportReport:
+        """Say what came of it all."""
+        refused = [
+            Skipped(what="session", where=where, reason=reason)
+            for where, reason in self._refused.items()
+        ]
+        report = ImportReport(
+            users=len(self._users), skipped=(*self._original.skipped, *refused), **self._counts
+        )
+        logger.info(
+            "imported %d messages of %d users; %d skipped",
+            report.messages,
+            report.users,
+            len(report.skipped),
+        )
+        if report.past_retention:
+            logger.warning(
+                "%d imported messages are past their retention, and go with the next decay",
+                report.past_retention,
+            )
+        return report

@@ -1,0 +1,257 @@
+"""SessionStore's operations. Its `session_id` is a handle: it names one user's own part of a
+session and follows it when accounts are linked and unlinked, so that saving through an old one
+never writes under somebody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from session_plugin.database.engine import Row, Tx
+from session_plugin.errors import AccountTaken, UnknownSession
+from session_plugin.model import STORE_CHANNEL, Account, Chat, Session, Summary
+from session_plugin.records.cells import from_json, to_bytes, to_json, to_name
+from session_plugin.records.conversation.contexts import session_with_messages
+from session_plugin.records.conversation.sessions import (
+    end_expired,
+    get_or_create_chat,
+    place,
+    session_data,
+)
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import audit
+from session_plugin.records.people.accounts import find_account, get_or_create_account
+from session_plugin.records.results import Announcement, Result
+from session_plugin.records.upkeep.decay import drop_session
+from session_plugin.rules.scopes import Scope
+
+PARTS = 50
+"""Parts removed in one transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks for a session, and what the caller calls this user on a channel."""
+
+    context: OperationContext
+    user_id: str
+    channel: str
+    channel_user_id: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A session under its handle, with its unconsolidated messages, and its summary."""
+
+    session: Session
+    summary: Summary | None
+
+
+def open_session(tx: Tx, asked: Asked) -> Result[Opened]:
+    """Find the live session of a user, or start one, and give it under the user's own handle."""
+    context, own = asked.context, Account(STORE_CHANNEL, asked.user_id)
+    row = find_account(tx, own)
+    name = asked.display_name if row is None or not row["display_name"] else ""
+    person, seen = get_or_create_account(tx, context, own, display_name=name, user_id=asked.user_id)
+    chat_no = get_or_create_chat(tx, context.bot, Chat(STORE_CHANNEL, asked.user_id))["chat_no"]
+    tx.run("set_peer", chat_no=chat_no, account_no=person.account_no)
+    scope = Scope(context.bot, user_id=person.user_id)
+    found, begun = place(
+        tx, context, scope, chat_no=chat_no, thread_id="", founder_no=person.account_no
+    )
+    handle = _handle(tx, context, found.segment_no)
+    if asked.channel and asked.channel_user_id:
+        label(tx, person.account_no, asked.channel, asked.channel_user_id)
+        tx.run("touch_activity", segment_no=found.segment_no, at=context.now)
+    opened = session_with_messages(tx, found.session_no)
+    assert opened is not None
+    session, summary = opened
+    session.session_id = handle
+    return Result(Opened(session=session, summary=summary), seen + begun)
+
+
+def _handle(tx: Tx, context: OperationContext, segment_no: int) -> str:
+    row = tx.one("segment_by_no", segment_no=segment_no)
+    if row["handle"] is not None:
+        return str(row["handle"])
+    handle = context.new_id()
+    tx.run("set_handle", segment_no=segment_no, handle=handle)
+    return handle
+
+
+def label(tx: Tx, account_no: int, channel: str, channel_user_id: str) -> None:
+    """Note what a user is called on another channel; it decides nothing."""
+    row = tx.first("account_by_no", account_no=account_no)
+    labels = {} if row is None else from_json(row["labels"])
+    if labels.get(channel) != channel_user_id:
+        labels[channel] = channel_user_id
+        tx.run("set_labels", account_no=account_no, labels=to_json(labels))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A message to append to the session with this handle."""
+
+    context: OperationContext
+    handle: str
+    role: str
+    content: str
+    channel: str
+    metadata: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """Where a message went, and how many of that session's are unconsolidated."""
+
+    session_no: int
+    live_count: int
+
+
+def append(tx: Tx, saved: Saved) -> Result[Appended]:
+    """Append a message to a session; one that is over takes it too, and stays over.
+
+    Nothing is kept of somebody who asked for that.
+
+    Raises:
+        UnknownSession: no session has this handle.
+    """
+    context = saved.context
+    segment, ended = _by_handle(tx, context, saved.handle)
+    if tx.first("is_private_user", user_id=segment["user_id"]) is not None:
+        return Result(Appended(session_no=segment["session_no"], live_count=0), ended)
+    received_at = max(context.now, segment["last_activity"])
+    row = tx.one(
+        "add_message",
+        chat_no=segment["chat_no"],
+        segment_no=segment["segment_no"],
+        message_id=None,
+        role=saved.role,
+        account_no=segment["peer_no"],
+        author_name=None,
+        channel=to_name(saved.channel),
+        sent_at=context.now,
+        received_at=received_at,
+        content=to_bytes(saved.content),
+        metadata=to_json(saved.metadata or {}),
+        attachments=None,
+        reply_to=None,
+        edited_at=None,
+        withheld=0,
+    )
+    tx.run("count_message", segment_no=segment["segment_no"], seq=row["seq"], at=received_at)
+    counted = tx.first("live_count", session_no=segment["session_no"])
+    live_count = 0 if counted is None else counted["live_count"]
+    return Result(Appended(session_no=segment["session_no"], live_count=live_count), ended)
+
+
+def _by_handle(
+    tx: Tx, context: OperationContext, handle: str
+) -> tuple[Row, tuple[Announcement, ...]]:
+    """Find a segment by its handle; its session is aged out first, as on every path that writes."""
+    segment = tx.first("segment_by_handle", handle=handle, bot=context.bot)
+    if segment is None:
+        raise UnknownSession(f"no session has the id {handle!r}; ask get_or_create for one")
+    if segment["ended_at"] is not None:
+        return segment, ()
+    return segment, end_expired(tx, context, Scope(context.bot, user_id=segment["user_id"]))[1]
+
+
+def session_no_of_handle(tx: Tx, argument: tuple[str, str]) -> int | None:
+    """Give the number of the session that has a part with this handle (bot, handle), or None."""
+    bot, handle = argument
+    segment = tx.first("segment_by_handle", handle=handle, bot=bot)
+    return None if segment is None else int(segment["session_no"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The operator's word that an account is the user of a session."""
+
+    context: OperationContext
+    handle: str
+    account: Account
+
+
+def claim_account(tx: Tx, claim: Claim) -> Result[None]:
+    """Give an account that nobody owns to the user of a session; an unknown session has no effect.
+
+    Raises:
+        AccountTaken: the account belongs to another user.
+    """
+    context = claim.context
+    segment = tx.first("segment_by_handle", handle=claim.handle, bot=context.bot)
+    if segment is None:
+        return Result(None)
+    row = find_account(tx, claim.account)
+    if row is not None:
+        if row["user_id"] != segment["user_id"]:
+            account = claim.account
+            raise AccountTaken(
+                f"the account {account.channel_user_id!r} on {account.channel!r} belongs to "
+                "another user; "
+                "only its owner can link it, with a code"
+            )
+        return Result(None)
+    home = tx.one("account_by_no", account_no=segment["peer_no"])
+    person, seen = get_or_create_account(tx, context, claim.account, user_id=home["home_user_id"])
+    audit.note(tx, context, "claimed", actor_no=person.account_no, user_id=person.user_id)
+    return Result(None, seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which sessions to list: those idle for `max_age` seconds at most, or, with None, all."""
+
+    context: OperationContext
+    max_age: float | None
+    limit: int
+
+
+def list_sessions(tx: Tx, listing: Listing) -> list[Session]:
+    """List the sessions that have a handle, the most recently active first, without messages."""
+    context = listing.context
+    rows = tx.all(
+        "segments_with_handle",
+        bot=context.bot,
+        now=context.now,
+        max_age=listing.max_age,
+        limit=listing.limit,
+    )
+    found = []
+    for row in rows:
+        session = session_data(tx, row["session_no"])
+        if session is not None:
+            session.session_id = row["handle"]
+            found.append(session)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """Which parts to remove: those of sessions idle for more than `max_age` seconds."""
+
+    context: OperationContext
+    max_age: float
+
+
+def remove_parts(tx: Tx, expiry: Expiry) -> Result[int]:
+    """Remove some parts whose sessions have been idle for too long; 0 when none is left.
+
+    What other accounts of the same person said in such a session is not SessionStore's, and stays.
+    """
+    context = expiry.context
+    rows = tx.all(
+        "idle_parts", bot=context.bot, now=context.now, max_age=expiry.max_age, limit=PARTS
+    )
+    for row in rows:
+        tx.run("withdraw_summaries_of_segment", segment_no=row["segment_no"])
+        tx.run("drop_parts_of_segment", segment_no=row["segment_no"])
+        tx.run("drop_messages_of_segment", segment_no=row["segment_no"])
+        tx.run("drop_segment", segment_no=row["segment_no"])
+        left = tx.first("references_to_session", session_no=row["session_no"])
+        if left is not None and left["count"] == 0:
+            drop_session(tx, row["session_no"])
+    return Result(len(rows))

@@ -1,0 +1,1 @@
+"""Work that time brings: summaries, retention, erasing what was forgotten."""

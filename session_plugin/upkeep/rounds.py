@@ -1,0 +1,76 @@
+"""Do again and again, while a hub is open, what only the passing of time asks for. Knows an event
+loop, not what is done.
+
+Of several processes on one database one at a time does it: the others find its lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from session_plugin.checks import MINUTE
+from session_plugin.errors import SessionError
+
+JITTER = 0.2
+"""Each pause is up to so much of it shorter or longer, so that processes started together do not
+stay together.
+"""
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class Upkeep:
+    """One hub's rounds."""
+
+    def __init__(
+        self,
+        work: Callable[[], Awaitable[None]],
+        *,
+        minutes: float | None,
+        spread: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """Do `work` every so many minutes; never by itself with None."""
+        self._work = work
+        self._minutes = minutes
+        self._spread = spread
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """See to it that rounds are made on the running event loop, or on the one that makes them
+        already.
+        """
+        task = self._task
+        is_running = task is not None and not task.done() and not task.get_loop().is_closed()
+        if self._minutes is not None and not is_running:
+            self._task = asyncio.get_running_loop().create_task(
+                self._rounds(self._minutes * MINUTE)
+            )
+
+    async def stop(self) -> None:
+        """Make no more rounds; one that is under way is given up, and the next one goes on
+        with it.
+        """
+        task, self._task = self._task, None
+        if task is None or task.done() or task is asyncio.current_task():
+            return
+        loop = task.get_loop()
+        if loop is asyncio.get_running_loop():
+            task.cancel()
+            await asyncio.wait({task})
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    async def _rounds(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds * self._spread(1 - JITTER, 1 + JITTER))
+            try:
+                await self._work()
+            except SessionError as error:
+                logger.warning(
+                    "a round of upkeep was given up, and the next one tries again: %s", error
+                )
+            except Exception:
+                logger.exception("a round of upkeep failed, and the next one tries again")
