@@ -1,4 +1,12 @@
-"""Read sql/queries.sql: every statement of the house, by its name."""
+"""Read the statements in sql/queries/ by name, and the migrations in sql/migrations/.
+
+A statement stands below `-- name: its_name`; comment lines between the two are for readers. A
+variant directly below it, under `-- name: its_name [backend]`, replaces it on that backend. A
+statement that only one backend needs has no other form.
+
+Parameters are written `:name`. Content, metadata and other JSON are stored and read as bytes, so
+that a cell which is not valid text costs itself and not its row.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +14,63 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-_NAME = re.compile(r"^-- name: (?P<name>[a-z_]+)(?: \[(?P<backend>[a-z]+)\])?$", re.MULTILINE)
-
+_HEAD = re.compile(r"^-- name:(?P<text>.*)$", re.MULTILINE)
+_NAME = re.compile(r" (?P<name>[a-z_]+)(?: \[(?P<backend>[a-z]+)\])?")
+_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
 @cache
 def load_queries(backend: str) -> Mapping[str, str]:
-    """Give the statements for one backend.
-
-    A statement stands under `-- name: something`; a variant under `-- name: something [backend]`
-    replaces it there. Parameters are :named, as SQLite's driver takes them; for PostgreSQL's they
-    are rewritten.
-    """
-    source = (files("session_plugin") / "sql" / "queries.sql").read_text(encoding="utf-8")
-    heads = list(_NAME.finditer(source))
-    ends = [head.start() for head in heads[1:]] + [len(source)]
-    common: dict[str, str] = {}
-    variants: dict[str, str] = {}
-    for head, end in zip(heads, ends, strict=True):
-        name, body = head["name"], source[head.end() : end].strip()
-        target = common if head["backend"] is None else variants
-        if head["backend"] not in (None, backend):
-            continue
-        if name in target:
-            raise ValueError(f"sql/queries.sql names {name} twice")
-        target[name] = body
-    named = common | variants
+    """Return the statements for one backend by name, with parameters as its driver takes them."""
+    named = read_queries(files("session_plugin") / "sql" / "queries", backend)
     if backend == "postgresql":
-        named = {
+        return {
             name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
             for name, statement in named.items()
         }
     return named
 
 
+def read_queries(folder: Traversable, backend: str) -> dict[str, str]:
+    """Return the statements for one backend by name, from all .sql files in a folder.
+
+    Raises:
+        ValueError: a name is malformed, or two statements have the same one.
+    """
+    found: dict[tuple[str, str | None], str] = {}
+    origins: dict[tuple[str, str | None], str] = {}
+
+    for file in _sql_files(folder):
+        for key, statement in _named_statements(file):
+            if key in origins:
+                raise ValueError(f"{key[0]} is defined in {origins[key]} and in {file.name}")
+            origins[key], found[key] = file.name, statement
+
+    common = {name: statement for (name, of), statement in found.items() if of is None}
+    variants = {name: statement for (name, of), statement in found.items() if of == backend}
+    return common | variants
+
+
+def _named_statements(file: Traversable) -> Iterator[tuple[tuple[str, str | None], str]]:
+    source = file.read_text(encoding="utf-8")
+    heads = list(_HEAD.finditer(source))
+    ends = [head.start() for head in heads[1:]] + [len(source)]
+
+    for head, end in zip(heads, ends, strict=True):
+        name = _NAME.fullmatch(head["text"])
+        if name is None:
+            raise ValueError(f"{file.name} has a malformed name: {head[0]}")
+        body = _COMMENT.sub("", source[head.end() + 1 : end]).strip()
+        yield (name["name"], name["backend"]), body
+
+
 def load_migrations(backend: str) -> list[str]:
-    """Give the migrations of one backend in order; the first is number 1. They are append-only."""
+    """Return the migrations of one backend in order, from number 1. They are append-only."""
     folder = files("session_plugin") / "sql" / "migrations" / backend
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(folder / name).read_text(encoding="utf-8") for name in names]
+    return [file.read_text(encoding="utf-8") for file in _sql_files(folder)]
 
 
 def statements(script: str, *, is_complete: Callable[[str], bool]) -> Iterator[str]:
@@ -57,3 +81,8 @@ def statements(script: str, *, is_complete: Callable[[str], bool]) -> Iterator[s
         if is_complete(pending):
             yield pending
             pending = ""
+
+
+def _sql_files(folder: Traversable) -> list[Traversable]:
+    found = [file for file in folder.iterdir() if file.name.endswith(".sql")]
+    return sorted(found, key=lambda file: file.name)

@@ -5,6 +5,9 @@ the same in the end.
 from __future__ import annotations
 
 import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,12 @@ from session_plugin.database import opening, postgresql_schema, sqlite_file
 from session_plugin.database.queries import load_migrations
 
 COUNT = len(load_migrations("sqlite"))
+
+A_LATER_MIGRATION = """-- What a version after this one may change.
+
+ALTER TABLE users ADD COLUMN later TEXT;
+CREATE INDEX users_later ON users (later);
+"""
 
 KILLED_WHILE_MIGRATING = """
     import os, signal, sqlite3, sys
@@ -49,10 +58,25 @@ KILLED_WHILE_MIGRATING = """
 
 @pytest.fixture
 def fresh(backend: Any) -> Any:
-    """Give the schema that one opening makes."""
+    """Return the schema that one opening makes."""
     with backend.new() as database:
         SessionStore(database).close()
         return backend.schema(database)
+
+
+@pytest.fixture
+def know(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Set how many migrations are known; the one after all of today's is A_LATER_MIGRATION."""
+
+    def set_known(number: int) -> None:
+        for module in (sqlite_file, postgresql_schema):
+            monkeypatch.setattr(
+                module,
+                "load_migrations",
+                lambda backend: [*load_migrations(backend), A_LATER_MIGRATION][:number],
+            )
+
+    return set_known
 
 
 def test_both_backends_have_as_many_migrations_of_the_same_names() -> None:
@@ -79,19 +103,19 @@ def test_both_backends_have_the_same_tables_and_columns(
     assert tables[0] == tables[1]
 
 
-@pytest.mark.parametrize("already", range(1, COUNT))
+@pytest.mark.parametrize("already", range(1, COUNT + 1))
 def test_a_migrated_schema_equals_a_fresh_one(
-    new_database: str, backend: Any, fresh: Any, already: int, monkeypatch
+    new_database: str, backend: Any, know: Callable[[int], None], already: int
 ) -> None:
-    with monkeypatch.context() as older:
-        for module in (sqlite_file, postgresql_schema):
-            older.setattr(
-                module, "load_migrations", lambda backend: load_migrations(backend)[:already]
-            )
-        opening.open_engine(new_database).close()
+    know(already)
+    opening.open_engine(new_database).close()
     assert backend.schema(new_database)[-1] == (already,)
-    SessionStore(new_database).close()
-    assert backend.schema(new_database) == fresh
+    know(COUNT + 1)
+    opening.open_engine(new_database).close()
+    with backend.new() as fresh:
+        opening.open_engine(fresh).close()
+        assert backend.schema(new_database) == backend.schema(fresh)
+    assert backend.schema(new_database)[-1] == (COUNT + 1,)
 
 
 @pytest.mark.parametrize("statement", [5, 9, 13, 17, 21, 40, 70, 100])
@@ -105,6 +129,29 @@ def test_a_migration_that_was_killed_is_done_wholly_or_not_at_all(
         store.get_or_create("ann")
     assert backend.schema(new_database) == fresh
     assert backend.findings(new_database) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["ALTER TABLE users ADD COLUMN later TEXT", "ALTER TABLE users RENAME TO people"],
+    ids=["what it makes is there", "what it changes is not"],
+)
+def test_a_file_that_a_migration_does_not_fit_is_refused_and_left_as_it_is(
+    database_file: Path, know: Callable[[int], None], change: str
+) -> None:
+    SessionStore(database_file).close()
+    with closing(sqlite3.connect(database_file)) as connection:
+        connection.execute(change)
+        before = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY 1").fetchall()
+
+    know(COUNT + 1)
+    with pytest.raises(DatabaseRefused, match=r"(?s)does not have the schema.*Restore a backup"):
+        SessionStore(database_file)
+
+    with closing(sqlite3.connect(database_file)) as connection:
+        after = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY 1").fetchall()
+        assert connection.execute("PRAGMA user_version").fetchone() == (COUNT,)
+    assert after == before
 
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(new_database: str, backend: Any) -> None:

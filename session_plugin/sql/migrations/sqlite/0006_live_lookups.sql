@@ -1,1 +1,0 @@
--- Nothing to do: PostgreSQL needs its indexes in another order here, and SQLite takes a unique one before any other.

@@ -1,0 +1,37 @@
+-- Link requests: a code that waits to be typed, or a redeemer who waits to be confirmed.
+
+-- name: link_request_of
+-- The request of an asker, with both accounts.
+SELECT r.request_no, r.asker_no, r.redeemer_no, r.shown, r.expires_at, a.channel AS asker_channel,
+  a.channel_user_id AS asker_id, a.display_name AS asker_name, a.user_id AS asker_user_id,
+  b.channel AS redeemer_channel, b.channel_user_id AS redeemer_id, b.display_name AS redeemer_name,
+  b.user_id AS redeemer_user_id
+FROM link_requests AS r
+JOIN accounts AS a ON a.account_no = r.asker_no
+LEFT JOIN accounts AS b ON b.account_no = r.redeemer_no
+WHERE r.asker_no = :asker_no
+
+-- name: link_request_by_code
+-- The request with this code.
+SELECT r.request_no, r.asker_no, r.code_hash, r.expires_at, a.user_id AS asker_user_id
+FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no
+WHERE r.code_hash = :code_hash
+
+-- name: show_link_request
+-- The asker has seen the redeemer and the number of accounts; another number is stale.
+UPDATE link_requests SET shown = :accounts WHERE request_no = :request_no
+
+-- name: count_of_user
+-- What a user would bring into a common history.
+SELECT COUNT(DISTINCT s.session_no) AS sessions,
+  CAST(COALESCE(SUM(g.total_count), 0) AS BIGINT) AS messages
+FROM sessions AS s LEFT JOIN segments AS g ON g.session_no = s.session_no
+WHERE s.user_id = :user_id AND (s.end_reason IS NULL OR s.end_reason <> 'linked')
+
+-- name: drop_link_request
+-- Delete a request that is used, refused or replaced.
+DELETE FROM link_requests WHERE asker_no = :asker_no
+
+-- name: drop_notices_of_kind
+-- Delete notices that were shown in another way, or are no longer true.
+DELETE FROM notices WHERE account_no = :account_no AND kind = :kind

@@ -1,0 +1,106 @@
+-- Every statement that lists the columns of a message; records/message_rows.py reads and writes them.
+
+-- name: message_by_key
+-- The stored message with this id in its chat, for duplicates, edits and replies.
+SELECT m.seq, m.segment_no, g.session_no, m.account_no, m.content, m.attachments, m.edited_at,
+  m.withheld
+FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
+WHERE m.chat_no = :chat_no AND m.message_id = :message_id
+
+-- name: add_message
+-- Store a message.
+INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, author_name, channel,
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, withheld)
+VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel, :sent_at,
+  :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
+RETURNING seq
+
+-- name: add_messages
+-- Store messages under the numbers that were drawn.
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, withheld)
+VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel,
+  :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
+
+-- name: add_messages [postgresql]
+-- Takes its rows as arrays.
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, withheld)
+SELECT *
+FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
+  CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:account_no AS BIGINT[]),
+  CAST(:author_name AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
+  CAST(:received_at AS DOUBLE PRECISION[]), CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]),
+  CAST(:attachments AS BYTEA[]), CAST(:reply_to AS TEXT[]), CAST(:edited_at AS DOUBLE PRECISION[]),
+  CAST(:withheld AS BIGINT[]))
+
+-- name: edit_message
+-- Replace the content; the message's place in the order stays.
+UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata,
+  edited_at = :edited_at, withheld = :withheld
+WHERE segment_no = :segment_no AND seq = :seq
+
+-- name: segment_tail
+-- The newest messages of a segment, newest first. The columns are read by position.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, a.channel, a.channel_user_id
+FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
+WHERE m.segment_no = :segment_no AND m.seq >= :from_seq
+  AND m.seq < COALESCE(:before, 9223372036854775807)
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: own_messages_in_groups
+-- The messages of such a piece that were written in groups, newest first.
+-- The columns are read by position: the place, then those of segment_tail.
+SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
+  m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
+  m.edited_at, m.withheld, a.channel, a.channel_user_id
+FROM accounts AS a
+JOIN messages AS m ON m.account_no = a.account_no
+JOIN segments AS g ON g.segment_no = m.segment_no
+JOIN chats AS c ON c.chat_no = m.chat_no
+JOIN sessions AS s ON s.session_no = g.session_no
+WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before AND c.kind = 'group'
+  AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: own_messages_in_groups [postgresql]
+-- LIMIT 1 leaves one plan, by key, even without statistics.
+SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
+  m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
+  m.edited_at, m.withheld, a.channel, a.channel_user_id
+FROM accounts AS a
+JOIN messages AS m ON m.account_no = a.account_no
+CROSS JOIN LATERAL (
+  SELECT * FROM segments WHERE chat_no = m.chat_no AND segment_no = m.segment_no LIMIT 1) AS g
+CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_no = m.chat_no LIMIT 1) AS c
+CROSS JOIN LATERAL (SELECT name FROM sessions WHERE session_no = g.session_no LIMIT 1) AS s
+WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before AND c.kind = 'group'
+  AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: export_segment
+-- One page of the messages of such a segment, oldest first.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
+  COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+FROM messages AS m
+JOIN segments AS g ON g.segment_no = m.segment_no
+JOIN sessions AS s ON s.session_no = g.session_no
+JOIN chats AS c ON c.chat_no = g.chat_no
+JOIN accounts AS a ON a.account_no = c.peer_no
+WHERE m.segment_no = :segment_no AND a.user_id = :user_id AND m.seq > :after
+ORDER BY m.seq LIMIT :limit
+
+-- name: export_words_in_groups
+-- One page of what an account wrote in groups and was answered there, oldest first.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
+  COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+FROM messages AS m
+JOIN segments AS g ON g.segment_no = m.segment_no
+JOIN sessions AS s ON s.session_no = g.session_no
+JOIN chats AS c ON c.chat_no = g.chat_no
+JOIN accounts AS a ON a.account_no = m.account_no
+WHERE m.account_no = :account_no AND a.user_id = :user_id AND c.kind = 'group' AND m.seq > :after
+ORDER BY m.seq LIMIT :limit

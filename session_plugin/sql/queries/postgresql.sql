@@ -1,0 +1,29 @@
+-- The locks under which a PostgreSQL transaction writes, and the mark by which a writer finds out
+-- whether its last transaction was committed.
+
+-- name: lock_shared [postgresql]
+-- This transaction writes only messages, next to others that do the same.
+WITH marked AS (
+  INSERT INTO session_plugin_writers (writer_id, group_no)
+  VALUES (:writer_id, :group_no)
+  ON CONFLICT (writer_id) DO UPDATE SET group_no = excluded.group_no)
+SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema()))
+
+-- name: lock_alone [postgresql]
+-- This transaction is the only one that writes, as each one is on SQLite.
+WITH marked AS (
+  INSERT INTO session_plugin_writers (writer_id, group_no)
+  VALUES (:writer_id, :group_no)
+  ON CONFLICT (writer_id) DO UPDATE SET group_no = excluded.group_no)
+SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
+
+-- name: last_group [postgresql]
+-- The writer's last committed group; waits for a transaction that is not over.
+INSERT INTO session_plugin_writers (writer_id, group_no)
+VALUES (:writer_id, -1)
+ON CONFLICT (writer_id) DO UPDATE SET writer_id = excluded.writer_id
+RETURNING group_no
+
+-- name: drop_writer [postgresql]
+-- This writer is closed, so nobody asks for its mark again.
+DELETE FROM session_plugin_writers WHERE writer_id = :writer_id

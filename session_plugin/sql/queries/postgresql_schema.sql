@@ -1,0 +1,26 @@
+-- Recognising our schema on a PostgreSQL server, and bringing it up to date.
+
+-- name: lock_schema [postgresql]
+-- Nobody else writes or changes the schema until this transaction is over.
+SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
+
+-- name: schema_table [postgresql]
+-- Is the schema ours? A query: to_regclass may answer from before the lock was taken.
+SELECT relname FROM pg_class
+WHERE relname = 'session_plugin_schema'
+  AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+
+-- name: schema_version [postgresql]
+-- The number of migrations that the schema has had.
+SELECT version FROM session_plugin_schema
+
+-- name: set_schema_version [postgresql]
+-- The schema has had one more migration.
+UPDATE session_plugin_schema SET version = :version
+
+-- name: taken_table [postgresql]
+-- A table of another program that has the name of one of ours.
+SELECT table_name FROM information_schema.tables
+WHERE table_schema = current_schema()
+  AND table_name IN ('users', 'accounts', 'chats', 'sessions', 'segments', 'messages', 'summaries')
+ORDER BY 1 LIMIT 1

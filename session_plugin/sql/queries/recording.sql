@@ -1,0 +1,16 @@
+-- Storing and editing one message, and counting it in its segment.
+
+-- name: tombstone
+-- Was this message deleted, whether or not it had been stored?
+SELECT at FROM tombstones WHERE chat_no = :chat_no AND message_id = :message_id
+
+-- name: count_message
+-- Count a new message in its segment.
+UPDATE segments SET live_count = live_count + 1, total_count = total_count + 1, last_seq = :seq,
+  last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END,
+  oldest_at = COALESCE(oldest_at, :at)
+WHERE segment_no = :segment_no
+
+-- name: touch_segment
+-- Count the edit, so that a summary planned before it is refused.
+UPDATE segments SET changed = changed + 1 WHERE segment_no = :segment_no

@@ -1,0 +1,208 @@
+-- Summaries: planning, adding, withdrawing and undoing them, and failures to make them.
+
+-- name: live_seqs
+-- The messages of a session that no summary covers.
+SELECT m.seq, m.segment_no FROM segments AS g
+JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
+WHERE g.session_no = :session_no
+
+-- name: live_contents
+-- Their contents, for counting tokens.
+SELECT m.content FROM segments AS g
+JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
+WHERE g.session_no = :session_no
+ORDER BY m.seq
+
+-- name: first_seq
+-- The sequence number of a segment's first message.
+SELECT MIN(seq) AS seq FROM messages WHERE segment_no = :segment_no
+
+-- name: current_summaries
+-- The summaries at the head of a session; two after a link, one for each side.
+SELECT summary_no, content, made_by, made_at FROM summaries
+WHERE session_no = :session_no AND superseded_by IS NULL
+ORDER BY summary_no
+
+-- name: summaries_of_the_gone
+-- Imported summaries. Their range is empty, so they cannot be made again.
+SELECT s.summary_no, s.content FROM summaries AS s
+WHERE s.session_no = :session_no AND s.content IS NOT NULL
+  AND EXISTS (SELECT 1 FROM summary_parts AS p WHERE p.summary_no = s.summary_no)
+  AND NOT EXISTS (
+    SELECT 1 FROM summary_parts AS p WHERE p.summary_no = s.summary_no AND p.to_seq >= p.from_seq)
+ORDER BY s.summary_no
+
+-- name: parts_of_summary
+-- The ranges that a summary covers.
+SELECT p.segment_no, p.from_seq, p.to_seq, g.thread_id, c.channel, c.bot_id, c.chat_id, c.kind,
+  c.title
+FROM summary_parts AS p
+JOIN segments AS g ON g.segment_no = p.segment_no
+JOIN chats AS c ON c.chat_no = g.chat_no
+WHERE p.summary_no = :summary_no
+ORDER BY p.segment_no
+
+-- name: sessions_with_withdrawn
+-- Sessions with a summary to make again, except while they wait after failures.
+SELECT DISTINCT s.session_no FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
+WHERE m.content IS NULL AND m.superseded_by IS NULL AND s.bot = :bot
+  AND NOT EXISTS (
+    SELECT 1 FROM consolidation_failures AS f
+    WHERE f.session_no = s.session_no AND f.waits_until > :now)
+ORDER BY s.session_no LIMIT :limit
+
+-- name: changes_of_segments
+-- The change counters of the segments of several sessions.
+WITH asked (session_no) AS (VALUES (:session_no))
+SELECT g.session_no, g.segment_no, g.changed FROM asked
+CROSS JOIN segments AS g ON g.session_no = asked.session_no
+
+-- name: changes_of_segments [postgresql]
+-- Takes its rows as arrays.
+SELECT session_no, segment_no, changed FROM segments
+WHERE session_no = ANY (CAST(:session_no AS BIGINT[]))
+
+-- name: summaries_in_front
+-- The summaries at the head of several sessions.
+WITH asked (session_no) AS (VALUES (:session_no))
+SELECT s.session_no, s.summary_no, s.content IS NULL AS is_withdrawn FROM asked
+CROSS JOIN summaries AS s ON s.session_no = asked.session_no
+WHERE s.superseded_by IS NULL
+ORDER BY s.summary_no
+
+-- name: summaries_in_front [postgresql]
+-- Takes its rows as arrays.
+SELECT session_no, summary_no, content IS NULL AS is_withdrawn FROM summaries
+WHERE session_no = ANY (CAST(:session_no AS BIGINT[])) AND superseded_by IS NULL
+ORDER BY summary_no
+
+-- name: add_summaries
+-- Add a summary to each of several sessions.
+INSERT INTO summaries (session_no, content, made_by, made_at)
+VALUES (:session_no, :content, :made_by, :made_at)
+RETURNING session_no, summary_no
+
+-- name: add_summaries [postgresql]
+-- Takes its rows as arrays.
+INSERT INTO summaries (session_no, content, made_by, made_at)
+SELECT *
+FROM unnest(CAST(:session_no AS BIGINT[]), CAST(:content AS BYTEA[]), CAST(:made_by AS TEXT[]),
+  CAST(:made_at AS DOUBLE PRECISION[]))
+RETURNING session_no, summary_no
+
+-- name: add_summary_parts
+-- The ranges of several summaries.
+INSERT INTO summary_parts (segment_no, summary_no, from_seq, to_seq)
+VALUES (:segment_no, :summary_no, :from_seq, :to_seq)
+
+-- name: add_summary_parts [postgresql]
+-- Takes its rows as arrays; the chat is part of the key.
+INSERT INTO summary_parts (chat_no, segment_no, summary_no, from_seq, to_seq)
+SELECT g.chat_no, g.segment_no, p.summary_no, p.from_seq, p.to_seq
+FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:summary_no AS BIGINT[]),
+  CAST(:from_seq AS BIGINT[]), CAST(:to_seq AS BIGINT[]))
+  AS p (segment_no, summary_no, from_seq, to_seq)
+JOIN segments AS g ON g.segment_no = p.segment_no
+
+-- name: supersede_summary
+-- A newer summary covers all that this one covered.
+UPDATE summaries SET superseded_by = :superseded_by WHERE summary_no = :summary_no
+
+-- name: supersede_summary [postgresql]
+-- Takes its rows as arrays.
+UPDATE summaries AS s SET superseded_by = o.superseded_by
+FROM unnest(CAST(:summary_no AS BIGINT[]), CAST(:superseded_by AS BIGINT[]))
+  AS o (summary_no, superseded_by)
+WHERE s.summary_no = o.summary_no
+
+-- name: inherit_superseded
+-- A summary that was made again supersedes what the old one superseded.
+UPDATE summaries SET superseded_by = :superseded_by WHERE superseded_by = :summary_no
+
+-- name: bring_back_superseded
+-- The newer summary is removed, so those that it superseded are current again.
+UPDATE summaries SET superseded_by = NULL WHERE superseded_by = :superseded_by
+
+-- name: set_archive_edge
+-- Messages before this number are archive: the current summaries cover them.
+UPDATE segments SET changed = changed + 1,
+  live_from = COALESCE((
+    SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p
+    JOIN summaries AS s ON s.summary_no = p.summary_no
+    WHERE p.segment_no = :segment_no AND s.superseded_by IS NULL), 0)
+WHERE segment_no = :segment_no
+
+-- name: set_archive_edge [postgresql]
+-- Takes its rows as arrays.
+UPDATE segments AS g SET changed = g.changed + 1,
+  live_from = COALESCE((
+    SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p
+    JOIN summaries AS s ON s.summary_no = p.summary_no
+    WHERE p.chat_no = g.chat_no AND p.segment_no = g.segment_no AND s.superseded_by IS NULL), 0)
+WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
+
+-- name: recount_live
+-- Count again after the archive edge has moved.
+UPDATE segments SET live_count = (
+  SELECT COUNT(*) FROM messages AS m
+  WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from)
+WHERE segment_no = :segment_no
+
+-- name: recount_live [postgresql]
+-- Takes its rows as arrays.
+UPDATE segments AS g SET live_count = (
+  SELECT COUNT(*) FROM messages AS m
+  WHERE m.chat_no = g.chat_no AND m.segment_no = g.segment_no AND m.seq >= g.live_from)
+WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
+
+-- name: drop_summary
+-- Delete a summary.
+DELETE FROM summaries WHERE summary_no = :summary_no
+
+-- name: failing_sessions
+-- Those of several sessions whose summariser failed.
+WITH asked (session_no) AS (VALUES (:session_no))
+SELECT session_no FROM consolidation_failures
+WHERE session_no IN (SELECT session_no FROM asked)
+
+-- name: failing_sessions [postgresql]
+-- Takes its rows as arrays.
+SELECT session_no FROM consolidation_failures
+WHERE session_no = ANY (CAST(:session_no AS BIGINT[]))
+
+-- name: consolidation_failure
+-- How often the summariser has failed, and when it is tried again.
+SELECT failures, reason, waits_until FROM consolidation_failures WHERE session_no = :session_no
+
+-- name: note_consolidation_failure
+-- Note one more failure.
+INSERT INTO consolidation_failures (session_no, failures, reason, waits_until)
+VALUES (:session_no, :failures, :reason, :waits_until)
+ON CONFLICT (session_no) DO UPDATE SET failures = excluded.failures, reason = excluded.reason,
+  waits_until = excluded.waits_until
+
+-- name: forget_consolidation_failures
+-- The summariser has succeeded.
+DELETE FROM consolidation_failures WHERE session_no = :session_no
+
+-- name: withdraw_summaries
+-- A message in their range has changed: their content goes until they are made again.
+UPDATE summaries SET content = NULL, withdrawn_because = :reason
+WHERE content IS NOT NULL
+  AND summary_no IN (
+    SELECT summary_no FROM summary_parts
+    WHERE segment_no = :segment_no AND from_seq <= :to_seq AND to_seq >= :from_seq)
+
+-- name: withdraw_summaries [postgresql]
+-- Takes its rows as arrays; OFFSET 0 leaves one plan, by segment.
+UPDATE summaries AS s SET content = NULL, withdrawn_because = covering.reason
+FROM (
+  SELECT p.summary_no, asked.reason
+  FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]),
+    CAST(:to_seq AS BIGINT[]), CAST(:reason AS TEXT[]))
+    AS asked (segment_no, from_seq, to_seq, reason)
+  CROSS JOIN LATERAL (
+    SELECT summary_no FROM summary_parts
+    WHERE segment_no = asked.segment_no AND from_seq <= asked.to_seq AND to_seq >= asked.from_seq
+    OFFSET 0) AS p) AS covering
+WHERE s.summary_no = covering.summary_no AND s.content IS NOT NULL

@@ -1,0 +1,263 @@
+"""Each statement is used, exists on every backend that runs it, and is given the parameters that it
+names: no fewer, and no more, which the drivers would ignore in silence.
+
+Calls that spell a statement's parameters out are checked in the source; those that compose them are
+checked while they run.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import session_plugin
+from session_plugin import Retention, SessionHub
+from session_plugin.database import postgresql, sqlite
+from session_plugin.database.queries import load_queries, read_queries
+from session_plugin.testing import Clock, Talk
+
+PACKAGE = Path(session_plugin.__file__).parent
+QUERIES = {backend: load_queries(backend) for backend in ("sqlite", "postgresql")}
+NAMES = QUERIES["sqlite"].keys() | QUERIES["postgresql"].keys()
+
+PARAMETER = {"sqlite": re.compile(r":([a-z_]+)"), "postgresql": re.compile(r"%\((\w+)\)s")}
+
+WITH_KEYWORDS = ("first", "one", "all", "tuples", "run", "_rows")
+"""Methods that take a statement's name, then its parameters; `_rows` reads the original's file."""
+WITH_ROWS = ("all_many", "run_many", "send")
+"""Methods that take a statement's name, then its parameters as mappings."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A place in the package's source that names a statement."""
+
+    module: str
+    query: str
+    given: frozenset[str] | None
+    """The parameters, where they are spelled out."""
+
+
+@cache
+def uses() -> tuple[Use, ...]:
+    return tuple(
+        use
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for use in uses_in(path.read_text(), path.relative_to(PACKAGE).as_posix())
+    )
+
+
+def uses_in(source: str, module: str) -> Iterator[Use]:
+    nodes = list(ast.walk(ast.parse(source)))
+    calls = dict(named for node in nodes if isinstance(node, ast.Call) for named in run_by(node))
+    columns = {node.slice for node in nodes if isinstance(node, ast.Subscript)} - calls.keys()
+
+    for node in nodes:
+        if isinstance(node, ast.Constant) and (
+            node in calls or (node.value in NAMES and node not in columns)
+        ):
+            yield Use(module, node.value, calls.get(node))
+
+
+def run_by(call: ast.Call) -> Iterator[tuple[ast.Constant, frozenset[str] | None]]:
+    """Yield the name of the statement that a call runs, if it is one, and its parameters, if they
+    are spelled out.
+    """
+    callee, *arguments = ast.unparse(call.func), *call.args
+    receiver, _, method = callee.rpartition(".")
+    query = arguments[0] if arguments else None
+
+    if method in (*WITH_KEYWORDS, *WITH_ROWS) and isinstance(query, ast.Constant):
+        if query.value in NAMES or re.search(r"\b_?tx$", receiver):
+            is_spelled_out = method in WITH_KEYWORDS and all(each.arg for each in call.keywords)
+            given = frozenset(each.arg or "" for each in call.keywords)
+            yield query, given if is_spelled_out else None
+    elif method == "execute" and query is not None:
+        for name in looked_up_in(query):
+            yield name, keys_of(*arguments[1:])
+    elif callee == "_only":  # of postgresql_schema, which gives no parameters
+        yield from ((name, frozenset()) for name in arguments if isinstance(name, ast.Constant))
+
+
+def looked_up_in(expression: ast.expr) -> Iterator[ast.Constant]:
+    """Yield the names that are looked up in `queries` or `load_queries(...)`."""
+    for node in ast.walk(expression):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Constant):
+            continue
+        if "queries" in ast.unparse(node.value):
+            yield node.slice
+
+
+def keys_of(values: ast.expr | None = None) -> frozenset[str] | None:
+    if values is None:
+        return frozenset()
+    if not isinstance(values, ast.Dict):
+        return None
+    return frozenset(ast.literal_eval(key) for key in values.keys if key is not None)
+
+
+def names_parameters(query: str, backend: str) -> frozenset[str]:
+    return frozenset(PARAMETER[backend].findall(QUERIES[backend][query]))
+
+
+def test_each_statement_is_used() -> None:
+    assert NAMES - {use.query for use in uses()} == set()
+
+
+def test_each_statement_that_is_used_exists_on_both_backends() -> None:
+    """Modules of database/ may use one that exists on a single backend."""
+    missing = {
+        (use.module, use.query)
+        for use in uses()
+        for statements in QUERIES.values()
+        if use.query not in (NAMES if use.module.startswith("database/") else statements)
+    }
+    assert missing == set()
+
+
+def test_each_statement_is_given_the_parameters_that_it_names() -> None:
+    wrong = [
+        (use, names_parameters(use.query, backend))
+        for use in uses()
+        for backend, statements in QUERIES.items()
+        if use.given is not None
+        and use.query in statements
+        and use.given != names_parameters(use.query, backend)
+    ]
+    assert wrong == []
+
+
+Given = set[tuple[str, frozenset[str]]]
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    """Note every statement that a transaction runs, with the parameters that it is given."""
+    noted: Given = set()
+
+    def noting(method: Callable[..., Any]) -> Callable[..., Any]:
+        def run(self: Any, query: str, *rows: Any, **values: Any) -> Any:
+            mappings = rows[0] if rows else [values]
+            for each in [mappings] if isinstance(mappings, Mapping) else mappings:
+                noted.add((query, frozenset(each)))
+            return method(self, query, *rows, **values)
+
+        return run
+
+    for tx in (sqlite._SqliteTx, postgresql._PostgresqlTx):
+        for name in ({*WITH_KEYWORDS, *WITH_ROWS} - {"one"}) & vars(tx).keys():
+            monkeypatch.setattr(tx, name, noting(vars(tx)[name]))
+    return noted
+
+
+async def test_each_statement_is_given_the_parameters_that_it_names_while_it_runs(
+    given: Given,
+    new_hub: Callable[..., SessionHub],
+    talk: Talk,
+    clock: Clock,
+    link: Callable[..., Any],
+    database: str,
+) -> None:
+    """A use that composes its parameters has to be part of what happens here."""
+    ann, ann_too, bob = (
+        talk.account("ann"),
+        talk.account("ann", channel="telegram"),
+        talk.account("bob"),
+    )
+    group = talk.group()
+    hub = new_hub(retention=[Retention(days=30)], consolidation_threshold=4)
+
+    for account in (ann, ann_too, bob):
+        said_first = talk.said(account, "hi")
+        await hub.record(said_first)
+        await hub.edit(replace(said_first, text="hello", edited_at=clock()))
+    for _ in range(5):
+        said = (talk.said(group, "hi", author=account) for account in (ann, bob) for _ in range(3))
+        await asyncio.gather(*map(hub.record, said))
+        await hub.settle()
+    view = hub.session_of(group, ann)
+    await view.history()
+    await view.start_new()
+    await view.previous()
+
+    await link(hub, ann, ann_too)
+    await hub.unread_notices(ann)
+    await hub.delete(group, ["m1"])
+    async for _ in hub.export(ann):
+        pass
+    await hub.set_private(bob, True)
+    await hub.record(talk.said(group, "hi", author=bob))
+    await hub.forget(ann)
+    clock.advance(days=31)
+    await hub.decay(dry_run=True)
+    await hub.decay()
+    await hub.close()
+
+    backend = "postgresql" if "://" in database else "sqlite"
+    composed = {use.query for use in uses() if use.given is None} & QUERIES[backend].keys()
+    assert composed - {query for query, _ in given} == set()
+    wrong = {
+        (query, parameters, names_parameters(query, backend))
+        for query, parameters in given
+        if parameters != names_parameters(query, backend)
+    }
+    assert wrong == set()
+
+
+def write(folder: Path, **sources: str) -> Path:
+    for name, source in sources.items():
+        (folder / f"{name}.sql").write_text(source)
+    return folder
+
+
+def test_a_variant_replaces_a_statement_on_its_backend(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        one="-- What this is about.\n\n-- name: first\n-- Why.\nSELECT 1\n\n"
+        "-- name: first [postgresql]\n-- Why.\nSELECT 2\n",
+        other="-- name: second [postgresql]\nSELECT\n  3\n",
+    )
+    assert read_queries(folder, "sqlite") == {"first": "SELECT 1"}
+    assert read_queries(folder, "postgresql") == {"first": "SELECT 2", "second": "SELECT\n  3"}
+
+
+@pytest.mark.parametrize("variant", ["", " [postgresql]"])
+def test_two_statements_of_one_name_are_refused_with_both_files(
+    tmp_path: Path, variant: str
+) -> None:
+    statement = f"-- name: first{variant}\nSELECT 1\n"
+    folder = write(tmp_path, one=statement, other=statement)
+    for backend in QUERIES:
+        with pytest.raises(ValueError, match=r"first is defined in one\.sql and in other\.sql"):
+            read_queries(folder, backend)
+
+
+@pytest.mark.parametrize("name", ["First", "first[postgresql]", "first [Oracle]", ""])
+def test_a_malformed_name_is_refused(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path, one=f"-- name: {name}\nSELECT 1\n")
+    with pytest.raises(ValueError, match=r"one\.sql has a malformed name: -- name:"):
+        read_queries(folder, "sqlite")
+
+
+COMMON = read_queries(PACKAGE / "sql" / "queries", "").keys()
+HEAD = re.compile(r"(?m)^-- name: (\w+)(?: \[(\w+)\])?\n(.*)\n")
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "sql" / "queries").glob("*.sql")), ids=str)
+def test_a_file_and_each_of_its_statements_open_with_a_comment(path: Path) -> None:
+    source = path.read_text()
+    heads = HEAD.findall(source)
+    assert source.startswith("-- ")
+    assert not source.startswith("-- name:")
+    assert all(below.startswith("-- ") for _, _, below in heads)
+    for place, (name, backend, _) in enumerate(heads):
+        if backend and name in COMMON:
+            assert heads[place - 1][:2] == (name, ""), f"{name} [{backend}] is not below {name}"
