@@ -1,10 +1,13 @@
-"""What can go wrong, as types. The first line of a class's docstring is the message that it carries
-when it has no other.
+"""The exceptions of session_plugin.
+
+The first line of a class's docstring is its message when it is raised without one.
 """
 
 
 class SessionError(Exception):
     """Something in session_plugin went wrong.
+
+    The base class of all errors below.
 
     Example:
         try:
@@ -15,25 +18,25 @@ class SessionError(Exception):
     """
 
     def __init__(self, message: str | None = None) -> None:
-        """Carry `message`, or the first line of the class's docstring when there is none."""
-        super().__init__(
-            message if message is not None else (type(self).__doc__ or "").partition("\n")[0]
-        )
+        """Use `message`, or the first line of the class's docstring if it is None."""
+        if message is None:
+            message = (type(self).__doc__ or "").partition("\n")[0]
+        super().__init__(message)
 
 
 class DatabaseUnavailable(SessionError):
-    """The database cannot be used just now; what was not acknowledged may be tried again.
+    """The database cannot be used at the moment. Try again what was not acknowledged.
 
     Example:
         try:
             messages = await session.history()
         except DatabaseUnavailable:
-            messages = []  # what was said waits to be stored; answer without it
+            messages = []  # new messages are queued meanwhile; answer without the history
     """
 
 
 class DatabaseLocked(DatabaseUnavailable):
-    """Another process has held the database for too long; find out which, end it, and try again.
+    """Another process has locked the database for too long. Find it, end it, and try again.
 
     Example:
         try:
@@ -44,25 +47,25 @@ class DatabaseLocked(DatabaseUnavailable):
 
 
 class DatabaseRefused(SessionError):
-    """This database is not one that session_plugin may use; it was left as it is.
+    """session_plugin cannot use this database. It was left unchanged.
 
     Example:
-        Path("notes.txt").write_text("These are my notes, and no database. " * 100)
+        Path("notes.txt").write_text("These are my notes, not a database. " * 100)
         try:
             async with SessionHub("notes.txt"):
                 ...
         except DatabaseRefused as error:
-            print(error)  # it names the file, and what to do
+            print(error)  # names the file and says what to do
     """
 
 
 class UnknownSession(SessionError):
-    """No session has this id; ask get_or_create for one.
+    """No session has this id. Call get_or_create to get one.
 
     Example:
         with SessionStore("notes.db") as store:
             try:
-                store.save_message("of long ago", "user", "Hello!")
+                store.save_message("an-old-id", "user", "Hello!")
             except UnknownSession:
                 session = store.get_or_create("ann")
                 store.save_message(session.session_id, "user", "Hello!")
@@ -70,7 +73,7 @@ class UnknownSession(SessionError):
 
 
 class AccountTaken(SessionError):
-    """This account already belongs to another user; only its owner can link it, with a code.
+    """This account belongs to another user; only its owner can link it, with a code.
 
     Example:
         with SessionStore("notes.db") as store:
@@ -90,13 +93,14 @@ class LinkRefused(SessionError):
         try:
             await hub.redeem_link(ann, "AAAA-AAAA")
         except LinkRefused as refusal:
-            print(refusal)  # the same words, whatever is wrong with a code
+            print(refusal)  # does not reveal what is wrong with a code
     """
 
 
 class LinkingOff(LinkRefused):
-    """Linking is off here until whoever runs the bot sets SESSION_SECRET, or
-    SessionHub(secret=...): codes need a secret.
+    """Linking is off. The bot's operator has to set SESSION_SECRET or SessionHub(secret=...).
+
+    Link codes are stored as keyed hashes, so they need a secret.
 
     Example:
         try:
@@ -107,19 +111,19 @@ class LinkingOff(LinkRefused):
 
 
 class ForgetRefused(SessionError):
-    """There is nothing to confirm. Ask first what would be erased, and say yes within ten minutes.
+    """There is nothing to confirm. Ask first what would be erased, then confirm within ten minutes.
 
     Example:
         try:
             await hub.confirm_forget(ann)
         except ForgetRefused:
             receipt = await hub.ask_to_forget(ann)
-            print(f"{receipt.messages} messages would go: are you sure?")
+            print(f"{receipt.messages} messages would be erased: are you sure?")
     """
 
 
 class PluginError(SessionError):
-    """A plugin does not fit the hook specifications.
+    """A plugin failed, or it does not match the hook specifications.
 
     Example:
         class Misspelled:

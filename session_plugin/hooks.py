@@ -1,13 +1,15 @@
-"""The hook specifications: what a plugin may be told, and what it may be asked.
+"""The hook specifications: the events a plugin receives, and the questions it can answer.
 
-Implement any of these with `@session_plugin.hookimpl`, as `def` or `async def`, taking those of the
-arguments that you want. Everything here is called outside any transaction. A plugin that raises is
-logged under its name and everything else goes on; an `async def` has 5 seconds (a summariser more),
-a `def` runs on the event loop and should take none.
+Implement any of these functions with `@session_plugin.hookimpl`, as `def` or `async def`. Declare
+only the arguments that you need.
 
-Events are told after the COMMIT, one after another for each chat. Questions go to the plugins in
-turn until one answers something other than None. The filter runs through all plugins before
-anything is stored.
+- Events (`session_on_...`) are called after the COMMIT, in order for each chat.
+- Questions go to one plugin after another until one returns something other than None.
+- The filter runs through all plugins before anything is stored.
+
+No hook runs inside a transaction. A plugin that raises is logged under its name, and everything
+else continues. An `async def` has 5 seconds, a summariser `summary_patience`. A `def` runs on the
+event loop and blocks it, so it should return at once.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ PROJECT = "session_plugin"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Mark a method as the implementation of the hook of its name.
+"""Mark a method as the implementation of the hook of the same name.
 
 Example:
     class Shout:
@@ -46,72 +48,73 @@ Example:
 
 @hookspec
 def session_on_message(event: MessageEvent, session: Session) -> None:
-    """A message that was not known before is stored. `event` is as the filters left it; duplicates
-    are not told.
+    """Called when a message was stored for the first time; not called for duplicates.
+
+    `event` is the message as the filters returned it.
     """
 
 
 @hookspec
 def session_on_edit(event: MessageEvent, session: Session) -> None:
-    """A stored message has other words now."""
+    """Called when a stored message was changed by an edit."""
 
 
 @hookspec
 def session_on_delete(chat: Chat, message_ids: Sequence[str], session: Session) -> None:
-    """Messages of one chat are gone from the session."""
+    """Called when messages of one chat were removed from the session."""
 
 
 @hookspec
 def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None:
-    """An account was seen for the first time, renamed, linked or unlinked; `identity` is its user
-    from now on.
+    """Called when an account was first seen, renamed, linked, unlinked or forgotten.
 
-    Or it was forgotten: then `identity` has the id it went by and nothing else, and what you keep
-    of it is to go, too. That is told after all that was said before, in whatever chat. Another
-    process tells what it has to when it comes to it.
+    `identity` is the account's user from now on.
+
+    For a forgotten account, `identity` has the former user id and nothing else: delete anything
+    you stored about this account. Called after every event queued earlier, in whatever chat, in
+    this process; another process may still have events of its own to deliver.
     """
 
 
 @hookspec
 def session_on_start(session: Session, reason: str) -> None:
-    """A session began: `first`, `idle`, `daily` or `new` (how the one before it ended), or
-    `unlinked`.
+    """Called when a session began, at most once for each session.
 
-    At most once a session.
+    `reason` is `first`, `unlinked`, or how the session before it ended: `idle`, `daily`, `new`.
     """
 
 
 @hookspec
 def session_on_end(session: Session, reason: str) -> None:
-    """A session is over: `idle`, `daily` or `new`. At most once a session; one that is joined into
-    another has not ended.
+    """Called when a session ended, at most once for each session.
+
+    `reason` is `idle`, `daily` or `new`. Not called for a session that is joined into another one
+    by a link.
     """
 
 
 @hookspec
 def session_on_consolidate(session: Session, summary: Summary) -> None:
-    """A summary stands in front of the session's recent messages now."""
+    """Called when a summary replaced older messages of a session in what a model is given."""
 
 
 @hookspec(firstresult=True)
 def session_resolve_user(account: Account) -> str | None:
-    """Tell whose this account is when it is seen for the first time: a user id of your own, or None
-    for a new user.
-    """
+    """Return the user id of a new account, in your own naming; None creates a new user."""
 
 
 @hookspec(firstresult=True)
 def session_resolve_scope(event: MessageEvent) -> str | None:
-    """Name the part of its scope that a message belongs to; None leaves it in the part without a
-    name.
+    """Return a name that subdivides the scope of a message; None leaves the scope unnamed.
 
-    A name divides a person's direct chats, or a group's thread, and never joins two: what was said
-    in one part is seen in that part only. The bot's answers are asked about, too. A handler reads
-    the part of the message that it answers.
+    A name divides a person's direct chats, or a group's thread; it never joins two. Messages
+    stored under a name are visible under that name only. The hook is also called for the bot's
+    own messages. A handler reads under the name of the message that it answers.
 
-    If it raises, takes too long or gives what is no name, nobody knows who may read the message,
-    and no other plugin is asked: the message gets a part of its own for good, named `unresolved:`
-    and an id, and its handler sees nothing else. Answer None where the part without a name will do.
+    If the hook raises, takes too long or returns no valid name, it is unknown who may read the
+    message. No other plugin is asked then, the message is stored under a name of its own
+    (`unresolved:` and an id), and its handler sees nothing else. Return None where the unnamed
+    scope will do.
     """
 
 
@@ -119,28 +122,30 @@ def session_resolve_scope(event: MessageEvent) -> str | None:
 def session_summarize(
     session: Session, messages: Sequence[SessionMessage], previous: str | None
 ) -> str | None:
-    """Sum up `messages`, which follow what `previous` sums up already; None leaves it to the next
-    plugin or the digest.
+    """Return a summary of `previous` and the `messages` after it; None asks the next plugin.
 
-    It has as long as `summary_patience` says. What it gives must be text, shorter than its source,
-    and no refusal; it is taken for data, never for instructions. `session_plugin.quoted(messages)`
-    gives the messages as quoted data for a prompt.
+    If every plugin returns None, the built-in digest is used. The time limit is
+    `summary_patience`. The summary must be text, no longer than its source, and not a refusal. It
+    is treated as data, never as instructions. `session_plugin.quoted(messages)` returns the
+    messages as quoted data for a prompt.
     """
 
 
 @hookspec(firstresult=True)
 def session_count_tokens(texts: Sequence[str]) -> Sequence[int] | None:
-    """Count the tokens of each text as your model does; None leaves it to the next plugin or the
-    estimate.
+    """Return the number of tokens of each text for your model; None asks the next plugin.
+
+    If every plugin returns None, the numbers are estimated.
     """
 
 
 @hookspec
 def session_filter_message(event: MessageEvent) -> MessageEvent | None:
-    """Give the message as it is to be stored: change text, attachments or metadata
-    (`dataclasses.replace`), or answer None to keep nothing of it.
+    """Return the message as it is to be stored; None stores nothing.
 
-    Called for messages, edits and the bot's own words, each plugin on what the one before it gave.
-    If it raises or takes too long the message is stored without content and marked as withheld. It
-    must not read the session it filters for.
+    Use `dataclasses.replace` to change text, attachments or metadata; no other field may change.
+
+    Called for messages, edits and the bot's own messages. Each plugin receives what the one
+    before it returned. If a filter raises or takes too long, the message is stored without its
+    content and marked as withheld. A filter must not read the session that it filters for.
     """

@@ -1,8 +1,8 @@
-"""The secret under which link codes and forgotten accounts are hashed. It never lies in the
-database it protects.
+"""The secret key for hashes of link codes and of forgotten accounts, and what is hashed with it.
 
-It is the one that the author gives, or the environment's, or a file beside an SQLite database, made
-when it is first needed and readable by its owner alone. Knows no operations and no SQL.
+The secret is the argument `secret`, else the environment variable SESSION_SECRET, else a file next
+to the SQLite database: created when first needed, readable by its owner only. It is never stored
+in the database whose hashes it protects. Knows no operations and no SQL.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from session_plugin.rules.codes import code_hash, codes_in, read_code
 
 ENVIRONMENT = "SESSION_SECRET"
 SHORTEST = 16
-"""Bytes of a secret; a shorter one could be tried out."""
+"""Bytes of a secret; a shorter one could be found by trying all."""
 
 logger = logging.getLogger("session_plugin.hub")
 
 
 class Keys:
-    """One hub's secret, and what is hashed with it."""
+    """The secret of one hub."""
 
     def __init__(self, secret: str | bytes | None, *, database: str) -> None:
-        """Take a secret, or find out later where one is.
+        """Check the secret; without one, the secret file is looked up when it is first needed.
 
         Raises:
             TypeError: the secret is neither text nor bytes.
@@ -43,7 +43,7 @@ class Keys:
         self._has_complained = False
 
     def code_hash(self, typed: str) -> bytes | None:
-        """Hash a code as somebody typed it; None if it cannot be one.
+        """Return the keyed hash of a code as it was typed; None if it is not a code.
 
         Raises:
             LinkingOff: there is no secret.
@@ -52,32 +52,34 @@ class Keys:
         return None if code is None else code_hash(code, key=key)
 
     def code_hashes_in(self, text: str) -> frozenset[bytes]:
-        """Hash all that could be a code in a text.
+        """Return the keyed hashes of everything in a text that could be a code.
 
         Raises:
-            LinkingOff: there is something, and no secret.
+            LinkingOff: the text may contain a code, and there is no secret.
         """
         codes = codes_in(text)
         if not codes:
             return frozenset()
+
         key = self._needed()
         return frozenset(code_hash(code, key=key) for code in codes)
 
     def keyed_hash(self, *parts: str) -> bytes:
-        """Hash ids, so that they are known again without being kept; without a secret, anybody who
-        has the ids can.
+        """Return a hash by which ids are recognised without being stored.
 
-        With a secret that is there and cannot be used nobody is known again, rather than that
-        nothing can be stored.
+        Without a secret the key is empty, so anyone who has the ids can compute the hash. If
+        there is a secret that cannot be read, the hash is random: storing goes on, but nothing
+        is recognised.
         """
         try:
             key = self._found() or b""
         except SessionError as error:
             if not self._has_complained:
-                logger.warning("whoever was forgotten is not known again: %s", error)
+                logger.warning("accounts that were forgotten cannot be recognised: %s", error)
             self._has_complained = True
             return secrets.token_bytes(32)
-        name = "\0".join(parts)  # ids have no NUL, so no two lists are written alike
+
+        name = "\0".join(parts)  # ids contain no NUL, so the join is unambiguous
         return hmac.digest(key, b"session_plugin forgotten:" + name.encode(), "sha256")
 
     def _needed(self) -> bytes:
@@ -97,42 +99,44 @@ class Keys:
 
 def _checked(secret: str | bytes) -> bytes:
     if not isinstance(secret, str | bytes):
-        raise TypeError(f"a secret is text or bytes, not {type(secret).__name__}")
+        raise TypeError(f"secret must be text or bytes, not {type(secret).__name__}")
+
     key = secret.encode() if isinstance(secret, str) else secret
     if len(key) < SHORTEST:
         raise ValueError(
-            f"a secret of {len(key)} bytes can be guessed: give {SHORTEST} or more, "
-            "secrets.token_hex() say"
+            f"a secret of {len(key)} bytes can be guessed: use {SHORTEST} bytes or more, for "
+            "example secrets.token_hex()"
         )
     return key
 
 
 def _in_file(path: Path) -> bytes:
-    """Read the secret beside a database; make one if there is none. Whoever comes second takes the
-    first one's.
+    """Read the secret file of a database; create it if it is missing.
+
+    Of two processes that create it at the same time, both read the file of the first.
 
     Raises:
-        SessionError: it cannot be read or made, or somebody has emptied it.
+        SessionError: it cannot be read or created, or it holds fewer than 16 bytes.
     """
     try:
         if not path.exists():
             _make(path)
         key = path.read_bytes().strip()
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            logger.warning(
-                "others than its owner may read %s; chmod 600 it, for whoever has it can try "
-                "codes out",
-                path,
-            )
+        is_readable_by_others = os.name == "posix" and path.stat().st_mode & 0o077
     except OSError as error:
         raise SessionError(
-            f"the secret {path} cannot be read or made ({error.strerror}): check its "
+            f"the secret {path} cannot be read or created ({error.strerror}): check its "
             f"permissions, or set {ENVIRONMENT}"
         ) from error
+
+    if is_readable_by_others:
+        logger.warning(
+            "%s can be read by other users, who could then try out link codes: chmod 600 it", path
+        )
     if len(key) < SHORTEST:
         raise SessionError(
-            f"the secret in {path} is too short: restore the file, or remove it, and a new one "
-            "is made"
+            f"the secret in {path} is too short: restore the file from a backup, or remove it to "
+            "have a new one created"
         )
     return key
 
@@ -146,7 +150,8 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(32).encode())
             file.flush()
             os.fsync(file.fileno())
+
         with suppress(FileExistsError):
-            path.hardlink_to(draft)  # in one piece, or not at all: nobody reads half a secret
+            path.hardlink_to(draft)  # atomic: nobody reads half a secret
     finally:
         draft.unlink()

@@ -1,11 +1,12 @@
-"""The words of session_plugin as types: who speaks, where, what was said, and in which session.
+"""The data types of session_plugin: accounts, chats, messages, sessions, summaries, links.
 
-Imports the standard library only. Knows no database, no hook, no platform.
+Knows no database, no hook, no platform.
 
-Every id is text and compared byte by byte: never a name, never trimmed, never cast. An empty id, or
-one with a NUL or a lone surrogate in it, is refused with ValueError where it enters, because
-neither database could give it back unchanged; and so is one of more than 512 bytes, because an
-index takes no more of four.
+Ids are text, compared byte by byte: never trimmed, never cast, and never a name. A constructor
+raises ValueError for an id that
+- is empty,
+- contains NUL or a lone surrogate, which the databases cannot store unchanged, or
+- is longer than 512 bytes, because an index entry has to hold four ids.
 """
 
 from __future__ import annotations
@@ -27,28 +28,28 @@ NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 KINDS: frozenset[str] = frozenset(get_args(ChatKind))
 ROLES: frozenset[str] = frozenset(get_args(Role))
 STORE_CHANNEL = ""
-"""The channel of those users whom SessionStore's callers name themselves."""
+"""The channel of users whose id the caller of SessionStore chooses."""
 
 
 def check_role(role: str) -> None:
-    """Refuse a role that no model knows (ValueError)."""
+    """Raise ValueError if `role` is not one of `ROLES`."""
     if role not in ROLES:
-        raise ValueError(f"unknown role {role!r}: one of {', '.join(sorted(ROLES))}")
+        raise ValueError(f"unknown role {role!r}: use one of {', '.join(sorted(ROLES))}")
 
 
 def _check_account(what: str, value: object) -> None:
     if value is not None and not isinstance(value, Account):
-        raise TypeError(f"{what} is an Account, not {type(value).__name__}: {value!r}")
+        raise TypeError(f"{what} must be an Account, not {type(value).__name__}: {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody on a channel. Two accounts are the same if both texts are; names play no part.
+    """An account on a platform. Two accounts are equal if both fields are.
 
     Args:
-        channel: The platform: `"discord"`, `"telegram"`, `"slack:T012"`. Empty only for the users
-            of SessionStore.
-        channel_user_id: The platform's own id of that somebody, as text.
+        channel: The platform: `"discord"`, `"telegram"`, `"slack:T012"`. Empty only for users
+            that SessionStore creates.
+        channel_user_id: The platform's id of the account, as text.
 
     Example:
         ann = Account("discord", "1001")
@@ -59,17 +60,17 @@ class Account:
     channel_user_id: str
 
     def __post_init__(self) -> None:
-        """Check both ids."""
+        """Raise TypeError or ValueError for a bad id."""
         check_storable("channel", self.channel)
         check_id("channel_user_id", self.channel_user_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A room on a channel, as one bot account sees it; `thread_id` names a topic inside it.
+    """A chat on a platform, as one account of the bot sees it.
 
-    What a platform calls a channel (Discord) is a chat here. `title` is for people and takes no
-    part in comparisons.
+    What Discord calls a channel is a chat here. `thread_id` is a topic inside the chat, as
+    Telegram has them. `title` is for display only and is ignored in comparisons.
 
     Example:
         direct = Chat("telegram", "2002", bot_id="7000000001")
@@ -84,20 +85,21 @@ class Chat:
     title: str = field(default="", kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the ids and the kind."""
+        """Raise TypeError or ValueError for a bad id or kind."""
         check_storable("channel", self.channel)
         check_id("chat_id", self.chat_id)
         check_storable("bot_id", self.bot_id)
         check_storable("thread_id", self.thread_id)
+
         if self.kind not in KINDS:
-            raise ValueError(f"unknown kind of chat {self.kind!r}: direct or group")
+            raise ValueError(f"unknown kind of chat {self.kind!r}: use direct or group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """What came with a message besides its text: described, never downloaded.
+    """A description of a file sent with a message; the file itself is never downloaded.
 
-    Links expire on every platform, so `id` is the platform's lasting id of the file.
+    `id` is the platform's permanent id of the file; download links expire on every platform.
 
     Example:
         photo = Attachment(id="AgACAgIAAx0C", kind="photo", size=48_213)
@@ -109,26 +111,28 @@ class Attachment:
     filename: str = ""
     content_type: str = ""
     size: int | None = None
-    """Bytes; None where the platform does not tell."""
+    """Bytes; None if the platform does not report it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageEvent:
-    """One utterance as an adapter hands it in.
+    """A message as an adapter passes it to `SessionHub.record`.
 
     Args:
-        chat: Where it was said.
-        message_id: The platform's id, unique in the chat; None for what no platform delivered,
-            which is then never taken for a duplicate.
-        role: Who speaks, as a model would see it.
-        text: The words, any Unicode at all; empty when there are attachments only.
-        sent_at: Seconds since 1970 by the platform's clock. Shown to people; it decides no order.
-        author: The account that spoke. None for the bot itself, a webhook, another bot, an
-            anonymous administrator, a channel post: they are nobody's user.
-        author_name: The name to show beside the words.
-        answers: For the bot's own words: the account they answer. None where that is not known.
+        chat: Where it was sent.
+        message_id: The platform's id, unique in the chat. None for a message that no platform
+            delivered; such a message never counts as a duplicate.
+        role: The speaker's role, in the terms of language models.
+        text: Any Unicode text; empty for a message that has attachments only.
+        sent_at: Seconds since 1970 by the platform's clock. For display; it decides no order.
+        author: The account that sent it. None for the bot itself, webhooks, other bots,
+            anonymous administrators and channel posts: they belong to no user.
+        author_name: The author's name, for display.
+        answers: For a message of the bot: the account that it answers; None if unknown.
         reply_to: `message_id` of the message that this one replies to.
-        edited_at: When it was last edited, by the platform's clock; None if never.
+        attachments: Descriptions of the files sent with it.
+        metadata: Anything else, as values that JSON can represent.
+        edited_at: The time of the last edit, by the platform's clock; None if never edited.
 
     Example:
         said = MessageEvent(
@@ -155,18 +159,21 @@ class MessageEvent:
     edited_at: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the ids, the role, the time, and that the rest is of its kind."""
+        """Raise TypeError or ValueError for a bad value; the error names the field."""
         if not isinstance(self.chat, Chat):
-            raise TypeError(f"chat is a Chat, not {type(self.chat).__name__}: {self.chat!r}")
+            raise TypeError(f"chat must be a Chat, not {type(self.chat).__name__}: {self.chat!r}")
+
         check_role(self.role)
         _check_account("author", self.author)
         _check_account("answers", self.answers)
         check_text("author_name", self.author_name)
+
         if self.message_id is not None:
             check_id("message_id", self.message_id)
         if self.reply_to is not None:
             check_id("reply_to", self.reply_to)
         check_text("text", self.text)
+
         check_time("sent_at", self.sent_at)
         if self.edited_at is not None:
             check_time("edited_at", self.edited_at)
@@ -175,17 +182,17 @@ class MessageEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityEvent:
-    """What became known about who somebody is.
+    """A change in what is known about an account: `change` says which.
 
-    `user_id` is the account's user from now on; `previous_user_id` is the one before, where it
-    changed, so that authors can move what they keep by user id themselves.
+    `user_id` is the account's user from now on. `previous_user_id` is the former one, if it
+    changed, so that you can update your own tables that refer to user ids.
 
     Example:
         class Follow:
             @hookimpl
             def session_on_identity(self, event, identity):
                 if event.previous_user_id is not None:
-                    print(f"{event.previous_user_id} is {event.user_id} from now on")
+                    print(f"{event.previous_user_id} is now {event.user_id}")
 
         hub.register(Follow())
     """
@@ -199,10 +206,10 @@ class IdentityEvent:
 
 @dataclass(slots=True)
 class SessionIdentity:
-    """A canonical user: one id, the accounts that are this person.
+    """A person: one canonical user id and all linked accounts.
 
-    `channel_ids` maps a channel to an account's id on it; where a person has two accounts on one
-    channel it names the one known longer, and `accounts` has both.
+    `channel_ids` maps each channel to an account's id on it. For a person with two accounts on
+    one channel it names the older one; `accounts` has both.
 
     Example:
         await hub.record(event)
@@ -215,12 +222,12 @@ class SessionIdentity:
     channel_ids: dict[str, str] = field(default_factory=dict)
     accounts: tuple[Account, ...] = field(default=(), kw_only=True)
     is_private: bool = field(default=False, kw_only=True)
-    """This person asked that nothing they say be kept."""
+    """Whether this person turned off storing of their messages."""
 
 
 @dataclass(slots=True)
 class SessionMessage:
-    """One message as it is read back. `timestamp` is when it was sent, in seconds since 1970.
+    """A stored message. `timestamp` is when it was sent, in seconds since 1970.
 
     Example:
         await hub.record(event)
@@ -237,19 +244,19 @@ class SessionMessage:
     chat: Chat | None = field(default=None, kw_only=True)
     author_name: str = field(default="", kw_only=True)
     person: Account | None = field(default=None, kw_only=True)
-    """Who said it; for the bot's words, whom they answer, where that is known."""
+    """The author's account; for a message of the bot, the account it answers, if known."""
     reply_to: str | None = field(default=None, kw_only=True)
     attachments: tuple[Attachment, ...] = field(default=(), kw_only=True)
     edited_at: float | None = field(default=None, kw_only=True)
     is_withheld: bool = field(default=False, kw_only=True)
-    """A filter failed on it, so its content was not kept."""
+    """Whether a filter failed on it, so that its content was not stored."""
     seq: int = field(default=0, kw_only=True)
-    """Its place in the order of its session; comparable only within one session."""
+    """Its position in its session; comparable only within one session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryPart:
-    """A range of one chat's messages, both ends included, that a summary stands for.
+    """A range of messages in one chat that a summary replaces; both ends are included.
 
     Example:
         recorded = await hub.record(event)
@@ -266,8 +273,10 @@ class SummaryPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What stands in front of a session's recent messages. The messages it stands for can still be
-    read.
+    """A summary of a session's older messages, which can still be read.
+
+    `made_by` is the name of the plugin that wrote it, or `digest` for the built-in digest.
+    `parts` are the ranges of messages that it replaces.
 
     Example:
         conversation = await session.for_model()
@@ -283,11 +292,10 @@ class Summary:
 
 @dataclass
 class Session:
-    """A stretch of conversation in one scope. At most one of a scope is live: the one with no
-    `ended_at`.
+    """A stretch of conversation in one scope. At most one session of a scope is live.
 
-    `messages` holds what was asked for when the session was read, and nothing where only the
-    session itself was.
+    `messages` holds the messages that were requested together with the session; it is empty if
+    only the session was.
 
     Example:
         await hub.record(event)
@@ -303,35 +311,34 @@ class Session:
     metadata: dict[str, Any] = field(default_factory=dict)
     bot: str = field(default="", kw_only=True)
     chat: Chat | None = field(default=None, kw_only=True)
-    """The group (thread) whose session this is; None for a person's direct chats."""
+    """The group or thread that the session belongs to; None for a person's direct chats."""
     scope_name: str = field(default="", kw_only=True)
-    """Which part of its scope this is, where the bot's author keeps parts apart."""
+    """The name given by a `session_resolve_scope` plugin; empty if there is none."""
     start_reason: str = field(default="first", kw_only=True)
     ended_at: float | None = field(default=None, kw_only=True)
     end_reason: str | None = field(default=None, kw_only=True)
     message_count: int = field(default=0, kw_only=True)
     is_pinned: bool = field(default=False, kw_only=True)
-    """Retention leaves it alone."""
+    """Whether it is exempt from retention."""
 
     @property
     def is_live(self) -> bool:
-        """Whether what is said next belongs here, unless it has been idle for too long."""
+        """Whether the session has not ended; the next message ends one that is too old."""
         return self.ended_at is None
 
     def add_message(self, role: str, content: str, *, channel: str = "") -> None:
-        """Append a message to this object only; SessionStore.save_message is what stores one."""
+        """Append a message to this object only; SessionStore.save_message stores one."""
         now = time.time()
-        self.messages.append(
-            SessionMessage(role=role, content=content, channel=channel, timestamp=now)
-        )
+        message = SessionMessage(role=role, content=content, channel=channel, timestamp=now)
+        self.messages.append(message)
         self.last_activity = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCode:
-    """A one-time code to be typed on the other account.
+    """A one-time code, to be typed on the other account.
 
-    `code` is shown once and kept nowhere; `expires_at` is in seconds since 1970.
+    `code` is not stored anywhere, so show it now. `expires_at` is in seconds since 1970.
 
     Example:
         code = await hub.request_link(ann)
@@ -344,7 +351,7 @@ class LinkCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPreview:
-    """Two accounts about to become one person: who asked, and who typed the code.
+    """A link waiting for confirmation: who asked for the code, and who typed it.
 
     Example:
         code = await hub.request_link(ann, display_name="Ann")
@@ -358,21 +365,24 @@ class LinkPreview:
     redeemer_name: str
     expires_at: float
     is_shown: bool = False
-    """Whether the asker has been shown who the redeemer is, and how many accounts come together."""
+    """Whether the asker was shown who the redeemer is, and how many accounts would be linked."""
     accounts: int = 2
-    """How many accounts would be this one person: each side may be linked with others already."""
+    """How many accounts the person would have; each side may have linked accounts already."""
     sessions: int = 0
     messages: int = 0
-    """How much both sides have said and been told in direct chats, which would be one history."""
+    """Messages in the direct chats of both sides, those of the bot included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something a person must be told on their own platform, for an adapter to deliver.
+    """A notice to a person, for an adapter to deliver on the person's platform.
 
-    `link_redeemed`: somebody typed the code that this person asked for, and `preview` says what a
-    yes would do; `linked` and `unlinked`: it is done; `left`: the account that is told was itself
-    unlinked, by another of the same person. The other account is `account`, by its name there.
+    Its kinds:
+    - `link_redeemed`: the person's code was typed; `preview` shows what confirming would do.
+    - `linked`, `unlinked`: an account was linked to the person, or unlinked.
+    - `left`: the notified account itself was unlinked, by another account of the same person.
+
+    `account` is the other account, `account_name` its display name.
 
     Example:
         async def deliver(chat, notice):
@@ -389,11 +399,11 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What went when a person was forgotten, or would go: counts by kind.
+    """What forgetting a person erased, or would erase (`is_dry_run`): counts by kind.
 
-    Of `audit_details` the entry stays, without whom it was about. `is_pending`: the rows are gone,
-    but their bytes may still lie in the database's file, because somebody else is reading it; it is
-    tried again until they are gone, too.
+    `audit_details` counts audit entries that remain without naming the person. `is_pending` means
+    that the rows are deleted, but their bytes may still be in the database's file, because
+    another process is reading it; the hub retries until they are gone.
 
     Example:
         await hub.record(event)

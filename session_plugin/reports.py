@@ -1,5 +1,6 @@
-"""What long work and looking around hand back: counts with their reasons. Imports the standard
-library only.
+"""The reports that decay, import and `status` return: counts, each with its reason.
+
+Imports the standard library only.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far long work is: so many `what` of `total`; None where nobody can tell how many there
-    are.
+    """How far a long operation is: `done` of `total` items; `what` names the items.
+
+    `total` is None if it is not known.
 
     Example:
         progress = Progress(what="messages", done=1_200, total=10_000)
@@ -24,13 +26,14 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-"""Shows progress: a function that a command line can draw with."""
+"""Called now and then during a long operation, for example to draw a progress bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecayPart:
-    """What was removed, or would be, on one channel in one kind of chat, and why: it was received
-    too long ago.
+    """What decay removed, or would remove, on one channel in one kind of chat.
+
+    The messages were received before `received_before`, which is `retention_days` ago.
 
     Example:
         report = await hub.decay(dry_run=True)
@@ -48,13 +51,14 @@ class DecayPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecayReport:
-    """What was removed, or would be: counts in all, and by channel and kind of chat.
+    """What decay removed, or would remove (`is_dry_run`): totals, and by channel and kind.
 
-    A session goes when it is over and nothing of it is left; tombstones are remembered deletions.
+    A session is removed when it has ended and has no messages left. A tombstone records a
+    deletion, so that a message which is delivered after its deletion is not stored.
 
     Example:
         report = await hub.decay(dry_run=True)
-        print(f"{report.messages} messages are past their time")
+        print(f"{report.messages} messages are past their retention")
     """
 
     messages: int = 0
@@ -66,8 +70,9 @@ class DecayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginStatus:
-    """How a plugin did since its hub was made: calls, failures, and seconds in all, waiting
-    included.
+    """The calls and failures of a plugin since its hub was created.
+
+    `seconds` is the total time of its calls, including the time it spent awaiting.
 
     Example:
         status = await hub.status()
@@ -83,9 +88,9 @@ class PluginStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedConsolidation:
-    """A session whose summariser has failed so many times in a row, and why it did last.
+    """A session whose summariser failed `failures` times in a row; `reason` is the latest.
 
-    `waits_until` is when it is tried again by itself; None: with the next message.
+    `waits_until` is when the hub tries again. None: with the next message of the session.
 
     Example:
         status = await hub.status()
@@ -101,20 +106,19 @@ class FailedConsolidation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubStatus:
-    """How a hub is. People are counted over the whole database, all else of this hub's bot only.
+    """The state of a hub. Users are counted over the whole database, all else for this bot only.
 
     Args:
-        database: Where it is, without a password.
-        size_bytes: What the database takes on disk, its log not counted.
-        users: People, those who go by another's id since a link not counted.
-        archived_messages: Those of `messages` for which a summary stands.
-        oldest_message_at: When the oldest message was received; None without any.
-        waiting: Messages, edits and deletions handed in and not on disk yet; they are not
-            acknowledged.
-        dropped: Those that were given up because too many waited.
-        pending_consolidations: Sessions with more messages than the threshold, or with a summary to
-            be made again.
-        failed_consolidations: Those whose summariser fails, the worst first, a hundred at most.
+        database: Its path or URL, without a password.
+        size_bytes: The size of the database on disk, without its write-ahead log.
+        users: People; ids that a link merged into another are not counted.
+        archived_messages: Those of `messages` that a summary replaces.
+        oldest_message_at: When the oldest message was received; None if there is none.
+        waiting: Messages, edits and deletions that are queued and not yet committed.
+        dropped: Those that were discarded because the queue was full.
+        pending_consolidations: Sessions with more messages than the threshold, or with a summary
+            that has to be rebuilt.
+        failed_consolidations: Sessions whose summariser fails; most failures first, at most 100.
 
     Example:
         status = await hub.status()
@@ -142,11 +146,12 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """What an import left out, and why: a `session`, a `message`, or a `cell` of one that is taken
-    in without it.
+    """An item that an import left out, and why: a `session`, a `message` or a `cell`.
+
+    If it is a cell, its session or message was imported without it.
 
     Example:
-        async def take_in(path: str) -> None:
+        async def import_old(path: str) -> None:
             report = await hub.import_original(path)
             for left_out in report.skipped:
                 print(f"{left_out.what} {left_out.where}: {left_out.reason}")
@@ -159,15 +164,15 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What an import took in, and what it left out.
+    """What an import stored, and what it left out.
 
     Args:
-        known_messages: Those that an earlier import had taken in, and those deleted since.
-        past_retention: New messages so old that the next decay removes them; raise `retention_days`
-            to keep them.
+        known_messages: Messages of an earlier import, also those that were deleted since.
+        past_retention: Imported messages that the next decay removes because of their age;
+            increase `retention_days` to keep them.
 
     Example:
-        async def take_in(path: str) -> None:
+        async def import_old(path: str) -> None:
             report = await hub.import_original(path)
             print(f"{report.messages} messages, {len(report.skipped)} skipped")
     """

@@ -1,4 +1,4 @@
-"""The summary that needs no model: who said what, evenly over a whole range, within a budget."""
+"""The built-in summary, made without a model: an even selection of what was said, one per line."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from session_plugin.context.quoting import names_of, one_line, shown_name, words
 from session_plugin.model import SessionMessage
 
 DIGEST_BUDGET = 4000
-"""Characters of a digest: about 1,000 tokens, which leaves room for the conversation itself in any
-model.
-"""
+"""Characters of a digest: about 1,000 tokens, which leaves any model room for the conversation."""
 SHORTEST_LINE = 60
 LONGEST_LINE = 400
 FEWEST_ON_A_LINE = 20
-"""Characters: lines that are shorter on average leave some of the budget over."""
+"""Characters; if lines are shorter on average, part of the budget stays unused."""
 DIGEST_NAME = "digest"
 T = TypeVar("T")
 NO_BRACKETS = str.maketrans("[]", "()")
@@ -24,54 +22,55 @@ NO_BRACKETS = str.maketrans("[]", "()")
 def digest(
     messages: Sequence[SessionMessage], previous: str | None, *, budget: int = DIGEST_BUDGET
 ) -> str:
-    """Sum up messages without a model: who said what, evenly over the whole range, within `budget`
-    characters.
+    """Summarise messages without a model: one line each, selected evenly over the whole range.
 
-    `previous` is the digest of what came before; its lines stay, thinned out evenly to half of the
-    budget. So a digest of digests is still one list of lines, and the same messages always give the
-    same digest.
+    The same messages always give the same digest.
+
+    Args:
+        messages: The messages to summarise, oldest first.
+        previous: The digest of the messages before them. Its lines are thinned out evenly to half
+            of the budget and stand first, so the result is again a list of lines.
+        budget: The most characters that the digest may have.
     """
     older = _thin(previous.splitlines() if previous else [], budget // 2, str)
-    room = budget - sum(len(line) + 1 for line in older)
-    width = max(SHORTEST_LINE, min(LONGEST_LINE, room // max(1, len(messages)) - 1))
+    capacity = budget - sum(len(line) + 1 for line in older)
+    width = max(SHORTEST_LINE, min(LONGEST_LINE, capacity // max(1, len(messages)) - 1))
+
     names = names_of(messages)
-    return "\n".join(
-        older
-        + _thin(
-            messages,
-            room,
-            lambda message: _pending_writes(message, shown_name(message, names), width),
-        )
+    newer = _thin(
+        messages, capacity, lambda message: _line(message, shown_name(message, names), width)
     )
+    return "\n".join(older + newer)
 
 
 def _evenly(items: Sequence[T], most: int) -> Sequence[T]:
-    """Give so many of some items at most, evenly over all of them, the first one among them."""
+    """Return at most `most` items, evenly over all of them and beginning with the first."""
     if len(items) <= most:
         return items
     return [items[position * len(items) // most] for position in range(most)]
 
 
-def _pending_writes(message: SessionMessage, name: str, width: int) -> str:
-    name = name.translate(NO_BRACKETS)  # it, too, stays in its place
+def _line(message: SessionMessage, name: str, width: int) -> str:
+    name = name.translate(NO_BRACKETS)  # so that a name cannot imitate the end of its brackets
     line = f"[{message.role} {name}".rstrip() + f"] {one_line(words_of(message))}"
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _thin(items: Sequence[T], budget: int, line_of: Callable[[T], str]) -> list[str]:
-    """Make lines of as many items as fit, evenly over all of them.
+    """Return lines of as many items as fit into the budget, selected evenly over all of them.
 
-    How many that are is told by some of the lines: to make them all would take long where there are
-    thousands.
+    How many fit is estimated from a sample; making thousands of lines would take too long.
     """
     lines = [line_of(item) for item in _evenly(items, max(1, budget // FEWEST_ON_A_LINE))]
     size = sum(len(line) + 1 for line in lines)
     if len(lines) == len(items) and size <= budget:
         return lines
-    keep = min(len(items), int(budget * len(lines) / size))
-    while keep > 1:
-        kept = [line_of(item) for item in _evenly(items, keep)]
-        if sum(len(line) + 1 for line in kept) <= budget:
-            return kept
-        keep -= 1
+
+    count = min(len(items), int(budget * len(lines) / size))
+    while count > 1:
+        lines = [line_of(item) for item in _evenly(items, count)]
+        if sum(len(line) + 1 for line in lines) <= budget:
+            return lines
+        count -= 1
+
     return [line_of(items[0])[:budget]]

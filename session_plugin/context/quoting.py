@@ -1,7 +1,6 @@
-"""Other people's words as data: quoted line by line, so that nothing in them ends the quotes or
-speaks for somebody else.
+"""Messages as quoted data: no text in them can end the quotation or imitate another speaker.
 
-Names are people's words, too, and freely chosen: two who show the same one are told apart.
+Display names are freely chosen text as well. Two people with the same name get different ones.
 """
 
 from __future__ import annotations
@@ -13,102 +12,107 @@ from session_plugin.model import SessionMessage
 
 LONGEST_NAME = 64
 MARK = "> "
-"""What every quoted line begins with. A fence or a closing quote could be imitated; a beginning of
-all lines cannot.
-"""
+"""Begins every quoted line. A message could imitate a closing fence, but not leave its lines."""
 
 
 def one_line(text: str) -> str:
-    """Put text on one line: every run of white space, line breaks of all kinds among it, becomes a
-    space.
-    """
+    """Return text with each run of white space, line breaks included, replaced by a space."""
     return " ".join(text.split())
 
 
 def without_surrogates(text: str) -> str:
-    """Replace what no request can carry: lone surrogates, which are not UTF-8, and NUL."""
+    """Return text with NUL and lone surrogates replaced; APIs accept neither."""
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
 def quote(text: str) -> str:
-    """Put the mark before every line, whatever Unicode takes for a line break."""
+    """Return text with `MARK` before every line; every line break of Unicode counts."""
     return "\n".join(MARK + line for line in text.splitlines() or [""])
 
 
 def quoted_name(name: str) -> str:
-    """Put a name in quotation marks that it cannot end, on one line, without what turns the
-    direction of writing.
+    """Return a name in quotation marks that it cannot end, on one line.
+
+    Unprintable characters are removed, among them those that change the direction of writing.
     """
-    shown = "".join(one for one in one_line(name) if one.isprintable())
+    shown = "".join(character for character in one_line(name) if character.isprintable())
     return json.dumps(shown, ensure_ascii=False)
 
 
 def words_of(message: SessionMessage) -> str:
-    """Give what a message says; where there are no words, what there is instead, in brackets."""
+    """Return the text of a message, or a placeholder in brackets if it has none."""
     if message.content.strip():
         return message.content
+
     if message.is_withheld:
         return "(withheld)"
-    return (
-        "(" + ", ".join(a.filename or a.kind for a in message.attachments) + ")"
-        if message.attachments
-        else "(empty)"
-    )
+    if not message.attachments:
+        return "(empty)"
+    return "(" + ", ".join(a.filename or a.kind for a in message.attachments) + ")"
 
 
 def speaker_of(message: SessionMessage) -> Hashable:
-    """Tell people apart; in direct chats, over all channels, there is only one."""
+    """Return a key that identifies the author of a message; None for all direct chats.
+
+    A conversation in direct chats has only one person, whatever the channels.
+    """
     if message.chat is not None and message.chat.kind == "direct":
         return None
+
     return message.person if message.person is not None else message.author_name
 
 
 def names_of(messages: Iterable[SessionMessage]) -> dict[Hashable, str]:
-    """Name each speaker by the newest of their names; two people of one name get different ones."""
+    """Return a different name for each speaker, based on the newest of the speaker's names."""
     newest = {
         speaker_of(message): message.author_name for message in messages if message.role == "user"
     }
+
     names: dict[Hashable, str] = {}
     for speaker, name in newest.items():
         shown = one_line(without_surrogates(name))[:LONGEST_NAME] or "somebody"
         names[speaker] = other_than(names.values(), shown, " ({})")
+
     return names
 
 
 def other_than(taken: Collection[str], name: str, suffix: str) -> str:
-    """Give a name that is not taken: the one asked for, or with the first number behind it that is
-    free.
-    """
+    """Return `name`, or if it is taken, `name` and `suffix` with the first free number from 2."""
     number, free = 1, name
     while free in taken:
         number += 1
         free = name + suffix.format(number)
+
     return free
 
 
 def shown_name(message: SessionMessage, names: Mapping[Hashable, str]) -> str:
-    """Give the name to show beside a message, by `names_of` it and those around it; empty where its
-    author shows none.
+    """Return the name to show with a message; empty if its author has none.
+
+    Args:
+        message: The message.
+        names: What `names_of` returns for messages that include this one.
     """
     if message.role == "user" and message.author_name:
         return names[speaker_of(message)]
+
     return one_line(message.author_name)
 
 
 def quoted(messages: Iterable[SessionMessage]) -> str:
-    """Give messages as quoted data for a prompt: each under a line that names its role and its
-    author.
+    """Return messages as quoted data for a prompt, each below a line with its role and author.
 
-    Whatever a message says, it stays behind the marks of its lines: it can neither end the quotes
-    nor add a message of somebody else's. Two people of one name get a number. For summarisers, and
-    whoever else shows a conversation to a model as data.
+    Every line of a message begins with `> `, so a message can neither end the quotation nor
+    imitate a message of somebody else. People with the same name are numbered. Use it in a
+    summariser, or wherever a prompt contains a conversation as data.
 
     Example:
         await hub.record(event)
-        print("Sum up what these people say.", quoted(await session.history()))
+        print("Summarise this conversation.", quoted(await session.history()))
     """
     messages = list(messages)
     names = names_of(messages)
+
     return "\n".join(
         f"{_heading(message.role, shown_name(message, names))}\n{quote(words_of(message))}"
         for message in messages
@@ -116,5 +120,5 @@ def quoted(messages: Iterable[SessionMessage]) -> str:
 
 
 def _heading(role: str, name: str) -> str:
-    """Name a message's role and author on a line of its own; the name is quoted too."""
+    """Return the line above a message: its role, and the author's name in quotation marks."""
     return f"{role} {quoted_name(name)}:" if name else f"{role}:"

@@ -1,4 +1,4 @@
-"""How many tokens a text is, about, for whoever has no tokenizer at hand."""
+"""An estimate of the number of tokens in a text, used when no plugin counts them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import math
 import re
 
 PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+|\s+|[^\x00-\x7f]+|.", re.DOTALL)
-"""Roughly what a byte-pair encoding splits a text into first: words (at a change of case, too),
-numbers, the rest.
+"""Roughly what a byte-pair encoding splits text into first: words, numbers, white space, the rest.
+A word also ends where lower case changes to upper case.
 """
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate the tokens of a text, rather too many than too few.
+    """Return an estimate of the tokens in a text, rather too many than too few.
 
-    A word of ASCII letters counts as one token for every 5.5 letters, one at least; a number as one
-    for every three digits; other ASCII characters as 0.9 each; spaces between words as none, other
-    white space as one; Latin letters with accents as 0.9, letters of other alphabets as 0.5, those
-    of East Asian scripts as 0.85, what lies beyond (emoji) as 1.5.
+    Tokens are counted as follows:
+    - a word of ASCII letters: one for every 5.5 letters, at least one;
+    - a number: one for every three digits begun, and one for white space before it;
+    - a single space between words: none; other white space: one;
+    - other ASCII characters: 0.9 each;
+    - Latin letters with accents: 0.9; letters of other alphabets: 0.5; East Asian characters:
+      0.85; characters beyond the Basic Multilingual Plane, such as emoji: 1.5.
 
-    Beside the tokenizer o200k_base of current OpenAI models, ordinary texts in 20 languages, code,
-    JSON and Markdown come out between 0.95 and 1.8 times what they are; random letters (a key,
-    base64) are the exception, at 0.3 and more. A plugin with a `session_count_tokens` hook replaces
-    this.
+    Compared with the tokenizer o200k_base of current OpenAI models, the estimate is 0.95 to 1.8
+    times the true number for ordinary text in 20 languages, code, JSON and Markdown. Random
+    letters (keys, base64) are the exception: for them it can be as low as 0.3 times.
+
+    A plugin with a `session_count_tokens` hook replaces the estimate.
     """
     total, before = 0.0, ""
     for found in PIECE.finditer(text):
         piece = found[0]
         total += _weight(piece, before)
         before = piece[0]
+
     return math.ceil(total)
 
 
@@ -36,6 +41,7 @@ def _weight(piece: str, before: str) -> float:
     first = piece[0]
     if not first.isascii():
         return sum(map(_weight_beyond_ascii, piece))
+
     if first.isalpha():
         return max(1.0, len(piece) / 5.5)
     if first.isdigit():

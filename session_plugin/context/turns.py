@@ -1,9 +1,7 @@
-"""What a model is given of a conversation: who says what as data, in the two dictionary forms that
-models' clients take.
+"""What a model is given of a conversation, in the dictionary forms of the common clients.
 
-What people wrote, and a summary made of it, is never given as system. Where a line of ours stands
-beside somebody's words, those words are quoted line by line, so that nothing in them can pass for
-such a line.
+What people wrote, and a summary of it, is never given as system. Where a heading of ours precedes
+a message, the message is quoted line by line, so that nothing in it can imitate a heading.
 """
 
 from __future__ import annotations
@@ -32,11 +30,9 @@ SUMMARY_HEADING = (
 )
 TOOL_HEADING = "A tool's result, quoted as data:"
 EARLIER = "(What was said before this is not shown.)"
-"""Stands first where a conversation would begin with the bot's own words, which Anthropic's API
-does not take.
-"""
+"""Precedes a conversation that begins with a message of the bot; Anthropic's API refuses those."""
 CUT_MARK = " […]"
-"""Ends a message whose end did not fit."""
+"""Marks the end of a message that was cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +46,22 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelContext:
-    """What to give a model: the newest messages, oldest first, and the summary of what came before
-    them.
+    """A conversation for a model: the newest messages, and a summary of those before them.
 
-    The summary was made from what people wrote, so it is quoted data: give it to a model as part of
-    the conversation, never as a system message. `as_openai` and `as_anthropic` do so.
+    The summary was made from what people wrote, so it is data: give it to a model as part of the
+    conversation, never as a system message. `as_openai` and `as_anthropic` do so.
 
     Attributes:
-        tokens: How many tokens it is, counted as it is given to a model; None where no budget was
-            asked for.
-        is_cut: The newest message alone was more than the budget; its end is missing, and a mark
-            stands there.
+        summary: The summary of earlier messages; None if there is none, or if it does not fit.
+        messages: The newest messages, oldest first.
+        tokens: The number of tokens in the form given to a model; None if no budget was set.
+        is_cut: Whether the newest message alone exceeds the budget. Its end is then replaced by
+            a mark.
 
     Example:
         await hub.record(event)
         conversation = await session.for_model(max_messages=40)
-        prompt = [{"role": one.role, "content": one.content} for one in conversation.messages]
+        prompt = [{"role": said.role, "content": said.content} for said in conversation.messages]
     """
 
     summary: Summary | None
@@ -74,14 +70,14 @@ class ModelContext:
     is_cut: bool = False
 
     def as_openai(self) -> list[dict[str, Any]]:
-        """Give it as `messages` for the chat completions of the `openai` package, or of any server
-        that speaks as it does.
+        """Return `messages` for chat completions of the `openai` package or a compatible API.
 
-        In a group each person's words are quoted under their name, and the entry has a `name` that
-        the API accepts.
+        In a group, each person's messages are quoted below the person's name, and the entry has a
+        `name` that the API accepts.
         """
         turns = turns_of(self.summary, self.messages)
         names = _api_names(turn.speaker for turn in turns)
+
         return [
             {"role": turn.role, "content": turn.text}
             | ({"name": names[turn.speaker]} if turn.speaker else {})
@@ -89,19 +85,21 @@ class ModelContext:
         ]
 
     def as_anthropic(self) -> dict[str, Any]:
-        """Give it as arguments for `messages.create` of the `anthropic` package: `create(model=...,
-        **as_anthropic())`.
+        """Return arguments for `messages.create` of the `anthropic` package.
 
-        `system` holds what the bot's author added as system or developer, and is absent without.
-        What follows one another in the same role is one message with a block for each.
+        Call `create(model=..., max_tokens=..., **context.as_anthropic())`. `system` holds what the
+        bot's author added as system or developer, and is absent if there is nothing. Consecutive
+        messages of the same role become one message with several blocks.
         """
         system: list[dict[str, str]] = []
         messages: list[dict[str, Any]] = []
+
         for turn in turns_of(self.summary, self.messages):
             block = {"type": "text", "text": turn.text}
             if turn.role in ("system", "developer"):
                 system.append(block)
                 continue
+
             if turn.role == "assistant":
                 block["text"] = turn.text.rstrip()
             if not messages and turn.role == "assistant":
@@ -109,58 +107,62 @@ class ModelContext:
             if not messages or messages[-1]["role"] != turn.role:
                 messages.append({"role": turn.role, "content": []})
             messages[-1]["content"].append(block)
+
         return ({"system": system} if system else {}) | {"messages": messages}
 
 
 def turns_of(summary: Summary | None, messages: Sequence[SessionMessage]) -> list[Turn]:
-    """Give the entries for a summary and messages, in order."""
-    turns = (
-        []
-        if summary is None
-        else [Turn("user", f"{SUMMARY_HEADING}\n{quote(without_surrogates(summary.text))}")]
-    )
+    """Return the entries for a summary and messages, in order."""
     is_group = any(
         message.chat is not None and message.chat.kind == "group" for message in messages
     )
     has_channels = len({message.channel for message in messages if message.role == "user"}) > 1
     names = names_of(messages)
+
+    turns: list[Turn] = []
+    if summary is not None:
+        turns.append(Turn("user", f"{SUMMARY_HEADING}\n{quote(without_surrogates(summary.text))}"))
+
     for message in messages:
-        words = without_surrogates(words_of(message))
+        text = without_surrogates(words_of(message))
         match message.role:
             case "assistant" | "system" | "developer" as role:
-                turns.append(Turn(role, words))
+                turns.append(Turn(role, text))
             case "tool":
-                turns.append(Turn("user", f"{TOOL_HEADING}\n{quote(words)}"))
+                turns.append(Turn("user", f"{TOOL_HEADING}\n{quote(text)}"))
             case _ if is_group or has_channels:
                 label = names[speaker_of(message)]
-                place = (
-                    f" on {one_line(without_surrogates(message.channel))}"
-                    if has_channels and message.channel
-                    else ""
-                )
-                heading = f"From {json.dumps(label, ensure_ascii=False)}{place}:"
-                turns.append(Turn("user", f"{heading}\n{quote(words)}", label if is_group else ""))
+                heading = _heading(label, message.channel if has_channels else "")
+                turns.append(Turn("user", f"{heading}\n{quote(text)}", label if is_group else ""))
             case _:
-                turns.append(Turn("user", words))
+                turns.append(Turn("user", text))
+
     return turns
 
 
+def _heading(label: str, channel: str) -> str:
+    """Return the line above a message: its author, and the channel if it is not empty."""
+    place = f" on {one_line(without_surrogates(channel))}" if channel else ""
+    return f"From {json.dumps(label, ensure_ascii=False)}{place}:"
+
+
 def cut(message: SessionMessage, length: int) -> SessionMessage:
-    """Give a message with so many of its first characters, and a mark in place of the rest."""
+    """Return a message with the first `length` characters, and a mark in place of the rest."""
     return replace(message, content=message.content[:length] + CUT_MARK)
 
 
 def _api_names(speakers: Iterator[str]) -> dict[str, str]:
-    """Give each speaker a name of the letters, digits, _ and - that OpenAI's API takes, 64 of them
-    at most.
+    """Return a name for each speaker that OpenAI's API accepts.
+
+    It consists of at most 64 ASCII letters, digits, `_` and `-`.
     """
     names: dict[str, str] = {}
     for speaker in speakers:
-        if speaker and speaker not in names:
-            ascii_only = unicodedata.normalize("NFKD", speaker).encode("ascii", "ignore").decode()
-            name = (
-                re.sub(r"[^a-zA-Z0-9_-]+", "_", ascii_only).strip("_")[: LONGEST_NAME - 4]
-                or "somebody"
-            )
-            names[speaker] = other_than(names.values(), name, "_{}")
+        if not speaker or speaker in names:
+            continue
+
+        ascii_only = unicodedata.normalize("NFKD", speaker).encode("ascii", "ignore").decode()
+        name = re.sub(r"[^a-zA-Z0-9_-]+", "_", ascii_only).strip("_")[: LONGEST_NAME - 4]
+        names[speaker] = other_than(names.values(), name or "somebody", "_{}")
+
     return names

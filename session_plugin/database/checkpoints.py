@@ -1,15 +1,14 @@
-"""Bring what an SQLite file's log (WAL) holds into the file itself, beside the writer, so that no
-caller waits for it.
+"""Checkpoints of an SQLite file's write-ahead log (WAL), so that no caller waits for one.
 
-SQLite would do it in whichever COMMIT makes the log long. Here a thread of its own does nearly all
-of it while the writer goes on; what the writer added meanwhile is little, and the writer does that
-between two transactions, so that the log begins anew: it stays bounded under a load that never
-pauses. It cannot begin anew while anybody reads from it; where somebody always does, each for a
-moment only, the writer waits for those moments to end.
+By itself, SQLite runs a checkpoint inside the COMMIT that makes the log long. Here a separate
+thread copies most of the log into the file while the writer goes on. The writer then copies the
+little that it added meanwhile, between two transactions, so that the log restarts from its
+beginning. The log therefore stays bounded under a load that never pauses. It cannot restart while
+somebody reads from it; if there is always some short read, the writer waits for one to end.
 
-The log's file keeps its length then, because an fsync of what was written over is cheaper than one
-of a file that grew. How far the log in it reaches is told by the salt, which its header and its
-frames share: what an earlier log left behind has another one
+The log's file is not truncated, because an fsync of overwritten bytes is cheaper than one of a
+file that grew. How far the current log reaches is known from its salt, which its header and its
+frames share; frames of an earlier log have another one
 (https://www.sqlite.org/fileformat2.html#walformat).
 """
 
@@ -24,22 +23,26 @@ from contextlib import closing
 from pathlib import Path
 
 LONG = 4 * 1024 * 1024
-"""Bytes of log from which on it is brought into the file; SQLite's own measure, 1,000 pages."""
+"""Bytes of log at which a checkpoint begins; SQLite's own default, 1,000 pages."""
 LONGEST_KEPT = 4 * LONG
-"""Bytes that the log's file may keep when the log begins anew."""
+"""Bytes to which the log's file is truncated when the log restarts."""
 HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
 
 logger = logging.getLogger("session_plugin.database")
 
 
 class Checkpointer:
-    """The checkpoints of one file, as long as its writer has it open."""
+    """The checkpoints of one file, while its writer has it open."""
 
     def __init__(
         self, path: str, writing: sqlite3.Connection, *, connect: Callable[[], sqlite3.Connection]
     ) -> None:
-        """Relieve `writing` of its checkpoints; `connect` gives another connection to the same
-        file.
+        """Turn off SQLite's own checkpoints.
+
+        Args:
+            path: The path of the database's file.
+            writing: The writer's connection.
+            connect: Opens another connection to the same file.
         """
         writing.execute("PRAGMA wal_autocheckpoint = 0")
         writing.execute(f"PRAGMA journal_size_limit = {LONGEST_KEPT}")
@@ -52,12 +55,10 @@ class Checkpointer:
         self._insist_at = LONGEST_KEPT
 
     def between_transactions(self) -> None:
-        """Begin, or finish, bringing a long log into the file. To be called on the writer's
-        thread.
-        """
+        """Start a checkpoint of a long log, or finish it; call this on the writer's thread."""
         if self._running is None:
             if self._reaches(self._next_at):
-                self._next_at += LONG // 4  # somebody still reads from it: no hurry to try again
+                self._next_at += LONG // 4  # if a reader keeps the log from restarting
                 self._start()
             elif self._next_at > LONG and not self._reaches(LONG):
                 self._next_at, self._insist_at = LONG, LONGEST_KEPT
@@ -66,45 +67,44 @@ class Checkpointer:
             self._finish()
 
     def close(self) -> None:
-        """End the thread; what is still in the log is brought into the file when the writer closes
-        it.
-        """
+        """Wait for the thread; closing the writer's connection copies the rest."""
         if self._running is not None:
             self._running.join()
+
         if self._log is not None:
             self._log.close()
 
     def _finish(self) -> None:
-        """Bring the rest into the file; where the log has become long by those who read from it,
-        wait for them.
+        """Copy the rest of the log; if readers prevent its restart, wait for them.
 
-        No longer than for a lock, and only when it has doubled since: one who reads for hours would
-        hold up the writer again and again, and to no purpose.
+        The wait is bounded by the busy timeout. The next one comes only when the log has doubled,
+        so that a read of several hours does not delay the writer again and again.
         """
         how = "PASSIVE"
         if self._reaches(self._insist_at):
             how = "RESTART"
             self._insist_at *= 2
+
         self._writing.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
 
     def _start(self) -> None:
         thread = threading.Thread(
             target=self._checkpoint, name="session_plugin-checkpoint", daemon=True
         )
+
         try:
             thread.start()
-        except RuntimeError:  # the interpreter is ending, and lets no thread begin
+        except RuntimeError:  # the interpreter is shutting down and starts no more threads
             self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         else:
             self._running = thread
 
     def _reaches(self, length: int) -> bool:
-        """Tell whether the log is so many bytes long."""
+        """Return whether the current log has more than `length` bytes."""
         try:
             if self._log is None:
-                self._log = self._path.open(
-                    "rb", buffering=0
-                )  # until `close`; SQLite has no locks on this file
+                # Closing it drops no locks of SQLite: it has none on the log's file.
+                self._log = self._path.open("rb", buffering=0)
             header = self._bytes_at(0, HEADER_BYTES)
             frame_bytes = FRAME_HEADER_BYTES + int.from_bytes(header[8:12], "big")
             frame = self._bytes_at(
@@ -112,10 +112,12 @@ class Checkpointer:
             )
         except OSError:
             return False
+
         return len(frame) == FRAME_HEADER_BYTES and frame[8:16] == header[16:24]
 
     def _bytes_at(self, offset: int, count: int) -> bytes:
         assert self._log is not None
+
         self._log.seek(offset)
         return self._log.read(count)
 
@@ -124,4 +126,4 @@ class Checkpointer:
             with closing(self._connect()) as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
-            logger.info("a checkpoint is left to the writer: %s", error)
+            logger.info("a checkpoint failed, so the writer runs it: %s", error)

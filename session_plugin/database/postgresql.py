@@ -1,9 +1,12 @@
-"""The PostgreSQL engine: the same operations over psycopg, for bots that have outgrown one machine.
+"""The PostgreSQL engine: the same operations over psycopg, for bots on several machines.
 
-Several processes write at once. What changes who and where people are runs alone, as it does on
-SQLite; messages for known places, which are nearly all there is, only share: they lock their
-segments and hinder no other process's. A COMMIT whose answer was lost is asked for when the server
-is back, so nothing is stored twice and nothing acknowledged is lost.
+Several processes write at the same time, under an advisory lock:
+- Operations that change accounts, links or chats take it exclusively, as all writes do on SQLite.
+- Messages in known chats, nearly all operations, share it. They lock only their segments, so
+  other processes are not blocked.
+
+If the answer to a COMMIT is lost, the server is asked for its outcome as soon as it can be reached.
+So nothing is stored twice, and nothing acknowledged is lost.
 """
 
 from __future__ import annotations
@@ -20,24 +23,24 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.types.numeric import Int8Dumper
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from session_plugin.database.engine import NotAlone, Row, Tx, Value
 from session_plugin.database.postgresql_arrays import columns, take_columns
+from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
 from session_plugin.database.postgresql_schema import prepare, safe_url
 from session_plugin.database.queries import load_queries
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.database.writer import GRACE, CommitInDoubt
-from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
+from session_plugin.errors import DatabaseUnavailable
 
-A = TypeVar("A")
 T = TypeVar("T")
 Connection = psycopg.Connection[DictRow]
 
 READERS = 4
-"""Threads that read, each on a connection of its own."""
+"""Threads that read, each with a connection of its own."""
 LONGEST_BLOCK_MS = 500
-"""How long one wait for a lock may take; the writer tries again, and can be closed in between."""
+"""Milliseconds of one wait for a lock. The writer retries; in between it can be closed."""
 SETTINGS = {
     "lock_timeout": str(LONGEST_BLOCK_MS),
     "enable_seqscan": "off",
@@ -45,9 +48,9 @@ SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
-"""Every statement of ours looks things up by key, in the order in which it is written. The server,
-which knows little of tables that are new to it, would rather read them whole at first, plan anew
-what is always carried out alike, and compile what takes a tenth of a millisecond.
+"""Every statement looks up rows by key, with its joins in the order in which they are written. The
+planner has no statistics of new tables and would scan them, plan each execution again, and compile
+queries that take a tenth of a millisecond.
 """
 CONNECTION = {
     "tcp_user_timeout": 30_000,
@@ -55,48 +58,44 @@ CONNECTION = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
-"""Milliseconds, and seconds: after a minute at most, a connection to a machine that is gone counts
-as lost. A URL may say otherwise.
+"""In seconds, the first in milliseconds: a connection to a machine that is gone counts as lost
+after one minute at most. Parameters of the URL take precedence.
 """
 RECONNECT_SECONDS = 5.0
-"""How long the pool tries to replace a connection by itself. Each of its pauses is twice as long as
-the one before, so that it would let a server that is back wait for as long as that was away; who
-needs a connection then has it begin anew.
+"""Seconds for which the pool tries to replace a connection. It doubles each pause between attempts,
+so after a long outage it would long not notice that the server is back. Past this limit, the next
+request for a connection restarts it.
 """
-CONNECT_SECONDS = 10.0
-"""How long to wait for a connection before the database counts as out of reach."""
 
 
 class PostgresqlEngine(ThreadedEngine):
-    """Runs operations on one schema of a PostgreSQL database: the first of the connection's search
-    path.
+    """Runs operations on one schema of a PostgreSQL database.
+
+    The schema is the first one on the connection's search path.
     """
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
-        """Remember where; nothing is connected before `open`."""
+        """Prepare the engine for a URL; nothing is connected before `open`."""
         super().__init__(safe_url(url), busy_timeout=busy_timeout)
         self._conninfo = url
         self._pool: ConnectionPool[Connection] | None = None
 
     def open(self) -> None:
-        """Connect, check the database, migrate it, start the threads."""
+        """Connect, check and migrate the database, and start the threads."""
         with as_our_errors(self.url):
             prepare(self._conninfo, self.url)
+
+        in_url = conninfo_to_dict(self._conninfo)
+        keepalive = {name: value for name, value in CONNECTION.items() if name not in in_url}
         self._pool = pool = ConnectionPool(
             self._conninfo,
             connection_class=Connection,
             kwargs={
-                **{
-                    name: value
-                    for name, value in CONNECTION.items()
-                    if name not in conninfo_to_dict(self._conninfo)
-                },
-                **{
-                    "autocommit": True,
-                    "row_factory": dict_row,
-                    "prepare_threshold": 0,
-                    "client_encoding": "UTF8",
-                },
+                **keepalive,
+                "autocommit": True,
+                "row_factory": dict_row,
+                "prepare_threshold": 0,
+                "client_encoding": "UTF8",
             },
             configure=_set_up,
             min_size=1,
@@ -106,63 +105,65 @@ class PostgresqlEngine(ThreadedEngine):
             open=True,
             name="session_plugin",
         )
+
         self._start(_WriteConnection(pool, self.url), readers=READERS)
 
     def purge(self) -> Future[bool]:
-        """Leave it to the server: rows that are gone are VACUUM's, and what its log and backups
-        hold is the operator's.
+        """Do nothing, and return True.
+
+        The server's VACUUM removes deleted rows; its log and its backups are up to its operator.
         """
         done: Future[bool] = Future()
         done.set_result(True)
         return done
 
     def close(self, timeout: float = 10.0) -> None:
-        """Finish what waits, end the connections."""
+        """Finish running reads, carry out queued writes, and close the connections."""
         super().close(timeout)
+
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close(GRACE)
 
-    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+    def _read(self, operation: Callable[[Tx], T]) -> T:
         pool = self._pool
         if pool is None:
             raise self._not_open()
+
         give_up_at = time.monotonic() + self._busy_timeout
         with as_our_errors(self.url):
             while True:
                 try:
-                    return self._read_on(pool, operation, argument)
-                except errors.LockNotAvailable:  # somebody alters a table, or writes it anew
+                    return self._read_on(pool, operation)
+                except errors.LockNotAvailable:  # a table is being altered or rewritten
                     if time.monotonic() >= give_up_at:
                         raise
                 except PoolTimeout:
                     raise
-                except (
-                    psycopg.OperationalError
-                ):  # a connection that has died since it was last used; a fresh one may do
+                except psycopg.OperationalError:
+                    # The connection has died since it was last used, so try a new one.
                     pool.check()
-                    return self._read_on(pool, operation, argument)
+                    return self._read_on(pool, operation)
 
-    def _read_on(
-        self, pool: ConnectionPool[Connection], operation: Callable[[Tx, A], T], argument: A
-    ) -> T:
+    def _read_on(self, pool: ConnectionPool[Connection], operation: Callable[[Tx], T]) -> T:
         with pool.connection() as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
-                return operation(_PostgresqlTx(connection), argument)
+                return operation(_PostgresqlTx(connection))
             finally:
+                # After a ROLLBACK, the driver would prepare all statements again.
                 if not connection.closed:
-                    connection.execute(
-                        "COMMIT"
-                    )  # after a ROLLBACK the driver would prepare all statements anew
+                    connection.execute("COMMIT")
 
 
 def _set_up(connection: Connection) -> None:
-    """Set a connection up: numbers are BIGINT, waiting has an end, and a COMMIT that is answered is
-    on disk.
+    """Configure a new connection of the pool.
+
+    Integers are sent as BIGINT, waits for locks are limited, and an acknowledged COMMIT is on disk.
     """
     connection.adapters.register_dumper(int, Int8Dumper)
     take_columns(connection)
+
     for setting, value in SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
     connection.execute(
@@ -187,7 +188,7 @@ class _PostgresqlTx:
     def one(self, query: str, /, **values: Value) -> Row:
         row = self.first(query, **values)
         if row is None:
-            raise LookupError(f"the statement {query} gave no row")
+            raise LookupError(f"the statement {query} returned no row")
         return row
 
     def all(self, query: str, /, **values: Value) -> list[Row]:
@@ -201,22 +202,24 @@ class _PostgresqlTx:
         cursor = self._execute(query, values)
         if self.pipeline is not None:
             self.pipeline.sync()
+
         return cursor.rowcount
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
-        return (
-            list(self._execute(query, columns(self._queries[query], rows)).fetchall())
-            if rows
-            else []
-        )
+        if not rows:
+            return []
+
+        values = columns(self._queries[query], rows)
+        return list(self._execute(query, values).fetchall())
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         if rows:
             self.send(query, columns(self._queries[query], rows))
 
     def send(self, query: str, values: Mapping[str, Any]) -> None:
-        """Run a statement whose answer, in a pipeline, comes later: on a cursor of its own, so that
-        answers do not meet.
+        """Run a statement without waiting for its result if a pipeline is open.
+
+        It has a cursor of its own, so that its result does not replace another statement's.
         """
         self._connection.cursor(binary=True).execute(self._queries[query], values)
 
@@ -250,7 +253,7 @@ class _WriteConnection:
             except psycopg.OperationalError:
                 if self._connection is None or not self._connection.closed:
                     raise
-                # it had died since it was last used, and others may have; a fresh one may do
+                # It has died since it was last used, as others in the pool may have.
                 self._pool.check()
                 self._begin(is_alone=is_alone)
 
@@ -260,6 +263,7 @@ class _WriteConnection:
         if self._connection is None:
             self._connection = self._pool.getconn()
             self._tx = _PostgresqlTx(self._connection)
+
         self._group_no += 1
         with self._pipeline(self._connection):
             self._connection.execute("BEGIN")
@@ -269,6 +273,7 @@ class _WriteConnection:
 
     def commit(self) -> None:
         assert self._connection is not None
+
         try:
             with as_our_errors(self._url):
                 self._connection.execute("COMMIT")
@@ -278,37 +283,37 @@ class _WriteConnection:
             raise
 
     def pause(self) -> None:
-        """The server takes care of itself."""
+        """Do nothing: the server runs its checkpoints itself."""
 
     def was_committed(self) -> bool:
-        """Ask what became of a COMMIT that was not answered: whether its mark is there.
+        """Return whether the latest COMMIT, which was not answered, has stored its mark.
 
-        The server's own word on a transaction's id would not do: after a crash it may give that id
-        to somebody else.
+        Asking for the state of a transaction id is not enough: after a crash, the server may
+        assign the same id to another transaction.
 
         Raises:
-            DatabaseUnavailable: nobody can be asked yet, or the transaction is not over.
+            DatabaseUnavailable: the server cannot be reached, or the transaction has not ended.
         """
         with as_our_errors(self._url), self._pool.connection() as connection:
             row = _PostgresqlTx(connection).one("last_group", writer_id=self._writer_id)
+
         return bool(row["group_no"] == self._group_no)
 
     def rollback(self) -> None:
         connection = self._connection
         if connection is not None and not connection.closed:
-            with suppress(
-                psycopg.Error
-            ):  # what made it necessary may have ended the connection, too
+            with suppress(psycopg.Error):  # the error before it may have ended the connection
                 connection.execute("ROLLBACK")
 
-    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
+    def attempt(self, operation: Callable[[Tx], T], *, is_whole: bool) -> T:
         connection = self._connection
         assert connection is not None
+
         with as_our_errors(self._url):
             if not is_whole:
                 connection.execute("SAVEPOINT operation")
             try:
-                result = self._run(operation, argument, connection)
+                result = self._run(operation, connection)
             except NotAlone:
                 raise
             except Exception:
@@ -318,29 +323,29 @@ class _WriteConnection:
                 elif not connection.closed:
                     connection.execute("ROLLBACK TO operation")
                 raise
+
             if not is_whole:
                 connection.execute("RELEASE operation")
             return result
 
-    def _run(
-        self, operation: Callable[[Tx, Any], Any], argument: Any, connection: Connection
-    ) -> Any:
-        """Run an operation. Beside others, it waits only for the answers that it needs, and at its
-        end for the rest.
+    def _run(self, operation: Callable[[Tx], T], connection: Connection) -> T:
+        """Run an operation; under the shared lock, in a pipeline.
+
+        In a pipeline it waits only for results that it uses, and at its end for the others.
         """
         if self._tx.is_alone:
-            return operation(self._tx, argument)
+            return operation(self._tx)
+
         with self._pipeline(connection):
-            return operation(self._tx, argument)
+            return operation(self._tx)
 
     @contextmanager
     def _pipeline(self, connection: Connection) -> Iterator[None]:
-        """Send statements without waiting for the answers of those before them; wait for all that
-        are left at the end.
-        """
-        if not psycopg.Pipeline.is_supported():  # by libpq before 14
+        """Send statements without waiting for earlier results; wait for all at the end."""
+        if not psycopg.Pipeline.is_supported():  # libpq before 14 has none
             yield
             return
+
         with connection.pipeline() as pipeline:
             self._tx.pipeline = pipeline
             try:
@@ -350,54 +355,12 @@ class _WriteConnection:
 
     def close(self) -> None:
         if self._connection is not None and not self._connection.closed:
-            with suppress(psycopg.Error):  # a mark that stays is in nobody's way
+            with suppress(psycopg.Error):  # a mark that is not removed does no harm
                 self._tx.run("drop_writer", writer_id=self._writer_id)
+
         self._give_back()
 
     def _give_back(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.putconn(connection)
-
-
-@contextmanager
-def as_our_errors(url: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, by their SQLSTATE. What they quote of the data is left
-    out.
-    """
-    try:
-        yield
-    except (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure) as error:
-        raise DatabaseLocked(
-            f"other processes have held {url} for too long; find out which, and try again"
-        ) from error
-    except (errors.DiskFull, errors.OutOfMemory) as error:
-        raise DatabaseUnavailable(
-            f"{url} cannot be written: {_said(error)}; is the server's disk full?"
-        ) from error
-    except errors.ReadOnlySqlTransaction as error:
-        raise DatabaseRefused(
-            f"{url} is read-only, perhaps a standby; give the primary's URL"
-        ) from error
-    except errors.InsufficientPrivilege as error:
-        raise DatabaseRefused(
-            f"{url}: {_said(error)}; grant this role the right to its schema and tables"
-        ) from error
-    except (
-        errors.ProgramLimitExceeded,
-        errors.QueryCanceled,
-    ) as error:  # what was asked for is at fault, not the server
-        raise SessionError(f"{url}: {_said(error)}") from error
-    except (PoolTimeout, PoolClosed) as error:
-        raise DatabaseUnavailable(
-            f"{url} cannot be reached: no connection within {CONNECT_SECONDS:g} s"
-        ) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise DatabaseUnavailable(f"{url} cannot be reached just now: {_said(error)}") from error
-    except psycopg.Error as error:
-        raise SessionError(f"{url}: {_said(error)}") from error
-
-
-def _said(error: psycopg.Error) -> str:
-    """Give what the server says, without the values that it quotes in its details."""
-    return error.diag.message_primary or type(error).__name__

@@ -1,8 +1,10 @@
-"""The SQLite engine: one file, WAL, `synchronous=FULL`, so that what is acknowledged is on disk.
+"""The SQLite engine: one file in WAL mode with `synchronous=FULL`.
 
-Reads go over read-only connections of their own, in short snapshots. Nothing in a process that has
-the database open may open and close its file by other means: POSIX would drop SQLite's locks with
-it. So even looking at a stranger's file is done through SQLite.
+What is acknowledged is on disk. Reads use read-only connections of their own, in short snapshots.
+
+A process that has the database open must never open and close its file by other means, because
+POSIX then drops the locks that SQLite holds on it. Therefore unknown files, too, are inspected
+through SQLite only.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -22,68 +24,66 @@ from typing import Any, TypeVar
 from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.database.queries import load_queries
+from session_plugin.database.sqlite_errors import as_our_errors
 from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare, to_text
 from session_plugin.database.threads import ThreadedEngine
-from session_plugin.errors import DatabaseLocked, DatabaseRefused, DatabaseUnavailable, SessionError
+from session_plugin.errors import DatabaseUnavailable
 
-A = TypeVar("A")
 R = TypeVar("R")
 T = TypeVar("T")
 
 READERS = 2
-"""Threads that read. Python's SQLite lets one run while others wait for the disk; more do not read
-faster.
-"""
+"""Threads that read. They only overlap while one waits for the disk, so more are not faster."""
 MOST_ROWS = 256
-"""Rows of values in one statement. SQLite takes 32,766 parameters; as many as messages are in a
-group will do.
+"""Rows of values in one statement: as many as there are messages in a group commit. SQLite's own
+limit is 32,766 parameters.
 """
 LONGEST_PURGE = 2.0
-"""Seconds for which writing the file anew, and then emptying its log, waits for others who read or
-write them.
-"""
+"""Seconds for which each step of a purge waits for other readers and writers."""
 PURGE_PAUSE = 0.02
-"""Seconds between tries to empty the log while somebody else brings it into the file, which SQLite
-does not wait for.
-"""
+"""Seconds between attempts to empty the log during another checkpoint; SQLite does not wait."""
 LONGEST_BLOCK_MS = 500
-"""How long one try to get the write lock may block; the writer tries again, and can be closed in
-between.
+"""Milliseconds of one attempt to get the write lock. The writer retries; in between it can be
+closed.
 """
-
 
 _PARAMETER = re.compile(r":([a-z_]+)")
 _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
 
 
 class SqliteEngine(ThreadedEngine):
-    """Runs operations on one SQLite file, or on a database in memory, which reads and writes on one
-    connection.
+    """Runs operations on one SQLite file, or on a database in memory.
+
+    A database in memory has one connection, for reading and writing.
     """
 
     def __init__(self, path: str, *, busy_timeout: float) -> None:
-        """Remember the path, an absolute one; nothing is touched before `open`."""
+        """Prepare the engine for an absolute path; no file is touched before `open`."""
         super().__init__(path, busy_timeout=busy_timeout)
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._purger: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
-        """Check the file, create it if there is none, migrate it, start the threads."""
+        """Create the file if it is missing, check and migrate it, and start the threads."""
         with as_our_errors(self.url):
             connection = prepare(self.url, busy_timeout=self._busy_timeout)
-        if self.url != MEMORY:
+
+        if self.url == MEMORY:
+            readers = 0
+        else:
+            readers = READERS
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
-        self._start(
-            _WriteConnection(connection, self.url), readers=0 if self.url == MEMORY else READERS
-        )
+        self._start(_WriteConnection(connection, self.url), readers=readers)
 
     def purge(self) -> Future[bool]:
-        """Write the file anew, without what was deleted, and empty its log.
+        """Rewrite the file without deleted data (VACUUM), and empty its log.
 
-        `secure_delete` overwrites what is deleted, but not the copies that SQLite leaves behind
-        when it moves rows from page to page to keep its trees in balance; searching files finds
-        them again and again.
+        `secure_delete` overwrites deleted rows, but not the copies that SQLite leaves on other
+        pages when it balances its trees. Searches of real files do find such copies.
+
+        Returns:
+            A future; False if other processes prevented it, or the disk is full.
         """
         purger = self._purger
         if purger is None:
@@ -93,9 +93,8 @@ class SqliteEngine(ThreadedEngine):
         return purger.submit(self._purge)
 
     def _purge(self) -> bool:
-        """Empty the log first: while somebody keeps it from that, each try would write the whole
-        file into it once more.
-        """
+        # The log is emptied first: while a reader prevents that, each attempt at VACUUM would add
+        # the whole file to it once more.
         with (
             as_our_errors(self.url),
             closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection,
@@ -103,6 +102,7 @@ class SqliteEngine(ThreadedEngine):
             try:
                 if not _empty_log(connection):
                     return False
+
                 connection.execute("VACUUM")
                 return _empty_log(connection)
             except sqlite3.OperationalError as error:
@@ -118,52 +118,56 @@ class SqliteEngine(ThreadedEngine):
         purger, self._purger = self._purger, None
         if purger is not None:
             purger.shutdown(wait=True)
+
         for connection in self._opened:
             connection.close()
         self._opened.clear()
 
-    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+    def _read(self, operation: Callable[[Tx], T]) -> T:
         with as_our_errors(self.url):
             connection = getattr(self._of_thread, "connection", None)
             if connection is None:
                 connection = connect(self.url, busy_timeout=self._busy_timeout, access=READ_ONLY)
                 self._of_thread.connection = connection
                 self._opened.append(connection)
+
             try:
-                return self._read_on(connection, operation, argument, text_factory=str)
+                return self._read_on(connection, operation, text_factory=str)
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
-                # A text cell that somebody wrote by hand is no UTF-8; looking at each costs too
-                # much to do it always.
-                return self._read_on(connection, operation, argument, text_factory=to_text)
+                # A text cell is not UTF-8, so another program wrote it. Decoding with replacement
+                # is slower, so it is not the default.
+                return self._read_on(connection, operation, text_factory=to_text)
 
     def _read_on(
         self,
         connection: sqlite3.Connection,
-        operation: Callable[[Tx, A], T],
-        argument: A,
+        operation: Callable[[Tx], T],
         *,
         text_factory: Callable[[bytes], str],
     ) -> T:
         connection.text_factory = text_factory
         connection.execute("BEGIN")
+
         try:
-            return operation(_SqliteTx(connection), argument)
+            return operation(_SqliteTx(connection))
         finally:
-            if (
-                connection.in_transaction
-            ):  # an error of the disk's, say, has ended it, and is what the caller is to know
+            # An error, of the disk for example, may have ended the transaction. A failing ROLLBACK
+            # would hide that error from the caller.
+            if connection.in_transaction:
                 connection.execute("ROLLBACK")
 
 
 def _empty_log(connection: sqlite3.Connection) -> bool:
-    """Bring the log into the file and cut it off; False if others read from it for too long."""
+    """Copy the log into the file and truncate it; False if others read from it for too long."""
     until = time.monotonic() + LONGEST_PURGE
+
     while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
         if time.monotonic() >= until:
             return False
         time.sleep(PURGE_PAUSE)
+
     return True
 
 
@@ -183,7 +187,7 @@ class _SqliteTx:
     def one(self, query: str, /, **values: Value) -> Row:
         row = self.first(query, **values)
         if row is None:
-            raise LookupError(f"the statement {query} gave no row")
+            raise LookupError(f"the statement {query} returned no row")
         return row
 
     def all(self, query: str, /, **values: Value) -> list[Row]:
@@ -192,6 +196,7 @@ class _SqliteTx:
     def tuples(self, query: str, /, **values: Value) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor()
         cursor.row_factory = None
+
         return cursor.execute(self._queries[query], values).fetchall()
 
     def run(self, query: str, /, **values: Value) -> int:
@@ -199,11 +204,11 @@ class _SqliteTx:
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
         found: list[Row] = []
-        for some in _pieces(rows):
-            statement, names = _for_rows(self._queries[query], len(some))
-            found += self._execute(
-                statement, [row[name] for row in some for name in names]
-            ).fetchall()
+        for piece in _pieces(rows):
+            statement, names = _for_rows(self._queries[query], len(piece))
+            values = [row[name] for row in piece for name in names]
+            found += self._execute(statement, values).fetchall()
+
         return found
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
@@ -211,20 +216,22 @@ class _SqliteTx:
         self._execute_many(statement, map(itemgetter(*names), rows))
 
     def alone(self) -> None:
-        """The write lock is held already."""
+        """Do nothing: the write lock is held already."""
 
 
 @cache
 def _positional(statement: str) -> tuple[str, tuple[str, ...]]:
-    """Give a statement with its parameters by position, which are bound faster, and their names in
-    that order.
+    """Return a statement with positional parameters, and their names in that order.
+
+    SQLite's driver binds positional parameters faster than named ones.
     """
     return _PARAMETER.sub("?", statement), tuple(_PARAMETER.findall(statement))
 
 
 def _pieces(rows: Sequence[R]) -> Iterator[Sequence[R]]:
-    """Cut rows into pieces of 256, 128 ... 1: each length is a statement, and preparing one takes
-    longer than running it.
+    """Yield rows in pieces of 256, 128 ... 1.
+
+    Each length needs a statement of its own, and preparing one takes longer than running it.
     """
     start = 0
     while left := min(len(rows) - start, MOST_ROWS):
@@ -235,9 +242,10 @@ def _pieces(rows: Sequence[R]) -> Iterator[Sequence[R]]:
 
 @cache
 def _for_rows(statement: str, count: int) -> tuple[str, tuple[str, ...]]:
-    """Give a statement that asks about a row of VALUES as one that asks about so many."""
+    """Return a statement with `count` rows of VALUES instead of one, and its parameter names."""
     positional, names = _positional(statement)
     before, row, after = _VALUES.split(positional)
+
     return before + "VALUES " + ", ".join([row] * count) + after, names
 
 
@@ -249,6 +257,7 @@ class _WriteConnection:
         self._connection.execute(f"PRAGMA busy_timeout = {LONGEST_BLOCK_MS}")
         self._url = url
         self._file = _file_at(url)
+
         self._checkpointer: Checkpointer | None = None
         if url != MEMORY:
             self._checkpointer = Checkpointer(
@@ -257,15 +266,18 @@ class _WriteConnection:
         self.tx: Tx = _SqliteTx(connection)
 
     def begin(self, *, is_alone: bool) -> None:
-        """Take the write lock; whoever has it is alone.
+        """Take the write lock, which excludes all other writers, whatever `is_alone` says.
 
-        A file that was deleted could still be written, and all of it would be lost with the last
-        connection.
+        Raises:
+            DatabaseUnavailable: the file was deleted or replaced. Writes to a deleted file succeed
+                and are lost when the last connection closes, so they must not begin.
+            DatabaseLocked: another process holds the lock.
         """
         if _file_at(self._url) != self._file:
             raise DatabaseUnavailable(
-                f"{self._url} is gone, or another file is in its place: put it back"
+                f"{self._url} was deleted or replaced while in use: put the file back"
             )
+
         with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
 
@@ -274,45 +286,50 @@ class _WriteConnection:
             self._connection.execute("COMMIT")
 
     def pause(self) -> None:
-        """Take care of the log, now that everybody has been told."""
+        """Run checkpoints; called after the callers of the last group were notified."""
         if self._checkpointer is not None:
-            with suppress(
-                sqlite3.Error
-            ):  # what is wrong with the database shows at the next transaction
+            with suppress(sqlite3.Error):  # the next transaction will show what is wrong
                 self._checkpointer.between_transactions()
 
     def was_committed(self) -> bool:
-        """No COMMIT goes unanswered here."""
+        """Return False: SQLite answers every COMMIT, so the writer never has to ask."""
         return False
 
     def rollback(self) -> None:
         if self._connection.in_transaction:
-            with suppress(sqlite3.Error):  # what made it necessary has ended the transaction, too
+            with suppress(sqlite3.Error):  # the error before it may have ended the transaction
                 self._connection.execute("ROLLBACK")
 
-    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
+    def attempt(self, operation: Callable[[Tx], T], *, is_whole: bool) -> T:
         with as_our_errors(self._url):
-            if (
-                not self._connection.in_transaction
-            ):  # a full disk, say, ended it for the whole group
+            if not self._connection.in_transaction:  # a full disk, for example, ended it
                 raise DatabaseUnavailable(
-                    f"{self._url} gave up a transaction; its operations are run again"
+                    f"SQLite rolled back a transaction on {self._url}; its operations run again"
                 )
+
             if not is_whole:
                 self._connection.execute("SAVEPOINT operation")
             try:
-                result = operation(self.tx, argument)
+                result = operation(self.tx)
             except Exception:
-                if self._connection.in_transaction and is_whole:
-                    self._connection.execute("ROLLBACK")
-                    self._connection.execute("BEGIN IMMEDIATE")
-                elif self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK TO operation")
-                    self._connection.execute("RELEASE operation")
+                self._undo(is_whole=is_whole)
                 raise
+
             if not is_whole:
                 self._connection.execute("RELEASE operation")
             return result
+
+    def _undo(self, *, is_whole: bool) -> None:
+        """Undo a failed operation, so that the transaction can go on without it."""
+        if not self._connection.in_transaction:
+            return
+
+        if is_whole:
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+        else:
+            self._connection.execute("ROLLBACK TO operation")
+            self._connection.execute("RELEASE operation")
 
     def close(self) -> None:
         if self._checkpointer is not None:
@@ -321,45 +338,10 @@ class _WriteConnection:
 
 
 def _file_at(url: str) -> tuple[int, int] | None:
-    """Tell which file is at a path, by its device and number; None if there is none, as for a
-    database in memory.
-    """
+    """Return the device and inode of the file at a path; None if there is none, as in memory."""
     try:
-        found = os.stat(url)  # noqa: PTH116 - for each transaction, and a Path costs more than asking
+        found = os.stat(url)  # noqa: PTH116 - for each transaction, and making a Path costs more
     except OSError:
         return None
+
     return found.st_dev, found.st_ino
-
-
-@contextmanager
-def as_our_errors(url: str) -> Iterator[None]:
-    """Turn the driver's errors into ours, by SQLite's result codes."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise DatabaseLocked(
-                f"{url} has been held for too long, by another process or by forgetting, which "
-                "writes it anew: find out "
-                "which, end it or wait for it, and try again"
-            ) from error
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise DatabaseRefused(
-                f"{url} is damaged or not an SQLite database ({error}); it was left as it is. "
-                "Restore a backup, or recover what can be read with sqlite3's .recover into a "
-                "new file."
-            ) from error
-        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise DatabaseUnavailable(
-                f"{url} cannot be written: {error}; is the disk full?"
-            ) from error
-        if code == sqlite3.SQLITE_READONLY:
-            raise DatabaseRefused(
-                f"{url} is read-only; give this process the right to write it and its folder"
-            ) from error
-        if code == sqlite3.SQLITE_CANTOPEN:
-            raise DatabaseRefused(
-                f"{url} cannot be opened: {error}; check its folder and its permissions"
-            ) from error
-        raise SessionError(f"{url}: {error}") from error

@@ -1,1 +1,1 @@
-"""Plugins: found, called one by one, isolated; and the built-in ones."""
+"""Finding, checking and calling plugins, each isolated from the others; and the built-in ones."""

@@ -1,5 +1,6 @@
-"""Count tokens: by the plugin that knows the model's tokenizer, else by an estimate. Knows plugins;
-knows no database.
+"""Count tokens with a plugin that knows the model's tokenizer, else by an estimate.
+
+Knows plugins; knows no database.
 """
 
 from __future__ import annotations
@@ -16,34 +17,38 @@ logger = logging.getLogger("session_plugin.hub")
 
 
 class TokenCounter:
-    """Counts the tokens of texts for one hub."""
+    """The token counts of one hub."""
 
     def __init__(self, plugins: Plugins) -> None:
-        """Ask `plugins` first."""
+        """Use `plugins`, and the estimate where they return no counts."""
         self._plugins = plugins
 
     async def count(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text. Where no plugin can tell, or one gives nonsense, they are
-        estimated.
+        """Return the number of tokens of each text.
+
+        It is estimated if no plugin answers, or if the answer is not one count for each text.
         """
         if texts and self._plugins.has("session_count_tokens"):
             try:
                 answer = await self._plugins.ask("session_count_tokens", texts=tuple(texts))
             except PluginError:
-                answer = None  # it is logged under its name already
+                answer = None  # already logged, with the plugin's name
+
             if answer is not None and _are_counts(answer.value, len(texts)):
                 return list(answer.value)
             if answer is not None:
                 logger.warning(
-                    "plugin %s gave no whole number of tokens for each text, so they are estimated",
+                    "plugin %s did not return one token count for each text; using an estimate",
                     answer.plugin,
                 )
+
         return [estimate_tokens(text) for text in texts]
 
 
 def _are_counts(value: Any, count: int) -> bool:
     if not isinstance(value, list | tuple) or len(value) != count:
         return False
+
     return all(
         isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0 for tokens in value
     )

@@ -1,15 +1,13 @@
-"""Find plugins, check them against the specifications, call them: async or not, each isolated from
-the others.
+"""Register plugins and call their hooks, plain or async, each isolated from the others.
 
-pluggy does not await, stops at the first exception and leaves later coroutines un-awaited. So it
-registers and orders here, and the implementations are called one by one, in its order. Knows hooks;
-knows no database.
+pluggy only registers and orders the implementations here; they are called one by one, in its
+order. pluggy's own calls do not await, stop at the first exception and leave later coroutines
+un-awaited. Knows hooks; knows no database.
 """
 
 from __future__ import annotations
 
 import asyncio
-import difflib
 import inspect
 import logging
 import time
@@ -17,7 +15,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
@@ -26,30 +24,28 @@ import pluggy
 
 from session_plugin import hooks
 from session_plugin.errors import PluginError
-from session_plugin.model import Attachment, MessageEvent
-from session_plugin.records.cells import attachments_to_json, to_json
+from session_plugin.model import MessageEvent
+from session_plugin.plugins.faults import check_filtered, fault_of
 from session_plugin.reports import PluginStatus
 
 ASYNC_SECONDS = 5.0
-"""How long an async hook may take before it is cancelled."""
+"""The time limit of an async hook, after which it is cancelled."""
 CANCEL_SECONDS = 0.5
-"""How long it then has to end before it is abandoned."""
+"""The time that a cancelled hook has to end before it is abandoned."""
 REST_SECONDS = 60.0
-"""How long a filter that took too long fails at once instead of being asked: it must not hold up
-every message.
-"""
+"""For so long, a filter that timed out fails at once; otherwise it would delay every message."""
 SLOW_SECONDS = 0.05
 """A plain hook that blocks the event loop for longer is logged."""
 
 Check = Callable[[Any], None]
-"""Raises for an answer that is of no use."""
+"""Raises an exception for an answer that cannot be used."""
 
 logger = logging.getLogger("session_plugin.plugins")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a plugin answered, and its name."""
+    """An answer that is not None, and the name of the plugin that gave it."""
 
     plugin: str
     value: Any
@@ -66,21 +62,20 @@ class Plugins:
     """The plugins of one hub."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without any plugin."""
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
         self._resting_until: dict[str, float] = {}
         self._abandoned: set[asyncio.Future[Any]] = set()
         self._counted: defaultdict[str, _Counted] = defaultdict(_Counted)
-        self._has: dict[str, bool] = {}  # asked several times for every message
+        self._has: dict[str, bool] = {}  # a cache: `has` is called several times for each message
 
     def register(self, plugin: object, name: str | None = None) -> str:
-        """Add a plugin; give the name it goes by.
+        """Add a plugin and return the name under which it is registered.
 
         Raises:
-            PluginError: it implements no hook, or one that there is not, or with arguments that the
-                hook does not have, or without marking it, or wraps other plugins, or is registered
-                already.
+            PluginError: The plugin or its name is registered already, it implements no hook, an
+                unknown one, or one with unknown arguments, or a hook is not marked, or wraps.
         """
         try:
             return self._register(plugin, name or _name_of(plugin))
@@ -88,67 +83,47 @@ class Plugins:
             self._has.clear()
 
     def _register(self, plugin: object, name: str) -> str:
-        if (
-            plugin is None
-            # what a function gives that forgot to give its plugin; pluggy could not take it out
-            # again
-        ):
+        if plugin is None:  # a factory without `return`; pluggy cannot unregister None
             raise PluginError(f"plugin {name}: it implements no hook")
+
         if self._manager.is_registered(plugin):
             raise PluginError(
                 f"plugin {name}: it is already registered, as {self._manager.get_name(plugin)}"
             )
         if self._manager.has_plugin(name):
             raise PluginError(
-                f"a plugin {name} is already registered; for a second one, "
+                f"a plugin {name} is already registered; for a second one, call "
                 "hub.register(plugin, 'another name')"
             )
+
         try:
             registered = self._manager.register(plugin, name)
         except pluggy.PluginValidationError as error:
             if self._manager.is_registered(plugin):  # pluggy before 1.7 leaves it half registered
                 self._manager.unregister(plugin)
             raise PluginError(f"plugin {name}: {error}") from error
-        fault = self._fault(plugin)
+
+        fault = fault_of(self._manager, plugin)
         if fault is not None:
             self._manager.unregister(plugin)
             raise PluginError(f"plugin {name}: {fault}")
         return registered or name
 
-    def _fault(self, plugin: object) -> str | None:
-        """Say what is wrong with a registered plugin that pluggy itself does not mind."""
-        known = [attribute for attribute in dir(hooks) if attribute.startswith("session_")]
-        callers = self._manager.get_hookcallers(plugin) or ()
-        marked = {caller.name for caller in callers}
-        for name in dir(plugin):
-            if name in known and name not in marked and callable(getattr(plugin, name)):
-                return f"{name} is not marked, so it would never be called; put @hookimpl above it"
-        if not callers:
-            return f"it implements no hook; there are {', '.join(known)}"
-        for caller in callers:
-            if not caller.has_spec():
-                close = difflib.get_close_matches(caller.name, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-                return f"there is no hook {caller.name}; {hint}"
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is plugin and (
-                    fault := _fault_of(implementation, caller.name)
-                ):
-                    return fault
-        return None
-
     def load_entry_points(self) -> list[str]:
-        """Register what installed packages offer in the entry-point group; give a description of
-        each.
+        """Register the plugins of installed packages and return a description of each.
+
+        A plugin that is registered already under the same name is left out.
 
         Raises:
-            PluginError: one of them cannot be loaded; it names the distribution.
+            PluginError: one of them cannot be loaded; the message names its distribution.
         """
         loaded = []
         registered_before = {name for name, _ in self._manager.list_name_plugin()}
+
         for entry in entry_points(group=hooks.PROJECT):
             if entry.name in registered_before:
                 continue
+
             source = (
                 f"{entry.dist.name} {entry.dist.version}"
                 if entry.dist is not None
@@ -159,38 +134,41 @@ class Plugins:
                 self.register(plugin() if inspect.isclass(plugin) else plugin, entry.name)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # SystemExit, too: it does not say whose it is
-                reason = f"{type(error).__name__}: {error}"
+            except BaseException as error:  # also SystemExit, which would not name the plugin
                 raise PluginError(
-                    f"plugin {entry.name} of {source} cannot be loaded: {reason}"
+                    f"plugin {entry.name} of {source} cannot be loaded: "
+                    f"{type(error).__name__}: {error}; upgrade or uninstall it, or pass "
+                    "load_entry_points=False"
                 ) from error
+
             loaded.append(f"{entry.name} ({source})")
+
         return loaded
 
     def note_failure(self, name: str) -> None:
-        """Count an answer of a plugin that turned out to be of no use."""
+        """Count a failure of a plugin whose answer turned out to be useless."""
         self._counted[name].failures += 1
 
     def status(self) -> tuple[PluginStatus, ...]:
-        """Say of each plugin how often it was called, how often it failed, and how long it took in
-        all.
-        """
+        """Return the counts of each plugin, ordered by name."""
         names = [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
         counts = [(name, self._counted[name]) for name in sorted(names)]
+
         return tuple(
             PluginStatus(name=name, calls=c.calls, failures=c.failures, seconds=c.seconds)
             for name, c in counts
         )
 
     def has(self, hook: str) -> bool:
-        """Tell whether any plugin implements a hook."""
+        """Return whether any plugin implements a hook."""
         found = self._has.get(hook)
         if found is None:
             found = self._has[hook] = bool(getattr(self._manager.hook, hook).get_hookimpls())
+
         return found
 
     async def notify(self, hook: str, **arguments: Any) -> None:
-        """Call every implementation of an event, whatever the others do."""
+        """Call every implementation of an event; failures are logged."""
         for implementation in self._implementations(hook):
             try:
                 await self._call(implementation, hook, arguments)
@@ -206,16 +184,20 @@ class Plugins:
         seconds: float | None = None,
         **arguments: Any,
     ) -> Answer | None:
-        """Ask in turn, whatever the others do: the first answer that is not None. Each has
-        `seconds`, or 5.
+        """Return the first answer that is not None; None if no plugin has one.
 
-        A plugin whose answer `check` raises for fails, too. If the question `is_strict`, nobody
-        answers in its place.
+        Args:
+            hook: The question.
+            check: Raises an exception for a useless answer, which then counts as a failure.
+            is_strict: Stop at the first failure instead of asking the next plugin.
+            seconds: The time limit of each plugin; `ASYNC_SECONDS` if None.
+            **arguments: The arguments of the hook.
 
         Raises:
-            PluginError: nobody answered, and a plugin that might have failed.
+            PluginError: no plugin answered, and at least one failed.
         """
         failure: PluginError | None = None
+
         for implementation in self._implementations(hook):
             name = implementation.plugin_name
             try:
@@ -228,23 +210,26 @@ class Plugins:
                 if is_strict:
                     break
                 continue
+
             if value is not None:
                 return Answer(name, value)
+
         if failure is not None:
             raise failure
         return None
 
     async def filter(self, event: MessageEvent) -> MessageEvent | None:
-        """Run a message through every filter; None if one of them keeps nothing of it.
+        """Return a message as every filter in turn left it; None if one of them returned None.
 
         Raises:
-            PluginError: a filter failed, so nobody knows what may be stored.
+            PluginError: a filter failed, so it is unknown what may be stored.
         """
         hook = "session_filter_message"
+
         for implementation in self._implementations(hook):
             try:
                 self._refuse_while_resting(implementation.plugin_name)
-                check = partial(_check_filtered, event)
+                check = partial(check_filtered, event)
                 answer = await self._call(implementation, hook, {"event": event}, check=check)
             except Exception as error:
                 if isinstance(error, TimeoutError):
@@ -255,21 +240,24 @@ class Plugins:
                 raise PluginError(
                     f"plugin {implementation.plugin_name} failed to filter a message"
                 ) from error
+
             if answer is None:
                 return None
             event = answer
+
         return event
 
     def _refuse_while_resting(self, name: str) -> None:
         until = self._resting_until.get(name)
         if until is None:
             return
+
         if time.monotonic() < until:
-            raise TimeoutError(f"it took too long within the last {REST_SECONDS:g} s")
+            raise TimeoutError(f"it timed out within the last {REST_SECONDS:g} s")
         del self._resting_until[name]
 
     def _implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
-        """Give the implementations in the order in which pluggy would call them."""
+        """Return the implementations in the order in which pluggy would call them."""
         implementations: list[pluggy.HookImpl] = getattr(self._manager.hook, hook).get_hookimpls()
         return reversed(implementations)
 
@@ -284,6 +272,7 @@ class Plugins:
     ) -> Any:
         counted, started = self._counted[implementation.plugin_name], time.perf_counter()
         counted.calls += 1
+
         try:
             answer = await self._carry_out(implementation, hook, arguments, seconds)
             if answer is not None and check is not None:
@@ -306,6 +295,7 @@ class Plugins:
         started = time.perf_counter()
         with _failures_as_exceptions():
             result = implementation.function(*(arguments[name] for name in implementation.argnames))
+
         took = time.perf_counter() - started
         if took > SLOW_SECONDS:
             logger.warning(
@@ -314,15 +304,16 @@ class Plugins:
                 took * 1000,
                 hook,
             )
-        return (
-            await self._within_limit(result, seconds or ASYNC_SECONDS)
-            if inspect.isawaitable(result)
-            else result
-        )
+
+        if inspect.isawaitable(result):
+            return await self._within_limit(result, seconds or ASYNC_SECONDS)
+        return result
 
     async def _within_limit(self, awaitable: Awaitable[Any], seconds: float) -> Any:
-        """Await with a time limit: past it the task is cancelled, and left alone if it does not
-        mind that.
+        """Await a result; cancel its task at the time limit, and abandon it if it goes on.
+
+        Raises:
+            TimeoutError: the time limit has passed.
         """
         task = asyncio.ensure_future(awaitable)
         try:
@@ -330,12 +321,14 @@ class Plugins:
         except asyncio.CancelledError:
             self._abandon(task)
             raise
+
         if done:
             with _failures_as_exceptions():
                 return task.result()
+
         self._abandon(task)
         await asyncio.wait({task}, timeout=CANCEL_SECONDS)
-        raise TimeoutError(f"it took more than {seconds:g} s")
+        raise TimeoutError(f"it took longer than {seconds:g} s")
 
     def _abandon(self, task: asyncio.Future[Any]) -> None:
         task.cancel()
@@ -343,28 +336,17 @@ class Plugins:
         task.add_done_callback(self._bury)
 
     def _bury(self, task: asyncio.Future[Any]) -> None:
-        """Let go of a task that nobody waits for; what it raises in the end is of no interest."""
+        """Drop an abandoned task, and retrieve its exception so that asyncio does not log it."""
         self._abandoned.discard(task)
         if not task.cancelled():
             task.exception()
 
 
-def _fault_of(implementation: pluggy.HookImpl, hook: str) -> str | None:
-    """Say why one hook of a plugin could not be called."""
-    function = implementation.function
-    if implementation.wrapper or implementation.hookwrapper:
-        return f"it wraps {hook}; wrappers are not supported"
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        return f"{hook} yields, so it would never run; a hook returns its answer"
-    if inspect.isclass(implementation.plugin) and "self" in inspect.signature(function).parameters:
-        return "it is a class; register an instance of it"
-    return None
-
-
 @contextmanager
 def _failures_as_exceptions() -> Iterator[None]:
-    """Let whatever a plugin raises be an Exception, CancelledError too: nobody cancelled us. What
-    ends the program, does.
+    """Raise what a plugin raises as an Exception; KeyboardInterrupt and SystemExit unchanged.
+
+    A CancelledError must not pass as it is: it would look as if the caller were cancelled.
     """
     try:
         yield
@@ -376,29 +358,14 @@ def _failures_as_exceptions() -> Iterator[None]:
         ) from error
 
 
-def _check_filtered(before: MessageEvent, after: Any) -> None:
-    if not isinstance(after, MessageEvent):
-        raise TypeError(f"a filter gives a MessageEvent or None, not {type(after).__name__}")
-    if (
-        replace(after, text=before.text, attachments=before.attachments, metadata=before.metadata)
-        != before
-    ):
-        raise ValueError("a filter may change text, attachments and metadata; all else stays")
-    is_tuple = isinstance(after.attachments, tuple)
-    if not is_tuple or not all(
-        isinstance(attachment, Attachment) for attachment in after.attachments
-    ):
-        raise TypeError("a filter gives attachments as a tuple of Attachment")
-    to_json(after.metadata)  # raises what storing it would raise
-    attachments_to_json(after.attachments)
-
-
 def _log_failure(implementation: pluggy.HookImpl, hook: str, error: Exception) -> None:
-    """Log which plugin failed where; what its exception says may quote a message, so that is for
-    DEBUG alone.
+    """Log which plugin failed, and where in its code.
+
+    The exception's message may quote a chat message, so it is logged at DEBUG only.
     """
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f" at {place[0].filename}:{place[0].lineno}" if place else ""
+
     logger.error(
         "plugin %s failed in %s: %s%s",
         implementation.plugin_name,
@@ -412,5 +379,6 @@ def _log_failure(implementation: pluggy.HookImpl, hook: str, error: Exception) -
 def _name_of(plugin: object) -> str:
     if inspect.ismodule(plugin):
         return plugin.__name__
+
     kind = plugin if inspect.isclass(plugin) else type(plugin)
     return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,6 +1,4 @@
-"""A function that sums messages up, as a plugin like any other. Knows the hook specifications;
-knows no hub.
-"""
+"""The plugin that wraps the `summarize` function of a hub's author. Knows hooks; knows no hub."""
 
 from __future__ import annotations
 
@@ -10,23 +8,24 @@ from session_plugin.hooks import hookimpl
 from session_plugin.model import SessionMessage
 
 Summarize = Callable[[Sequence[SessionMessage], str | None], Awaitable[str] | str]
-"""Sums messages up, which follow what the second argument sums up already, where it is not None.
-Best an async function.
+"""Returns a summary of the messages, and of the previous summary if it is not None.
+Should be an async function, so that it does not block the event loop.
 """
 
 
 class Summarizer:
-    """Offers one function as the hook `session_summarize`."""
+    """A plugin whose hook `session_summarize` calls one function."""
 
     def __init__(self, summarize: Summarize) -> None:
-        """Take the function.
+        """Check the function.
 
         Raises:
             TypeError: it cannot be called.
         """
         if not callable(summarize):
             raise TypeError(
-                f"summarize is a function of messages and the summary so far, not {summarize!r}"
+                "summarize must be a function of messages and the previous summary, not "
+                f"{summarize!r}"
             )
         self._summarize = summarize
 
@@ -34,5 +33,5 @@ class Summarizer:
     def session_summarize(
         self, messages: Sequence[SessionMessage], previous: str | None
     ) -> Awaitable[str] | str:
-        """Ask the function."""
+        """Return what the function returns."""
         return self._summarize(messages, previous)

@@ -1,3 +1,1 @@
-"""Decisions, each a pure function: no I/O, no clock, no randomness of their own. They know the
-model and nothing else.
-"""
+"""Decisions, each a pure function: no I/O, no clock, no randomness. Knows only the model."""

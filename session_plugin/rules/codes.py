@@ -1,9 +1,7 @@
-"""Link codes: how they look, how they are told from other words, how they are kept, and how often
-one may be typed.
+"""Link codes: their format, how they are recognised in text and hashed, and the attempt limits.
 
-A code is kept as a digest under a key that does not lie in the database, so whoever has the
-database alone can neither read a code from it nor try all of them. Attempts are counted; at what
-number they end is decided here.
+A code is stored as a hash under a key that is not in the database. The database alone therefore
+does not reveal a code, not even to an attacker who tries all of them.
 """
 
 from __future__ import annotations
@@ -19,25 +17,25 @@ from session_plugin.checks import HOUR
 
 LETTERS, DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789"
 ALPHABET = LETTERS + DIGITS
-"""No I, O, 0 and 1, which people confuse. 8 of 32 characters are 40 bits, a little less because
-both kinds must occur.
+"""Without I, O, 0 and 1, which people confuse. 8 of 32 characters are 40 bits, slightly less
+because letters and digits must both occur.
 """
 CODE_LENGTH = 8
 CODE_SECONDS = 600.0
 MOST_IN_A_TEXT = 1000
-"""How many codes are looked for in what somebody said: a text of letters and digits alone could be
-thousands.
-"""
+"""Limit on the possible codes in one text; a long text of letters and digits has thousands."""
 
 _BETWEEN = re.compile(r"[\W_]+")
 _RUN = re.compile(f"[{ALPHABET}]{{{CODE_LENGTH},}}")
 
 
 def new_code(choose: Callable[[str], str]) -> str:
-    """Make a code as people are shown it, `ABCD-2345`; `choose` picks one character at random
-    (secrets.choice).
+    """Return a new code in the form that people see, `ABCD-2345`.
 
-    It has a letter and a digit, so that hardly any word of a language looks like one.
+    It has at least one letter and one digit, so that hardly any word looks like a code.
+
+    Args:
+        choose: Picks one character at random, as `secrets.choice` does.
     """
     while True:
         code = "".join(choose(ALPHABET) for _ in range(CODE_LENGTH))
@@ -46,24 +44,27 @@ def new_code(choose: Callable[[str], str]) -> str:
 
 
 def read_code(typed: str) -> str | None:
-    """Give a code as it was made, however it was typed: upper or lower case, quoted, in pieces;
-    None if it is none.
+    """Return a typed code in its original form; None if it is not a code.
+
+    Case, quotes, spaces and other separators do not matter.
     """
     if not isinstance(typed, str):
         return None
+
     code = _bare(typed)
     return code if _looks_like_a_code(code) else None
 
 
 def codes_in(text: str) -> frozenset[str]:
-    """Give all that could be a code in what somebody said, whatever stands around it and between
-    its characters.
+    """Return everything in a text that could be a code, ignoring separators between characters.
+
+    At most `MOST_IN_A_TEXT` codes are returned.
     """
     return frozenset(islice(dict.fromkeys(_candidates(text)), MOST_IN_A_TEXT))
 
 
 def code_hash(code: str, *, key: bytes) -> bytes:
-    """Give what is kept of a code."""
+    """Return the hash under which a code is stored."""
     return hmac.digest(key, b"session_plugin link code:" + code.encode(), "sha256")
 
 
@@ -77,9 +78,7 @@ def _looks_like_a_code(code: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Give the letters and digits of a text as codes are written; what else is in it does not
-    count.
-    """
+    """Return the letters and digits of a text in the form of codes, without all else."""
     return unicodedata.normalize("NFKC", _BETWEEN.sub("", text)).upper()
 
 
@@ -92,7 +91,10 @@ def _candidates(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many attempts within so many seconds; then none for so many seconds after the last."""
+    """A limit of `most` attempts within `within` seconds.
+
+    Once it is reached, no attempt is accepted until `pause` seconds after the last one.
+    """
 
     most: int
     within: float
@@ -100,14 +102,15 @@ class Limit:
 
     @property
     def memory(self) -> float:
-        """How far back attempts matter."""
+        """Seconds after which an attempt no longer counts."""
         return self.within + self.pause
 
     def is_reached(self, times: Sequence[float], now: float) -> bool:
-        """Tell whether no further attempt is to be let through at `now`, after those at `times`."""
+        """Return whether an attempt at `now` must be rejected, after attempts at `times`."""
         edge = max(times, default=now)
         if now - edge >= self.pause:
             edge = now
+
         return sum(edge - at < self.within for at in times) >= self.most
 
 

@@ -1,6 +1,4 @@
-"""When old messages give way to a summary, how many, what counts as a summary, and how long to wait
-after failures.
-"""
+"""When a summary replaces older messages, what counts as one, and when to retry after failures."""
 
 from __future__ import annotations
 
@@ -12,9 +10,7 @@ from session_plugin.context.quoting import quoted
 from session_plugin.model import SessionMessage
 
 PATIENT_FAILURES = 3
-"""Failures in a row after which a session waits; the first ones are tried again with the next
-message.
-"""
+"""Consecutive failures after which a session waits; before, each new message causes a retry."""
 LONGEST_WAIT = 24 * HOUR
 
 REFUSAL = re.compile(
@@ -26,58 +22,66 @@ REFUSAL = re.compile(
     r"|je suis désolée?|je ne peux pas|lo siento|no puedo)\b",
     re.IGNORECASE,
 )
-"""How models begin when they decline. A summary speaks of other people, and in the third person."""
+"""The beginnings of refusals by models. A summary is in the third person, so none begins so."""
 
 
 def messages_to_consolidate(count: int, *, threshold: int) -> int:
-    """Give how many of `count` unconsolidated messages give way: the oldest half, none up to half
-    the threshold.
+    """Return how many of `count` unconsolidated messages to summarise, oldest first.
+
+    That is half of them, or 0 if there are at most half as many as `threshold`.
     """
     return 0 if count <= threshold // 2 else count // 2
 
 
 def messages_over_budget(tokens: Sequence[int], *, budget: int) -> int:
-    """Give how many of the messages with so many `tokens` each give way, oldest first, if together
-    they exceed `budget`.
+    """Return how many messages to summarise, oldest first, if together they exceed `budget`.
 
-    Those that hold the older half of the tokens go, one at least; the newest message always stays.
+    Those with the older half of the tokens, at least one; the newest message is never included.
+
+    Args:
+        tokens: The tokens of each message, oldest first.
+        budget: The tokens that all messages may have.
     """
     total = sum(tokens)
     if total <= budget:
         return 0
+
     count = so_far = 0
     for size in tokens[:-1]:
         if count and so_far + size > total // 2:
             break
         so_far += size
         count += 1
+
     return count
 
 
 def fault_of(
     answer: object, messages: Sequence[SessionMessage], previous: str | None
 ) -> str | None:
-    """Say why a summariser's answer is no summary of its source; None if it may be one."""
+    """Return why a summariser's answer cannot be a summary of its source; None if it can be."""
     if not isinstance(answer, str):
-        return f"it gave {type(answer).__name__} instead of text"
+        return f"it returned {type(answer).__name__} instead of text"
     if not answer.strip():
-        return "it gave nothing"
+        return "it returned an empty text"
     if len(answer) > len(previous or "") + len(quoted(messages)):
-        return "it gave more than there was to sum up"
+        return "the summary is longer than its source"
     if REFUSAL.match(answer.replace("\u2019", "'")):
         return "it refused"
     return None
 
 
 def wait_after(failures: int) -> float | None:
-    """Give how many seconds a session is left alone after so many failures in a row; None: not at
-    all.
+    """Return the seconds to wait after so many failures in a row; None for no wait.
+
+    An hour at first, doubled by each further failure, up to `LONGEST_WAIT`.
     """
     if failures < PATIENT_FAILURES:
         return None
+
     return float(min(HOUR * 2 ** min(failures - PATIENT_FAILURES, 10), LONGEST_WAIT))
 
 
 def lease_name(session_no: int) -> str:
-    """Name the lease under which a session is summed up."""
+    """Return the name of the work lease for consolidating a session."""
     return f"consolidate:{session_no}"

@@ -1,9 +1,8 @@
-"""How two accounts become one person and part again: who may, which id survives, what goes back
-where.
+"""Rules for linking and unlinking: who may, which user id survives, which segments return where.
 
-Segments move, messages never do. A segment always stands in a session of the user who owns the
-account whose chat it is; a session always belongs to the user who owns the account in whose chat it
-began.
+Segments move between sessions; messages never move. Two invariants hold:
+- A segment is in a session of the user who owns the account whose chat the segment belongs to.
+- A session belongs to the user who owns the account in whose chat it began.
 """
 
 from __future__ import annotations
@@ -14,27 +13,28 @@ from dataclasses import dataclass
 from session_plugin.checks import DAY
 
 REST = DAY
-"""Seconds that an account which left a person waits before it joins another one."""
+"""Seconds between leaving a person and linking with another one."""
 NOTHING_TO_CONFIRM = (
-    "There is nothing to confirm. Ask for a code first, and type it on the other account."
+    "There is nothing to confirm. Ask for a code first, then type it on the other account."
 )
 
 
 def must_rest(left_at: float | None, *, now: float) -> bool:
-    """Tell whether an account has left a person so recently that it may join no other yet; back to
-    that one it may.
+    """Return whether an account that left a person at `left_at` may not link with another yet.
+
+    It may return to the person it left at any time.
     """
     return left_at is not None and now - left_at < REST
 
 
 def oldest(users: Iterable[tuple[float, str]]) -> str:
-    """Choose the user id that goes on: of those given as (created_at, user_id), the oldest."""
+    """Return the user id that survives a link: the oldest of pairs (created_at, user_id)."""
     return min(users)[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One segment of a session: whose chat it is, and its home session."""
+    """A segment of a session, the account whose chat it belongs to, and its home session."""
 
     segment_no: int
     account_no: int
@@ -43,7 +43,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A session that parts may go back to: in whose chat it began, and where it was joined into."""
+    """A session to which segments may return.
+
+    `founder_no` is the account in whose chat it began; `joined_into` the session it was joined to.
+    """
 
     founder_no: int
     joined_into: int | None
@@ -51,10 +54,16 @@ class Home:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """What leaves a session: these segments go to session `target` (None: a new one).
+    """The segments that leave a session, and the session to which they return.
 
-    `rehomed` of them get the target as home, because theirs does not come along; of `homes_left`
-    each was joined into the session and is joined into the target from now on.
+    Attributes:
+        segments: The segments that leave.
+        target: The session to which they go; None for a new one.
+        founder_no: The account in whose chat the target began.
+        rehomed: Those of `segments` whose home session becomes the target, because their own
+            home does not leave with them.
+        homes_left: Sessions that were joined into the old session, and are joined into the target
+            from now on.
     """
 
     segments: tuple[int, ...]
@@ -72,29 +81,33 @@ def part(
     leaving: frozenset[int],
     homes: Mapping[int, Home],
 ) -> Return | None:
-    """Decide what leaves a session when the accounts `leaving` and the others part; None if one
-    side has nothing in it.
+    """Decide which segments leave a session when the accounts `leaving` are unlinked.
 
-    The session stays with the account in whose chat it began. The other side's segments return
-    together to the newest of their home sessions that began in a chat of that side and was joined
-    into this one; else to a new session.
+    The session stays with the side of the account in whose chat it began. The segments of the
+    other side return together to the newest of their home sessions that began in a chat of that
+    side and was joined into this one, else to a new session.
+
+    Returns:
+        None if the other side has no segment in the session.
     """
     founder_leaves = founder_no in leaving
-    gone = [p for p in parts if (p.account_no in leaving) != founder_leaves]
+    gone = [segment for segment in parts if (segment.account_no in leaving) != founder_leaves]
     if not gone:
         return None
+
     own = {
-        p.home_no
-        for p in gone
-        if (home := homes.get(p.home_no)) is not None
+        segment.home_no
+        for segment in gone
+        if (home := homes.get(segment.home_no)) is not None
         and (home.founder_no in leaving) != founder_leaves
         and home.joined_into == session_no
     }
     target = max(own, default=None)
+
     return Return(
-        segments=tuple(p.segment_no for p in gone),
+        segments=tuple(segment.segment_no for segment in gone),
         target=target,
         founder_no=homes[target].founder_no if target is not None else gone[0].account_no,
-        rehomed=tuple(p.segment_no for p in gone if p.home_no not in own),
+        rehomed=tuple(segment.segment_no for segment in gone if segment.home_no not in own),
         homes_left=tuple(sorted(own - {target})) if target is not None else (),
     )

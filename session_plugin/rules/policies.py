@@ -1,6 +1,4 @@
-"""How long things last: when a session is over, and how long messages are kept, by channel and kind
-of chat.
-"""
+"""When sessions end and how long messages are stored, by channel and kind of chat."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from session_plugin.model import ChatKind
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """When a session is over, and why: `idle` or `daily`."""
+    """When a session ends, and why: `idle` or `daily`."""
 
     at: float
     reason: str
@@ -25,22 +23,22 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expiry:
-    """When a session is over by itself.
+    """When a session ends without anybody asking for it.
 
     Args:
-        max_age_hours: Hours of silence after which it is; exactly as many do not end it. None:
-            silence never does.
-        daily_hour: At this hour (0 to 23) every session that began before it is over, reason
+        max_age_hours: End a session after more than so many hours of silence, reason `idle`.
+            None: silence never ends it.
+        daily_hour: At this hour (0 to 23), end every session that began before it, reason
             `daily`. None: never.
-        time_zone: Where it is that hour, by its name in the IANA database: `Europe/Vienna`.
-        grace_minutes: A conversation that is going on at that hour goes on until it has been silent
-            for as long as this.
-        channel: For this channel only; of a person's session over several, it is the one where it
-            was last active.
-        kind: For this kind of chat only, `direct` or `group`.
+        time_zone: The time zone of `daily_hour`, by its IANA name: `Europe/Vienna`.
+        grace_minutes: If people are talking at that hour, end the session only after so many
+            minutes of silence.
+        channel: Use these settings for one channel only. A person's session over several channels
+            uses those of the channel where it was last active.
+        kind: Use these settings for one kind of chat only, `direct` or `group`.
 
     Raises:
-        ValueError: a value makes no sense; the message names it and the rule.
+        ValueError: a value is out of range; the message names it and the rule.
 
     Example:
         nightly = Expiry(max_age_hours=None, daily_hour=4, time_zone="Europe/Vienna")
@@ -55,50 +53,56 @@ class Expiry:
     kind: ChatKind | None = None
 
     def __post_init__(self) -> None:
-        """Check the values."""
+        """Raise ValueError for a value that is out of range."""
         _check_place(self.channel, self.kind)
         if self.max_age_hours is not None:
             check_number("max_age_hours", self.max_age_hours)
         check_number("grace_minutes", self.grace_minutes)
+
         hour = self.daily_hour
         if hour is not None and not (
             isinstance(hour, int) and not isinstance(hour, bool) and 0 <= hour <= 23
         ):
-            raise ValueError(f"daily_hour is an hour from 0 to 23, not {hour!r}")
+            raise ValueError(f"daily_hour must be an hour from 0 to 23, not {hour!r}")
         _zone(self.time_zone)
 
     @property
     def shortest_silence(self) -> float | None:
-        """Seconds of silence without which no session is over; None where none ever is."""
+        """The least seconds of silence that can end a session; None if no silence does."""
         idle = [] if self.max_age_hours is None else [self.max_age_hours * HOUR]
         daily = [] if self.daily_hour is None else [self.grace_minutes * MINUTE]
+
         return min(idle + daily, default=None)
 
     def end_of(self, *, started_at: float, last_activity: float, now: float) -> End | None:
-        """Say when and why a session is over; None if it goes on. A clock that was set back ends
-        nothing.
+        """Return when and why a session ended; None if it goes on.
 
-        One that was begun empty and joined by another, in which the last word is older, was active
-        when it began.
+        A session counts as active when it began, even if its last message is older, as after
+        joining an empty session with an older one. A clock that was set back ends nothing.
         """
         last_activity = max(last_activity, started_at)
         ends = []
+
         if self.max_age_hours is not None and now - last_activity > self.max_age_hours * HOUR:
             ends.append(End(last_activity + self.max_age_hours * HOUR, "idle"))
+
         if self.daily_hour is not None and now - last_activity > self.grace_minutes * MINUTE:
             quiet_from = last_activity + self.grace_minutes * MINUTE
             at = max(self._next_hour(started_at), quiet_from)
             if at <= now:
                 ends.append(End(at, "daily"))
+
         return min(ends, key=lambda end: end.at, default=None)
 
     def _next_hour(self, after: float) -> float:
-        """Give the first daily hour after a time. Where clocks are put forward over it, it is the
-        moment they are.
+        """Return the first time after `after` at which the clock shows `daily_hour`.
+
+        On a day when clocks skip that hour, it is the moment of the change.
         """
         assert self.daily_hour is not None
         zone = _zone(self.time_zone)
         day = datetime.fromtimestamp(after, zone).date() - timedelta(days=1)
+
         while True:
             at = datetime(day.year, day.month, day.day, self.daily_hour, tzinfo=zone).timestamp()
             if at > after:
@@ -108,15 +112,15 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long messages are kept.
+    """How long messages are stored.
 
     Args:
-        days: Days after their receipt; None: for good.
-        channel: On this channel only.
-        kind: In this kind of chat only, `direct` or `group`.
+        days: Days after a message was received; None stores it without limit.
+        channel: Use this for one channel only.
+        kind: Use this for one kind of chat only, `direct` or `group`.
 
     Raises:
-        ValueError: a value makes no sense; the message names it and the rule.
+        ValueError: a value is out of range; the message names it and the rule.
 
     Example:
         hub = SessionHub("bot.db", retention=[Retention(days=30, kind="group")])
@@ -127,13 +131,13 @@ class Retention:
     kind: ChatKind | None = None
 
     def __post_init__(self) -> None:
-        """Check the values."""
+        """Raise ValueError for a value that is out of range."""
         _check_place(self.channel, self.kind)
         if self.days is not None:
             check_number("days", self.days)
 
     def before(self, now: float) -> float | None:
-        """Give the time of receipt before which nothing is kept; None: everything is."""
+        """Return the time before which received messages are removed; None to remove none."""
         return None if self.days is None else now - self.days * DAY
 
 
@@ -141,11 +145,14 @@ P = TypeVar("P", bound=Expiry | Retention)
 
 
 def completed(name: str, policies: Iterable[P], default: P) -> tuple[P, ...]:
-    """Give the policies of a setting with one for all that no other is for.
+    """Return the policies of a setting, with `default` added if none applies to all chats.
+
+    Args:
+        name: The name of the setting, for errors.
 
     Raises:
-        TypeError: they are not several, or of another kind than the default.
-        ValueError: two are for the same channel and kind of chat.
+        TypeError: `policies` is not a list, or one of them has another type than `default`.
+        ValueError: two apply to the same channel and kind of chat.
     """
     kind = type(default)
     check_list(name, policies, of=kind.__name__)
@@ -153,41 +160,46 @@ def completed(name: str, policies: Iterable[P], default: P) -> tuple[P, ...]:
     for policy in given:
         if not isinstance(policy, kind):
             raise TypeError(
-                f"{name} is a list of {kind.__name__}, and {type(policy).__name__} is none"
+                f"{name} must be a list of {kind.__name__}, but contains {type(policy).__name__}"
             )
+
     places = [(policy.channel, policy.kind) for policy in given]
     for place in places:
         if places.count(place) > 1:
-            raise ValueError(f"two policies are for the same channel and kind of chat: {place!r}")
+            raise ValueError(
+                f"{name} has two policies for the same channel and kind of chat, {place!r}: "
+                "remove one"
+            )
+
     return given if (None, None) in places else (*given, default)
 
 
 def policy_of(policies: Sequence[P], channel: str, kind: str) -> P:
-    """Choose the policy of a chat: the one for its channel and kind, else for its channel, its
-    kind, all.
+    """Return the policy of a chat.
+
+    It is the one for the chat's channel and kind, else for its channel, else for its kind, else
+    for all chats.
     """
     by_place = {(policy.channel, policy.kind): policy for policy in policies}
     for place in ((channel, kind), (channel, None), (None, kind), (None, None)):
         if place in by_place:
             return by_place[place]
-    raise LookupError(f"no policy is for {channel!r} and {kind!r}")
+
+    raise LookupError(f"no policy applies to channel {channel!r} and kind {kind!r}")
 
 
 @lru_cache
 def shortest_silence(expiries: tuple[Expiry, ...]) -> float | None:
-    """Give the seconds of silence without which no session is over, wherever it is; None where none
-    ever is.
-    """
+    """Return the least seconds of silence that can end a session anywhere; None if none does."""
     known = [silence for expiry in expiries if (silence := expiry.shortest_silence) is not None]
     return min(known, default=None)
 
 
 def longest(retentions: Sequence[Retention]) -> float | None:
-    """Give the days after which nothing is kept anywhere; None where some of it is kept for
-    good.
-    """
+    """Return the days after which no message is stored anywhere; None if some are kept for good."""
     days = [retention.days for retention in retentions]
     known = [each for each in days if each is not None]
+
     return max(known) if known and len(known) == len(days) else None
 
 
@@ -195,16 +207,17 @@ def _check_place(channel: str | None, kind: str | None) -> None:
     if channel is not None:
         check_storable("channel", channel)
     if kind is not None and kind not in get_args(ChatKind):
-        raise ValueError(f"unknown kind of chat {kind!r}: direct or group")
+        raise ValueError(f"unknown kind of chat {kind!r}: use direct or group")
 
 
 def _zone(name: str) -> tzinfo:
     if name == "UTC":
-        return UTC  # known also where no time-zone data is installed
+        return UTC  # works without installed time zone data
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError) as error:
         raise ValueError(
-            f"unknown time zone {name!r}: give a name from the IANA database, like Europe/Vienna; "
-            "where the system has no such data, install the package tzdata"
+            f"unknown time zone {name!r}: use a name from the IANA database, like Europe/Vienna; "
+            "if the system has no time zone data, install the package tzdata"
         ) from error

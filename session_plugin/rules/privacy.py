@@ -1,20 +1,27 @@
-"""What a person is told about their words: what is kept, for how long, who sees it. How to leave is
-for commands to add.
+"""What people read about their messages: what is stored, for how long, who can see it.
+
+The commands add how to change or delete it.
 """
 
 from __future__ import annotations
 
 
 def privacy_text(*, retention_days: float | None, direct_sees_groups: bool) -> str:
-    """Say it for one hub's settings."""
-    lasting = "until it is erased" if retention_days is None else f"for {retention_days:g} days"
-    own = " and, from there, what you yourself said to me in groups" if direct_sees_groups else ""
+    """Return the text for one hub's settings."""
+    lasting = (
+        "They are stored without a time limit."
+        if retention_days is None
+        else f"They are stored for {retention_days:g} days, then deleted."
+    )
+    own = (
+        " There you also see what you yourself said to me in groups." if direct_sees_groups else ""
+    )
     return (
-        "What is said to me and what I answer is kept, with the name and the id of your "
-        "account, so that I remember our "
-        f"conversation. It is kept {lasting}, and long conversations are summed up. What you "
-        "say in direct messages is seen "
-        f"in your own direct messages with me only, on all accounts that you have linked{own}; "
-        "what is said in a group is "
-        "seen in that group only. Whoever runs this bot can read all of it."
+        "I store the messages I receive and my replies, with the name and id of your account, to "
+        f"remember our conversation. {lasting} Long conversations are summarised.\n"
+        "Who can see it:\n"
+        "- Direct messages: you alone, in your direct messages with me on all accounts that you "
+        f"have linked.{own}\n"
+        "- Groups: what is said in a group is visible in that group only.\n"
+        "- The people who run this bot can read everything."
     )

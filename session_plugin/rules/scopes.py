@@ -1,10 +1,12 @@
-"""Whose session something belongs to, and so who can read it.
+"""Which conversation a message belongs to, and who can read it.
 
-What is said in a direct chat belongs to that person, over all their direct chats with the bot,
-whatever the channel. What is said in a group belongs to that group, and there to its thread. Every
-path that reads or writes goes through `scope_of`, so nobody sees one from the other. A bot's author
-can keep parts of a scope apart by name, and can let people see their own words in groups from their
-direct chats; nothing joins two scopes.
+- A direct chat belongs to the person: one scope over all their direct chats with the bot, on all
+  channels.
+- A group belongs to the group: one scope for each of its threads.
+
+Every path that reads or writes gets its scope from `scope_of`, so one scope never shows another.
+A bot's author can subdivide a scope by name, and can show people their own messages in groups in
+their direct chats. Nothing joins two scopes.
 """
 
 from __future__ import annotations
@@ -14,11 +16,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A person's direct chats (`user_id`), or one group's thread (`chat_no` and `thread_id`); of
-    it, the part called `name`.
+    """A person's direct chats (`user_id`), or a thread of a group (`chat_no` and `thread_id`).
 
-    A reader who `sees_groups` is also shown what this person said in groups and was answered there,
-    and nothing of others.
+    `name` is the name of the subdivision, empty for the unnamed one. With `sees_groups`, a reader
+    also sees this person's own messages in groups and the bot's answers to them, and no others.
     """
 
     bot: str
@@ -39,11 +40,10 @@ def scope_of(
     name: str = "",
     direct_sees_groups: bool = False,
 ) -> Scope | None:
-    """Decide what a chat's words belong to, and what is seen from it; None for a direct chat of
-    nobody knows whom.
-    """
+    """Return the scope to which a chat belongs; None for a direct chat whose user is unknown."""
     if kind == "group":
         return Scope(bot, chat_no=chat_no, thread_id=thread_id, name=name)
+
     if peer_user_id is None:
         return None
     return Scope(bot, user_id=peer_user_id, name=name, sees_groups=direct_sees_groups)

@@ -1,4 +1,4 @@
-"""How the small state of a session or a person changes, and how small it has to be."""
+"""How the state of a session or a person changes, and how large it may be."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LARGEST = 65_536
-"""Characters of JSON; what is larger belongs into a table of the author's own."""
+"""Characters of JSON; larger data belongs in a table of the author's own."""
 
 Change = Callable[[dict[str, Any]], Mapping[str, Any]]
-"""Makes the new state from the one that there is."""
+"""Returns a new state, given the current one."""
 
 
 def changed(
     state: dict[str, Any], change: Change | None, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Give a state after a change: what the function makes of it, then each value set, or its key
-    removed where it is None.
+    """Return the new state: the result of `change`, then `values` set in it.
 
-    It is as it will be read back: JSON has lists for tuples, and text for all keys.
+    A value of None removes its key. The result is as it will be read back from JSON: tuples are
+    lists, and all keys are text.
 
     Raises:
-        TypeError: the function gave no mapping of text, or there is something in it that JSON has
-            no word for.
-        ValueError: it is too large.
+        TypeError: `change` returned no mapping with text keys, or a value has no form in JSON.
+        ValueError: the state has more than `LARGEST` characters of JSON.
     """
     made = state if change is None else change(state)
     if not isinstance(made, Mapping) or not all(isinstance(key, str) for key in made):
-        raise TypeError(f"a state is a mapping with text for keys, not {type(made).__name__}")
+        raise TypeError(f"a state must be a mapping with text keys, not {type(made).__name__}")
+
     merged = {
         key: value
         for key, value in {**made, **values}.items()
@@ -36,9 +36,13 @@ def changed(
     }
     try:
         text = json.dumps(merged, ensure_ascii=False, allow_nan=False)
-    except ValueError as error:  # it refers to itself, or has a number that is none
-        raise TypeError(f"JSON has no word for something in this state: {error}") from error
+    except ValueError as error:  # it contains itself, NaN or an infinity
+        raise TypeError(f"this state cannot be stored as JSON: {error}") from error
+
     if len(text) > LARGEST:
-        raise ValueError(f"a state has {LARGEST} characters of JSON at most, not {len(text)}")
-    kept: dict[str, Any] = json.loads(text)
-    return kept
+        raise ValueError(
+            f"a state may have {LARGEST} characters of JSON, not {len(text)}: keep large data in "
+            "a table of your own"
+        )
+    stored: dict[str, Any] = json.loads(text)
+    return stored

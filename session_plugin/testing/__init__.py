@@ -1,35 +1,35 @@
-"""What authors need to test theirs: of a plugin, of an adapter, of a bot. It needs pytest: the
-extra `test` brings it.
+"""Tools for testing a bot, a plugin or an adapter. Needs pytest: install the extra `test`.
 
-A bot's author takes the driver of a platform, which the adapters offer as pytest fixtures, and
+A bot's author uses the driver of a platform, which each adapter offers as a pytest fixture, and
 talks to the bot:
 
     pytest_plugins = ["session_plugin_telegram.testing"]            # in conftest.py
 
     async def test_my_bot_greets(on_telegram):
         ann = on_telegram.user("Ann")
+        dm = on_telegram.direct_chat(ann)
         async with on_telegram.started(build(on_telegram.environment())):
-            assert await on_telegram.ask(ann, on_telegram.direct_chat(ann), "hello") == "Hello,
-            Ann!"
+            assert await on_telegram.ask(ann, dm, "hello") == "Hello, Ann!"
 
-An adapter's author writes a driver, and runs the contract that all adapters keep:
+An adapter's author writes a driver, and runs the contract of adapters:
 
     class TestMyAdapter(Contract):
         @pytest.fixture
         async def driver(self): ...
 
-A plugin's author needs no platform, only a hub, and somebody who says something:
+A plugin's author needs a hub and messages, but no platform:
 
-    hub = SessionHub(tmp_path / "bot.db", plugins=[MyPlugin()], load_entry_points=False,
-    clock=Clock()) recorded = await hub.record(Talk().said(ann, "hello"))
+    plugins = [MyPlugin()]
+    hub = SessionHub(tmp_path / "bot.db", plugins=plugins, load_entry_points=False, clock=Clock())
+    recorded = await hub.record(Talk().said(ann, "hello"))
 
 Where to look:
     Contract    what every adapter promises, as tests
     Driver      a platform for tests: its simulator, and bots that run on it
-    Turn        what an author's handler has at hand in those tests
-    Talk        accounts, chats and messages, made up
-    Clock       a time that is set by hand
-    EventLog       a plugin that writes down what it is told
+    Turn        what an author's handler receives in those tests
+    Talk        makes accounts, chats and messages
+    Clock       a clock that is set by hand
+    EventLog    a plugin that logs the events it receives
 """
 
 try:

@@ -1,7 +1,6 @@
-"""A platform for tests: who plays it, and how bots run on it, under the same verbs for every
-platform.
+"""A platform for tests: its simulator and the bots on it, with the same methods for all platforms.
 
-Knows the hub's public names. Knows no platform: an adapter's author derives a driver from this one.
+Knows the hub's public names and no platform. An adapter's author derives a driver from `Driver`.
 """
 
 from __future__ import annotations
@@ -28,21 +27,21 @@ from session_plugin import (
 Ability = Literal[
     "groups", "threads", "edits", "replies", "attachments", "repeats", "strangers", "sending"
 ]
-"""What a platform, or its simulator, may lack: each test that needs it is skipped then."""
+"""What a platform or its simulator may lack; tests that need it are then skipped."""
 ALL: Mapping[str, str] = MappingProxyType({})
-"""Our commands, each under its own name."""
+"""All session commands, each under its own name."""
 PATIENCE = 20.0
-"""Seconds after which a test gives up on what should have happened long ago."""
+"""Seconds after which waiting for something fails."""
 STEP = 0.01
-"""Seconds between two looks at what is waited for."""
+"""Seconds between two checks while waiting."""
 
 
 @dataclass
 class Turn:
-    """What a bot author's handler has at hand, whatever the platform.
+    """What a bot author's handler receives, on every platform.
 
-    `message` is the platform's own object; `say` sends to the chat, `reply` in answer to the
-    message. `session` is None where nobody can own one.
+    `message` is the platform's object. `say` sends to its chat, `reply` sends a reply to it.
+    `session` is None if nobody can own one.
 
     Example:
         async def echo(turn: Turn) -> None:
@@ -57,7 +56,7 @@ class Turn:
 
 
 Handle = Callable[[Turn], Awaitable[object]]
-"""A bot author's handler of messages.
+"""A bot author's handler for messages.
 
 Example:
     async def recall(turn: Turn) -> None:
@@ -70,25 +69,27 @@ Example:
 class Driver(ABC):
     """One platform: its simulator, and bots that run on it.
 
-    A driver derives from this one, sets the first attributes below, and says how a bot is made and
-    run. People, chats and messages are the simulator's own objects. A person has an `id`; a chat
-    has an `id`, a `kind`, which is `"direct"` or something else, its `members`, and where there are
-    threads a `thread_id`; a message has `id`, `text` and `is_from_bot`.
+    A subclass sets the first four attributes below and implements `make` and `connected`. People,
+    chats and messages are objects of the simulator with these attributes:
+    - a person: `id`;
+    - a chat: `id`, `kind` (`"direct"` or something else), `members`, and `thread_id` if the
+      platform has threads;
+    - a message: `id`, `text`, `is_from_bot`.
 
     Args:
-        simulator: What plays the platform. It has a `bot` with an `id`, and the verbs `user`,
-            `direct_chat`, `say` and `messages`; and, where the platform can do them, `group`,
-            `thread`, `edit` and `repeat`, as below.
+        simulator: A simulator of the platform. It has a `bot` with an `id`, and the methods
+            `user`, `direct_chat`, `say` and `messages`; and, if the platform has them, `group`,
+            `thread`, `edit` and `repeat`. Their arguments are those of the methods below.
 
     Attributes:
-        channel: The adapter's name of its platform, in accounts and chats.
-        prefix: What stands before a command: `"/"`.
+        channel: The adapter's name of its platform, as in accounts and chats.
+        prefix: What precedes a command: `"/"`.
         package: The adapter's package, with `install`, `to_event` and `CHANNEL`.
         lacks: What the platform cannot do.
-        program: A command line that starts a bot in a process of its own, which answers everything
-            said in direct chats, on the database that SESSION_DATABASE names, and finds the
-            simulator by `environment()`. Without one, the tests that kill a bot are skipped.
-        failures: What handlers raised. The first of them is raised when the bot has stopped.
+        program: A command line that starts a bot in another process. The bot answers every
+            message in a direct chat, uses the database in SESSION_DATABASE, and finds the
+            simulator by `environment()`. Without a program, tests that kill a bot are skipped.
+        failures: What handlers raised. The first is raised when the bot has stopped.
 
     Example:
         class MyDriver(Driver):
@@ -107,59 +108,60 @@ class Driver(ABC):
     program: Sequence[str] = ()
 
     def __init__(self, simulator: Any) -> None:
-        """Drive bots on a simulator that has started."""
+        """Use a simulator that has started."""
         self.simulator = simulator
         self.failures: list[BaseException] = []
 
-    # What an adapter's author says
+    # Methods that a subclass implements
 
     @abstractmethod
     def make(self, handle: Handle | None = None, **options: Any) -> Any:
-        """Make a bot of the author's, whose handler of messages calls `handled`; nothing is
-        installed yet.
+        """Return a bot of the author's, whose message handler calls `handled`.
+
+        The hub is not installed in it.
         """
 
     @abstractmethod
     def connected(self, bot: Any) -> AbstractAsyncContextManager[Any]:
-        """Run a bot in the running event loop while the block runs; it listens when the block
-        begins.
-        """
+        """Run a bot in the current event loop; it receives messages when the block begins."""
 
     async def strangers(self, group: Any) -> list[tuple[Any, str]]:
-        """Let everybody speak who is nobody's user; give where, and under which name."""
+        """Let each kind of author that belongs to no user write; return chats and names."""
         self.needs("strangers")
         raise NotImplementedError
 
     async def stranger(self, group: Any, name: str, text: str) -> None:
-        """Let somebody who is nobody's user speak in a group under a name."""
+        """Let an author that belongs to no user write in a group, under `name`."""
         self.needs("strangers")
         raise NotImplementedError
 
     async def send(self, bot: Any, chat: Any, text: str) -> None:
-        """Let a bot say something in a chat that nobody asked for there."""
+        """Let a bot send a message that answers nobody in this chat."""
         self.needs("sending")
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
-        """Give the variables by which a bot in another process finds the simulator."""
-        found: dict[str, str] = self.simulator.environment()
-        return found
+        """Return the variables by which a bot in another process finds the simulator."""
+        variables: dict[str, str] = self.simulator.environment()
+        return variables
 
     # Bots
 
     def install(
         self, hub: SessionHub, *, commands: Mapping[str, str] | None = ALL, into: Any = None
     ) -> Any:
-        """Attach a hub to a bot, by default to one that does nothing else; give the bot."""
+        """Install a hub in a bot, by default in a new one without a handler; return the bot."""
         bot = self.make() if into is None else into
         self.package.install(bot, hub, commands=commands)
+
         return bot
 
     @asynccontextmanager
     async def started(self, bot: Any) -> AsyncIterator[Any]:
-        """Run a bot while the block runs."""
+        """Run a bot while the block runs; at the end, raise what its handler raised first."""
         async with self.connected(bot):
             yield bot
+
         if self.failures:
             raise self.failures[0]
 
@@ -172,44 +174,45 @@ class Driver(ABC):
         commands: Mapping[str, str] | None = ALL,
         **options: Any,
     ) -> AsyncIterator[Any]:
-        """Make a bot, attach a hub to it, and run it while the block runs."""
+        """Make a bot, install a hub in it, and run it while the block runs."""
         bot = self.install(hub, commands=commands, into=self.make(handle, **options))
         async with self.started(bot):
             yield bot
 
     async def handled(self, handle: Handle | None, turn: Turn) -> None:
-        """Call the author's handler, and keep what it raises for `started`."""
+        """Call the author's handler; record what it raises in `failures`, and raise it again."""
         if handle is None:
             return
+
         try:
             await handle(turn)
         except BaseException as failure:
             self.failures.append(failure)
             raise
 
-    # People and what they do
+    # People, chats and messages
 
     def needs(self, *abilities: Ability) -> None:
-        """Skip the test where the platform lacks one of these."""
+        """Skip the test if the platform lacks one of `abilities`."""
         for ability in abilities:
             if ability in self.lacks:
                 pytest.skip(f"{self.channel} has no {ability}")
 
     def user(self, name: str, **details: Any) -> Any:
-        """Make a person; a second one of the same name is somebody else."""
+        """Return a new person; a second call with the same name returns somebody else."""
         return self.simulator.user(name, **details)
 
     def direct_chat(self, user: Any) -> Any:
-        """Give a person's direct chat with the bot."""
+        """Return a person's direct chat with the bot."""
         return self.simulator.direct_chat(user)
 
     def group(self, name: str, *members: Any) -> Any:
-        """Make a group with these people and the bot in it."""
+        """Return a new group of `members` and the bot."""
         self.needs("groups")
         return self.simulator.group(name, *members)
 
     def thread(self, group: Any, name: str) -> Any:
-        """Open a thread in a group."""
+        """Return a new thread in a group."""
         self.needs("threads")
         return self.simulator.thread(group, name)
 
@@ -222,108 +225,122 @@ class Driver(ABC):
         reply_to: Any = None,
         attachments: Sequence[tuple[str, bytes]] = (),
     ) -> Any:
-        """Let a person write; give the message."""
+        """Let a person write in a chat, and return the message.
+
+        Args:
+            user: The person.
+            chat: The chat.
+            text: The text of the message.
+            reply_to: The message to which it replies.
+            attachments: Names and contents of files to send with it.
+        """
         details: dict[str, Any] = {}
+
         if reply_to is not None:
             self.needs("replies")
             details["reply_to"] = reply_to
         if attachments:
             self.needs("attachments")
             details["attachments"] = attachments
+
         return await self.simulator.say(user, chat, text, **details)
 
     async def edit(self, message: Any, text: str) -> None:
-        """Let its author change a message."""
+        """Let the author of a message edit it."""
         self.needs("edits")
         await self.simulator.edit(message, text)
 
     async def repeat(self, message: Any) -> None:
-        """Deliver a message once more, under the same id."""
+        """Deliver a message again, with the same id."""
         self.needs("repeats")
         await self.simulator.repeat(message)
 
     def messages(self, chat: Any) -> list[Any]:
-        """Give what stands in a chat, oldest first."""
+        """Return the messages in a chat, oldest first."""
         return list(self.simulator.messages(chat))
 
-    # What is waited for
+    # Waiting
 
     async def answer(self, chat: Any, *, after: Any = None) -> Any:
-        """Wait for the bot's first message in a chat that stands after another one; without one,
-        for its first of all.
+        """Wait for the bot's first message after `after` in a chat, and return it.
+
+        If `after` is None or not in the chat, all messages are searched.
         """
 
         def found() -> Any:
-            stands = self.messages(chat)
-            known = [one.id for one in stands]
-            start = known.index(after.id) + 1 if after is not None and after.id in known else 0
-            return next((one for one in stands[start:] if one.is_from_bot), None)
+            messages = self.messages(chat)
+            ids = [message.id for message in messages]
+            start = ids.index(after.id) + 1 if after is not None and after.id in ids else 0
+            return next((message for message in messages[start:] if message.is_from_bot), None)
 
         return await self._until(found, f"the bot did not answer in {chat}")
 
     async def ask(self, user: Any, chat: Any, text: str) -> str:
-        """Say something, and give the words of the bot's answer to it."""
+        """Let a person write in a chat, and return the text of the bot's answer."""
         said = await self.say(user, chat, text)
+
         return str((await self.answer(chat, after=said)).text)
 
     async def notified(self, chat: Any, words: str) -> str:
-        """Wait until the bot has said something with these words in a chat; give all of it."""
+        """Wait for a message of the bot that contains `words`, and return its text."""
 
         def found() -> str | None:
-            return next(
-                (one.text for one in self.messages(chat) if one.is_from_bot and words in one.text),
-                None,
-            )
+            texts = (message.text for message in self.messages(chat) if message.is_from_bot)
+            return next((text for text in texts if words in text), None)
 
-        return str(await self._until(found, f"the bot never said {words!r} in {chat}"))
+        return str(await self._until(found, f"the bot did not send {words!r} in {chat}"))
 
     async def until(self, is_true: Callable[[], object]) -> None:
-        """Wait until a condition holds, looking again and again."""
-        await self._until(lambda: is_true() or None, "what was waited for did not happen")
+        """Wait until a condition is true."""
+        await self._until(lambda: is_true() or None, "the condition did not become true")
 
     async def _until(self, find: Callable[[], Any], otherwise: str) -> Any:
         for _ in range(int(PATIENCE / STEP)):
             if (found := find()) is not None:
                 return found
             await asyncio.sleep(STEP)
+
         raise TimeoutError(f"{otherwise} within {PATIENCE:g} s")
 
-    # What is kept
+    # What the hub stores
 
     @property
     def bot_id(self) -> str:
-        """The bot's own account."""
+        """The id of the bot's own account."""
         return str(self.simulator.bot.id)
 
     def command(self, name: str, argument: str = "") -> str:
-        """Give a command as people type it."""
+        """Return a command as people type it."""
         return f"{self.prefix}{name} {argument}".strip()
 
     def account(self, user: Any) -> Account:
-        """Give a person's account, as the adapter must see it."""
+        """Return the Account that the adapter must make of a person."""
         return Account(self.channel, str(user.id))
 
     def chat(self, chat: Any) -> Chat:
-        """Give a chat, as the adapter must see it."""
+        """Return the Chat that the adapter must make of a chat."""
         kind: Literal["direct", "group"] = "direct" if chat.kind == "direct" else "group"
         thread = str(getattr(chat, "thread_id", None) or "")
+
         return Chat(self.channel, str(chat.id), kind, bot_id=self.bot_id, thread_id=thread)
 
     def view(self, hub: SessionHub, chat: Any, user: Any = None) -> SessionView:
-        """Give the session that a person sees in a chat; the owner of a direct chat, if nobody is
-        named.
-        """
+        """Return the session that a person sees in a chat, by default a direct chat's owner."""
         if user is None and chat.kind == "direct":
             user = getattr(chat, "user", None) or chat.members[0]
+
         return hub.session_of(self.chat(chat), None if user is None else self.account(user))
 
     async def history(self, hub: SessionHub, chat: Any, *, count: int) -> list[SessionMessage]:
-        """Wait until so many messages are stored, and give all that is."""
+        """Wait until at least `count` messages are stored, and return all."""
         found: list[SessionMessage] = []
+
         for _ in range(int(PATIENCE / STEP)):
             with suppress(DatabaseUnavailable):
                 found = await self.view(hub, chat).history(limit=None)
             if len(found) >= count:
                 return found
             await asyncio.sleep(STEP)
-        raise AssertionError(f"{count} messages were expected: {[one.content for one in found]}")
+
+        texts = [message.content for message in found]
+        raise AssertionError(f"{count} messages were expected, but these are stored: {texts}")

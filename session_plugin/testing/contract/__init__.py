@@ -1,5 +1,6 @@
-"""What every adapter promises, as tests: derive a class from Contract, give it a driver, and run
-pytest.
+"""What every adapter promises, as tests.
+
+Derive a class from Contract, give it a fixture `driver`, and run pytest.
 """
 
 from session_plugin.testing.contract.commands import CommandContract
@@ -34,7 +35,7 @@ class Contract(
     PatienceContract,
     EndingContract,
 ):
-    """All of it. The tests are coroutines: have pytest-asyncio installed.
+    """The whole contract. Its tests are coroutines, so pytest-asyncio has to be installed.
 
     Example:
         class TestMyAdapter(Contract):

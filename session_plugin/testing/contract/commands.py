@@ -1,4 +1,4 @@
-"""The in-chat commands as people type them, on every platform alike."""
+"""The session commands as people type them in a chat."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ async def echo(turn: Turn) -> None:
 
 
 async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
-    """Link two people's accounts on one platform; give their direct chats."""
+    """Link two accounts on one platform, and return their direct chats."""
     home, away = driver.direct_chat(first), driver.direct_chat(second)
     code = code_in(await driver.ask(first, home, driver.command("link")))
     await driver.ask(second, away, driver.command("link", code))
+
     await driver.say(first, home, driver.command("link"))
     await driver.notified(home, "Is that you?")
     await driver.say(first, home, driver.command("link", "confirm"))
@@ -40,9 +41,7 @@ async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
 
 
 class CommandContract(ContractPart):
-    """People link and unlink their accounts, ask who they are, and begin anew; none of it is
-    kept.
-    """
+    """People link, unlink, ask who they are and start new sessions; no command is stored."""
 
     async def test_linking_two_accounts_makes_one_history(
         self, driver: Driver, hub: SessionHub
@@ -54,7 +53,7 @@ class CommandContract(ContractPart):
             home, away = await link(driver, ann, second)
             for place in (home, away):
                 history = await driver.history(hub, place, count=4)
-                assert [one.content for one in history] == [
+                assert [message.content for message in history] == [
                     "one",
                     "you said one",
                     "two",
@@ -70,22 +69,25 @@ class CommandContract(ContractPart):
             await driver.ask(ann, home, "one")
             await driver.ask(second, away, "two")
             assert (await driver.ask(second, away, driver.command("unlink"))).startswith("Unlinked")
-            kept = [
-                [one.content for one in await driver.history(hub, place, count=2)]
+            histories = [
+                [message.content for message in await driver.history(hub, place, count=2)]
                 for place in (home, away)
             ]
-        assert kept == [["one", "you said one"], ["two", "you said two"]]
 
-    async def test_the_asker_is_told_although_they_never_said_anything_but_the_command(
+        assert histories == [["one", "you said one"], ["two", "you said two"]]
+
+    async def test_the_asker_is_notified_even_if_they_sent_nothing_but_the_command(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann, second = driver.user("Ann"), driver.user("Ann's second")
         home, away = driver.direct_chat(ann), driver.direct_chat(second)
+
         async with driver.running(hub, echo):
             asked = await driver.say(ann, home, driver.command("link"))
             answer = await driver.answer(home, after=asked)
             await driver.ask(second, away, driver.command("link", code_in(answer.text)))
             notice = await driver.answer(home, after=answer)
+
         assert "Is that you?" in notice.text
 
     async def test_nothing_is_shared_before_the_asker_confirms(
@@ -93,19 +95,22 @@ class CommandContract(ContractPart):
     ) -> None:
         ann, eve = driver.user("Ann"), driver.user("Eve")
         home, away = driver.direct_chat(ann), driver.direct_chat(eve)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, home, "one")
             code = code_in(await driver.ask(ann, home, driver.command("link")))
             await driver.ask(eve, away, driver.command("link", code))
             await driver.ask(eve, away, "two")
             history = await driver.history(hub, away, count=2)
-        assert [one.content for one in history] == ["two", "you said two"]
+
+        assert [message.content for message in history] == ["two", "you said two"]
 
     async def test_each_side_is_shown_who_the_other_is(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann, bob = driver.user("Ann"), driver.user("Bob")
         home, away = driver.direct_chat(ann), driver.direct_chat(bob)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, home, "hello")
             await driver.ask(bob, away, "hello")
@@ -113,8 +118,9 @@ class CommandContract(ContractPart):
             answer = await driver.answer(home, after=asked)
             shown = await driver.ask(bob, away, driver.command("link", code_in(answer.text)))
             notice = await driver.answer(home, after=answer)
+
         assert f'the {driver.channel} account {ann.id} ("Ann")' in shown
-        assert f'the {driver.channel} account {bob.id} ("Bob")' in notice.text
+        assert f'The {driver.channel} account {bob.id} ("Bob")' in notice.text
 
     @pytest.mark.parametrize(
         "spoil", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c}  ", lambda c: f"\n{c}"]
@@ -127,6 +133,7 @@ class CommandContract(ContractPart):
             code = code_in(await driver.ask(ann, driver.direct_chat(ann), driver.command("link")))
             typed = f"{driver.prefix}link {spoil(code)}".replace(" \n", "\n")
             shown = await driver.ask(bob, driver.direct_chat(bob), typed)
+
         assert shown.startswith("The code is from")
 
     async def test_a_wrong_a_used_and_ones_own_code_get_one_and_the_same_answer(
@@ -134,6 +141,7 @@ class CommandContract(ContractPart):
     ) -> None:
         ann, bob, eve = (driver.user(name) for name in ("Ann", "Bob", "Eve"))
         dm = driver.direct_chat
+
         async with driver.running(hub, echo):
             code = code_in(await driver.ask(ann, dm(ann), driver.command("link")))
             answers = {
@@ -143,19 +151,21 @@ class CommandContract(ContractPart):
             }
             await driver.ask(bob, dm(bob), driver.command("link", code))
             answers.add(await driver.ask(eve, dm(eve), driver.command("link", code)))
+
         assert len(answers) == 1
         assert "cannot be used" in answers.pop()
 
-    async def test_whoami_tells_the_accounts(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_whoami_lists_the_accounts(self, driver: Driver, hub: SessionHub) -> None:
         ann, second = driver.user("Ann"), driver.user("Ann's second")
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.direct_chat(ann), "hello")
             home, _ = await link(driver, ann, second)
-            notified = await driver.ask(ann, home, driver.command("whoami"))
+            answer = await driver.ask(ann, home, driver.command("whoami"))
             identity = await hub.identity_of(driver.account(ann))
+
         assert identity is not None
-        assert notified == (
-            f"You are Ann, user {identity.user_id}. Your accounts: {driver.channel} {ann.id}, "
+        assert answer == (
+            f"You are Ann, user id {identity.user_id}. Your accounts: {driver.channel} {ann.id}, "
             f"{driver.channel} {second.id}."
         )
 
@@ -164,6 +174,7 @@ class CommandContract(ContractPart):
     ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, dm, "before")
             await driver.history(hub, dm, count=2)
@@ -171,8 +182,9 @@ class CommandContract(ContractPart):
             await driver.ask(ann, dm, "after")
             history = await driver.history(hub, dm, count=2)
             everything = await driver.view(hub, dm).history(limit=None, include_previous=True)
-        assert [one.content for one in history] == ["after", "you said after"]
-        assert [one.content for one in everything] == [
+
+        assert [message.content for message in history] == ["after", "you said after"]
+        assert [message.content for message in everything] == [
             "before",
             "you said before",
             "after",
@@ -187,13 +199,14 @@ class CommandContract(ContractPart):
             home, away = await link(driver, ann, second)
             for text in ("whoami", "new", "unlink", "link", "unlink"):
                 await driver.ask(ann, home, driver.command(text))
+
             for place, user in ((home, ann), (away, second)):
                 await driver.ask(user, place, "last")
                 await driver.history(hub, place, count=2)
                 everything = await driver.view(hub, place).history(
                     limit=None, include_previous=True
                 )
-                assert [one.content for one in everything] == ["last", "you said last"]
+                assert [message.content for message in everything] == ["last", "you said last"]
 
     @pytest.mark.parametrize(
         "name", ["link", "unlink", "whoami", "new", "private", "export", "forget"]
@@ -203,13 +216,15 @@ class CommandContract(ContractPart):
     ) -> None:
         ann = driver.user("Ann")
         room = driver.group("Friends", ann)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, room, "before")
-            notified = await driver.ask(ann, room, driver.command(name))
+            answer = await driver.ask(ann, room, driver.command(name))
             await driver.ask(ann, room, "after")
             history = await driver.history(hub, room, count=4)
-        assert notified == "That is for a direct message with me, please."
-        assert [one.content for one in history] == [
+
+        assert answer == "Please send me this command in a direct message."
+        assert [message.content for message in history] == [
             "before",
             "you said before",
             "after",
@@ -229,13 +244,19 @@ class CommandContract(ContractPart):
     ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo, commands={"link": "connect"}):
-            notified = await driver.ask(ann, dm, driver.command("connect"))
-            assert f"{driver.prefix}connect {code_in(notified)}" in notified
+            answer = await driver.ask(ann, dm, driver.command("connect"))
+            assert f"{driver.prefix}connect {code_in(answer)}" in answer
             await driver.say(ann, dm, driver.command("link"))
             await driver.ask(ann, dm, "last")
             history = await driver.history(hub, dm, count=3)
-        assert [one.content for one in history] == [driver.command("link"), "last", "you said last"]
+
+        assert [message.content for message in history] == [
+            driver.command("link"),
+            "last",
+            "you said last",
+        ]
 
     @pytest.mark.parametrize("turned_off", [None, {"new": ""}])
     async def test_a_command_that_is_turned_off_is_a_message_like_any_other(
@@ -246,10 +267,12 @@ class CommandContract(ContractPart):
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, answer, commands=turned_off):
             assert await driver.ask(ann, dm, driver.command("new")) == "mine"
             history = await driver.history(hub, dm, count=2)
-        assert [one.content for one in history] == [driver.command("new"), "mine"]
+
+        assert [message.content for message in history] == [driver.command("new"), "mine"]
 
     async def test_an_unknown_command_name_is_refused_at_once(
         self, driver: Driver, hub: SessionHub
@@ -270,34 +293,40 @@ class CommandContract(ContractPart):
             driver.prefix,
             driver.command("newer"),
         ]
+
         async with driver.running(hub):
             for text in texts:
                 await driver.say(ann, dm, text)
-            history = await driver.history(hub, dm, count=len(texts))
-        assert [one.content for one in history] == texts
 
-    async def test_an_answer_to_a_command_during_a_locked_database_is_words_not_silence(
+            history = await driver.history(hub, dm, count=len(texts))
+
+        assert [message.content for message in history] == texts
+
+    async def test_a_command_is_answered_while_the_database_is_locked(
         self, driver: Driver, hub: SessionHub, path: Path
     ) -> None:
-        """A question reads only; it must not wait for whoever writes."""
+        """A command that only reads must not wait for a writer."""
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, dm, "hello")
             await driver.history(hub, dm, count=2)
             holder = sqlite3.connect(path, isolation_level=None)
             try:
                 holder.execute("BEGIN IMMEDIATE")
-                notified = await driver.ask(ann, dm, driver.command("whoami"))
+                answer = await driver.ask(ann, dm, driver.command("whoami"))
             finally:
                 holder.close()
-        assert notified.startswith("You are Ann")
 
-    async def test_a_message_that_is_edited_into_a_command_is_kept_no_more(
+        assert answer.startswith("You are Ann")
+
+    async def test_a_message_that_is_edited_into_a_command_is_no_longer_stored(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             said = await driver.say(ann, dm, "before")
             await driver.answer(dm, after=said)
@@ -305,13 +334,19 @@ class CommandContract(ContractPart):
             await driver.edit(said, driver.command("privacy"))
             await driver.ask(ann, dm, "after")
             history = await driver.history(hub, dm, count=3)
-        assert [one.content for one in history] == ["you said before", "after", "you said after"]
+
+        assert [message.content for message in history] == [
+            "you said before",
+            "after",
+            "you said after",
+        ]
 
     async def test_a_code_that_is_edited_into_a_command_in_a_group_is_worthless(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann, bob = driver.user("Ann"), driver.user("Bob")
         room = driver.group("Friends", ann, bob)
+
         async with driver.running(hub, echo):
             code = code_in(await driver.ask(ann, driver.direct_chat(ann), driver.command("link")))
             said = await driver.say(ann, room, "hello")
@@ -320,22 +355,29 @@ class CommandContract(ContractPart):
             await driver.edit(said, driver.command("link", code))
             await driver.ask(ann, room, "after")
             history = await driver.history(hub, room, count=3)
-            notified = await driver.ask(bob, driver.direct_chat(bob), driver.command("link", code))
-        assert [one.content for one in history] == ["you said hello", "after", "you said after"]
-        assert "cannot be used" in notified
+            answer = await driver.ask(bob, driver.direct_chat(bob), driver.command("link", code))
+
+        assert [message.content for message in history] == [
+            "you said hello",
+            "after",
+            "you said after",
+        ]
+        assert "cannot be used" in answer
 
     async def test_codes_never_reach_the_log(
         self, driver: Driver, hub: SessionHub, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("INFO")
         ann, bob = driver.user("Ann"), driver.user("Bob")
+
         async with driver.running(hub, echo):
             code = code_in(await driver.ask(ann, driver.direct_chat(ann), driver.command("link")))
             await driver.ask(bob, driver.direct_chat(bob), driver.command("link", code))
+
         assert code not in caplog.text
         assert code.replace("-", "") not in caplog.text
 
-    async def test_the_user_of_a_linked_account_is_told_the_same_on_both_sides(
+    async def test_linked_accounts_have_the_same_user_and_their_own_names(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann, second = driver.user("Ann"), driver.user("Ann's second")
@@ -343,6 +385,7 @@ class CommandContract(ContractPart):
             await link(driver, ann, second)
             first = await hub.identity_of(driver.account(ann))
             other = await hub.identity_of(driver.account(second))
+
         assert first is not None
         assert other is not None
         assert (first.user_id, first.channel_ids, first.accounts) == (

@@ -1,4 +1,4 @@
-"""What a handler finds in the session while it answers, on every platform alike."""
+"""What a handler finds in the session while it answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from session_plugin.testing.driver import Driver, Turn
 
 
 def words(history: list[Any]) -> list[tuple[str, str]]:
-    return [(one.role, one.content) for one in history]
+    return [(message.role, message.content) for message in history]
 
 
 async def echo(turn: Turn) -> None:
@@ -22,11 +22,11 @@ async def echo(turn: Turn) -> None:
 
 class Listener:
     def __init__(self) -> None:
-        self.notified: list[tuple[str, str]] = []
+        self.heard: list[tuple[str, str]] = []
 
     @hookimpl
     def session_on_message(self, event: Any) -> None:
-        self.notified.append((event.role, event.text))
+        self.heard.append((event.role, event.text))
 
 
 ODD_TEXTS = {
@@ -40,7 +40,7 @@ ODD_TEXTS = {
 
 
 class ConversationContract(ContractPart):
-    """The session holds what was said, by whom and to whom, and nothing of anybody else's."""
+    """The session has what was said, by whom and to whom, and nothing of other people."""
 
     async def test_the_handler_finds_the_message_it_answers(
         self, driver: Driver, hub: SessionHub
@@ -50,6 +50,7 @@ class ConversationContract(ContractPart):
             await turn.say(f"{found[-1].content} from {found[-1].author_name}")
 
         ann = driver.user("Ann")
+
         async with driver.running(hub, answer):
             assert await driver.ask(ann, driver.direct_chat(ann), "hello") == "hello from Ann"
 
@@ -62,6 +63,7 @@ class ConversationContract(ContractPart):
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, answer):
             assert await driver.ask(ann, dm, "one") == "[]"
             assert await driver.ask(ann, dm, "two") == "[('user', 'one'), ('assistant', '[]')]"
@@ -78,13 +80,15 @@ class ConversationContract(ContractPart):
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, answer):
             await driver.ask(ann, dm, "hello")
             await driver.history(hub, dm, count=3)
+
         assert seen == [("user", "hello"), ("assistant", "first")]
 
     @pytest.mark.parametrize("way", ["say", "reply"])
-    async def test_an_answer_in_a_direct_chat_is_kept_once_and_belongs_to_the_person(
+    async def test_an_answer_in_a_direct_chat_is_stored_once_and_belongs_to_the_person(
         self, driver: Driver, hub: SessionHub, way: str
     ) -> None:
         async def answer(turn: Turn) -> None:
@@ -92,6 +96,7 @@ class ConversationContract(ContractPart):
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, answer):
             await driver.ask(ann, dm, "hello")
             await driver.ask(ann, dm, "again")
@@ -102,7 +107,7 @@ class ConversationContract(ContractPart):
                 ("user", "again"),
                 ("assistant", "hello Ann"),
             ]
-            assert {one.person for one in history} == {driver.account(ann)}
+            assert {message.person for message in history} == {driver.account(ann)}
 
     @pytest.mark.parametrize("way", ["say", "reply"])
     async def test_answers_to_people_who_speak_at_once_in_a_group_belong_each_to_its_own(
@@ -114,13 +119,15 @@ class ConversationContract(ContractPart):
 
         people = {name: driver.user(name) for name in ("Ann", "Bob", "Cid")}
         room = driver.group("Friends", *people.values())
+
         async with driver.running(hub, answer):
             await asyncio.gather(
                 *(driver.say(user, room, f"I am {name}") for name, user in people.items())
             )
             history = await driver.history(hub, room, count=6)
-        answers = [one for one in history if one.role == "assistant"]
-        assert {one.content: one.person for one in answers} == {
+
+        answers = [message for message in history if message.role == "assistant"]
+        assert {message.content: message.person for message in answers} == {
             f"hello {name}": driver.account(user) for name, user in people.items()
         }
         assert len(history) == 6
@@ -130,6 +137,7 @@ class ConversationContract(ContractPart):
     ) -> None:
         ann = driver.user("Ann")
         room, other = driver.group("Friends", ann), driver.group("Others", ann)
+
         async with driver.running(hub, echo):
             thread, second = driver.thread(room, "plans"), driver.thread(room, "dreams")
             places = {
@@ -141,6 +149,7 @@ class ConversationContract(ContractPart):
             }
             for name, place in places.items():
                 await driver.ask(ann, place, name)
+
             for name, place in places.items():
                 history = await driver.history(hub, place, count=2)
                 assert words(history) == [("user", name), ("assistant", f"you said {name}")]
@@ -153,17 +162,22 @@ class ConversationContract(ContractPart):
             await driver.ask(ann, driver.direct_chat(ann), "my secret")
             await driver.ask(bob, driver.direct_chat(bob), "hello")
             history = await driver.history(hub, driver.direct_chat(bob), count=2)
+
         assert words(history) == [("user", "hello"), ("assistant", "you said hello")]
 
-    async def test_people_of_one_name_are_two_people(self, driver: Driver, hub: SessionHub) -> None:
+    async def test_people_with_the_same_name_are_two_people(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
         first, second = driver.user("Ann"), driver.user("Ann")
         async with driver.running(hub, echo):
             for user in (first, second):
                 await driver.ask(user, driver.direct_chat(user), "hello")
+
             identities = [await hub.identity_of(driver.account(user)) for user in (first, second)]
+
         assert len({identity.user_id for identity in identities if identity is not None}) == 2
 
-    async def test_a_repeated_delivery_is_stored_once_and_reaches_the_handler_which_can_tell(
+    async def test_a_repeated_delivery_is_stored_once_and_the_handler_sees_that_it_is_a_duplicate(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         turns: list[tuple[str, bool]] = []
@@ -177,6 +191,7 @@ class ConversationContract(ContractPart):
         hub.register(listener)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, answer):
             said = await driver.say(ann, dm, "hello")
             await driver.repeat(said)
@@ -184,15 +199,17 @@ class ConversationContract(ContractPart):
             await driver.ask(ann, dm, "last")
             history = await driver.history(hub, dm, count=3)
             await hub.settle()
+
         assert words(history) == [("user", "hello"), ("user", "last"), ("assistant", "done")]
         assert turns == [("hello", False), ("hello", True), ("last", False)]
-        assert listener.notified == [("user", "hello"), ("user", "last"), ("assistant", "done")]
+        assert listener.heard == [("user", "hello"), ("user", "last"), ("assistant", "done")]
 
     async def test_an_edit_changes_the_message_and_keeps_its_place(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             said = await driver.say(ann, dm, "helo")
             await driver.answer(dm, after=said)
@@ -200,7 +217,8 @@ class ConversationContract(ContractPart):
             await driver.edit(said, "hello")
             await driver.ask(ann, dm, "next")
             history = await driver.history(hub, dm, count=4)
-        assert [one.content for one in history] == [
+
+        assert [message.content for message in history] == [
             "hello",
             "you said helo",
             "next",
@@ -217,12 +235,14 @@ class ConversationContract(ContractPart):
 
         ann = driver.user("Ann")
         room = driver.group("Friends", ann)
+
         async with driver.running(hub, answer):
             first = await driver.say(ann, room, "first")
             reply = await driver.answer(room, after=first)
             await driver.say(ann, room, "second", reply_to=reply)
             history = await driver.history(hub, room, count=4)
-        assert [one.reply_to for one in history[:3]] == [None, str(first.id), str(reply.id)]
+
+        assert [message.reply_to for message in history[:3]] == [None, str(first.id), str(reply.id)]
 
     @pytest.mark.parametrize("text", ["", "look"])
     async def test_an_attachment_is_described_with_or_without_text(
@@ -231,12 +251,13 @@ class ConversationContract(ContractPart):
         async def answer(turn: Turn) -> None:
             (found,) = await turn.session.history()
             await turn.say(
-                f"{found.content}|{[one.filename for one in found.attachments]}|"
+                f"{found.content}|{[file.filename for file in found.attachments]}|"
                 f"{found.attachments[0].size}"
             )
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, answer):
             said = await driver.say(ann, dm, text, attachments=[("notes.txt", b"12345")])
             assert (await driver.answer(dm, after=said)).text == f"{text}|['notes.txt']|5"
@@ -250,18 +271,21 @@ class ConversationContract(ContractPart):
             await turn.say("as it was")
 
         ann = driver.user("Ann")
+
         async with driver.running(hub, answer):
             assert await driver.ask(ann, driver.direct_chat(ann), text) == "as it was"
 
-    async def test_what_the_bot_says_without_being_asked_in_a_group_belongs_to_nobody(
+    async def test_what_the_bot_says_unasked_in_a_group_belongs_to_nobody(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann = driver.user("Ann")
         room = driver.group("Friends", ann)
+
         async with driver.running(hub, echo) as bot:
             await driver.ask(ann, room, "hello")
             await driver.send(bot, room, "good morning")
             history = await driver.history(hub, room, count=3)
+
         assert (history[2].content, history[2].role, history[2].person) == (
             "good morning",
             "assistant",
@@ -279,5 +303,6 @@ class ConversationContract(ContractPart):
 
         async with driver.running(hub, answer) as bot:
             await driver.say(ann, room, "hello")
-            (notified,) = await driver.history(hub, other, count=1)
-        assert (notified.content, notified.person) == ("Ann spoke", None)
+            (sent,) = await driver.history(hub, other, count=1)
+
+        assert (sent.content, sent.person) == ("Ann spoke", None)

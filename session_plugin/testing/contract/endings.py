@@ -1,6 +1,4 @@
-"""However a bot's process ends, what it answered to is in the database, and what it said last, if
-it may end in peace.
-"""
+"""The end of a bot's process, by a kill or a signal: what is then in the database."""
 
 from __future__ import annotations
 
@@ -22,14 +20,11 @@ Process = asyncio.subprocess.Process
 
 @asynccontextmanager
 async def process(driver: Driver, path: Path) -> AsyncIterator[Process]:
-    """Run the driver's program on a database; it listens when the block begins, and is gone after
-    it.
-    """
+    """Run the driver's program on a database; it is connected while the block runs."""
     if not driver.program:
         pytest.skip(f"the driver of {driver.channel} has no program to end")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts
-        # would ignore it, too.
+        # A background job of a shell ignores Ctrl-C, and so would the process started here.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     environment = {**os.environ, **driver.environment(), "SESSION_DATABASE": str(path)}
     started = await asyncio.create_subprocess_exec(*driver.program, env=environment)
@@ -44,46 +39,54 @@ async def process(driver: Driver, path: Path) -> AsyncIterator[Process]:
 
 
 async def stored(driver: Driver, path: Path, dm: object) -> list[tuple[str, str]]:
-    """Read what a process left in its database."""
+    """Return the roles and texts of the messages that a process stored."""
     async with SessionHub(path, load_entry_points=False) as hub:
-        return [(one.role, one.content) for one in await driver.view(hub, dm).history(limit=None)]
+        return [
+            (message.role, message.content)
+            for message in await driver.view(hub, dm).history(limit=None)
+        ]
 
 
 class EndingContract(ContractPart):
-    """A process may end at any moment."""
+    """A process that ends at any moment loses nothing that it answered."""
 
     async def test_a_process_killed_right_after_an_answer_leaves_the_question(
         self, driver: Driver, path: Path
     ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with process(driver, path) as bot:
             await driver.ask(ann, dm, "the question")
             bot.kill()
             await bot.wait()
-            kept = await stored(driver, path, dm)
-        assert kept[0] == ("user", "the question")
+            found = await stored(driver, path, dm)
+
+        assert found[0] == ("user", "the question")
 
     @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-    async def test_a_process_that_may_end_in_peace_leaves_the_last_words(
+    async def test_a_process_that_is_ended_by_a_signal_leaves_the_last_words(
         self, driver: Driver, path: Path, ending: signal.Signals
     ) -> None:
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with process(driver, path) as bot:
             answers = [await driver.ask(ann, dm, text) for text in ("hello", "the last words")]
             bot.send_signal(ending)
             async with asyncio.timeout(PATIENCE):
                 await bot.wait()
-            kept = await stored(driver, path, dm)
+
+            found = await stored(driver, path, dm)
+
         said = [
             ("user", "hello"),
             ("assistant", answers[0]),
             ("user", "the last words"),
             ("assistant", answers[1]),
         ]
-        assert kept == said
-        assert [one.name for one in path.parent.iterdir()] == [path.name]
+        assert found == said
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
 
     async def test_a_process_goes_on_where_a_killed_one_was(
         self, driver: Driver, path: Path
@@ -95,6 +98,7 @@ class EndingContract(ContractPart):
                 await driver.ask(ann, dm, text)
                 bot.kill()
                 await bot.wait()
-                await asyncio.sleep(0.1)  # the simulator sees that the connection is gone
-        kept = await stored(driver, path, dm)
-        assert [content for role, content in kept if role == "user"] == ["before", "after"]
+                await asyncio.sleep(0.1)  # until the simulator notices the lost connection
+
+        found = await stored(driver, path, dm)
+        assert [content for role, content in found if role == "user"] == ["before", "after"]

@@ -1,6 +1,4 @@
-"""Starting, stopping, starting again: the hub opens and closes with the bot, and what was said
-stays.
-"""
+"""Starting, stopping and restarting: the hub opens and closes with the bot; messages stay."""
 
 from __future__ import annotations
 
@@ -19,9 +17,9 @@ async def echo(turn: Turn) -> None:
 
 
 class LifeContract(ContractPart):
-    """A hub lives as long as the bots on it, and a session longer."""
+    """A hub is open as long as a bot runs on it; its sessions outlast the bot."""
 
-    async def test_every_platform_has_the_same_way_in(self, driver: Driver) -> None:
+    async def test_every_adapter_has_the_same_public_names(self, driver: Driver) -> None:
         parameters = inspect.signature(driver.package.install).parameters
         assert list(parameters)[1:3] == ["hub", "commands"]
         assert callable(driver.package.to_event)
@@ -45,8 +43,9 @@ class LifeContract(ContractPart):
         async with driver.running(hub, echo):
             await driver.ask(ann, driver.direct_chat(ann), "hello")
             await driver.history(hub, driver.direct_chat(ann), count=2)
+
         assert path.exists()
-        assert [one.name for one in path.parent.iterdir()] == [path.name]
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
 
     async def test_a_bot_that_never_started_leaves_no_database(
         self, driver: Driver, hub: SessionHub, path: Path
@@ -66,8 +65,9 @@ class LifeContract(ContractPart):
                 await driver.ask(ann, dm, text)
                 history = await driver.history(hub, dm, count=count)
                 sessions.append(await driver.view(hub, dm).info())
+
         assert len({session.session_id for session in sessions if session is not None}) == 1
-        assert [one.content for one in history] == [
+        assert [message.content for message in history] == [
             "before",
             "you said before",
             "after",
@@ -86,16 +86,20 @@ class LifeContract(ContractPart):
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
         hub = SessionHub(path, load_entry_points=False)
+
         async with driver.running(hub, answer):
             said = await driver.say(ann, dm, "hello")
             first = await driver.answer(dm, after=said)
             await driver.history(hub, dm, count=2)
+
         hub = SessionHub(path, load_entry_points=False)
+
         async with driver.running(hub, answer):
             await driver.repeat(said)
             await driver.answer(dm, after=first)
             history = await driver.history(hub, dm, count=3)
-        assert [one.content for one in history] == ["hello", "done", "done"]
+
+        assert [message.content for message in history] == ["hello", "done", "done"]
         assert seen == [False, True]
 
     async def test_one_hub_can_serve_a_second_bot_after_the_first(
@@ -107,16 +111,19 @@ class LifeContract(ContractPart):
             async with driver.running(hub, echo):
                 await driver.ask(ann, dm, text)
                 history = await driver.history(hub, dm, count=2)
-        assert [one.content for one in history][:1] == ["before"]
+
+        assert [message.content for message in history][:1] == ["before"]
 
     async def test_a_database_that_is_refused_stops_the_start_with_its_name(
         self, driver: Driver, path: Path
     ) -> None:
         path.write_bytes(b"this is no database" * 100)
         before = path.read_bytes()
+
         with pytest.raises(DatabaseRefused, match=path.name):
             async with driver.running(SessionHub(path, load_entry_points=False), echo):
                 pass
+
         assert path.read_bytes() == before
 
     async def test_after_a_refused_start_the_same_hub_starts_on_a_mended_database(
@@ -124,11 +131,14 @@ class LifeContract(ContractPart):
     ) -> None:
         path.write_bytes(b"this is no database" * 100)
         hub = SessionHub(path, load_entry_points=False)
+
         with pytest.raises(DatabaseRefused):
             async with driver.running(hub, echo):
                 pass
+
         path.unlink()
         ann = driver.user("Ann")
+
         async with driver.running(hub, echo):
             assert await driver.ask(ann, driver.direct_chat(ann), "hello") == "you said hello"
 
@@ -142,7 +152,8 @@ class LifeContract(ContractPart):
             hub = SessionHub(path, bot=name, load_entry_points=False)
             async with driver.running(hub, echo):
                 await driver.ask(ann, dm, f"hello {name}")
-                seen[name] = [one.content for one in await driver.history(hub, dm, count=2)]
+                seen[name] = [message.content for message in await driver.history(hub, dm, count=2)]
+
         assert seen == {
             name: [f"hello {name}", f"you said hello {name}"] for name in ("helper", "jester")
         }

@@ -1,4 +1,4 @@
-"""What every part of the contract has at hand: a driver, a hub, and where its database is."""
+"""The fixtures of every part of the contract: a driver, a hub, and the path of its database."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from session_plugin.testing.driver import Driver
 
 @pytest.mark.asyncio
 class ContractPart:
-    """Some promises that an adapter keeps. Whoever derives from it gives the fixture `driver`."""
+    """A part of the contract. A class that derives from it provides the fixture `driver`."""
 
     @pytest.fixture
     def driver(self) -> Driver:
-        """Give the driver of the adapter that is tested, on a simulator that has started."""
-        raise NotImplementedError("give your adapter's driver by a fixture `driver` of your class")
+        """Return the driver of the adapter under test, on a simulator that has started."""
+        raise NotImplementedError("define a fixture `driver` that returns your adapter's driver")
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
-        """Where the hub's database is."""
+        """Return the path of the hub's database."""
         return tmp_path / "bot.db"
 
     @pytest.fixture
     def hub(self, path: Path) -> SessionHub:
-        """Give a hub that nothing is attached to."""
+        """Return a hub without any bot."""
         return SessionHub(path, load_entry_points=False)

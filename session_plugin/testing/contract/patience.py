@@ -1,6 +1,4 @@
-"""A database that is slow, locked, full or gone: the bot answers as before, and what was said
-meanwhile is stored.
-"""
+"""A database that is slow, locked, full or missing: the bot answers, and messages are stored."""
 
 from __future__ import annotations
 
@@ -19,18 +17,16 @@ from session_plugin.testing.contract.part import ContractPart
 from session_plugin.testing.driver import PATIENCE, Driver, Turn
 
 LONG = 10 * PATIENCE
-"""Seconds of the hub's patience that no test comes to the end of."""
+"""A `store_patience` in seconds that ends in no test."""
 SHORT = 0.5
-"""Seconds of patience so short that a test may wait for the end of them once, and too long to wait
-for them each time.
-"""
+"""A `store_patience` that a test can wait out once, but not for each message."""
 MANY = int(2 * PATIENCE / SHORT)
-"""Messages for each of which nobody could wait out the patience before the test gives up."""
+"""Messages: too many to wait out `SHORT` for each of them before the test gives up."""
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep everybody from writing to a database while the block runs."""
+    """Hold the write lock of a database while the block runs."""
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         yield
@@ -38,11 +34,12 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def full_disk(path: Path) -> Iterator[None]:
-    """Let no file of this process grow beyond what the database's log has now."""
+    """Limit the files of this process to the present size of the database's log."""
     resource: Any = pytest.importorskip("resource")
     size = path.with_name(f"{path.name}-wal").stat().st_size
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+
     try:
         yield
     finally:
@@ -51,7 +48,7 @@ def full_disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def gone(path: Path) -> Iterator[None]:
-    """Take a database's file away, and put it back."""
+    """Move a database's file away while the block runs."""
     away = path.with_name("away")
     path.rename(away)
     try:
@@ -65,22 +62,24 @@ async def echo(turn: Turn) -> None:
 
 
 async def recall(turn: Turn) -> None:
-    """Answer with what can be read, or that nothing can."""
+    """Answer with the message before, or that the history is unavailable."""
     try:
         found = [
-            one.content for one in await turn.session.history(limit=1, before=turn.session.event)
+            message.content
+            for message in await turn.session.history(limit=1, before=turn.session.event)
         ]
     except DatabaseUnavailable:
         found = ["unavailable"]
+
     await turn.say(f"{turn.text} after {found[0] if found else 'nothing'}")
 
 
 def contents(history: list[Any]) -> list[str]:
-    return [one.content for one in history]
+    return [message.content for message in history]
 
 
 class PatienceContract(ContractPart):
-    """A database out of reach silences no bot and loses nothing."""
+    """An unreachable database silences no bot and loses nothing."""
 
     async def test_no_answer_leaves_before_the_message_it_answers_is_stored(
         self, driver: Driver, path: Path
@@ -88,15 +87,17 @@ class PatienceContract(ContractPart):
         hub = SessionHub(path, load_entry_points=False, store_patience=LONG)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, dm, "one")
             await driver.history(hub, dm, count=2)
             with locked(path):
                 said = await driver.say(ann, dm, "two")
                 await asyncio.sleep(SHORT)
-                assert [one.text for one in driver.messages(dm) if one.is_from_bot] == [
+                assert [message.text for message in driver.messages(dm) if message.is_from_bot] == [
                     "you said one"
                 ]
+
             assert (await driver.answer(dm, after=said)).text == "you said two"
             with closing(sqlite3.connect(path)) as database:
                 stored = [
@@ -105,6 +106,7 @@ class PatienceContract(ContractPart):
                         "SELECT CAST(content AS TEXT) FROM messages ORDER BY seq"
                     )
                 ]
+
         assert stored[:3] == ["one", "you said one", "two"]
 
     @pytest.mark.parametrize("trouble", [locked, full_disk, gone])
@@ -115,25 +117,32 @@ class PatienceContract(ContractPart):
         ann, bob = driver.user("Ann"), driver.user("Bob")
         home, away = driver.direct_chat(ann), driver.direct_chat(bob)
         texts = [str(number) for number in range(MANY // 2)]
+
         async with driver.running(hub, recall):
             for user, dm in ((ann, home), (bob, away)):
                 await driver.ask(user, dm, "first")
                 await driver.history(hub, dm, count=2)
+
             with trouble(path):
                 async with asyncio.timeout(PATIENCE):
                     for text in texts:
                         assert await driver.ask(ann, home, text) == f"{text} after unavailable"
                         assert await driver.ask(bob, away, text) == f"{text} after unavailable"
+
             for dm in (home, away):
                 said = [f"{text} after unavailable" for text in texts]
                 stored = await driver.history(hub, dm, count=2 + 2 * len(texts))
-                assert contents([one for one in stored if one.role == "user"]) == ["first", *texts]
-                assert contents([one for one in stored if one.role == "assistant"]) == [
+                assert contents([message for message in stored if message.role == "user"]) == [
+                    "first",
+                    *texts,
+                ]
+                assert contents([message for message in stored if message.role == "assistant"]) == [
                     "first after nothing",
                     *said,
                 ]
-        ours = (one for one in caplog.records if one.name.startswith("session_plugin"))
-        assert len([one for one in ours if one.levelno >= logging.WARNING]) == 1
+
+        ours = [record for record in caplog.records if record.name.startswith("session_plugin")]
+        assert len([record for record in ours if record.levelno >= logging.WARNING]) == 1
 
     async def test_a_database_that_is_slow_again_and_again_stores_all_in_order(
         self, driver: Driver, path: Path
@@ -141,6 +150,7 @@ class PatienceContract(ContractPart):
         hub = SessionHub(path, load_entry_points=False, store_patience=SHORT / 5)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             await driver.ask(ann, dm, "0")
             await driver.history(hub, dm, count=2)
@@ -148,6 +158,7 @@ class PatienceContract(ContractPart):
                 with locked(path):
                     assert await driver.ask(ann, dm, str(number)) == f"you said {number}"
                 history = await driver.history(hub, dm, count=2 * (number + 1))
+
         assert contents(history) == [
             text for number in range(6) for text in (str(number), f"you said {number}")
         ]
@@ -158,10 +169,12 @@ class PatienceContract(ContractPart):
         hub = SessionHub(path, load_entry_points=False, store_patience=SHORT)
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, recall):
             await driver.ask(ann, dm, "one")
             await driver.history(hub, dm, count=2)
             with locked(path):
                 assert await driver.ask(ann, dm, "two") == "two after unavailable"
+
             await driver.history(hub, dm, count=4)
             assert await driver.ask(ann, dm, "three") == "three after two after unavailable"

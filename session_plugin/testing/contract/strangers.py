@@ -1,4 +1,4 @@
-"""Those who are nobody's user: webhooks, other bots, anonymous administrators, channels."""
+"""Authors who belong to no user: webhooks, other bots, anonymous administrators, channels."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from session_plugin.testing.driver import Driver, Turn
 
 
 async def quiet(_: Any) -> None:
-    """Answer nothing."""
+    """Send no answer."""
 
 
 class StrangerContract(ContractPart):
-    """Nobody becomes a user who is not a person with an account."""
+    """Only people with an account become users."""
 
-    async def test_strangers_are_kept_under_their_names_as_nobodys_user(
+    async def test_messages_of_strangers_are_stored_under_their_names_and_belong_to_no_user(
         self, driver: Driver, hub: SessionHub, path: Path
     ) -> None:
         room = driver.group("Friends", driver.user("Ann"))
         async with driver.running(hub, quiet):
-            kept = await driver.strangers(room)
-            for place, name in kept:
+            said = await driver.strangers(room)
+            for place, name in said:
                 history = await driver.history(
-                    hub, place, count=sum(where is place for where, _ in kept)
+                    hub, place, count=sum(where is place for where, _ in said)
                 )
-                assert name in [one.author_name for one in history]
-                assert {(one.role, one.person) for one in history} == {("user", None)}
-                assert all(one.content for one in history)
+                assert name in [message.author_name for message in history]
+                assert {(message.role, message.person) for message in history} == {("user", None)}
+                assert all(message.content for message in history)
+
         with closing(sqlite3.connect(path)) as database:
             assert database.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
 
@@ -42,24 +43,30 @@ class StrangerContract(ContractPart):
             await turn.reply(f"hello {turn.text}")
 
         room = driver.group("Friends", driver.user("Ann"))
-        async with driver.running(hub, answer):
-            kept = await driver.strangers(room)
-            for place in {id(place): place for place, _ in kept}.values():
-                count = 2 * sum(where is place for where, _ in kept)
-                history = await driver.history(hub, place, count=count)
-                answers = [one for one in history if one.role == "assistant"]
-                assert (len(answers), {one.person for one in answers}) == (count // 2, {None})
 
-    async def test_a_stranger_of_a_persons_name_is_not_that_person(
+        async with driver.running(hub, answer):
+            said = await driver.strangers(room)
+            for place in {id(place): place for place, _ in said}.values():
+                count = 2 * sum(where is place for where, _ in said)
+                history = await driver.history(hub, place, count=count)
+                answers = [message for message in history if message.role == "assistant"]
+                assert (len(answers), {message.person for message in answers}) == (
+                    count // 2,
+                    {None},
+                )
+
+    async def test_a_stranger_with_a_persons_name_is_not_that_person(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann = driver.user("Ann")
         room = driver.group("Friends", ann)
+
         async with driver.running(hub, quiet):
             await driver.say(ann, room, "mine")
             await driver.stranger(room, "Ann", "not mine")
             history = await driver.history(hub, room, count=2)
-        assert [(one.author_name, one.person) for one in history] == [
+
+        assert [(message.author_name, message.person) for message in history] == [
             ("Ann", driver.account(ann)),
             ("Ann", None),
         ]

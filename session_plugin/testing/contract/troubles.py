@@ -1,4 +1,4 @@
-"""A database that cannot be used, plugins and handlers that fail: the author's handlers work on."""
+"""Filters and handlers that fail: the author's other handlers still work."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Raising:
         raise RuntimeError("this filter never works")
 
 
-class KeepsNothing:
+class StoresNothing:
     @hookimpl
     def session_filter_message(self, event: Any) -> Any:
         return None
 
 
 class TroubleContract(ContractPart):
-    """Whatever fails, the bot answers, and nothing is lost that can be kept."""
+    """If a plugin or a handler fails, the bot still answers, and messages are stored."""
 
     async def test_a_failing_filter_withholds_the_words_and_nobody_from_an_answer(
         self, driver: Driver, hub: SessionHub
@@ -39,18 +39,25 @@ class TroubleContract(ContractPart):
         hub.register(Raising())
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         async with driver.running(hub, echo):
             assert await driver.ask(ann, dm, "hello") == "you said hello"
             history = await driver.history(hub, dm, count=2)
-        assert [(one.content, one.is_withheld) for one in history] == [("", True), ("", True)]
 
-    async def test_a_filter_that_keeps_nothing_leaves_the_bot_answering(
+        assert [(message.content, message.is_withheld) for message in history] == [
+            ("", True),
+            ("", True),
+        ]
+
+    async def test_with_a_filter_that_stores_nothing_the_bot_still_answers(
         self, driver: Driver, hub: SessionHub, path: Path
     ) -> None:
-        hub.register(KeepsNothing())
+        hub.register(StoresNothing())
         ann = driver.user("Ann")
+
         async with driver.running(hub, echo):
             assert await driver.ask(ann, driver.direct_chat(ann), "hello") == "you said hello"
+
         with closing(sqlite3.connect(path)) as database:
             assert database.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
@@ -65,9 +72,10 @@ class TroubleContract(ContractPart):
 
         ann = driver.user("Ann")
         dm = driver.direct_chat(ann)
+
         with pytest.raises(ValueError, match="the author's own fault"):
             async with driver.running(hub, answer):
                 await driver.say(ann, dm, "break")
                 await driver.ask(ann, dm, "hello")
                 history = await driver.history(hub, dm, count=3)
-                assert [one.content for one in history] == ["break", "hello", "fine"]
+                assert [message.content for message in history] == ["break", "hello", "fine"]
