@@ -1,43 +1,58 @@
-"""session_plugin for discord.py: one line, and your bot remembers, together with your other
-platforms.
+"""session_plugin for discord.py: one conversation per person, shared with your other platforms.
+
+Add one line to your bot:
 
     class MyBot(commands.Bot):
         async def setup_hook(self):
-            await self.load_extension("session_plugin_discord")   # or, anywhere:
+            await self.load_extension("session_plugin_discord")   # or, before bot.run():
             session_plugin_discord.install(bot, hub)
+
+Then read the session in your handlers:
 
     @bot.command()
     async def recap(ctx: SessionContext):
-        for message in await ctx.session.history(limit=5):        # also what was said elsewhere
+        for message in await ctx.session.history(limit=5):        # from every linked platform
             ...
 
     @bot.event
     async def on_message(message):
-        session = await session_plugin_discord.session(message)   # the message itself is already in
-        it
+        session = await session_plugin_discord.session(message)   # includes this message
 
-Where to look:
-    install          attach a hub to a bot or a plain client: messages in, the bot's own messages
-    out, the in-chat commands setup, teardown  the same as an extension; the hub is
-    `bot.session_hub`, or made from SESSION_DATABASE session          the session of a message, an
-    interaction or a command's context SessionContext   the type of `ctx` in your commands, with
-    `.session` to_event         a Discord message as a MessageEvent
+Public names:
+    install          attach a hub to a bot or a plain client
+    setup, teardown  the same as an extension; the hub is `bot.session_hub`, or is made from the
+                     environment variable SESSION_DATABASE
+    session          the session of a message, an interaction or a command's context
+    SessionContext   the type of `ctx` in your commands, with `.session`
+    to_event         a Discord message as a MessageEvent
     to_chat          a Discord channel or thread as a Chat
-    CHANNEL          the name of this platform in accounts and chats (what Discord calls a channel
-    is a chat here)
+    CHANNEL          the name of this platform in accounts and chats (a Discord channel is a chat)
+
+Modules, in the order in which a message meets them:
+    install.py         how a hub gets into a bot, and how a handler finds its session
+    adapter.py         one client's attachment to a hub: opened, listening, closed
+    incoming.py        messages, interactions, edits and deletions, before their handlers
+    translate.py       a Discord message as a MessageEvent; pure
+    interactions.py    a slash command, button, menu or form in the core's terms; pure
+    context.py         the type of `ctx`
+    answering.py       which event a handler answers, and whether the handler still runs
+    outgoing.py        what the bot sends: after the question is stored, recorded from the response
+    own_messages.py    what the bot said, recorded once, and whom it answers
+    commands.py        /link and the other session commands: recognised and answered
+    registration.py    the same commands, added to the bot and to its command tree
+    testing.py         bots on the simulator, as pytest fixtures
 """
 
 try:
-    import discord as _discord  # noqa: F401 - only to say what is missing
+    import discord as _discord  # noqa: F401 - imported only to report that it is missing
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "session_plugin_discord needs discord.py: pip install 'session-plugin[discord]'",
         name="discord",
     ) from error
 
-from session_plugin_discord.attaching import install, session, setup, teardown
-from session_plugin_discord.cog import SessionCog
 from session_plugin_discord.context import SessionContext
+from session_plugin_discord.install import SessionCog, install, session, setup, teardown
 from session_plugin_discord.translate import CHANNEL, to_chat, to_event
 
 __all__ = [

@@ -1,8 +1,8 @@
 """One client's attachment to a hub: opened before the client connects, closed with it.
 
-It sees every event before its handlers do, by what discord.py offers for waiting: `wait_for` asks
-its checks first, and ours always say no. Nothing of the author's is replaced: events, listeners,
-checks and commands stay theirs.
+The adapter sees every event before its handlers by a public means of discord.py: `wait_for` calls
+its checks first, and the checks here always return False. Nothing of the author's is replaced:
+events, listeners, checks and commands stay as they are.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import discord
 from discord.ext import commands
 
 from session_plugin import Lease, SessionHub, SessionView
-from session_plugin_discord.arrivals import Arrivals
-from session_plugin_discord.chat_commands import ChatCommands
-from session_plugin_discord.handlers import Handlers
+from session_plugin_discord.answering import HandlerCounter
+from session_plugin_discord.commands import SessionCommands
 from session_plugin_discord.incoming import Incoming
 from session_plugin_discord.outgoing import Outgoing
 from session_plugin_discord.own_messages import OwnMessages
@@ -42,57 +41,57 @@ class Adapter:
         slash_input: bool = True,
         ephemeral: bool = False,
     ) -> None:
-        """Attach nothing yet; the settings are those of `install`.
+        """Check the arguments, which are those of `install`; attach nothing yet.
 
         Raises:
-            TypeError: `hub` is no SessionHub.
-            ValueError: a command is unknown, or two have one name.
+            TypeError: `hub` is not a SessionHub.
+            ValueError: `commands` names an unknown command, or the same name twice.
         """
         if not isinstance(hub, SessionHub):
             raise TypeError(
-                f"a SessionHub is needed, not {type(hub).__name__}: hub = SessionHub('bot.db')"
+                f"the hub must be a SessionHub, not {type(hub).__name__}: "
+                "pass SessionHub('bot.db'), for example"
             )
+
         self.hub = hub
         self._client = client
-        self._own_messages = OwnMessages(client, hub, keeps_ephemeral=ephemeral)
-        self._arrivals = Arrivals()
-        self._handlers = Handlers(client)
-        self._outgoing = Outgoing(client, self._own_messages, self._arrivals)
-        self.commands = ChatCommands(client, hub, self._own_messages, commands, group)
+        self._own_messages = OwnMessages(client, hub, store_ephemeral=ephemeral)
+        self.commands = SessionCommands(client, hub, self._own_messages, commands, group)
         self._incoming = Incoming(
-            client,
-            hub,
-            self._own_messages,
-            self.commands,
-            self._arrivals,
-            keeps_slash_input=slash_input,
+            client, hub, self._own_messages, self.commands, store_slash_input=slash_input
         )
+        self._outgoing = Outgoing(client, self._own_messages, self._incoming.pending)
+        self._handler_counter = HandlerCounter(client)
+
         self._lease: Lease | None = None
-        self._taps: dict[str, Callable[[Any], bool]] = {}
+        self._checks: dict[str, Callable[[Any], bool]] = {}
         self._waiting: list[asyncio.Task[Any]] = []
 
     async def open(self) -> None:
-        """Open the hub and add our commands; does nothing if it is open.
+        """Open the hub and add the session commands; do nothing if it is open.
 
         Raises:
-            SessionError: the hub cannot be opened, or the client has a command of one of our names.
+            SessionError: the hub cannot be opened, or the author has a command of the same name.
         """
         if self._lease is not None:
             return
+
         self._lease = self.hub.attach(CHANNEL, "", self.commands.deliver)
         try:
             await self._lease.open()
-            self.commands.add()
+            self.commands.registration.add()
         except BaseException:
             await self._lease.release()
             self._lease = None
             raise
-        self._handlers.watch()
-        self._outgoing.watch()
+
+        self._handler_counter.attach()
+        self._outgoing.attach()
         if not self._client.intents.message_content:
             logger.warning(
-                "the message_content intent is off: what is said in guilds is mostly blank "
-                "and is not kept"
+                "the message_content intent is off, so most messages in guilds arrive without "
+                "content and are not stored: set intents.message_content = True, and enable it "
+                "in Discord's developer portal"
             )
 
     @property
@@ -101,64 +100,71 @@ class Adapter:
         return self._lease is not None
 
     def listen(self) -> None:
-        """See every event from now on; for a client that has logged in. Does nothing if it listens
-        already.
+        """Observe every event from now on.
+
+        Does nothing before the client has logged in, or if it listens already.
         """
-        if self._lease is None or self._client.user is None or self._taps:
+        if self._lease is None or self._client.user is None or self._checks:
             return
+
         self._lease.bot_id = str(self._client.user.id)
-        self._taps = {"socket_event_type": _tap(self._outgoing.begin)}
-        self._taps |= {event: _tap(see) for event, see in self._incoming.checks().items()}
+        self._checks = {"socket_event_type": _observing(self._outgoing.begin_event)}
+        for event, observe in self._incoming.observers().items():
+            self._checks[event] = _observing(observe)
+
         wait_for: Any = self._client.wait_for
         self._waiting = [
-            asyncio.ensure_future(wait_for(event, check=tap)) for event, tap in self._taps.items()
+            asyncio.ensure_future(wait_for(event, check=check))
+            for event, check in self._checks.items()
         ]
 
     async def close(self) -> None:
-        """Detach, store what is on its way, release the hub; does nothing if it is closed."""
+        """Detach, wait until everything is recorded, release the hub; do nothing if closed."""
         lease, self._lease = self._lease, None
         if lease is None:
             return
+
         await self._stop_listening()
-        self.commands.remove()
-        self._handlers.unwatch()
-        await self._outgoing.unwatch()
+        self.commands.registration.remove()
+        self._handler_counter.detach()
+        await self._outgoing.detach()
         await self._incoming.finish()
         await lease.release()
 
     async def _stop_listening(self) -> None:
-        await asyncio.sleep(0)  # what has not begun to wait could not be cancelled
+        await asyncio.sleep(0)  # a task that has not started yet would ignore its cancellation
         for task in self._waiting:
             task.cancel()
-        listeners: dict[str, list[Any]] = (
-            self._client._listeners
-        )  # else they would stay until the next such event
-        for event, tap in self._taps.items():
-            left = [one for one in listeners.pop(event, ()) if one[1] is not tap]
-            if left:
-                listeners[event] = left
+
+        # discord.py itself removes a cancelled listener only at the next event of its kind.
+        listeners: dict[str, list[Any]] = self._client._listeners
+        for event, check in self._checks.items():
+            others = [entry for entry in listeners.pop(event, ()) if entry[1] is not check]
+            if others:
+                listeners[event] = others
+
         self._waiting.clear()
-        self._taps.clear()
+        self._checks.clear()
 
     async def session(self, source: Source) -> SessionView:
-        """Give the session of a message, an interaction or a context, once what was said is
-        stored.
-        """
+        """Return the session of a message, an interaction or a context, once that is stored."""
         if isinstance(source, commands.Context):
             source = source.interaction or source.message
-        return await self._arrivals.session_of(source.id) or self._incoming.view(source)
+
+        return await self._incoming.pending.session_of(source.id) or self._incoming.view(source)
 
 
-def _tap(see: Callable[[Any], None]) -> Callable[[Any], bool]:
-    """Make a check for `wait_for` that sees an event and never takes it; one that raised would be
-    taken down.
+def _observing(observe: Callable[[Any], None]) -> Callable[[Any], bool]:
+    """Return a check for `wait_for` that observes events and never matches.
+
+    It catches all errors: discord.py removes a check that raises.
     """
 
     def check(subject: Any) -> bool:
         try:
-            see(subject)
+            observe(subject)
         except Exception:
-            logger.exception("an event could not be recorded; it is handled all the same")
+            logger.exception("an event could not be recorded; its handlers run all the same")
         return False
 
     return check

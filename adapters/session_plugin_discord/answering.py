@@ -1,12 +1,14 @@
-"""What the handlers of one event answer, known wherever in them something is sent.
+"""Which event a handler answers, and whether that handler still runs. Knows no hub.
 
-discord.py makes a task for each handler, and a task starts with a copy of the context it is made
-in. So a slot is put there before each event is taken apart, and filled when it turns out to be a
-message or an interaction: a slash command's task is made before anybody else hears of the
-interaction, and finds the slot filled all the same, since it runs later.
+discord.py runs each handler in a task of its own, and a task starts with a copy of the context in
+which it was created. So an empty `Answering` is put into a context variable before each event is
+parsed, and is filled in when the event turns out to be a message or an interaction. discord.py
+creates a slash command's task before it announces the interaction, but the task runs later and so
+finds the object filled in.
 
-A task that a handler leaves behind keeps that slot for ever, whomever it answers by then: see
-handlers.py.
+A background task that a handler started keeps its `Answering` for ever, whatever it answers later.
+`is_answer` decides when that still counts. discord.py runs the handlers of an event in a function
+that is not public, and slash commands, buttons and forms in tasks of their own, which it names.
 """
 
 from __future__ import annotations
@@ -17,38 +19,53 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import discord
+
 from session_plugin import Account
+
+INTERACTION_TASKS = (
+    "CommandTree-invoker",
+    "discord-ui-view-dispatch",
+    "discord-ui-dynamic-item",
+    "discord-ui-modal-dispatch",
+)
+"""Prefixes of the names of the tasks in which discord.py handles interactions."""
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
-class Turn:
-    """What one person says in a chat until somebody else speaks there."""
+class Speaker:
+    """The person who spoke last in a chat.
+
+    Args:
+        account: Who; None for an author without an account.
+        is_last: False as soon as another person has spoken in the chat.
+    """
 
     account: Account | None
-    is_over: bool = False
+    is_last: bool = True
 
 
 @dataclass(slots=True, eq=False)
 class Answering:
-    """What one event's handlers answer: nothing, until it is filled in.
+    """What the handlers of one event answer; empty until the event is known.
 
     Args:
-        channel_id: Where it was said.
-        account: Who said it; None for nobody's user.
-        arrival: Its way into the hub; None where nothing is recorded.
-        waits: Whether what is sent waits for what was said to be stored; not where that is being
-            recorded.
-        turn: Its place in what is said there.
-        running: How many of its handlers are running.
+        channel_id: Where the event happened.
+        account: Who caused it; None for an author without an account.
+        recording: The task that stores it; None if nothing of it is recorded.
+        waits_for_storage: Whether sending waits until the event is stored. False while recording,
+            where it would wait for itself.
+        speaker: The last speaker in that channel, as of this event.
+        running: The number of its handlers that are running.
     """
 
     channel_id: int | None = None
     account: Account | None = None
-    arrival: asyncio.Task[Any] | None = None
-    waits: bool = True
-    turn: Turn | None = None
+    recording: asyncio.Task[Any] | None = None
+    waits_for_storage: bool = True
+    speaker: Speaker | None = None
     running: int = 0
 
 
@@ -57,10 +74,63 @@ answering: ContextVar[Answering | None] = ContextVar(
 )
 
 
-def apart(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start recording something: what the hooks send meanwhile, or later, answers nobody and waits
-    for nothing.
+def start_recording(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start a task that records something.
+
+    Messages that plugins send from it answer nobody and wait for nothing.
     """
     context = copy_context()
-    context.run(answering.set, Answering(waits=False))
+    context.run(answering.set, Answering(waits_for_storage=False))
+
     return asyncio.get_running_loop().create_task(work, context=context)
+
+
+def is_answer(current: Answering | None, channel_id: int) -> bool:
+    """Check whether a message sent to a channel now answers the current event.
+
+    It does while a handler of the event runs. Tasks that the handlers left running may serve
+    somebody else by then, so for those it does only until another person speaks in the channel.
+    """
+    if current is None or current.speaker is None or current.channel_id != channel_id:
+        return False
+
+    return (
+        current.running > 0
+        or current.speaker.is_last
+        or _handles_interaction(asyncio.current_task())
+    )
+
+
+def _handles_interaction(task: asyncio.Task[Any] | None) -> bool:
+    return task is not None and task.get_name().startswith(INTERACTION_TASKS)
+
+
+class HandlerCounter:
+    """Counts the running handlers of each event of one client, in `Answering.running`."""
+
+    def __init__(self, client: discord.Client) -> None:
+        """Count nothing yet; see `attach`."""
+        self._client: Any = client
+        self._original: Any = None
+
+    def attach(self) -> None:
+        """Replace the client's function that runs a handler; it exists in all of discord.py 2."""
+        self._original = self._client._run_event
+        self._client._run_event = self._run_event
+
+    def detach(self) -> None:
+        """Restore the original function, unless somebody else has replaced ours meanwhile."""
+        if self._client.__dict__.get("_run_event") == self._run_event:
+            del self._client._run_event
+
+    async def _run_event(self, *handler: Any, **arguments: Any) -> None:
+        current = answering.get()
+        if current is None:
+            await self._original(*handler, **arguments)
+            return
+
+        current.running += 1
+        try:
+            await self._original(*handler, **arguments)
+        finally:
+            current.running -= 1

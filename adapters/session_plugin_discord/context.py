@@ -1,4 +1,4 @@
-"""The type of `ctx` in a command, with the session that it answers in."""
+"""The type of `ctx` in a command, with the session that the command answers in."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from session_plugin import SessionView
 
 
 class SessionContext(commands.Context[Any]):
-    """A commands.Context with `.session`, for annotations; the adapter sets it on whatever context
-    class you use.
+    """A commands.Context with `.session`, for annotations.
 
-    It is set before a command's checks; earlier, `await session_plugin_discord.session(ctx)` gives
-    it. A context of your own derives from this one. One that has a `session` already, a connection
-    for HTTP say, keeps that.
+    The adapter sets `session` on any context class, before the command's checks run. Before that,
+    use `await session_plugin_discord.session(ctx)`. Derive your own context class from this one. If
+    your class already has an attribute `session`, a connection for HTTP for example, the adapter
+    leaves it alone.
 
     Example:
         @bot.command()
@@ -25,4 +25,4 @@ class SessionContext(commands.Context[Any]):
     """
 
     session: SessionView
-    """The session of the chat that is being answered."""
+    """The session of the chat in which the command was used."""

@@ -1,7 +1,7 @@
-"""What comes in: messages and interactions before their handlers see them, edits, deletions.
+"""What comes in: messages and interactions before their handlers, edits and deletions.
 
-Everything of one chat goes through one door, so that it stays in order however long the author's
-prefix takes. Nothing stands there for longer than PATIENCE_WITH_PREFIXES.
+Events of one chat pass one lock, so they stay in order however long the author's prefix function
+takes; no event waits there for longer than PREFIX_TIMEOUT.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from typing import Any
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
-from session_plugin_discord.answering import Turn, answering, apart
-from session_plugin_discord.arrivals import Arrivals
-from session_plugin_discord.chat_commands import ChatCommands
-from session_plugin_discord.interactions import chat_of, described, input_event, is_slash_command
-from session_plugin_discord.own_messages import OwnMessages, Question
+from session_plugin_discord.answering import Answering, Speaker, answering, start_recording
+from session_plugin_discord.commands import SessionCommands
+from session_plugin_discord.interactions import (
+    describe,
+    interaction_chat,
+    is_slash_command,
+    to_input_event,
+)
+from session_plugin_discord.own_messages import BoundedDict, KnownInteraction, OwnMessages
 from session_plugin_discord.translate import (
     author_of,
     place_metadata,
@@ -29,216 +33,279 @@ from session_plugin_discord.translate import (
     to_event,
 )
 
+PREFIX_TIMEOUT = 2.0
+"""Seconds within which the author's prefix function must return, with the wait for the lock."""
+
 logger = logging.getLogger("session_plugin.discord")
 
-PATIENCE_WITH_PREFIXES = 2.0
-"""Seconds from a message's coming in within which the bot's author must have told its prefix."""
+Input = discord.Message | discord.Interaction[Any]
+Recording = asyncio.Task[SessionView]
 
-Said = discord.Message | discord.Interaction[Any]
+
+class PendingEvents:
+    """One bot's events that are being recorded, for handlers and answers that wait for them."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._by_id: BoundedDict[int, Recording] = BoundedDict()
+        self._latest: BoundedDict[int, Recording] = BoundedDict()
+        self._changes: BoundedDict[int, asyncio.Task[Any]] = BoundedDict()
+
+    def add(self, event_id: int, channel_id: int, recording: Recording) -> None:
+        """Add a message or an interaction that is being recorded."""
+        self._by_id[event_id] = recording
+        self._latest[channel_id] = recording
+
+    def add_change(self, message_ids: Iterable[int], change: asyncio.Task[Any]) -> None:
+        """Add an edit or a deletion: reading the messages' sessions waits for it from now on."""
+        for message_id in message_ids:
+            self._changes[message_id] = change
+            recording = self._by_id.get(message_id)
+            if recording is not None:
+                recording.add_done_callback(_mark_as_changed)
+
+    async def session_of(self, event_id: int) -> SessionView | None:
+        """Return the session of a message or an interaction, once its present state is stored.
+
+        None if it is not being recorded, or was recorded too long ago.
+        """
+        recording, change = self._by_id.get(event_id), self._changes.get(event_id)
+
+        view = None if recording is None else await asyncio.shield(recording)
+        if change is not None:
+            await asyncio.wait({change})
+        return view
+
+    async def wait_until_stored(
+        self, channel_id: int, current: Answering | None, *, seconds: float | None = None
+    ) -> None:
+        """Wait until the event that a handler answers is stored, and the newest in its channel.
+
+        The handler may be answering the newest one. Each waits no longer than the hub's
+        `store_patience`, filters included, or than `seconds`.
+        """
+        if current is not None and not current.waits_for_storage:
+            return
+
+        answered = None if current is None else current.recording
+        both = (answered, self._latest.get(channel_id))
+        running = {task for task in both if task is not None and not task.done()}
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+
+
+def _mark_as_changed(recording: Recording) -> None:
+    """Make reading wait for what was queued later: the message is no longer as it was stored."""
+    if not recording.cancelled():
+        recording.result().is_stored = False
 
 
 class Incoming:
-    """One bot's events on their way into the hub."""
+    """Records one bot's events in a hub."""
 
     def __init__(
         self,
         client: discord.Client,
         hub: SessionHub,
         own_messages: OwnMessages,
-        chat_commands: ChatCommands,
-        arrivals: Arrivals,
+        session_commands: SessionCommands,
         *,
-        keeps_slash_input: bool,
+        store_slash_input: bool,
     ) -> None:
-        """Record in `hub`; what people give slash commands only if it is to be kept."""
+        """Record in `hub`; input of slash commands only with `store_slash_input`."""
+        self.pending = PendingEvents()
         self._client = client
         self._hub = hub
         self._own_messages = own_messages
-        self._chat_commands = chat_commands
-        self._keeps_slash_input = keeps_slash_input
-        self._arrivals = arrivals
-        self._turns: weakref.WeakValueDictionary[int, Turn] = weakref.WeakValueDictionary()
-        self._doors: weakref.WeakValueDictionary[Chat, asyncio.Lock] = weakref.WeakValueDictionary()
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._session_commands = session_commands
+        self._store_slash_input = store_slash_input
 
-    def checks(self) -> dict[str, Callable[[Any], None]]:
-        """Give what is to see which event of discord.py's, before its handlers."""
+        self._speakers: weakref.WeakValueDictionary[int, Speaker] = weakref.WeakValueDictionary()
+        self._chat_locks: weakref.WeakValueDictionary[Chat, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def observers(self) -> dict[str, Callable[[Any], None]]:
+        """Return what to call with each event of discord.py, by the event's name."""
         return {
-            "message": self.message,
-            "interaction": self.interaction,
-            "raw_message_edit": self.edit,
-            "raw_message_delete": self.deletion,
-            "raw_bulk_message_delete": self.bulk_deletion,
-            "raw_thread_delete": self.thread_deletion,
-            "guild_channel_delete": self.channel_deletion,
+            "message": self._on_message,
+            "interaction": self._on_interaction,
+            "raw_message_edit": self._on_edit,
+            "raw_message_delete": self._on_deletion,
+            "raw_bulk_message_delete": self._on_bulk_deletion,
+            "raw_thread_delete": self._on_thread_deletion,
+            "guild_channel_delete": self._on_channel_deletion,
         }
+
+    def view(self, source: Input) -> SessionView:
+        """Return the session of the person who sent a message or used an interaction."""
+        if isinstance(source, discord.Interaction):
+            chat = interaction_chat(source, bot_id=self._bot_id)
+            return self._hub.session_of(chat, to_account(source.user))
+
+        chat = to_chat(source.channel, source.guild, bot_id=self._bot_id)
+        return self._hub.session_of(chat, author_of(source))
+
+    async def finish(self) -> None:
+        """Wait until everything started so far is recorded."""
+        if self._running:
+            await asyncio.wait(set(self._running))
 
     # Messages and interactions
 
-    def message(self, message: discord.Message) -> None:
-        """Start a message's way into the hub, and note for its handlers that they answer it."""
-        if message.author.id == self.bot_id:
-            self._own_messages.said(message)
+    def _on_message(self, message: discord.Message) -> None:
+        if message.author.id == self._bot_id:
+            self._own_messages.record(message)
             return
-        self._own_messages.heard(message.channel, message.author)
-        arrival = self._start(self._arrive(message, to_event(message, bot_id=self.bot_id)))
-        self._arrivals.add(message.id, message.channel.id, arrival)
-        self._answering(message.channel.id, author_of(message), arrival)
 
-    def interaction(self, interaction: discord.Interaction) -> None:
-        """Start the way into the hub of what was given to a slash command; note of every
-        interaction that it is answered.
-        """
+        self._own_messages.add_direct_chat(message.channel, message.author)
+        recording = self._start(self._record(message, to_event(message, bot_id=self._bot_id)))
+        self.pending.add(message.id, message.channel.id, recording)
+        self._set_answering(message.channel.id, author_of(message), recording)
+
+    def _on_interaction(self, interaction: discord.Interaction) -> None:
+        """Record a slash command's input, and remember every interaction that can be answered."""
         if interaction.type in (discord.InteractionType.ping, discord.InteractionType.autocomplete):
             return
-        chat, account = chat_of(interaction, bot_id=self.bot_id), to_account(interaction.user)
-        self._own_messages.heard(interaction.channel, interaction.user)
-        is_own = self._chat_commands.is_own_interaction(interaction)
-        is_kept = self._keeps_slash_input and not is_own and is_slash_command(interaction)
-        arrival = None
-        if is_kept:
-            arrival = self._start(
-                self._arrive(interaction, input_event(interaction, bot_id=self.bot_id))
-            )
-            self._arrivals.add(interaction.id, int(chat.chat_id), arrival)
-        metadata = place_metadata(interaction.channel, interaction.guild) | {
-            "interaction": described(interaction)
-        }
-        question = Question(
+
+        chat = interaction_chat(interaction, bot_id=self._bot_id)
+        account = to_account(interaction.user)
+        self._own_messages.add_direct_chat(interaction.channel, interaction.user)
+        is_session_command = self._session_commands.is_session_interaction(interaction)
+        is_stored = (
+            self._store_slash_input and not is_session_command and is_slash_command(interaction)
+        )
+
+        recording = None
+        if is_stored:
+            event = to_input_event(interaction, bot_id=self._bot_id)
+            recording = self._start(self._record(interaction, event))
+            self.pending.add(interaction.id, int(chat.chat_id), recording)
+
+        place = place_metadata(interaction.channel, interaction.guild)
+        known = KnownInteraction(
             id=interaction.id,
             chat=chat,
             account=account,
-            metadata=metadata,
-            is_own=is_own,
-            is_kept=is_kept,
+            metadata=place | {"interaction": describe(interaction)},
+            is_session_command=is_session_command,
+            is_stored=is_stored,
         )
-        self._own_messages.asked(interaction.token, question)
-        self._answering(int(chat.chat_id), account, arrival)
+        self._own_messages.add_interaction(interaction.token, known)
+        self._set_answering(int(chat.chat_id), account, recording)
 
-    def _answering(
-        self, channel_id: int, account: Account | None, arrival: asyncio.Task[Any] | None
+    def _set_answering(
+        self, channel_id: int, account: Account | None, recording: asyncio.Task[Any] | None
     ) -> None:
-        slot = answering.get()
-        if slot is not None:
-            slot.channel_id, slot.account, slot.arrival = channel_id, account, arrival
-            slot.turn = self._turn(channel_id, account)
+        current = answering.get()
+        if current is None:
+            return
 
-    def _turn(self, channel_id: int, account: Account | None) -> Turn:
-        """Give the turn of whoever has just spoken; that of somebody else is over, as all learn who
-        hold it.
-        """
-        turn = self._turns.get(channel_id)
-        if turn is None or account is None or turn.account != account:
-            if turn is not None:
-                turn.is_over = True
-            turn = self._turns[channel_id] = Turn(account)
-        return turn
+        current.channel_id, current.account, current.recording = channel_id, account, recording
+        current.speaker = self._speaker(channel_id, account)
 
-    async def _arrive(self, said: Said, event: MessageEvent | None) -> SessionView:
-        """Record what a person said, unless it is a command of ours; give the session for its
-        handlers.
-        """
+    def _speaker(self, channel_id: int, account: Account | None) -> Speaker:
+        """Return the channel's last speaker; another person replaces the one before."""
+        speaker = self._speakers.get(channel_id)
+        if speaker is not None and account is not None and speaker.account == account:
+            return speaker
+
+        if speaker is not None:
+            speaker.is_last = False
+        speaker = self._speakers[channel_id] = Speaker(account)
+        return speaker
+
+    async def _record(self, source: Input, event: MessageEvent | None) -> SessionView:
+        """Record an event unless it is a session command; return the session for its handlers."""
         try:
-            if event is not None and await self._is_kept(said, event.chat):
+            if event is not None and not await self._is_session_command(source, event.chat):
                 return (await self._hub.record(event)).session
         except Exception:
-            logger.exception("a message could not be recorded; it is handled all the same")
-        return self.view(said)
+            logger.exception(
+                "message %s could not be recorded; its handlers run all the same", source.id
+            )
 
-    async def _is_kept(self, said: Said, chat: Chat) -> bool:
-        """Tell whether something is no command of ours, one after another in each chat."""
-        until = (
-            asyncio.get_running_loop().time() + PATIENCE_WITH_PREFIXES
-        )  # the wait at the door counts, too
-        async with self._doors.setdefault(chat, asyncio.Lock()):
-            return isinstance(
-                said, discord.Interaction
-            ) or not await self._chat_commands.is_own_message(said, until=until)
+        return self.view(source)
+
+    async def _is_session_command(self, source: Input, chat: Chat) -> bool:
+        """Check whether a message is a session command, one message of a chat after another.
+
+        An interaction is only recorded if it is none, but waits for the messages before it.
+        """
+        deadline = asyncio.get_running_loop().time() + PREFIX_TIMEOUT  # includes the wait below
+
+        async with self._chat_locks.setdefault(chat, asyncio.Lock()):
+            if isinstance(source, discord.Interaction):
+                return False
+            return await self._session_commands.is_session_message(source, deadline=deadline)
 
     # Edits and deletions
 
-    def edit(self, payload: discord.RawMessageUpdateEvent) -> None:
-        """Follow an edit.
+    def _on_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Record an edit.
 
-        A link's preview is told as an update too, without a time of editing: it is none. Nor is a
-        deferred answer that is filled in, another bot's perhaps: that is said now.
+        Discord reports a link's preview as an edit without a time; that is ignored. Another bot's
+        deferred answer that is filled in also has no time; that is a new message.
         """
         message = payload.message
-        if message.author.id == self.bot_id:
-            self._own_messages.edited(message)
+        if message.author.id == self._bot_id:
+            self._own_messages.record_edit(message)
             return
-        event = to_event(message, bot_id=self.bot_id)
+
+        event = to_event(message, bot_id=self._bot_id)
         if event is None:
             return
         if message.edited_at is not None:
-            self._arrivals.change(
-                [message.id], self._start(_logged(self._edit(message, event), "an edit"))
-            )
+            what = f"the edit of message {message.id}"
+            edit = self._start(_logged(self._edit(message, event), what))
+            self.pending.add_change([message.id], edit)
         elif message.interaction_metadata is not None:
-            self._start(_logged(self._hub.record(event), "a deferred answer"))
+            self._start(_logged(self._hub.record(event), f"the deferred answer {message.id}"))
 
     async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
-        await self._hub.edit(event, is_command=not await self._is_kept(message, event.chat))
+        is_command = await self._is_session_command(message, event.chat)
+        await self._hub.edit(event, is_command=is_command)
 
-    def deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """Follow a deletion."""
+    def _on_deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
         self._delete(payload.channel_id, payload.guild_id, {payload.message_id})
 
-    def bulk_deletion(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Follow a deletion of many messages as one."""
+    def _on_bulk_deletion(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         self._delete(payload.channel_id, payload.guild_id, payload.message_ids)
 
     def _delete(self, channel_id: int, guild_id: int | None, message_ids: Iterable[int]) -> None:
-        if guild_id is None:  # an ephemeral answer's names no guild, wherever it was shown
-            guild: discord.Guild | None = getattr(
-                self._client.get_channel(channel_id), "guild", None
-            )
+        if guild_id is None:  # also missing for an ephemeral answer in a guild
+            channel = self._client.get_channel(channel_id)
+            guild: discord.Guild | None = getattr(channel, "guild", None)
             guild_id = None if guild is None else guild.id
-        chat = raw_chat(channel_id, guild_id, bot_id=self.bot_id)
-        gone = [str(message_id) for message_id in sorted(message_ids)]
-        self._arrivals.change(
-            message_ids, self._start(_logged(self._hub.delete(chat, gone), "a deletion"))
-        )
 
-    def thread_deletion(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """Follow the deletion of a thread or a forum's post, with all that was said in it."""
+        chat = raw_chat(channel_id, guild_id, bot_id=self._bot_id)
+        deleted = [str(message_id) for message_id in sorted(message_ids)]
+        what = f"the deletion of {len(deleted)} messages in channel {channel_id}"
+        deletion = self._start(_logged(self._hub.delete(chat, deleted), what))
+        self.pending.add_change(message_ids, deletion)
+
+    def _on_thread_deletion(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Delete the chat of a thread or of a forum post."""
         self._delete_chat(payload.thread_id, payload.guild_id)
 
-    def channel_deletion(self, channel: discord.abc.GuildChannel) -> None:
-        """Follow the deletion of a channel; its threads are deleted with it, and told of one by
-        one.
-        """
+    def _on_channel_deletion(self, channel: discord.abc.GuildChannel) -> None:
+        """Delete the chat of a channel; Discord reports the deletion of each thread as well."""
         self._delete_chat(channel.id, channel.guild.id)
 
     def _delete_chat(self, channel_id: int, guild_id: int) -> None:
-        chat = raw_chat(channel_id, guild_id, bot_id=self.bot_id)
-        self._start(_logged(self._hub.delete_chat(chat), "the deletion of a chat"))
-
-    # Sessions for handlers, and the end
-
-    def view(self, said: Said) -> SessionView:
-        """Give the session of whoever sent a message or used an interaction."""
-        if isinstance(said, discord.Interaction):
-            return self._hub.session_of(chat_of(said, bot_id=self.bot_id), to_account(said.user))
-        return self._hub.session_of(
-            to_chat(said.channel, said.guild, bot_id=self.bot_id), author_of(said)
-        )
-
-    async def finish(self) -> None:
-        """Wait for what is on its way."""
-        if self._under_way:
-            await asyncio.wait(set(self._under_way))
+        chat = raw_chat(channel_id, guild_id, bot_id=self._bot_id)
+        self._start(_logged(self._hub.delete_chat(chat), f"the deletion of channel {channel_id}"))
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = apart(work)
-        self._under_way.add(task)  # the event loop keeps only weak references
-        task.add_done_callback(self._under_way.discard)
+        task = start_recording(work)
+        self._running.add(task)  # the event loop itself holds only weak references
+        task.add_done_callback(self._running.discard)
         return task
 
     @property
-    def bot_id(self) -> int:
-        """The bot's own user id, which it has before the first event."""
-        user: Any = self._client.user
+    def _bot_id(self) -> int:
+        user: Any = self._client.user  # set before the first event
         return int(user.id)
 
 

@@ -1,9 +1,8 @@
-"""How the bot sends: nothing leaves before what it answers is stored, and what Discord answers to
-it is recorded.
+"""What the bot sends: not before what it answers is stored, and recorded from Discord's response.
 
-discord.py does so by functions that are not public: four that send, edit and delete messages in a
-channel, and one for answers to interactions and for webhooks. The last is found by way of a context
-variable of discord.py's, so nothing needs to be replaced for it.
+discord.py sends by functions that are not public: four that send, edit and delete messages in a
+channel, which are replaced here, and one for answers to interactions and for webhooks. discord.py
+looks that one up in a context variable, so it is set there.
 """
 
 from __future__ import annotations
@@ -17,94 +16,98 @@ from typing import Any
 import discord
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
-from session_plugin_discord.answering import Answering, answering, apart
-from session_plugin_discord.arrivals import Arrivals
-from session_plugin_discord.handlers import answers
-from session_plugin_discord.own_messages import OwnMessages, Question
+from session_plugin_discord.answering import Answering, answering, is_answer, start_recording
+from session_plugin_discord.incoming import PendingEvents
+from session_plugin_discord.own_messages import KnownInteraction, OwnMessages
 
-PATIENCE_AT_THE_END = 2.0
-"""Seconds that a bot which is closing waits for what it is sending."""
-PATIENCE_WITH_INTERACTIONS = 2.0
-"""Seconds that the first answer to an interaction waits at most: Discord takes none after three."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that a closing bot waits for what it is sending."""
+FIRST_ANSWER_TIMEOUT = 2.0
+"""Seconds that the first answer to an interaction waits: Discord refuses it after three."""
 CHANNEL_MESSAGE = 4
-"""The kind of first answer that says something; others defer it, change a message, or open a form.
-"""
+"""The type of a first answer with a message; others defer it, edit a message or open a form."""
 
 logger = logging.getLogger("session_plugin.discord")
 
 Send = Callable[[], Awaitable[Any]]
+Record = Callable[[Any], Awaitable[None]]
 
 
 class Outgoing:
-    """One bot's sending."""
+    """Sends one bot's messages and records them."""
 
     def __init__(
-        self, client: discord.Client, own_messages: OwnMessages, arrivals: Arrivals
+        self, client: discord.Client, own_messages: OwnMessages, pending: PendingEvents
     ) -> None:
-        """Watch nothing yet."""
-        self._arrivals = arrivals
+        """Replace nothing yet; see `attach`."""
         self._http: Any = client.http
-        self._theirs: dict[str, Any] = {}
-        self._ours: dict[str, Any] = {
+        self._own_messages = own_messages
+        self._pending = pending
+
+        self._originals: dict[str, Any] = {}
+        self._replacements: dict[str, Any] = {
             "send_message": self._send_message,
             "edit_message": self._edit_message,
             "delete_message": self._delete_message,
             "delete_messages": self._delete_messages,
         }
-        self._own_messages = own_messages
-        self._interaction_answers = InteractionAnswers(self)
-        self._under_way: set[asyncio.Future[None]] = set()
+        self._webhook_adapter = RecordingWebhookAdapter(self)
+
+        self._sending: set[asyncio.Future[None]] = set()
         self._recording: set[asyncio.Task[None]] = set()
-        self._is_over = True
+        self._is_closed = True
 
-    def watch(self) -> None:
-        """Stand before the functions for messages in a channel; they are in all of discord.py 2."""
-        self._is_over = False
-        for name, ours in self._ours.items():
-            self._theirs[name] = getattr(self._http, name)
-            setattr(self._http, name, ours)
+    def attach(self) -> None:
+        """Replace the functions for messages in a channel; they exist in all of discord.py 2."""
+        self._is_closed = False
 
-    async def unwatch(self) -> None:
-        """Put things back, unless somebody else stands there now, and wait a while for what is
-        being sent.
-        """
-        for name, ours in self._ours.items():
-            if self._http.__dict__.get(name) == ours:
+        for name, replacement in self._replacements.items():
+            self._originals[name] = getattr(self._http, name)
+            setattr(self._http, name, replacement)
+
+    async def detach(self) -> None:
+        """Restore the functions that nobody else has replaced; wait for what is being sent."""
+        for name, replacement in self._replacements.items():
+            if self._http.__dict__.get(name) == replacement:
                 delattr(self._http, name)
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=PATIENCE_AT_THE_END)
+
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=CLOSE_TIMEOUT)
         if self._recording:
             await asyncio.wait(set(self._recording))
-        self._is_over = True
+        self._is_closed = True
         await self._own_messages.finish()
 
-    def begin(self, _: str) -> None:
-        """Begin another event: its handlers answer nothing before it turns out to be a message or
-        an interaction.
-        """
+    def begin_event(self, _: str) -> None:
+        """Prepare the context that the handlers of the next event will copy."""
         answering.set(Answering())
-        async_context.set(self._interaction_answers)
+        async_context.set(self._webhook_adapter)
+
+    # Messages in a channel
 
     async def _send_message(self, channel_id: int, *, params: Any) -> Any:
         current = answering.get()
-        await self._arrivals.answerable(int(channel_id), current)
+        await self._pending.wait_until_stored(int(channel_id), current)
+
         nonce = _payload(params.payload, params.multipart).get("nonce")
-        if current is not None and nonce is not None and answers(current, int(channel_id)):
-            self._own_messages.sending(str(nonce), current.account)
-        send = self._theirs["send_message"]
+        if current is not None and nonce is not None and is_answer(current, int(channel_id)):
+            self._own_messages.add_answer(str(nonce), current.account)
+
+        send = self._originals["send_message"]
         return await self._carry_out(
-            lambda: send(channel_id, params=params), self._own_messages.sent
+            lambda: send(channel_id, params=params), self._own_messages.record_sent
         )
 
     async def _edit_message(self, channel_id: int, message_id: int, *, params: Any) -> Any:
-        await self._arrivals.answerable(int(channel_id), answering.get())
-        edit = self._theirs["edit_message"]
+        await self._pending.wait_until_stored(int(channel_id), answering.get())
+
+        edit = self._originals["edit_message"]
         return await self._carry_out(
-            lambda: edit(channel_id, message_id, params=params), self._own_messages.changed
+            lambda: edit(channel_id, message_id, params=params), self._own_messages.record_edited
         )
 
     async def _delete_message(self, channel_id: int, message_id: int, **options: Any) -> Any:
-        delete = self._theirs["delete_message"]
+        delete = self._originals["delete_message"]
         return await self._delete(
             lambda: delete(channel_id, message_id, **options), channel_id, [message_id]
         )
@@ -112,114 +115,114 @@ class Outgoing:
     async def _delete_messages(
         self, channel_id: int, message_ids: list[int], **options: Any
     ) -> Any:
-        delete = self._theirs["delete_messages"]
+        delete = self._originals["delete_messages"]
         return await self._delete(
             lambda: delete(channel_id, message_ids, **options), channel_id, message_ids
         )
 
     async def _delete(self, delete: Send, channel_id: int, message_ids: list[int]) -> Any:
         async def record(_: Any) -> None:
-            await self._own_messages.deleted(int(channel_id), message_ids)
+            await self._own_messages.record_deleted(int(channel_id), message_ids)
 
         return await self._carry_out(delete, record)
 
-    async def _carry_out(self, send: Send, record: Callable[[Any], Awaitable[None]]) -> Any:
-        """Send, and record from Discord's answer before whoever sends goes on; where that fails, it
-        is sent all the same.
-
-        What a filter sends is recorded when the filter is done.
-        """
-        under_way = asyncio.get_running_loop().create_future()
-        self._under_way.add(under_way)
-        try:
-            data = await send()
-            recording = apart(self._record(record, data))
-            self._recording.add(recording)
-            recording.add_done_callback(self._recording.discard)
-            current = answering.get()
-            if (
-                current is None or current.waits
-            ):  # a filter holds up its chat, this message among what is said there
-                await asyncio.wait({recording})
-        finally:
-            self._under_way.discard(under_way)
-            under_way.set_result(None)
-        return data
-
-    async def _record(self, record: Callable[[Any], Awaitable[None]], data: Any) -> None:
-        try:
-            if not self._is_over:  # what comes later would open the hub again
-                await record(data)
-        except Exception:
-            logger.exception("a message of the bot's could not be recorded")
+    # Answers to interactions
 
     async def answer(
-        self, question: Question, route: Any, options: dict[str, Any], send: Send
+        self, interaction: KnownInteraction, route: Any, options: dict[str, Any], send: Send
     ) -> Any:
-        """Send an answer to an interaction."""
+        """Send an answer to an interaction, and record it if it has a message."""
         is_first = route.path.startswith("/interactions/")
         payload = _payload(options.get("payload"), options.get("multipart"))
-        says_something = (
+        has_message = (
             payload.get("type") == CHANNEL_MESSAGE
             if is_first
             else route.method in ("POST", "PATCH")
         )
-        if says_something:
-            await self.answerable(
-                question, seconds=PATIENCE_WITH_INTERACTIONS if is_first else None
-            )
+
+        if has_message:
+            seconds = FIRST_ANSWER_TIMEOUT if is_first else None
+            channel_id = int(interaction.chat.chat_id)
+            await self._pending.wait_until_stored(channel_id, answering.get(), seconds=seconds)
 
         async def record(data: Any) -> None:
             message = (data.get("resource") or {}).get("message") if is_first and data else data
-            if says_something and message:
-                await self._own_messages.answered(
-                    question, message, is_edit=route.method == "PATCH"
-                )
+            if has_message and message:
+                is_edit = route.method == "PATCH"
+                await self._own_messages.record_answer(interaction, message, is_edit=is_edit)
 
         return await self._carry_out(send, record)
 
-    async def answerable(self, question: Question | None, *, seconds: float | None = None) -> None:
-        """Wait until what is answered is stored: that of the handler, and of the interaction if
-        there is one.
-        """
+    async def wait_until_answerable(self) -> None:
+        """Wait until the event that the running handler answers is stored."""
         current = answering.get()
-        if question is not None:
-            await self._arrivals.answerable(int(question.chat.chat_id), current, seconds=seconds)
-        elif current is not None and current.channel_id is not None:
-            await self._arrivals.answerable(current.channel_id, current)
+        if current is not None and current.channel_id is not None:
+            await self._pending.wait_until_stored(current.channel_id, current)
 
-    def question(self, token: str | None) -> Question | None:
-        """Give the interaction that a token belongs to; None for a webhook's, or after the end."""
-        return None if token is None or self._is_over else self._own_messages.question(token)
+    def interaction(self, token: str | None) -> KnownInteraction | None:
+        """Return the interaction of a token; None for a webhook's token, or after closing."""
+        return None if token is None or self._is_closed else self._own_messages.interaction(token)
+
+    # Sending and recording
+
+    async def _carry_out(self, send: Send, record: Record) -> Any:
+        """Send a request, and record Discord's response before the sender goes on.
+
+        If recording fails, the request is sent all the same. What a filter sends is recorded after
+        the filter is done: the filter holds the lock of its chat.
+        """
+        sending = asyncio.get_running_loop().create_future()
+        self._sending.add(sending)
+        try:
+            data = await send()
+            recording = start_recording(self._record(record, data))
+            self._recording.add(recording)
+            recording.add_done_callback(self._recording.discard)
+
+            current = answering.get()
+            if current is None or current.waits_for_storage:
+                await asyncio.wait({recording})
+        finally:
+            self._sending.discard(sending)
+            sending.set_result(None)
+
+        return data
+
+    async def _record(self, record: Record, data: Any) -> None:
+        try:
+            if not self._is_closed:  # recording would open the hub again
+                await record(data)
+        except Exception:
+            logger.exception("a message that the bot sent, edited or deleted was not recorded")
 
 
-class InteractionAnswers(AsyncWebhookAdapter):
-    """discord.py's way of answering interactions, and of speaking as a webhook, in the handlers of
-    one bot's events.
-    """
+class RecordingWebhookAdapter(AsyncWebhookAdapter):
+    """Sends what one bot's handlers answer to interactions or say as a webhook."""
 
     def __init__(self, outgoing: Outgoing) -> None:
-        """Send by way of `outgoing` what answers an interaction."""
-        super().__init__()  # type: ignore[no-untyped-call]  # discord.py left it out
+        """Pass answers to interactions to `outgoing`."""
+        super().__init__()  # type: ignore[no-untyped-call]  # not annotated in discord.py
         self._outgoing = outgoing
 
     async def request(self, route: Any, session: Any, **options: Any) -> Any:
         """Send a request."""
 
         async def send() -> Any:
-            return await super(InteractionAnswers, self).request(route, session, **options)
+            return await super(RecordingWebhookAdapter, self).request(route, session, **options)
 
-        question = self._outgoing.question(route.webhook_token)
-        if question is not None:
-            return await self._outgoing.answer(question, route, options, send)
-        if route.method == "POST":
-            await self._outgoing.answerable(None)  # a bot that answers by a webhook of its own
+        interaction = self._outgoing.interaction(route.webhook_token)
+        if interaction is not None:
+            return await self._outgoing.answer(interaction, route, options, send)
+
+        if route.method == "POST":  # the bot may answer by a webhook of its own
+            await self._outgoing.wait_until_answerable()
         return await send()
 
 
 def _payload(payload: Any, multipart: Any) -> dict[str, Any]:
-    """Give what discord.py is about to send: a payload, or a form with the payload in it."""
+    """Return the JSON that discord.py is about to send, by itself or as a part of a form."""
     for part in multipart or ():
         if part.get("name") == "payload_json":
             payload = json.loads(part["value"])
+
     return payload if isinstance(payload, dict) else {}

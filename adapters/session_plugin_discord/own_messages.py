@@ -1,8 +1,7 @@
-"""What the bot itself says: recorded once, as an answer to the person it answers where that is
-known, never guessed.
+"""What the bot said: recorded once, as an answer to a person only where that person is known.
 
-Discord tells a bot of its own messages twice, in no promised order: in the answer to the request
-that sends one, and by an event, which is all that there is of those sent in other ways.
+Discord reports the bot's own messages twice, in no guaranteed order: in the response to the request
+that sends one, and as an event. Messages sent in other ways have only the event.
 """
 
 from __future__ import annotations
@@ -10,239 +9,271 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
-from session_plugin_discord.answering import apart
-from session_plugin_discord.remembered import Remembered
+from session_plugin_discord.answering import start_recording
 from session_plugin_discord.translate import to_account, to_chat, to_event
 
-REMEMBERED = 2000
-"""Messages, interactions, direct chats and nonces kept at hand: what belongs together comes within
-moments.
-"""
+MAX_RECENT = 2000
+"""The size of each dictionary in memory: entries that belong together arrive within moments."""
 UNRECORDED = "session-"
-"""How the nonce of a message begins that is not to be recorded, whichever process hears of it."""
+"""Prefix of the nonce of a message that no process records."""
 
 logger = logging.getLogger("session_plugin.discord")
 
-HandIn = Callable[[MessageEvent], Awaitable[object]]
+K = TypeVar("K")
+V = TypeVar("V")
+Store = Callable[[MessageEvent], Awaitable[object]]
+RecordKey = tuple[int, datetime | None]
+"""A message's id, and the time of its edit."""
+
+
+class BoundedDict(OrderedDict[K, V]):
+    """A dictionary of at most `size` entries; a new one removes the entry set longest ago."""
+
+    def __init__(self, size: int = MAX_RECENT) -> None:
+        """Start empty."""
+        super().__init__()
+        self._size = size
+
+    def __setitem__(self, key: K, value: V) -> None:
+        """Set an entry and make it the newest."""
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        while len(self) > self._size:
+            self.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """An interaction that the bot answers.
+class KnownInteraction:
+    """An interaction that the bot may answer.
 
     Args:
-        id: Its id, which also is the message id of what was said by it.
+        id: Its id. If its input is stored, this is also the message id.
         chat: Where it was used.
-        account: Who used it; None for nobody's user.
-        metadata: What is kept of it with each answer.
-        is_own: It is a command of ours: nothing of it is kept.
-        is_kept: It is a message in the session.
+        account: Who used it; None for a user without an account.
+        metadata: What is stored with each answer to it.
+        is_session_command: It is one of the session commands, so no answer to it is stored.
+        is_stored: Its input is a message in the session.
     """
 
     id: int
     chat: Chat
     account: Account | None
     metadata: dict[str, Any]
-    is_own: bool
-    is_kept: bool
+    is_session_command: bool
+    is_stored: bool
 
 
 class OwnMessages:
-    """One bot's own messages on their way into the hub."""
+    """Records one bot's own messages in a hub."""
 
-    def __init__(self, client: discord.Client, hub: SessionHub, *, keeps_ephemeral: bool) -> None:
-        """Record in `hub`; ephemeral answers only if they are to be kept."""
+    def __init__(self, client: discord.Client, hub: SessionHub, *, store_ephemeral: bool) -> None:
+        """Record in `hub`; ephemeral answers only with `store_ephemeral`."""
         self._client = client
         self._hub = hub
-        self._keeps_ephemeral = keeps_ephemeral
-        self._questions: Remembered[str, Question] = Remembered(REMEMBERED)
-        self._question_ids: Remembered[int, Question] = Remembered(REMEMBERED)
-        self._direct: Remembered[int, tuple[Any, Account | None]] = Remembered(REMEMBERED)
-        self._answered: Remembered[str, Account | None] = Remembered(REMEMBERED)
-        self._whose: Remembered[int, Account] = Remembered(REMEMBERED)
-        self._recorded: Remembered[tuple[int, datetime | None], asyncio.Task[None]] = Remembered(
-            REMEMBERED
-        )
+        self._store_ephemeral = store_ephemeral
 
-    # What is known of whom they answer
+        self._by_token: BoundedDict[str, KnownInteraction] = BoundedDict()
+        self._by_id: BoundedDict[int, KnownInteraction] = BoundedDict()
+        self._direct_chats: BoundedDict[int, tuple[Any, Account | None]] = BoundedDict()
+        self._answered_by_nonce: BoundedDict[str, Account | None] = BoundedDict()
+        self._answered_by_message: BoundedDict[int, Account] = BoundedDict()
+        self._recordings: BoundedDict[RecordKey, asyncio.Task[None]] = BoundedDict()
 
-    def asked(self, token: str, question: Question) -> None:
-        """Note an interaction, by the token under which it is answered."""
-        self._questions[token] = question
-        self._question_ids[question.id] = question
+    # What is known about whom they answer
 
-    def question(self, token: str) -> Question | None:
-        """Give the interaction that is answered under a token."""
-        return self._questions.get(token)
+    def add_interaction(self, token: str, interaction: KnownInteraction) -> None:
+        """Remember an interaction by the token under which it is answered, and by its id."""
+        self._by_token[token] = interaction
+        self._by_id[interaction.id] = interaction
 
-    def heard(self, channel: Any, user: discord.abc.User) -> None:
-        """Note whose a direct chat is: the bot's own messages there name nobody."""
+    def interaction(self, token: str) -> KnownInteraction | None:
+        """Return the interaction that is answered under a token; None if it is unknown."""
+        return self._by_token.get(token)
+
+    def add_direct_chat(self, channel: Any, user: discord.abc.User) -> None:
+        """Remember whose direct chat a channel is; the bot's own messages there do not say."""
         if isinstance(channel, discord.DMChannel):
-            self._direct[channel.id] = (channel, to_account(user))
+            self._direct_chats[channel.id] = (channel, to_account(user))
 
-    def sending(self, nonce: str, account: Account | None) -> None:
-        """Note whom a message answers that is about to be sent."""
-        self._answered[nonce] = account
+    def add_answer(self, nonce: str, account: Account | None) -> None:
+        """Remember whom a message answers that is about to be sent with this nonce."""
+        self._answered_by_nonce[nonce] = account
 
     def unrecorded_nonce(self) -> str:
-        """Make a nonce for a message that is not to be recorded: an answer to one of our
-        commands.
-        """
+        """Return a nonce for a message that must not be recorded: a session command's answer."""
         return UNRECORDED + secrets.token_hex(8)
 
-    # Ways in
+    # Recording
 
-    def said(
-        self, message: discord.Message, question: Question | None = None
+    def record(
+        self, message: discord.Message, interaction: KnownInteraction | None = None
     ) -> asyncio.Task[None] | None:
-        """Start the way into the hub of what the bot said, once for all the times that Discord
-        tells of it.
+        """Start recording a message of the bot, once however often Discord reports it.
 
         Args:
-            message: What it said.
-            question: The interaction that it answers, if that is known; else the message tells, if
-                it does.
+            message: The message.
+            interaction: The interaction it answers; None uses what the message itself says.
+
+        Returns:
+            The recording; None if the message is not stored.
         """
         if str(message.nonce).startswith(UNRECORDED):
             return None
-        return self._once((message.id, None), self._hub.record, message, question)
+        return self._once((message.id, None), self._hub.record, message, interaction)
 
-    def edited(self, message: discord.Message) -> asyncio.Task[None] | None:
-        """Start the way into the hub of an edit, once; a link's preview is told like one, without a
-        time of editing.
+    def record_edit(self, message: discord.Message) -> asyncio.Task[None] | None:
+        """Start recording an edit, once; None if the message is not stored.
+
+        Discord reports a link's preview as an edit without a time; that is ignored. A deferred
+        answer that is filled in also has no time; that is a new message.
         """
         if message.edited_at is not None:
             return self._once((message.id, message.edited_at), self._hub.edit, message)
-        if message.interaction_metadata is not None:  # perhaps a deferred answer that is filled in
-            return self.said(message)
+        if message.interaction_metadata is not None:
+            return self.record(message)
         return None
 
-    async def sent(self, data: Any) -> None:
-        """Record what was sent to a channel from Discord's answer: its event may be late, or, at
-        the end, never come.
+    async def record_sent(self, data: Any) -> None:
+        """Record a message from Discord's response to sending it.
+
+        The event for it may be late, or never arrive while the bot is closing.
         """
         channel = self._channel(int(data["channel_id"]))
         if channel is not None:
-            await _over(self.said(self._message(channel, data)))
+            await _wait_for(self.record(self._message(channel, data)))
 
-    async def changed(self, data: Any) -> None:
-        """Record an edit from Discord's answer, as what was sent."""
+    async def record_edited(self, data: Any) -> None:
+        """Record an edit from Discord's response to it."""
         channel = self._channel(int(data["channel_id"]))
         if channel is not None:
-            await _over(self.edited(self._message(channel, data)))
+            await _wait_for(self.record_edit(self._message(channel, data)))
 
-    async def deleted(self, channel_id: int, message_ids: Iterable[int]) -> None:
-        """Remove what the bot deleted, of its own or of others."""
+    async def record_deleted(self, channel_id: int, message_ids: Iterable[int]) -> None:
+        """Delete what the bot deleted: its own messages, and those of other people."""
         channel = self._channel(channel_id)
-        if channel is not None:
-            user: Any = self._client.user
-            chat = to_chat(channel, getattr(channel, "guild", None), bot_id=user.id)
-            await self._hub.delete(chat, [str(message_id) for message_id in message_ids])
+        if channel is None:
+            return
 
-    async def answered(self, question: Question, data: Any, *, is_edit: bool) -> None:
-        """Record what was said to an interaction from Discord's answer: a new message, or an old
-        one changed.
+        user: Any = self._client.user
+        chat = to_chat(channel, getattr(channel, "guild", None), bot_id=user.id)
+        await self._hub.delete(chat, [str(message_id) for message_id in message_ids])
 
-        A deferred answer is there, empty, before it is filled in, so filling it in is a change to a
-        message never seen. A message that is changed by a button below it still answers whom it
-        answered, and not who pressed the button.
+    async def record_answer(
+        self, interaction: KnownInteraction, data: Any, *, is_edit: bool
+    ) -> None:
+        """Record an answer to an interaction from Discord's response.
+
+        A deferred answer exists, empty, before it is filled in, so filling it in edits a message
+        that was never stored. A message that is edited by a button below it still answers the same
+        person, not the one who pressed the button.
         """
         channel_id = int(data["channel_id"])
         channel = self._channel(channel_id) or discord.PartialMessageable(
             state=self._client._connection, id=channel_id
         )
         message = self._message(channel, data)
+
         if not is_edit:
-            await _over(self.said(message, question))
-        elif (event := self._translated(message, shown_in=question.chat)) is not None:
+            await _wait_for(self.record(message, interaction))
+        elif (event := self._translated(message, shown_in=interaction.chat)) is not None:
             await self._hub.edit(await self._attributed(message, event))
 
+    async def finish(self) -> None:
+        """Wait until everything started so far is recorded."""
+        await _wait_for(*self._recordings.values())
+
+    def _once(
+        self,
+        key: RecordKey,
+        store: Store,
+        message: discord.Message,
+        interaction: KnownInteraction | None = None,
+    ) -> asyncio.Task[None] | None:
+        if key not in self._recordings:
+            event = self._translated(message, interaction)
+            if event is None:
+                return None
+            self._recordings[key] = start_recording(self._store(store, message, event))
+
+        return self._recordings[key]
+
+    async def _store(self, store: Store, message: discord.Message, event: MessageEvent) -> None:
+        try:
+            await store(await self._attributed(message, event))
+        except Exception:
+            logger.exception("the bot's message %s could not be recorded", message.id)
+
     def _channel(self, channel_id: int) -> Any:
-        """Find a channel; where it is not known, only an event tells whether it is a guild's."""
-        heard = self._direct.get(channel_id)
-        return self._client.get_channel(channel_id) if heard is None else heard[0]
+        """Return a channel; None if only the event will say whether it belongs to a guild."""
+        known = self._direct_chats.get(channel_id)
+        return self._client.get_channel(channel_id) if known is None else known[0]
 
     def _message(self, channel: Any, data: Any) -> discord.Message:
         return discord.Message(state=self._client._connection, channel=channel, data=data)
-
-    async def finish(self) -> None:
-        """Wait for what is on its way."""
-        await _over(*self._recorded.values())
 
     # Whom they answer
 
     def _translated(
         self,
         message: discord.Message,
-        question: Question | None = None,
+        interaction: KnownInteraction | None = None,
         *,
         shown_in: Chat | None = None,
     ) -> MessageEvent | None:
         metadata = message.interaction_metadata
-        if question is None and metadata is not None:
-            question = self._question_ids.get(metadata.id)
-        if question is not None and question.is_own:
+        if interaction is None and metadata is not None:
+            interaction = self._by_id.get(metadata.id)
+
+        if interaction is not None and interaction.is_session_command:
             return None
-        if message.flags.ephemeral and (question is None or not self._keeps_ephemeral):
+        if message.flags.ephemeral and (interaction is None or not self._store_ephemeral):
             return None
-        shown_in = shown_in if question is None else question.chat
+
+        shown_in = shown_in if interaction is None else interaction.chat
         event = to_event(message, bot_id=message.author.id, shown_in=shown_in)
-        if event is None or question is None:
+        if event is None or interaction is None:
             return event
+
         return replace(
             event,
-            answers=question.account,
-            reply_to=event.reply_to or (str(question.id) if question.is_kept else None),
-            metadata={**event.metadata, **question.metadata},
+            answers=interaction.account,
+            reply_to=event.reply_to or (str(interaction.id) if interaction.is_stored else None),
+            metadata={**event.metadata, **interaction.metadata},
         )
 
-    def _once(
-        self,
-        key: tuple[int, datetime | None],
-        hand_in: HandIn,
-        message: discord.Message,
-        question: Question | None = None,
-    ) -> asyncio.Task[None] | None:
-        if key not in self._recorded:
-            event = self._translated(message, question)
-            if event is None:
-                return None
-            self._recorded[key] = apart(self._record(hand_in, message, event))
-        return self._recorded[key]
-
-    async def _record(self, hand_in: HandIn, message: discord.Message, event: MessageEvent) -> None:
-        try:
-            await hand_in(await self._attributed(message, event))
-        except Exception:
-            logger.exception("a message of the bot's could not be recorded")
-
     async def _attributed(self, message: discord.Message, event: MessageEvent) -> MessageEvent:
-        """Say whom a message answers, and keep it in mind, stored or not: an edit of it does not
-        tell.
+        """Set whom a message answers, and remember it: a later edit does not say.
+
+        A reply is left to the hub, which knows the message replied to.
         """
-        answers = event.answers or self._whose.get(message.id)
-        if answers is None and event.reply_to is None:  # whose message it replies to, the hub knows
-            answers = None if message.nonce is None else self._answered.get(str(message.nonce))
+        answers = event.answers or self._answered_by_message.get(message.id)
+
+        if answers is None and event.reply_to is None:
+            if message.nonce is not None:
+                answers = self._answered_by_nonce.get(str(message.nonce))
             if answers is None and event.chat.kind == "direct":
                 answers = await self._recipient(message.channel.id)
+
         if answers is not None:
-            self._whose[message.id] = answers
+            self._answered_by_message[message.id] = answers
         return replace(event, answers=answers)
 
     async def _recipient(self, channel_id: int) -> Account | None:
-        """Find whose direct chat it is; where Discord does not tell, perhaps the hub knows."""
-        if channel_id in self._direct:
-            return self._direct[channel_id][1]
+        """Return whose direct chat a channel is; None if Discord does not say, as the hub may."""
+        if channel_id in self._direct_chats:
+            return self._direct_chats[channel_id][1]
+
         channel: Any = self._client.get_channel(channel_id)
         if getattr(channel, "recipient", None) is None:
             with suppress(discord.DiscordException, aiohttp.ClientError, OSError):
@@ -250,13 +281,12 @@ class OwnMessages:
         user = getattr(channel, "recipient", None)
         if user is None:
             return None
-        self.heard(channel, user)
+
+        self.add_direct_chat(channel, user)
         return to_account(user)
 
 
-async def _over(*recordings: asyncio.Task[None] | None) -> None:
-    under_way: Iterable[asyncio.Task[None]] = [
-        one for one in recordings if one is not None and not one.done()
-    ]
-    if under_way:
-        await asyncio.wait(under_way)
+async def _wait_for(*recordings: asyncio.Task[None] | None) -> None:
+    running = [task for task in recordings if task is not None and not task.done()]
+    if running:
+        await asyncio.wait(running)

@@ -1,5 +1,4 @@
-"""Real discord.py bots on the simulator: for a bot's author, whose tests need no network, and for
-the contract of adapters.
+"""Real discord.py bots on the simulator, for tests without a network.
 
     pytest_plugins = ["session_plugin_discord.testing"]             # in conftest.py
 
@@ -7,9 +6,10 @@ the contract of adapters.
         ann = on_discord.user("Ann")
         async with on_discord.started(my_bot):
             dm = on_discord.direct_chat(ann)
-                assert await on_discord.ask(ann, dm, "hello") == "Hello, Ann!"
+            assert await on_discord.ask(ann, dm, "hello") == "Hello, Ann!"
 
-It needs pytest, pytest-asyncio and aiohttp, which the extra `test` brings.
+For the tests of a bot, and for the contract of adapters. Needs pytest, pytest-asyncio and aiohttp,
+which the extra `test` installs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["DiscordDriver", "on_discord", "point_discord"]
 
 
 class DiscordDriver(Driver):
-    """Bots of discord.py on a DiscordSimulator, to which `point_discord` leads them.
+    """Runs bots of discord.py on a DiscordSimulator; `point_discord` connects them to it.
 
     Example:
         async def test_a_bot_of_my_own(on_discord):
@@ -54,7 +54,14 @@ class DiscordDriver(Driver):
         content: bool = True,
         **options: Any,
     ) -> commands.Bot:
-        """Make a bot whose on_message is the author's handler; nothing is installed yet."""
+        """Return a bot whose on_message calls `handle`; no hub is installed yet.
+
+        Args:
+            handle: The author's handler of messages.
+            prefix: The bot's command prefix.
+            content: Whether the bot has the message_content intent.
+            options: Further arguments of commands.Bot.
+        """
         intents = discord.Intents.default()
         intents.message_content = content
         bot = commands.Bot(
@@ -65,23 +72,27 @@ class DiscordDriver(Driver):
         async def on_message(message: discord.Message) -> None:
             if message.author == bot.user:
                 return
+
             if handle is not None:
                 session = await session_plugin_discord.session(message)
                 turn = Turn(message.content, session, message, message.channel.send, message.reply)
                 await self.handled(handle, turn)
+
             await bot.process_commands(message)
 
         return bot
 
     @asynccontextmanager
     async def connected(self, bot: discord.Client) -> AsyncIterator[None]:
-        """Run a bot while the block runs; raise what keeps it from starting."""
+        """Run a bot during the block; raise the error if it does not start."""
         task = asyncio.create_task(bot.start(self.simulator.token))
         waiting = asyncio.create_task(self.simulator.connected())
+
         try:
             await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 await task
+
             await bot.wait_until_ready()
             yield
         finally:
@@ -90,30 +101,31 @@ class DiscordDriver(Driver):
             await asyncio.gather(task, waiting, return_exceptions=True)
 
     async def slash(self, user: Any, chat: Any, name: str, /, **options: Any) -> str:
-        """Let a person give a slash command that the bot has registered; give the words of its
-        first answer.
-        """
+        """Let a person use a slash command of the bot; return the text of the first answer."""
         used = await self.simulator.slash(user, chat, name, **options)
         return str((await self.simulator.answered(used))[0].text)
 
     async def strangers(self, group: Any) -> list[tuple[Any, str]]:
-        """Let a webhook and another bot speak."""
+        """Let a webhook and another bot speak; return the group and the name of each."""
         await self.stranger(group, "News", "from a webhook")
         await self.simulator.say_as_bot("Robot", group, "from another bot")
+
         return [(group, "News"), (group, "Robot")]
 
     async def stranger(self, group: Any, name: str, text: str) -> None:
-        """Let a webhook speak."""
+        """Let a webhook speak in a group under a name."""
         await self.simulator.say_as_webhook(name, group, text)
 
     async def send(self, bot: discord.Client, chat: Any, text: str) -> None:
-        """Send to a chat by its id."""
+        """Let the bot send a message that answers nobody, to a chat by its id."""
         await bot.get_partial_messageable(chat.id).send(text)
 
 
 @pytest.fixture
 def point_discord() -> Iterator[Callable[[DiscordSimulator], None]]:
-    """Lead discord.py's process-wide addresses to a simulator, and back again after the test.
+    """Return a function that points discord.py at a simulator.
+
+    discord.py's addresses are set for the whole process, and are restored after the test.
 
     Example:
         async def test_two_worlds(point_discord):
@@ -139,8 +151,9 @@ def point_discord() -> Iterator[Callable[[DiscordSimulator], None]]:
 async def on_discord(
     point_discord: Callable[[DiscordSimulator], None],
 ) -> AsyncIterator[DiscordDriver]:
-    """Give a Discord of this test's own, to which every bot of discord.py connects that is started
-    meanwhile.
+    """Yield a driver with a simulator of this test's own.
+
+    Every bot of discord.py that is started during the test connects to it.
 
     Example:
         async def test_my_bot_greets(on_discord):

@@ -1,5 +1,6 @@
-"""Discord's messages as our words: pure functions, object in, MessageEvent out. Knows nothing of
-hubs and bots.
+"""Discord's messages in the core's terms: object in, MessageEvent out.
+
+Pure functions; they know no hub and no bot.
 """
 
 from __future__ import annotations
@@ -17,23 +18,25 @@ CHANNEL = "discord"
 Example:
     account = Account(CHANNEL, "1001")
 """
+TEXT_DISPLAY = 10
+"""The component type of plain text, known to discord.py since 2.6."""
 
 
 def to_event(
     message: discord.Message, *, bot_id: int, shown_in: Chat | None = None
 ) -> MessageEvent | None:
-    """Translate a message; None for one in which nobody says anything to anybody.
+    """Return a message as a MessageEvent; None if it has nothing to store.
 
-    Left out are system messages (joins, pins, boosts), messages that are blank because the bot may
-    not see them, and ephemeral ones: only one person sees those, and Discord delivers them as if
-    they were direct messages.
+    Not stored are system messages (joins, pins, boosts), messages that are blank because the bot
+    may not read them, and ephemeral messages: only one person sees those, and Discord delivers them
+    as if they were direct messages.
 
     Args:
-        message: As discord.py gives it.
-        bot_id: The bot's own user id: its messages are the assistant's. Answers to interactions
-            carry a webhook id too, so this is asked first.
-        shown_in: The chat in which it is shown, where that is known better: then it may be
-            ephemeral.
+        message: The message.
+        bot_id: The bot's own user id: its messages get the role "assistant". Answers to
+            interactions have a webhook id too, so the author's id decides.
+        shown_in: The chat in which the message is shown, if the caller knows better than the
+            message. An ephemeral message is then translated as well.
 
     Example:
         async def on_message(message: discord.Message) -> None:
@@ -42,9 +45,11 @@ def to_event(
     is_own = message.author.id == bot_id
     text = _text(message)
     attachments = _attachments(message)
+
     is_hidden = message.flags.ephemeral and shown_in is None
     if is_hidden or message.is_system() or not (text or attachments):
         return None
+
     return MessageEvent(
         chat=shown_in or to_chat(message.channel, message.guild, bot_id=bot_id),
         message_id=str(message.id),
@@ -62,19 +67,20 @@ def to_event(
 
 
 def author_of(message: discord.Message) -> Account | None:
-    """Give the account of a message's author; None for a webhook, whatever its id and name."""
+    """Return the account of a message's author; None for a webhook, whatever its id and name."""
     return None if message.webhook_id is not None else to_account(message.author)
 
 
 def to_account(user: discord.abc.User) -> Account | None:
-    """Give a person's account; None for a bot, which is nobody's user."""
+    """Return a person's account; None for a bot, which has none."""
     return None if user.bot else Account(CHANNEL, str(user.id))
 
 
 def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
-    """Give the chat of a channel or thread: always its own id; a thread's parent is another chat.
+    """Return the chat of a channel or thread; a thread and its parent are two chats.
 
-    That there is no guild makes nothing direct: a guild that is not cached is missing too.
+    Only a DMChannel is a direct chat. A missing guild does not make one: the guild may merely not
+    be cached.
 
     Example:
         async def on_guild_channel_update(before, after):
@@ -82,58 +88,70 @@ def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
     """
     if isinstance(channel, discord.DMChannel):
         return Chat(CHANNEL, str(channel.id), "direct", bot_id=str(bot_id))
+
     name = getattr(channel, "name", None)  # a channel that is not cached has none
     title = f"{guild.name} #{name}" if guild is not None and name else ""
     return Chat(CHANNEL, str(channel.id), "group", bot_id=str(bot_id), title=title)
 
 
 def raw_chat(channel_id: int, guild_id: int | None, *, bot_id: int) -> Chat:
-    """Give the chat that a raw event names."""
+    """Return the chat that a raw event names by ids; one without a guild is a direct chat."""
     return Chat(
         CHANNEL, str(channel_id), "direct" if guild_id is None else "group", bot_id=str(bot_id)
     )
 
 
 def shown_name(user: discord.abc.User) -> str:
-    """Give a person's name over all of Discord; a nickname in one guild is another name for the
-    same account.
-    """
+    """Return a person's name in all of Discord, not their nickname in one guild."""
     return getattr(user, "global_name", None) or user.name
 
 
 def place_metadata(channel: Any, guild: discord.Guild | None) -> dict[str, Any]:
-    """Tell in which guild a chat is, and where a thread hangs."""
+    """Return the ids of a channel's guild and of a thread's parent, as metadata."""
     metadata: dict[str, Any] = {}
+
     guild_id = getattr(channel, "guild_id", None) if guild is None else guild.id
     if guild_id is not None:
         metadata["guild_id"] = str(guild_id)
     if isinstance(channel, discord.Thread):
         metadata["parent_id"] = str(channel.parent_id)
+
     return metadata
 
 
+def to_attachment(file: discord.Attachment) -> Attachment:
+    """Return a file without its URL, which expires."""
+    content_type = file.content_type or ""
+
+    return Attachment(
+        id=str(file.id),
+        kind=(content_type or "file").partition("/")[0],
+        filename=file.filename,
+        content_type=content_type,
+        size=file.size,
+    )
+
+
 def _text(message: discord.Message) -> str:
-    if (
-        message.message_snapshots and not message.content
-    ):  # a forward carries its words in a snapshot
-        snapshot = message.message_snapshots[0]
-        return snapshot.content or "\n".join(_embedded(snapshot.embeds))
-    displayed = (
-        () if message.content else _displayed(getattr(message, "components", ()))
-    )  # unset where the payload has none
-    words = (message.content, *displayed, *_embedded(_embeds(message)))
-    return "\n".join(part for part in words if part)
+    if message.message_snapshots and not message.content:
+        snapshot = message.message_snapshots[0]  # holds the text of a forwarded message
+        return snapshot.content or "\n".join(_embed_texts(snapshot.embeds))
+
+    # `components` is unset if the payload has none.
+    components = () if message.content else getattr(message, "components", ())
+    texts = (message.content, *_component_texts(components), *_embed_texts(_own_embeds(message)))
+    return "\n".join(text for text in texts if text)
 
 
-def _embeds(message: discord.Message) -> list[discord.Embed]:
-    """Give the embeds that say something; those of a message with text may be previews of its
-    links, which come and go.
+def _own_embeds(message: discord.Message) -> list[discord.Embed]:
+    """Return the embeds that the author sent, not the previews that Discord adds for links.
 
-    Only bots send embeds, and those that they send rarely link to anything, while a preview always
-    does.
+    Only bots send embeds, and these rarely have a URL; a preview always has one. A message without
+    text has no links to preview.
     """
     if not message.content:
         return message.embeds
+
     return [
         embed
         for embed in message.embeds
@@ -141,93 +159,75 @@ def _embeds(message: discord.Message) -> list[discord.Embed]:
     ]
 
 
-def _embedded(embeds: Iterable[discord.Embed]) -> Iterator[str]:
-    """Find the words of embeds; not those around them, of whose they are and when."""
+def _embed_texts(embeds: Iterable[discord.Embed]) -> Iterator[str]:
+    """Yield titles, descriptions and fields; not authors, footers and dates."""
     for embed in embeds:
-        yield from (part for part in (embed.title, embed.description) if part)
+        yield from (text for text in (embed.title, embed.description) if text)
         yield from (f"{field.name}: {field.value}" for field in embed.fields)
 
 
-def _displayed(components: Any) -> Iterator[str]:
-    """Find the words of a message that is laid out in components and may then have no content
-    beside them.
-    """
+def _component_texts(components: Any) -> Iterator[str]:
+    """Yield the text displays of a message that is laid out in components."""
     for component in components:
         if component.type.value == TEXT_DISPLAY:
             yield component.content
-        yield from _displayed(getattr(component, "children", ()))
-
-
-TEXT_DISPLAY = 10
-"""The component type of plain words; discord.py knows it since 2.6."""
+        yield from _component_texts(getattr(component, "children", ()))
 
 
 def _answered(message: discord.Message) -> Account | None:
-    """Tell whom the bot's message answers, as far as the message itself says.
+    """Return whom the bot's message answers, if the message itself says.
 
-    In order: the person of the interaction, the owner of the direct chat, the author of the message
-    replied to.
+    In this order: the user of the interaction, the other side of the direct chat, the author of the
+    message replied to.
     """
     interaction = message.interaction_metadata
     if interaction is not None:
         return to_account(interaction.user)
+
     if isinstance(message.channel, discord.DMChannel) and message.channel.recipient is not None:
         return to_account(message.channel.recipient)
-    replied = message.reference.resolved if message.reference is not None else None
-    if isinstance(replied, discord.Message) and replied.webhook_id is None:
-        return to_account(replied.author)
+
+    replied_to = message.reference.resolved if message.reference is not None else None
+    if isinstance(replied_to, discord.Message) and replied_to.webhook_id is None:
+        return to_account(replied_to.author)
     return None
 
 
 def _reply_to(message: discord.Message) -> str | None:
+    """Return the id of the message replied to; forwards and pins have a reference as well."""
     reference = message.reference
-    if (
-        message.type is not discord.MessageType.reply
-        or reference is None
-        or reference.message_id is None
-    ):
+    if message.type is not discord.MessageType.reply or reference is None:
         return None
-    return str(reference.message_id)
 
-
-def to_attachment(file: discord.Attachment) -> Attachment:
-    """Describe a file; its link expires, so it is not kept."""
-    content_type = file.content_type or ""
-    kind = (content_type or "file").partition("/")[0]
-    return Attachment(
-        id=str(file.id),
-        kind=kind,
-        filename=file.filename,
-        content_type=content_type,
-        size=file.size,
-    )
+    return None if reference.message_id is None else str(reference.message_id)
 
 
 def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
-    """Describe files, stickers, polls and embeds."""
+    """Return files, stickers, polls and embeds; of a forwarded message, files and stickers."""
     holders: list[discord.Message | discord.MessageSnapshot] = [message, *message.message_snapshots]
-    files = [to_attachment(file) for holder in holders for file in holder.attachments]
-    stickers = [
-        Attachment(id=str(item.id), kind="sticker", filename=item.name)
+    found = [to_attachment(file) for holder in holders for file in holder.attachments]
+
+    found += [
+        Attachment(id=str(sticker.id), kind="sticker", filename=sticker.name)
         for holder in holders
-        for item in getattr(holder, "stickers", ())  # snapshots have them since discord.py 2.6
+        for sticker in getattr(holder, "stickers", ())  # in snapshots since discord.py 2.6
     ]
-    embeds = [
-        Attachment(id="", kind="embed", filename=embed.title or "") for embed in _embeds(message)
+    if message.poll is not None:
+        found.append(Attachment(id="", kind="poll", filename=message.poll.question))
+    found += [
+        Attachment(id="", kind="embed", filename=embed.title or "")
+        for embed in _own_embeds(message)
     ]
-    polls = (
-        []
-        if message.poll is None
-        else [Attachment(id="", kind="poll", filename=message.poll.question)]
-    )
-    return (*files, *stickers, *polls, *embeds)
+
+    return tuple(found)
 
 
 def _metadata(message: discord.Message) -> dict[str, Any]:
-    """Keep what changes how the words are to be read, and where they were said."""
+    """Return where a message was sent, and what changes how its text is to be read."""
     metadata = place_metadata(message.channel, message.guild)
-    if message.message_snapshots:  # not the sender's own words
+    if message.message_snapshots:
         metadata["forwarded"] = True
     if message.flags.ephemeral:
         metadata["ephemeral"] = True
+
     return metadata

@@ -1,31 +1,43 @@
-"""session_plugin for python-telegram-bot: one line, and your bot remembers, together with your
-other platforms.
+"""session_plugin for python-telegram-bot: one line attaches a hub to an Application.
 
     application = ApplicationBuilder().token(TOKEN).build()
     session_plugin_telegram.install(application, hub)
 
     async def recap(update: Update, context: SessionContext) -> None:
-        for message in await context.session.history(limit=5):  # also what was said elsewhere
+        for message in await context.session.history(limit=5):  # from all linked accounts
             ...
 
-Where to look:
-    install          attach a hub to an Application: messages in, the bot's own messages out, the
-    in-chat commands add_to_menu      show the in-chat commands in the bot's menu, if you want them
-    there SessionContext   the type of `context` in your handlers, with `.session`
-    to_event         a Telegram message as a MessageEvent
-    CHANNEL          the name of this platform in accounts and chats
+Public names:
+    install         attach a hub: record messages of people and of the bot, offer session commands
+    add_to_menu     add the session commands to the bot's menu
+    SessionContext  the type of `context` in handlers, with `.session`
+    to_event        translate a Telegram message to a MessageEvent
+    CHANNEL         the channel of Telegram's accounts and chats
+
+Modules:
+    install         how a hub gets into an Application, and how long it stays open
+    incoming        updates before their handlers: messages, edits, deletions, migrations
+    outgoing        requests of the bot: intercepted, and their results recorded
+    own_messages    what each request did, and whom it answers
+    answering       what a handler answers, and how long that is certain
+    commands        /link and the other session commands, the menu, notices
+    context         where context.session comes from
+    translate       Telegram objects to events, chats and accounts: pure
+    markup          formatted captions as plain text: pure
+    testing         bots on a simulated Telegram, for tests
 """
 
 try:
-    import telegram as _telegram  # noqa: F401 - only to say what is missing
+    import telegram as _telegram  # noqa: F401 - only to name what is missing
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "session_plugin_telegram needs python-telegram-bot: pip install 'session-plugin[telegram]'",
         name="telegram",
     ) from error
 
-from session_plugin_telegram.adapter import add_to_menu, install
+from session_plugin_telegram.commands import add_to_menu
 from session_plugin_telegram.context import SessionContext
+from session_plugin_telegram.install import install
 from session_plugin_telegram.translate import CHANNEL, to_event
 
 __all__ = ["CHANNEL", "SessionContext", "add_to_menu", "install", "to_event"]

@@ -1,9 +1,11 @@
-"""What the handlers of one update answer, known wherever in them something is sent.
+"""What the handlers of an update answer, and how long that is certain.
 
-A task starts with a copy of the context it is made in, and keeps that for as long as it lives: a
-worker that was started with one person's question would answer everybody in that person's name. So
-whom an update's handlers answer is sure while they run, and afterwards until somebody else is heard
-in that chat.
+A task starts with a copy of the context variables of the task that created it, and keeps that copy
+for life: a worker started for one person's question would answer everybody in that person's name.
+So the person of an update is certain while the update's handlers run, and afterwards until another
+account speaks in that chat.
+
+Knows no hub and no requests.
 """
 
 from __future__ import annotations
@@ -14,92 +16,101 @@ from weakref import WeakValueDictionary, ref
 
 from session_plugin import Account, Chat, SessionView
 
-A_HANDLERS_OWN = "non_blocking"
-"""What python-telegram-bot has in the names of the tasks in which it runs handlers that do not
-block. Should it call them otherwise one day, what they send after somebody else was heard is the
-chat's only.
+NON_BLOCKING = "non_blocking"
+"""Part of the names that python-telegram-bot gives to the tasks of handlers that do not block.
+
+If a later version names them differently, what such a handler sends after another account has
+spoken is recorded without the person it answers.
 """
 
 
-class _Heard:
-    """Who was heard last in a chat, and how often that was somebody else than before."""
+class Answering:
+    """The update that is being answered.
+
+    Attributes:
+        update: The update.
+        view: Its session; with the update's message as `event` once that is recorded.
+    """
+
+    def __init__(self, update: object, view: SessionView, speaker: _LastSpeaker) -> None:
+        """Start answering, in the task that handles the update."""
+        self.update = update
+        self.view = view
+
+        self._speaker = speaker
+        self._changes = speaker.changes
+        self._task = ref(_current_task())
+        self._has_ended = False
+
+    def end(self) -> None:
+        """End the handling, if the current task did it: that task handles another update now."""
+        if self._task() is _current_task():
+            self._has_ended = True
+
+    def is_certain(self) -> bool:
+        """Return whether a message sent now certainly answers this update's person."""
+        return self._changes == self._speaker.changes or self._is_handled()
+
+    def _is_handled(self) -> bool:
+        task = self._task()
+        is_running = task is not None and not task.done() and not self._has_ended
+
+        return is_running or NON_BLOCKING in _current_task().get_name()
+
+
+answering: ContextVar[Answering | None] = ContextVar(
+    "session_plugin_telegram_answering", default=None
+)
+"""The update that the current handler answers; set in the task that handles it."""
+
+
+class Updates:
+    """The updates of one bot, handled in sequence or concurrently."""
+
+    def __init__(self) -> None:
+        """Start without a speaker in any chat."""
+        self._speakers: WeakValueDictionary[Chat, _LastSpeaker] = WeakValueDictionary()
+
+    def begin(self, update: object, view: SessionView | None) -> None:
+        """Set what the current task answers from now on: an update, or nothing if `view` is
+        None.
+        """
+        if (previous := answering.get()) is not None:
+            previous.end()
+
+        if view is None:
+            answering.set(None)
+        else:
+            answering.set(Answering(update, view, self._speaker_of(view)))
+
+    def _speaker_of(self, view: SessionView) -> _LastSpeaker:
+        speaker = self._speakers.setdefault(view.chat, _LastSpeaker(view.account))
+
+        if speaker.account != view.account:
+            speaker.account = view.account
+            speaker.changes += 1
+        return speaker
+
+
+def answered_now() -> SessionView | None:
+    """Return the session whose person is answered by what is sent now; None if not certain."""
+    current = answering.get()
+    return current.view if current is not None and current.is_certain() else None
+
+
+class _LastSpeaker:
+    """The account that spoke last in a chat, and how often another one has taken its place."""
 
     def __init__(self, account: Account | None) -> None:
         self.account = account
         self.changes = 0
 
 
-class Answering:
-    """What the handlers of one update answer.
-
-    Attributes:
-        update: The update.
-        view: Its session; with what it says in it, once that is recorded.
-    """
-
-    def __init__(self, update: object, view: SessionView, heard: _Heard) -> None:
-        """Begin to answer, in the task that handles the update."""
-        self.update = update
-        self.view = view
-        self._heard = heard
-        self._changes = heard.changes
-        self._task = ref(_this_task())
-        self._has_ended = False
-
-    def end(self) -> None:
-        """Tell that another update is handled from now on, if that is in the same task."""
-        if self._task() is _this_task():
-            self._has_ended = True
-
-    def is_sure(self) -> bool:
-        """Tell whether what is sent now answers this update's person, and surely nobody else."""
-        return self._changes == self._heard.changes or self._is_handled()
-
-    def _is_handled(self) -> bool:
-        task = self._task()
-        is_at_it = task is not None and not task.done() and not self._has_ended
-        return is_at_it or A_HANDLERS_OWN in _this_task().get_name()
-
-
-answering: ContextVar[Answering | None] = ContextVar(
-    "session_plugin_telegram_answering", default=None
-)
-"""What the current handler answers, set for each update in the task that handles it."""
-
-
-class Updates:
-    """One bot's updates, one after another or several at once."""
-
-    def __init__(self) -> None:
-        """Begin with nobody heard."""
-        self._heard: WeakValueDictionary[Chat, _Heard] = WeakValueDictionary()
-
-    def begin(self, update: object, view: SessionView | None) -> None:
-        """Note in the task that handles an update what is answered from now on; nothing, where
-        there is no session.
-        """
-        if (before := answering.get()) is not None:
-            before.end()
-        answering.set(None if view is None else Answering(update, view, self._hear(view)))
-
-    def _hear(self, view: SessionView) -> _Heard:
-        heard = self._heard.setdefault(view.chat, _Heard(view.account))
-        if heard.account != view.account:
-            heard.account = view.account
-            heard.changes += 1
-        return heard
-
-
-def answered_now() -> SessionView | None:
-    """Give the session whose person is answered by what is sent now; None where that is not
-    sure.
-    """
-    current = answering.get()
-    return current.view if current is not None and current.is_sure() else None
-
-
-def _this_task() -> asyncio.Task[object]:
+def _current_task() -> asyncio.Task[object]:
     task = asyncio.current_task()
     if task is None:
-        raise RuntimeError("python-telegram-bot handles updates and sends in tasks only")
+        raise RuntimeError(
+            "no task is running: python-telegram-bot handles updates and sends requests in "
+            "tasks, so await it in one"
+        )
     return task

@@ -1,4 +1,7 @@
-"""The `context` of an author's handlers: its type, and where its session comes from."""
+"""The `context` of handlers: its type, and where `context.session` comes from.
+
+Knows no hub: a function that returns the session of an update is passed in.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
 
 from session_plugin import SessionView
 
+AnyApplication = Application[Any, Any, Any, Any, Any, Any]
+AnyContext = CallbackContext[Any, Any, Any, Any]
+
 
 class SessionContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict[Any, Any]]):
-    """A CallbackContext with `.session`, for annotations; `install` sets it on whatever context
-    class you use.
+    """A CallbackContext with `.session`, for annotations.
 
-    To have it checked from end to end, build with it:
-    `ApplicationBuilder().context_types(ContextTypes(SessionContext))`. A context of your own
-    derives from this one.
+    `install` sets the session on any context class. To have types checked in every handler, build
+    the application with `ApplicationBuilder().context_types(ContextTypes(SessionContext))`, or with
+    a class of yours derived from this one.
 
     Example:
         async def answer(update: telegram.Update, context: SessionContext) -> None:
@@ -26,51 +31,50 @@ class SessionContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any
         application.add_handler(telegram.ext.MessageHandler(telegram.ext.filters.TEXT, answer))
     """
 
-    session: SessionView = None  # type: ignore[assignment]  # None where there is none: a channel's post, a job
+    session: SessionView = None  # type: ignore[assignment]  # None without a session, as in jobs
     """The session of the chat that is being answered."""
 
 
-def give_sessions(
-    application: Application[Any, Any, Any, Any, Any, Any],
-    of: Callable[[object], SessionView | None],
+def add_sessions(
+    application: AnyApplication, session_of: Callable[[object], SessionView | None]
 ) -> None:
-    """Let each context of an application be made with its session, whatever class of context the
-    author has chosen.
+    """Create every context of an application with its session.
 
-    A context is made before the first handler of any group looks at an update, and once more for
-    the error handlers. The author's class stays in charge; it is only derived from.
+    python-telegram-bot creates a context before the first handler of any group sees an update, and
+    a second one for the error handlers. Contexts are of a class derived from the author's.
 
     Args:
-        application: Whose contexts.
-        of: Gives the session of an update; it is called with None for a job, which answers nobody.
+        application: The application; its `context_types` is replaced.
+        session_of: Returns the session of an update. It is called with None for a job.
 
     Raises:
-        TypeError: the author's class has something else called `session`.
+        TypeError: the author's context class has an attribute `session`.
     """
     types = application.context_types
     authors: Any = types.context
     if getattr(authors, "session", None) is not None:
         raise TypeError(
-            f"{authors.__name__} has a `session` of its own: give it another name, "
-            "context.session is the hub's"
+            f"{authors.__name__} has an attribute `session` already: rename it, because "
+            "context.session is set to the session of the chat"
         )
 
-    class Context(authors):  # type: ignore[misc]  # known at run time only
+    class Context(authors):  # type: ignore[misc]  # the base class is known at run time only
         session: SessionView | None = None
 
         @classmethod
         def from_update(cls, update: object, application: Any) -> Any:
             context = super().from_update(update, application)
-            context.session = of(update)
+            context.session = session_of(update)
             return context
 
         @classmethod
         def from_job(cls, job: Any, application: Any) -> Any:
             context = super().from_job(job, application)
-            context.session = of(None)
+            context.session = session_of(None)
             return context
 
     Context.__name__, Context.__qualname__ = authors.__name__, authors.__qualname__
+
     application.context_types = ContextTypes(
         context=Context,
         bot_data=types.bot_data,

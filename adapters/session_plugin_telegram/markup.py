@@ -1,8 +1,7 @@
-"""What remains of marked-up text when its marks are read: for words of which the Bot API returns no
-plain text.
+"""Formatted text as plain text, for captions of which the Bot API returns no plain version.
 
-Only for copies with a new caption; everything else that is sent comes back plain. Knows the
-documented marks; checks nothing, because what is wrong has been refused by then.
+Used only for copies with a new caption; the results of all other requests contain plain text.
+Handles the documented formatting. Does not validate it: Telegram has refused invalid input before.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-_MARKS = {
+_FORMATTING = {
     "markdown": re.compile(
         r"\\(?P<escaped>[_*`\[])|\[(?P<linked>[^\]]*)\]\([^)]*\)|```(?:\w+\n)?|[*_`]"
     ),
@@ -22,7 +21,7 @@ _MARKS = {
 
 
 def plain(text: str, parse_mode: str | None) -> str:
-    """Give text without its marks, as Telegram shows it to a bot.
+    """Return text without its formatting, as Telegram returns it to a bot.
 
     >>> plain("<b>bold</b> &amp; more", "HTML")
     'bold & more'
@@ -30,29 +29,32 @@ def plain(text: str, parse_mode: str | None) -> str:
     'bold & more'
     """
     mode = (parse_mode or "").lower()
+
     if mode == "html":
-        reader = _Words()
-        reader.feed(text)
-        reader.close()
-        return "".join(reader.words).strip()
-    if mode in _MARKS:
-        return _unmarked(text, _MARKS[mode]).strip()
+        parser = _TextParser()
+        parser.feed(text)
+        parser.close()
+        return "".join(parser.text).strip()
+
+    if mode in _FORMATTING:
+        return _without_formatting(text, _FORMATTING[mode]).strip()
+
     return text.strip()
 
 
-def _unmarked(text: str, marks: re.Pattern[str]) -> str:
-    def shown(mark: re.Match[str]) -> str:
-        if mark["linked"] is not None:
-            return _unmarked(mark["linked"], marks)
-        return mark["escaped"] or ""
+def _without_formatting(text: str, formatting: re.Pattern[str]) -> str:
+    def shown(match: re.Match[str]) -> str:
+        if match["linked"] is not None:
+            return _without_formatting(match["linked"], formatting)
+        return match["escaped"] or ""
 
-    return marks.sub(shown, text)
+    return formatting.sub(shown, text)
 
 
-class _Words(HTMLParser):
+class _TextParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
+        self.text: list[str] = []
 
     def handle_data(self, data: str) -> None:
-        self.words.append(data)
+        self.text.append(data)

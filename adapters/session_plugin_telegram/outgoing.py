@@ -1,10 +1,11 @@
-"""Record what the bot sends. Telegram tells a bot nothing of its own messages, so they are taken
-from the answers to its requests: a rate limiter is the public place that sees every request once,
-whatever sends it, with its result.
+"""What the bot sends: intercepts its requests and records their results.
 
-Sending comes first: the author's call returns as it would have, and as soon. What was sent is in
-line for the database by then, so that reading the session waits for it; what goes wrong with it is
-logged.
+Telegram sends a bot no updates about its own messages. A rate limiter is the public extension point
+that sees every request once, together with its result.
+
+Sending has priority. The author's call returns the same result at the same time as without a hub;
+errors in recording are logged. When the call returns, the operation is queued, so that a read of
+the session waits for it.
 """
 
 from __future__ import annotations
@@ -16,136 +17,166 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from telegram import Bot
 from telegram.error import ChatMigrated
 from telegram.ext import BaseRateLimiter
 
-from session_plugin import SessionHub, SessionView
+from session_plugin import SessionView
 from session_plugin.commands import Command
 from session_plugin_telegram.answering import answered_now, answering
-from session_plugin_telegram.requests import Requests, Result, Work
+from session_plugin_telegram.own_messages import Operation, OwnMessages, RequestResult
 
 logger = logging.getLogger("session_plugin.telegram")
 
-A_MOMENT = 0.2
-"""Seconds that sending waits for the place in line of what it sent. None are spent but where a name
-or an earlier message must be looked up for it.
+QUEUE_TIMEOUT = 0.2
+"""Seconds a request waits until its operations are queued.
+
+Only a look-up of a username or of an earlier message takes any time.
 """
 
-_unrecorded: ContextVar[bool] = ContextVar("session_plugin_telegram_unrecorded", default=False)
+LifeCycleStep = Callable[[], Coroutine[Any, Any, None]]
+
+_is_unrecorded: ContextVar[bool] = ContextVar("session_plugin_telegram_unrecorded", default=False)
 
 
 @contextmanager
 def unrecorded() -> Iterator[None]:
-    """Record nothing of what is sent in here: neither our own commands nor their answers are
-    kept.
-    """
-    token = _unrecorded.set(True)
+    """Record nothing that the block sends: for answers to session commands, and for notices."""
+    token = _is_unrecorded.set(True)
     try:
         yield
     finally:
-        _unrecorded.reset(token)
+        _is_unrecorded.reset(token)
 
 
 class SessionRecorder(BaseRateLimiter[Any]):
-    """A rate limiter that limits nothing itself: it hands each request to the author's limiter and
-    records the result.
+    """A rate limiter that does not limit: it passes requests to the author's limiter and records
+    their results.
+
+    Attributes:
+        inner: The author's rate limiter, if any.
+        names: The names of the session commands of this bot.
     """
 
     def __init__(
         self,
-        bot: Bot,
-        hub: SessionHub,
-        names: Mapping[Command, str],
+        own_messages: OwnMessages,
         inner: BaseRateLimiter[Any] | None,
         *,
-        start: Callable[[], Coroutine[Any, Any, None]],
-        opened: Callable[[], Coroutine[Any, Any, None]],
-        closed: Callable[[], Coroutine[Any, Any, None]],
+        names: Mapping[Command, str],
+        start: LifeCycleStep,
+        open_hub: LifeCycleStep,
+        close_hub: LifeCycleStep,
     ) -> None:
-        """Stand before `inner`; `names` are what our commands are called here.
+        """Wrap `inner`.
 
-        `start` and `closed` are called in every life cycle, maybe more than once; `opened` whenever
-        something is recorded.
+        Args:
+            own_messages: Turns requests into operations on the hub.
+            inner: The author's rate limiter, if any.
+            names: The names of the session commands of this bot.
+            start: Called when the bot is initialized, possibly more than once.
+            open_hub: Called after something was recorded.
+            close_hub: Called when the bot is shut down, possibly more than once.
         """
         self.inner = inner
         self.names = names
-        self._requests = Requests(bot, hub, bot_id=bot.token.partition(":")[0])
+        self._own_messages = own_messages
         self._start = start
-        self._opened = opened
-        self._closed = closed
+        self._open_hub = open_hub
+        self._close_hub = close_hub
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def initialize(self) -> None:
-        """Start the author's limiter and open the hub."""
+        """Initialize the author's limiter, then the adapter."""
         if self.inner is not None:
             await self.inner.initialize()
+
         await self._start()
 
     async def shutdown(self) -> None:
-        """Release the hub, once all that was sent is in line, and stop the author's limiter."""
+        """Wait for operations in progress, release the hub, and shut down the author's limiter."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._closed()
+
+        await self._close_hub()
+
         if self.inner is not None:
             await self.inner.shutdown()
 
     async def process_request(  # noqa: PLR0917 - python-telegram-bot passes them by position
         self,
-        callback: Callable[..., Coroutine[Any, Any, Result]],
+        callback: Callable[..., Coroutine[Any, Any, RequestResult]],
         args: Any,
         kwargs: dict[str, Any],
         endpoint: str,
         data: dict[str, Any],
         rate_limit_args: Any,
-    ) -> Result:
-        """Make the request as it would have been made, then record what it did."""
-        answered = answered_now()  # when it has been sent, others may have been heard
+    ) -> RequestResult:
+        """Send the request as without a hub, then record what it did."""
+        # Read before sending: meanwhile another account may speak.
+        answered = answered_now()
+
         try:
             if self.inner is not None:
                 result = await self.inner.process_request(
                     callback, args, kwargs, endpoint, data, rate_limit_args
                 )
             elif rate_limit_args is not None:
+                # The error that an ExtBot without a rate limiter raises.
                 raise ValueError(
                     "`rate_limit_args` can only be used if a `ExtBot.rate_limiter` is set."
                 )
             else:
                 result = await callback(*args, **kwargs)
-        except ChatMigrated as moved:
-            if (work := self._requests.moved(data, moved.new_chat_id)) is not None:
-                await self._briefly(work)
+        except ChatMigrated as migrated:
+            operation = self._own_messages.migration(data, migrated.new_chat_id)
+            if operation is not None:
+                await self._wait_briefly(endpoint, operation)
             raise
-        if not _unrecorded.get():
-            await self._briefly(self._hand_in(endpoint, data, result, answered))
+
+        if not _is_unrecorded.get():
+            recording = self._record(endpoint, data, result, answered)
+            await self._wait_briefly(endpoint, recording)
         return result
 
-    async def _briefly(self, work: Work) -> None:
-        await asyncio.wait({self._kept(work)}, timeout=A_MOMENT)
+    async def _record(
+        self,
+        endpoint: str,
+        data: dict[str, Any],
+        result: RequestResult,
+        answered: SessionView | None,
+    ) -> None:
+        """Queue the operations that record a request, in order."""
+        operations = await self._own_messages.operations(endpoint, data, result, answered=answered)
+        for operation in operations:
+            self._run(endpoint, operation)
 
-    def _kept(self, work: Work) -> asyncio.Task[None]:
-        """Do something for which sending does not wait."""
+        # Let each task run up to its first wait: by then its operation is queued.
+        await asyncio.sleep(0)
 
-        async def attempt() -> None:
+        if operations:
+            # The view was complete without them; its next read has to wait for them.
+            if (current := answering.get()) is not None:
+                current.view.is_stored = False
+            await self._open_hub()
+
+    async def _wait_briefly(self, endpoint: str, operation: Operation) -> None:
+        await asyncio.wait({self._run(endpoint, operation)}, timeout=QUEUE_TIMEOUT)
+
+    def _run(self, endpoint: str, operation: Operation) -> asyncio.Task[None]:
+        """Run an operation in a task of its own, so that sending does not wait for it."""
+
+        async def run() -> None:
             try:
-                await work
+                await operation
             except Exception:
-                logger.exception("something that the bot did could not be recorded")
+                logger.exception(
+                    "the result of %s could not be recorded; the bot's request is not affected",
+                    endpoint,
+                )
 
-        task = asyncio.get_running_loop().create_task(attempt())
-        self._tasks.add(task)  # the event loop keeps only weak references
+        task = asyncio.get_running_loop().create_task(run())
+
+        # The event loop holds weak references only.
+        self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    async def _hand_in(
-        self, endpoint: str, data: dict[str, Any], result: Result, answered: SessionView | None
-    ) -> None:
-        """Put what a request did in line for the database, each part of it in its order."""
-        works = await self._requests.works(endpoint, data, result, answered=answered)
-        for work in works:
-            self._kept(work)
-        await asyncio.sleep(0)  # by now each has begun, and so is in line
-        if works:
-            if (current := answering.get()) is not None:
-                current.view.is_stored = False  # what is read in it from now on has this in it
-            await self._opened()

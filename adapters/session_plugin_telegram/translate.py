@@ -1,5 +1,7 @@
-"""Telegram's objects as our words: pure functions, object in, MessageEvent out. Knows nothing of
-hubs and handlers.
+"""Translate Telegram objects: pure functions from Message, Update, Chat and User to MessageEvent,
+Chat and Account.
+
+Knows no hub and no handlers.
 """
 
 from __future__ import annotations
@@ -23,51 +25,62 @@ from telegram import User as TelegramUser
 from session_plugin import Account, Attachment, Chat, MessageEvent
 
 CHANNEL = "telegram"
-"""This platform's name in accounts and chats.
+"""The channel of this platform's accounts and chats.
 
 Example:
     account = Account(CHANNEL, "2002")
 """
 
-_ELSEWHERE = ("channel_post", "edited_channel_post", "deleted_business_messages", "guest_message")
-_SAID = ("message", "channel_post", "business_message")
+_NEW = ("message", "channel_post", "business_message")
 _EDITED = ("edited_message", "edited_channel_post", "edited_business_message")
+_WITHOUT_SESSION = (
+    "channel_post",
+    "edited_channel_post",
+    "deleted_business_messages",
+    "guest_message",
+)
+
+
+# Messages
 
 
 def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
-    """Translate a message; None for one in which nobody says anything (a join, a pinned message, a
-    new title).
+    """Translate a message; return None for a service message (a join, a pinned message, a new
+    title).
+
+    The sender is read from `sender_chat` first. Anonymous administrators, channels and automatic
+    forwards of a linked channel come with a placeholder in `from_user`, so they have no account.
+    In a business chat, `from_user` is the account's owner even if the bot wrote the message;
+    `sender_business_bot` then names the bot.
 
     Args:
-        message: As python-telegram-bot gives it, in an update or as the result of sending.
-        bot_id: The bot's own user id, as text: its messages are the assistant's.
-
-    Who speaks is decided by `sender_chat` first: an anonymous administrator, a channel and a linked
-    channel's automatic forward come with a made-up `from_user`, and are nobody's user. What a bot
-    says for a business account comes from the account's owner, but for `sender_business_bot`.
+        message: From an update, or from the result of a request.
+        bot_id: The bot's user id, as text. Messages of this user have the role assistant.
 
     Example:
         ann = telegram.User(2002, "Ann", is_bot=False)
         dm = telegram.Chat(2002, "private")
-        said = telegram.Message(7, datetime.now(UTC), dm, from_user=ann, text="Hello!")
-        event = to_event(said, bot_id="7000000001")
+        message = telegram.Message(7, datetime.now(UTC), dm, from_user=ann, text="Hello!")
+        event = to_event(message, bot_id="7000000001")
         assert (event.author, event.text) == (Account("telegram", "2002"), "Hello!")
     """
     text = message.text or message.caption or ""
     attachments = _attachments(message)
     if not (text or attachments):
         return None
+
     sender = _sender(message)
     is_own = sender is not None and str(sender.id) == bot_id
+
     return MessageEvent(
-        chat=to_chat(message, bot_id=bot_id),
+        chat=message_chat(message, bot_id=bot_id),
         message_id=str(message.message_id),
         role="assistant" if is_own else "user",
         text=text,
         sent_at=message.date.timestamp(),
         author=to_account(sender),
         author_name=_author_name(message),
-        answers=_answered(message, bot_id) if is_own else None,
+        answers=_answered(message) if is_own else None,
         reply_to=_reply_to(message),
         attachments=attachments,
         metadata=_metadata(message),
@@ -75,91 +88,57 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     )
 
 
-def said_in(update: Update) -> Message | None:
-    """Give what is said in an update, for the first time; `effective_message` does not tell what it
-    is of.
+def new_message(update: Update) -> Message | None:
+    """Return the message that an update reports as new.
+
+    `Update.effective_message` is not enough: it does not say whether the message is new.
     """
-    return next((message for kind in _SAID if (message := getattr(update, kind)) is not None), None)
+    return _first_of(update, _NEW)
 
 
-def edited_in(update: Update) -> Message | None:
-    """Give the message that is edited in an update, as it is now."""
-    return next(
-        (message for kind in _EDITED if (message := getattr(update, kind)) is not None), None
-    )
+def edited_message(update: Update) -> Message | None:
+    """Return the message that an update reports as edited, in its new form."""
+    return _first_of(update, _EDITED)
 
 
-def to_place(update: Update, *, bot_id: str) -> tuple[Chat, Account | None] | None:
-    """Give where an update happens and who is behind it; None where there is no session.
+# Chats and accounts
 
-    That is for a channel's post, for a chat that the bot is not in, and where no chat is named, as
-    in an inline query. A button below a channel's post is in the channel.
+
+def to_chat_and_account(update: Update, *, bot_id: str) -> tuple[Chat, Account | None] | None:
+    """Return the chat of an update and the account that caused it.
+
+    None if the update has no session: for a channel's post, for a chat that the bot is not a
+    member of, and where no chat is named, as in an inline query. A button pressed under a channel's
+    post has the channel's session.
     """
-    if update.effective_chat is None or any(getattr(update, kind, None) for kind in _ELSEWHERE):
+    if update.effective_chat is None:
         return None
-    query = (
-        update.callback_query
-    )  # not `effective_message`: that one warns of a message too old to be shown
-    message = said_in(update) or edited_in(update) or (None if query is None else query.message)
-    if not isinstance(message, Message):
-        return as_chat(update.effective_chat, bot_id=bot_id), to_account(update.effective_user)
+    if any(getattr(update, field, None) for field in _WITHOUT_SESSION):
+        return None
+
+    # Not `effective_message`: it warns about the inaccessible messages of old buttons.
+    query = update.callback_query
+    message = new_message(update) or edited_message(update)
+    if message is None and query is not None and isinstance(query.message, Message):
+        message = query.message
+
+    account = to_account(update.effective_user)
+    if message is None:
+        return to_chat(update.effective_chat, bot_id=bot_id), account
+
     is_anonymous = message.sender_chat is not None and query is None
-    return to_chat(message, bot_id=bot_id), None if is_anonymous else to_account(
-        update.effective_user
-    )
+    return message_chat(message, bot_id=bot_id), None if is_anonymous else account
 
 
 def to_account(user: TelegramUser | None) -> Account | None:
-    """Give a person's account; None for a bot, which is nobody's user."""
+    """Return a user's account; None for a bot, which is never a user of the hub."""
     return None if user is None or user.is_bot else Account(CHANNEL, str(user.id))
 
 
-def to_chat(message: Message, *, bot_id: str) -> Chat:
-    """Give the chat of a message; `message_thread_id` is a topic only if Telegram says so, else it
-    marks a reply.
-
-    A channel's direct messages are one chat, with a topic for each person who writes to it. A
-    business account's chat with somebody has that person's id, as their own chat with the bot has;
-    here it is a chat of its own, and like a group: both sides see it, and nothing else.
-    """
-    if message.business_connection_id is not None:
-        return to_business_chat(message.chat, message.business_connection_id, bot_id=bot_id)
-    thread = message.message_thread_id if message.is_topic_message else None
-    direct_messages = getattr(
-        message, "direct_messages_topic", None
-    )  # python-telegram-bot knows it from 22.4 on
-    if direct_messages is not None:
-        thread = direct_messages.topic_id
-    return as_chat(message.chat, bot_id=bot_id, thread_id=thread)
-
-
-def to_business_chat(chat: TelegramChat, connection_id: str, *, bot_id: str) -> Chat:
-    """Give a business account's chat with somebody."""
-    chat_id = business_chat_id(connection_id, str(chat.id))
-    return Chat(CHANNEL, chat_id, "group", bot_id=bot_id, title=chat.full_name or "")
-
-
-def business_chat_id(connection_id: str, chat_id: str) -> str:
-    """Make the id of a business account's chat."""
-    return f"{connection_id}:{chat_id}"
-
-
-def to_move(message: Message, *, bot_id: str) -> tuple[Chat, Chat] | None:
-    """Give the old and the new chat of a group that became a supergroup, from either's service
-    message; else None.
-    """
-    here = as_chat(message.chat, bot_id=bot_id)
-    if message.migrate_to_chat_id is not None:
-        return here, Chat(CHANNEL, str(message.migrate_to_chat_id), "group", bot_id=bot_id)
-    if message.migrate_from_chat_id is not None:
-        return Chat(CHANNEL, str(message.migrate_from_chat_id), "group", bot_id=bot_id), here
-    return None
-
-
-def as_chat(
+def to_chat(
     chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | None = None
 ) -> Chat:
-    """Give a chat; a private one is direct, everything else a group."""
+    """Translate a chat: a private one is direct, every other one is a group."""
     return Chat(
         CHANNEL,
         str(chat.id),
@@ -170,8 +149,63 @@ def as_chat(
     )
 
 
+def message_chat(message: Message, *, bot_id: str) -> Chat:
+    """Return the chat of a message, with its topic as the thread.
+
+    `message_thread_id` names a topic only if `is_topic_message` is set; otherwise it marks a chain
+    of replies. The direct messages of a channel are one chat with a topic for each person.
+    """
+    if message.business_connection_id is not None:
+        return to_business_chat(message.chat, message.business_connection_id, bot_id=bot_id)
+
+    thread_id = message.message_thread_id if message.is_topic_message else None
+    # python-telegram-bot has this field from 22.4 on.
+    direct_messages = getattr(message, "direct_messages_topic", None)
+    if direct_messages is not None:
+        thread_id = direct_messages.topic_id
+
+    return to_chat(message.chat, bot_id=bot_id, thread_id=thread_id)
+
+
+def to_business_chat(chat: TelegramChat, connection_id: str, *, bot_id: str) -> Chat:
+    """Return a business account's chat with a person.
+
+    Telegram gives it the same id as the person's private chat with the bot. Here it is a chat of
+    its own, and a group: both sides see it, and see no other chat of each other.
+    """
+    chat_id = business_chat_id(connection_id, str(chat.id))
+    return Chat(CHANNEL, chat_id, "group", bot_id=bot_id, title=chat.full_name or "")
+
+
+def business_chat_id(connection_id: str, chat_id: str) -> str:
+    """Return the id of a business account's chat."""
+    return f"{connection_id}:{chat_id}"
+
+
+def to_migration(message: Message, *, bot_id: str) -> tuple[Chat, Chat] | None:
+    """Return the old and the new chat of a group that became a supergroup.
+
+    Both chats get a service message about it; None for any other message.
+    """
+    chat = to_chat(message.chat, bot_id=bot_id)
+
+    if message.migrate_to_chat_id is not None:
+        return chat, Chat(CHANNEL, str(message.migrate_to_chat_id), "group", bot_id=bot_id)
+    if message.migrate_from_chat_id is not None:
+        return Chat(CHANNEL, str(message.migrate_from_chat_id), "group", bot_id=bot_id), chat
+    return None
+
+
+# Parts of a message
+
+
+def _first_of(update: Update, fields: tuple[str, ...]) -> Message | None:
+    found = (getattr(update, field) for field in fields)
+    return next((message for message in found if message is not None), None)
+
+
 def _sender(message: Message) -> TelegramUser | None:
-    """Give who wrote a message; None for what a chat says."""
+    """Return the user who wrote a message; None if it was sent in the name of a chat."""
     if message.sender_chat is not None:
         return None
     return message.sender_business_bot or message.from_user
@@ -181,15 +215,18 @@ def _author_name(message: Message) -> str:
     if message.sender_chat is not None:
         name = message.sender_chat.title or message.sender_chat.full_name or ""
         return f"{name} ({message.author_signature})" if message.author_signature else name
+
     return "" if message.from_user is None else message.from_user.full_name
 
 
-def _answered(message: Message, bot_id: str) -> Account | None:
-    """Tell whom the bot's message answers, as far as the message itself says: the owner of a
-    private chat.
+def _answered(message: Message) -> Account | None:
+    """Return the account that a message of the bot answers, as far as the message shows it.
+
+    That is the owner of a private chat, or the author of the message it replies to.
     """
     if message.chat.type == TelegramChat.PRIVATE:
         return Account(CHANNEL, str(message.chat.id))
+
     replied = message.reply_to_message
     if replied is None or replied.sender_chat is not None:
         return None
@@ -198,23 +235,24 @@ def _answered(message: Message, bot_id: str) -> Account | None:
 
 def _reply_to(message: Message) -> str | None:
     replied = message.reply_to_message
-    if (
-        replied is None
-        or replied.chat.id != message.chat.id
-        or replied.forum_topic_created is not None
-    ):
-        return None  # in a topic, everything formally replies to the message that opened it
+    if replied is None or replied.chat.id != message.chat.id:
+        return None
+
+    # In a topic, every message formally replies to the one that opened the topic.
+    if replied.forum_topic_created is not None:
+        return None
     return str(replied.message_id)
 
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:
-    # A venue first: `effective_attachment` takes it for the location that comes with it, and knows
-    # no checklists.
+    # `effective_attachment` returns the location of a venue, and no checklists.
     found = message.venue or message.effective_attachment or _checklist(message)
     if found is None:
         return ()
-    if isinstance(found, tuple | list):  # one photo in several sizes, the largest last
-        found = found[-1]
+
+    if isinstance(found, tuple | list):
+        found = found[-1]  # the largest of a photo's sizes
+
     return (
         Attachment(
             id=getattr(found, "file_id", None) or "",
@@ -227,31 +265,35 @@ def _attachments(message: Message) -> tuple[Attachment, ...]:
 
 
 def _checklist(message: Message) -> Any:
-    return getattr(message, "checklist", None)  # python-telegram-bot knows it from 22.3 on
+    # python-telegram-bot has this field from 22.3 on.
+    return getattr(message, "checklist", None)
 
 
 def _metadata(message: Message) -> dict[str, Any]:
-    """Keep what changes how the words are to be read."""
+    """Return the metadata: the origin of a text, and content that is neither text nor a file."""
     metadata: dict[str, Any] = {}
-    if message.forward_origin is not None:  # not the sender's own words
-        metadata["forwarded_from"] = _name_of(message.forward_origin)
+
+    if message.forward_origin is not None:
+        metadata["forwarded_from"] = _origin_name(message.forward_origin)
     if message.via_bot is not None:
         metadata["via_bot"] = message.via_bot.full_name
     if message.media_group_id is not None:
         metadata["media_group_id"] = message.media_group_id
     if message.quote is not None:
         metadata["quote"] = message.quote.text
-    elsewhere = message.external_reply
-    if elsewhere is not None and elsewhere.chat is not None:
+
+    external = message.external_reply
+    if external is not None and external.chat is not None:
         metadata["replies_to"] = {
-            "chat_id": str(elsewhere.chat.id),
-            "message_id": str(elsewhere.message_id),
+            "chat_id": str(external.chat.id),
+            "message_id": str(external.message_id),
         }
-    return metadata | _said_without_words(message)
+
+    return metadata | _other_content(message)
 
 
-def _name_of(origin: MessageOrigin) -> str:
-    """Give the name under which the author of a forwarded message is shown."""
+def _origin_name(origin: MessageOrigin) -> str:
+    """Return the name that clients show for the author of a forwarded message."""
     match origin:
         case MessageOriginUser():
             return origin.sender_user.full_name
@@ -261,29 +303,32 @@ def _name_of(origin: MessageOrigin) -> str:
             return origin.sender_chat.title or origin.type
         case MessageOriginChannel():
             return origin.chat.title or origin.type
+
     return origin.type
 
 
-def _said_without_words(message: Message) -> dict[str, Any]:
-    """Keep what a message says by other means than text and files."""
-    said: dict[str, Any] = {}
+def _other_content(message: Message) -> dict[str, Any]:
+    """Return the content of polls, checklists, stickers, dice and locations."""
+    content: dict[str, Any] = {}
+
     if message.poll is not None:
-        said["poll"] = {
+        content["poll"] = {
             "question": message.poll.question,
-            "options": [one.text for one in message.poll.options],
+            "options": [option.text for option in message.poll.options],
         }
     if (checklist := _checklist(message)) is not None:
-        said["checklist"] = {
+        content["checklist"] = {
             "title": checklist.title,
-            "tasks": [one.text for one in checklist.tasks],
+            "tasks": [task.text for task in checklist.tasks],
         }
     if message.sticker is not None and message.sticker.emoji:
-        said["emoji"] = message.sticker.emoji
+        content["emoji"] = message.sticker.emoji
     if message.dice is not None:
-        said["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
+        content["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
     if message.location is not None:
-        said["location"] = {
+        content["location"] = {
             "latitude": message.location.latitude,
             "longitude": message.location.longitude,
         }
-    return said
+
+    return content
