@@ -1,5 +1,6 @@
-"""What a measured process does with its contender: write, read, take turns, wait. Knows no targets
-and no other process.
+"""The work of a measured process: write, read, whole turns, wait.
+
+Must not know targets or other processes.
 """
 
 import asyncio
@@ -15,12 +16,12 @@ from contenders.raw import RawSqlite
 _BEAT = 0.002
 
 Figures = dict[str, float]
-"""What a load tells: names to figures, times in seconds."""
+"""The results of a load: figures by name, times in seconds."""
 
 
 @dataclass(kw_only=True)
 class _Tally:
-    """What the tasks of one load have done so far."""
+    """The progress of all tasks of a load."""
 
     ends_at: float
     left: float
@@ -30,7 +31,7 @@ class _Tally:
     last_end: float = 0.0
 
     def takes_one(self) -> bool:
-        """Say whether there is something left to do, and count it as begun."""
+        """Return whether work is left, and count one unit as started."""
         if self.left < 1 or time.perf_counter() >= self.ends_at:
             return False
         self.left -= 1
@@ -47,11 +48,11 @@ async def write(
     first: int = 0,
     users: int = 100,
 ) -> Figures:
-    """Record from so many tasks at once, for a time or until so many are recorded.
+    """Record from that many tasks at once, for a time or up to a count.
 
-    Each task writes for people of its own among `users`, beginning with number `first`. A call that
-    raises is counted as failed and not as a message, unless a count is to be reached: that must be
-    complete, and it raises.
+    Each task writes for people of its own among `users`, starting with number `first`. A failing
+    call is counted as failed, not as a message. With a count it raises, because the count must be
+    complete.
     """
 
     async def record_one(user: int, number: int) -> None:
@@ -65,7 +66,7 @@ async def write(
 async def take_turns(
     contender: Contender, *, tasks: int, seconds: float, users: int = 100
 ) -> Figures:
-    """Do whole turns: keep what a person says, read the last 20 messages, keep the answer."""
+    """Do whole turns: record a person's message, read the last 20, record the answer."""
 
     async def turn(user: int, number: int) -> None:
         await contender.record(user, text_of(number))
@@ -85,7 +86,7 @@ async def write_batches(
     first: int = 0,
     users: int = 100,
 ) -> Figures:
-    """Write to the raw limit in transactions of 100, for a time or until so many are written."""
+    """Write to the raw limit in transactions of 100, for a time or up to a count."""
     assert isinstance(contender, RawSqlite)
     begun, done = time.perf_counter(), 0
     while time.perf_counter() < begun + seconds and done < count:
@@ -105,7 +106,7 @@ async def fill(
     seconds: float = 1e9,
     at_once: int = 1_000,
 ) -> Figures:
-    """Record many at once until so many are there, or the time is up."""
+    """Record many messages at once, for a time or up to a count."""
     begun, done = time.perf_counter(), 0
     while done < count and time.perf_counter() < begun + seconds:
         size = min(at_once, count - done)
@@ -117,7 +118,7 @@ async def fill(
 
 
 async def read(contender: Contender, *, user: int, times: int, n: int = 20) -> Figures:
-    """Read somebody's newest messages again and again, one reading after another."""
+    """Read a person's newest messages repeatedly, one call after another."""
     waits = []
     for _ in range(times):
         begun = time.perf_counter()
@@ -128,14 +129,14 @@ async def read(contender: Contender, *, user: int, times: int, n: int = 20) -> F
 
 
 async def idle(contender: Contender, *, seconds: float) -> Figures:
-    """Do nothing, and tell how late the loop is at it."""
+    """Do nothing, and return how late the event loop is."""
     beats = _Heart()
     await asyncio.sleep(seconds)
     return await beats.stop()
 
 
 async def memory(contender: Contender) -> Figures:
-    """Give this process's resident memory, now and at its highest, in bytes."""
+    """Return this process's resident memory, current and highest, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()  # noqa: ASYNC240 - nothing else runs, and it is no disk
     sizes = {
         name: line.split()[1]
@@ -143,6 +144,7 @@ async def memory(contender: Contender) -> Figures:
         for name in [line.partition(":")[0]]
         if name.startswith("Vm")
     }
+
     return {"resident": int(sizes["VmRSS"]) * 1024, "highest": int(sizes["VmHWM"]) * 1024}
 
 
@@ -160,30 +162,33 @@ async def _drive(
     first: int,
     users: int,
 ) -> Figures:
-    if count == float("inf"):  # what a person's very first message costs is no part of a rate
+    if count == float("inf"):  # a person's first message is not part of the rate
         for user in range(first, first + users):
             await do(user, 0)
+
     begun = time.perf_counter()
     tally = _Tally(ends_at=begun + seconds, left=count)
 
     async def work(task: int) -> None:
         own = range(first + task, first + users, tasks)
         turn = 0
+
         while tally.takes_one():
             user = own[turn % len(own)]
             turn += 1
             called = time.perf_counter()
+
             try:
                 await do(user, tally.numbers)
             except Exception as error:
-                # A failed call is a figure where time is what ends the load; where a count does,
-                # the file must hold it all.
+                # A load limited by time counts failures. One with a count must be complete.
                 if count != float("inf"):
                     raise
                 tally.failed += 1
                 if tally.failed == 1:
                     print(f"{type(error).__name__}: {error}"[:200])
                 continue
+
             tally.last_end = time.perf_counter()
             tally.waits.append(tally.last_end - called)
 
@@ -191,6 +196,7 @@ async def _drive(
     await asyncio.gather(*map(work, range(tasks)))
     stalls = await heart.stop()
     done = len(tally.waits)
+
     return {
         "messages": done,
         "seconds": max(tally.last_end - begun, 1e-9),
@@ -202,15 +208,15 @@ async def _drive(
 
 
 class _Heart:
-    """A task that wants to run every two milliseconds, and notes how much later it does."""
+    """A task that should run every two milliseconds and measures its delays."""
 
     def __init__(self) -> None:
-        """Begin to beat."""
+        """Start to measure."""
         self._late: list[float] = []
         self._task = asyncio.create_task(self._beat())
 
     async def stop(self) -> Figures:
-        """Stop, and tell how late the beats were."""
+        """Stop, and return the delays."""
         self._task.cancel()
         await asyncio.wait([self._task])
         return {"stall_p50": _at(self._late, 0.5), "stall_p99": _at(self._late, 0.99)}

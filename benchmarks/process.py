@@ -1,4 +1,4 @@
-"""Start measured processes and talk to them. Knows nothing of what they measure."""
+"""Start measured processes and send them commands. Must not know what they measure."""
 
 import contextlib
 import json
@@ -17,22 +17,22 @@ _WORKER = Path(__file__).with_name("worker.py")
 
 
 class Unavailable(Exception):
-    """A contender cannot be measured here: its library or its server is missing."""
+    """A contender cannot be measured: its library or its server is missing."""
 
 
 class Failed(Exception):
-    """A contender raised where nothing may fail; the message is its own."""
+    """A contender raised where it must not fail. The message is the contender's."""
 
 
 class Process:
-    """One contender in a process of its own."""
+    """A process that runs one contender."""
 
     def __init__(self, name: str, *, under: Sequence[str] = ()) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            name: The contender's, as in the table.
-            under: A command to run it under, strace say.
+            name: The contender's name in the table.
+            under: A command that runs it, such as strace.
         """
         self.name = name
         self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
@@ -45,41 +45,41 @@ class Process:
         )
 
     def begin(self, verb: str, **arguments: Any) -> None:
-        """Tell it to do something, without waiting."""
+        """Send a command without waiting for its result."""
         assert self._child.stdin
-        # Of one that has died, `end` tells what it said last.
+        # If the process has ended, `end` raises with its last output.
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.write(json.dumps({"do": verb, **arguments}) + "\n")
             self._child.stdin.flush()
 
     def end(self) -> dict[str, float]:
-        """Wait for the answer to what was begun.
+        """Wait for the result of the last command.
 
         Raises:
-            Unavailable: its library is not installed.
-            Failed: it raised, or died.
+            Unavailable: The contender's library is not installed.
+            Failed: The contender raised, or its process ended.
         """
         assert self._child.stdout
         line = self._child.stdout.readline()
         if not line:
             raise Failed(f"{self.name} died: {self.complaints()}")
+
         answer = json.loads(line)
         if UNAVAILABLE in answer:
             raise Unavailable(answer[UNAVAILABLE])
         if "error" in answer:
             raise Failed(f"{self.name}: {answer['error']}")
+
         return cast(dict[str, float], answer)
 
     def do(self, verb: str, **arguments: Any) -> dict[str, float]:
-        """Tell it to do something, and wait for its figures."""
+        """Send a command and return its figures."""
         self.begin(verb, **arguments)
         return self.end()
 
     @contextlib.contextmanager
     def opened(self, where: Path | str, *, users: int = USERS, first: int = 0) -> Iterator[Self]:
-        """Open a file or a URL for the length of a block, once everybody from number `first` on has
-        said one thing.
-        """
+        """Open a file or URL for a block, after one message from everybody from `first` on."""
         self.do("open", where=str(where), users=first + users)
         try:
             self.do("write", tasks=users, count=users, first=first, users=users)
@@ -88,12 +88,12 @@ class Process:
             self.do("close")
 
     def complaints(self) -> str:
-        """Give the end of what it printed."""
+        """Return the end of its error output."""
         self._log.seek(0)
         return self._log.read()[-500:]
 
     def __enter__(self) -> Self:
-        """Use it for a block."""
+        """Use the process for a block."""
         return self
 
     def __exit__(
@@ -102,15 +102,18 @@ class Process:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End its input, wait until it is gone."""
+        """Close its input and wait until it ends."""
         assert self._child.stdin
         assert self._child.stdout
+
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.close()
+
         try:
             self._child.wait(30)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+
         self._child.stdout.close()
         self._log.close()

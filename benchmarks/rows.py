@@ -1,5 +1,6 @@
-"""What a measurement comes to: rows, each a figure beside its target. Knows no contender and no
-process.
+"""Results of measurements: rows with a figure and its target.
+
+Must not know contenders or processes.
 """
 
 import statistics
@@ -16,21 +17,21 @@ class Target:
     bound: float
 
     def is_reached_by(self, figure: float) -> bool:
-        """Tell whether a figure is on the right side."""
+        """Check whether a figure is on the right side of the bound."""
         return figure >= self.bound if self.side == "at least" else figure <= self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Args:
         what: What was measured.
-        ours: This package's figure, with its unit, and `against` the other one's.
-        figure: What is judged, a ratio where `unit` is empty; None where it could not be measured,
-            and `note` says why.
-        low: The smallest of the repeats, and `high` the largest; None where there was one.
-        target: What it should be; None where nothing is asked.
+        ours: This package's figure with its unit; `against` is the other contender's.
+        figure: The figure to judge, a ratio if `unit` is empty; None if it could not be measured
+            (`note` has the reason).
+        low: The smallest repeat, and `high` the largest; None if there was one repeat.
+        target: What the figure should be; None if nothing is required.
     """
 
     what: str
@@ -45,7 +46,7 @@ class Row:
 
     @property
     def is_reached(self) -> bool | None:
-        """Whether the target is reached; None without a target or a figure."""
+        """Whether the figure reaches the target; None without a figure or a target."""
         return (
             None
             if self.target is None or self.figure is None
@@ -63,9 +64,9 @@ def compare(
     target: Target | None = None,
     note: str = "",
 ) -> Row:
-    """Make a row of interleaved repeats: the median of the ratios of each pair, and both medians.
+    """Return a row for interleaved repeats: the median of their ratios, and both medians.
 
-    Where one was repeated less often, its rounds were the first.
+    If one side has fewer repeats, they are its first rounds.
     """
     ratios = [mine / theirs for mine, theirs in zip(ours, others, strict=False)]
     return Row(
@@ -81,7 +82,7 @@ def compare(
 
 
 def quantity(value: float, unit: str) -> str:
-    """Write a figure as people read it: `12,300/s`, `1.4 ms`, `38 MB`."""
+    """Return a figure with its unit: `12,300/s`, `1.4 ms`, `38 MB`."""
     match unit:
         case "ms":
             return f"{value * 1e3:,.0f} ms" if value >= 0.1 else f"{value * 1e3:.3g} ms"

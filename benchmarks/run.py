@@ -1,14 +1,13 @@
-"""Measure this package beside what people could use instead, and print figures beside their
-targets.
+"""Compare this package with alternatives, and print the figures with their targets.
 
     pip install -e ".[bench]"
     python benchmarks/run.py                      under eight minutes
     python benchmarks/run.py --quick              under two
     python benchmarks/run.py --only reading --json figures.json
 
-Everything runs on one disk in one run: contenders take turns, each in a process of its own, and a
-figure is the median of its repeats. Absolute figures are this machine's; the ratios are what to
-look at. `contenders/` says how each is set up.
+All contenders run on the same disk in the same run, in turns, each in its own process. A figure is
+the median of its repeats. Absolute figures depend on the machine; compare the ratios. `contenders/`
+describes the setup of each contender.
 """
 
 import argparse
@@ -42,9 +41,10 @@ _PACKAGES = (
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the selected measurements."""
     options = _options()
     begun = time.perf_counter()
+
     rows: list[Row] = []
     with (
         tempfile.TemporaryDirectory(dir=options.folder) as folder,
@@ -52,6 +52,7 @@ def main() -> None:
     ):
         surroundings = _surroundings(Path(folder))
         print(", ".join(f"{name} {value}" for name, value in surroundings.items()))
+
         for name in options.only or MEASUREMENTS:
             bench.say(name)
             started = time.perf_counter()
@@ -60,9 +61,11 @@ def main() -> None:
             except (Failed, Unavailable) as error:
                 rows.append(Row(what=name, note=str(error)))
             bench.say(f"{name}: {time.perf_counter() - started:.0f} s")
+
     print_rows(rows)
     _print_details(bench)
     print(f"\n{time.perf_counter() - begun:.0f} seconds in all.")
+
     if options.json:
         figures = {
             "surroundings": surroundings,
@@ -75,9 +78,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description="Measure session_plugin beside what people could use instead."
-    )
+    parser = argparse.ArgumentParser(description="Compare session_plugin with alternatives.")
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -90,6 +91,7 @@ def _options() -> argparse.Namespace:
         choices=MEASUREMENTS,
         help=", ".join(MEASUREMENTS),
     )
+
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument(
         "--folder", type=Path, help="where the databases go: a disk, not a file system in memory"
@@ -107,24 +109,24 @@ def _surroundings(folder: Path) -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "file system": _file_system(folder),
     }
+
     for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             found[package] = "missing"
+
     return found
 
 
 def _file_system(folder: Path) -> str:
-    """Name the file system that a folder is on; on one in memory an fsync costs nothing, and no
-    figure means anything.
-    """
+    """Return the type of a folder's file system. In memory, fsync is free and figures are void."""
     mounts = [
         line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
     ]
     around = [mount for mount in mounts if folder.resolve().is_relative_to(mount[1])]
     kind = max(around, key=lambda mount: len(mount[1]))[2]
-    return f"{kind} (in memory: give --folder on a disk)" if kind in {"tmpfs", "ramfs"} else kind
+    return f"{kind} (in memory: set --folder to a disk)" if kind in {"tmpfs", "ramfs"} else kind
 
 
 def _print_details(bench: Bench) -> None:
@@ -135,8 +137,10 @@ def _print_details(bench: Bench) -> None:
             for name, cells in bench.details.items()
         ]
         print_table(["contender", *columns], lines)
+
     for name, settings in bench.settings.items():
         print(f"- {name}: {settings}")
+
     for name, reason in bench.missing.items():
         print(f"- {name}: not available: {reason}")
 

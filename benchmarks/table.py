@@ -1,4 +1,4 @@
-"""Print rows and details as Markdown tables. Measures nothing."""
+"""Print rows and details as Markdown tables. Must not measure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ _HEAD = ("what", "ours", "against", "figure", "repeats", "target", "")
 
 
 def print_rows(rows: Iterable[Row]) -> None:
-    """Print the figures beside their targets, then the notes."""
+    """Print the figures with their targets, then the notes."""
     rows = list(rows)
     print_table(_HEAD, [_cells(row) for row in rows])
     for row in rows:
@@ -17,7 +17,7 @@ def print_rows(rows: Iterable[Row]) -> None:
 
 
 def print_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table, its columns aligned."""
+    """Print a Markdown table with aligned columns."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
     print(
         "\n| "
@@ -25,6 +25,7 @@ def print_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         + " |"
     )
     print("|" + "|".join("-" * (width + 2) for width in widths) + "|")
+
     for line in lines:
         print(
             "| "
@@ -36,6 +37,7 @@ def print_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
 def _cells(row: Row) -> tuple[str, ...]:
     verdict = {True: "reached", False: "**missed**", None: ""}[row.is_reached]
     target = f"{row.target.side} {row.target.bound:g}{row.unit}" if row.target else ""
+
     if row.figure is None:
         return row.what, row.ours, row.against, "not available", "", target, ""
     spread = "" if row.low is None or row.high is None else f"{row.low:.3g} to {row.high:.3g}"

@@ -1,13 +1,11 @@
-"""A whole bot on both platforms at once, at 50 messages a second for a minute: what is lost,
-doubled, late, kept in memory.
+"""Run a whole bot on both platforms at once, and report losses, duplicates, delays and memory.
 
     pip install -e ".[test]"
     python benchmarks/two_platforms.py [--seconds 60] [--rate 50]
 
-The platforms are the simulators, in this process; the bot is `examples/two_platform_bot.py`, in one
-of its own; a third has an event loop that does nothing, so that what the machine does to everybody
-can be told from what the bot does. All share the machine's cores. A warming-up fills the caches
-that are bounded, so that memory is looked at when it should be flat.
+The simulators run in this process, the bot (`examples/two_platform_bot.py`) in a second. A third
+process has an idle event loop: its delays come from the machine, not from the bot. All processes
+share the cores. A warm-up fills the bounded caches, so memory should be flat afterwards.
 """
 
 from __future__ import annotations
@@ -36,26 +34,23 @@ from telegram_simulator import TelegramSimulator
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PEOPLE = 20
-"""How many talk on each platform, each in a direct chat."""
+"""People on each platform, each in a direct chat."""
 TICK = 0.01
-"""Seconds between two looks at whether an event loop is late."""
+"""Seconds between two checks of an event loop's delay."""
 WARM_UP = 2500
-"""Messages on each platform before anything is measured: more than any bounded cache of the
-adapters or libraries holds.
-"""
+"""Warm-up messages on each platform: more than any bounded cache holds."""
 
 
 @dataclass(frozen=True)
-class RecordResult:
-    """What came of a load.
+class LoadResult:
+    """The result of a load.
 
     Args:
         said: Messages of people; `answered` of them were answered.
-        lost: Messages and answers that are not in the database, and `doubled` those that are there
-            more than once.
-        disordered: Chats whose messages are in another order than they were said in.
-        bot: What the bot's process says of itself: stalls of its loop, megabytes at each second.
-        idle: What the process with the idle loop says of itself.
+        lost: Messages and answers that are not in the database; `doubled` are there more than once.
+        disordered: Chats whose messages are not in the order in which they were sent.
+        bot: Delays of the bot's event loop, and its megabytes each second.
+        idle: The same for the idle process.
     """
 
     said: int
@@ -67,12 +62,8 @@ class RecordResult:
     idle: dict[str, list[float]]
 
 
-async def load(
-    folder: Path, *, seconds: float, rate: float, warm_up: int = WARM_UP
-) -> RecordResult:
-    """Let people talk to the bot on both platforms at a steady rate, and see what is in the
-    database in the end.
-    """
+async def load(folder: Path, *, seconds: float, rate: float, warm_up: int = WARM_UP) -> LoadResult:
+    """Send messages on both platforms at a steady rate, then check the database."""
     database = folder / "two_platforms.db"
     async with DiscordSimulator() as discord, TelegramSimulator() as telegram:
         environ = {
@@ -88,58 +79,68 @@ async def load(
             ]
             talkers = [talker for pair in zip(*people, strict=True) for talker in pair]
             await _talk(talkers, count=2 * warm_up, rate=10 * rate, label="warm-up")
+
             for process in (bot, idle):
-                process.send_signal(signal.SIGUSR1)  # what they have seen so far does not count
+                process.send_signal(signal.SIGUSR1)  # discard the figures of the warm-up
+
             count = int(seconds * rate)
             answered = await _talk(talkers, count=count, rate=rate, label="said")
+
         reports = {
             name: json.loads((folder / f"{name}.json").read_text()) for name in ("bot", "idle")
         }
+
     expected = [f"warm-up {number}" for number in range(2 * warm_up)] + [
         f"said {number}" for number in range(count)
     ]
-    return RecordResult(
+    return LoadResult(
         said=count,
         answered=answered,
         bot=reports["bot"],
         idle=reports["idle"],
-        **_kept(database, expected),
+        **_stored(database, expected),
     )
 
 
 async def _talk(talkers: list[tuple[Any, Any]], *, count: int, rate: float, label: str) -> int:
-    """Let everybody talk in turn, and wait until all are answered; give how many were."""
+    """Send messages from everybody in turn, and return how many were answered."""
     begun = time.perf_counter()
     last: dict[int, Any] = {}
     before = {
         index: len(one.messages(one.direct_chat(person)))
         for index, (person, one) in enumerate(talkers)
     }
+
     for number in range(count):
         await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
         person, one = talkers[number % len(talkers)]
         last[number % len(talkers)] = await one.say(
             person, one.direct_chat(person), f"{label} {number}"
         )
+
     answered = 0
     for index, (person, one) in enumerate(talkers):
         dm = one.direct_chat(person)
         said = len(range(index, count, len(talkers)))
+
         for _ in range(6000):
             found = len(one.messages(dm)) - before[index] - said
             if found >= said:
                 break
             await asyncio.sleep(TICK)
+
         answered += found
+
     return answered
 
 
-def _kept(database: Path, expected: list[str]) -> dict[str, int]:
-    """Compare what is stored with what was said."""
+def _stored(database: Path, expected: list[str]) -> dict[str, int]:
+    """Compare the stored messages with the expected ones."""
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
             "SELECT chat_no, role, CAST(content AS TEXT) FROM messages ORDER BY seq"
         ).fetchall()
+
     wanted = Counter(
         {("user", text): 1 for text in expected}
         | {("assistant", f"re: {text}"): 1 for text in expected}
@@ -147,9 +148,11 @@ def _kept(database: Path, expected: list[str]) -> dict[str, int]:
     found = Counter((role, content) for _, role, content in rows)
     chats: dict[int, list[int]] = {}
     order = {text: place for place, text in enumerate(expected)}
+
     for chat, role, content in rows:
         if role == "user":
             chats.setdefault(chat, []).append(order.get(content, -1))
+
     return {
         "lost": (wanted - found).total(),
         "doubled": (found - wanted).total(),
@@ -161,7 +164,7 @@ def _kept(database: Path, expected: list[str]) -> dict[str, int]:
 async def _process(
     name: str, environ: dict[str, str], folder: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run this file as a process of its own, and end it in peace."""
+    """Run this file as another process, and stop it after the block."""
     command = (
         sys.executable,
         "-W",
@@ -172,6 +175,7 @@ async def _process(
         "--report",
         str(folder / f"{name}.json"),
     )
+
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environ})
     try:
         yield process
@@ -182,7 +186,7 @@ async def _process(
 
 
 async def _watched(name: str) -> dict[str, list[float]]:
-    """Be the bot, or idle, until SIGTERM; tell how the event loop and the memory fared."""
+    """Run the bot or an idle loop until SIGTERM; return delays and memory."""
     stalls: list[float] = []
     sizes: list[float] = []
 
@@ -193,8 +197,10 @@ async def _watched(name: str) -> dict[str, list[float]]:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, forget)
     watching = [asyncio.create_task(_time_ticks(stalls)), asyncio.create_task(_weigh(sizes))]
     await (_be_the_bot() if name == "bot" else _idle())
+
     for task in watching:
         task.cancel()
+
     return {"stalls": stalls, "megabytes": sizes}
 
 
@@ -216,7 +222,7 @@ async def _idle() -> None:
 
 
 async def _time_ticks(stalls: list[float]) -> None:
-    """Note by how many seconds each tick of the event loop came too late."""
+    """Record the delay of each tick of the event loop, in seconds."""
     while True:
         begun = time.perf_counter()
         await asyncio.sleep(TICK)
@@ -224,7 +230,7 @@ async def _time_ticks(stalls: list[float]) -> None:
 
 
 async def _weigh(sizes: list[float]) -> None:
-    """Note the resident megabytes of this process each second."""
+    """Record the resident megabytes of this process each second."""
     while True:
         sizes.append(_resident())
         await asyncio.sleep(1)
@@ -234,17 +240,17 @@ def _resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _print(outcome: RecordResult) -> None:
-    print(f"{outcome.said} said, {outcome.answered} answered")
-    print(
-        f"lost {outcome.lost}, doubled {outcome.doubled}, chats out of order {outcome.disordered}"
-    )
+def _print(result: LoadResult) -> None:
+    print(f"{result.said} said, {result.answered} answered")
+    print(f"lost {result.lost}, doubled {result.doubled}, chats out of order {result.disordered}")
     lines = []
-    for name, seen in (("bot", outcome.bot), ("idle loop", outcome.idle)):
+
+    for name, seen in (("bot", result.bot), ("idle loop", result.idle)):
         stalls, sizes = sorted(seen["stalls"]), seen["megabytes"]
         third = max(1, len(sizes) // 3)
         late = [stalls[int(len(stalls) * share)] * 1000 for share in (0.5, 0.99, 0.999)]
         first, last = statistics.mean(sizes[:third]), statistics.mean(sizes[-third:])
+
         lines.append(
             [
                 name,
@@ -254,6 +260,7 @@ def _print(outcome: RecordResult) -> None:
                 ),
             ]
         )
+
     stall = ["median", "99 %", "99.9 %", "longest"]
     print_table(
         [
@@ -268,7 +275,7 @@ def _print(outcome: RecordResult) -> None:
 
 
 def main() -> None:
-    """Measure, or be one of the processes that are measured."""
+    """Measure, or run as one of the measured processes."""
     parser = argparse.ArgumentParser(
         description="A whole bot on both platforms at once, under a steady load."
     )
@@ -278,10 +285,12 @@ def main() -> None:
     )
     parser.add_argument("--as", dest="name", choices=["bot", "idle"], help=argparse.SUPPRESS)
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
+
     options = parser.parse_args()
     if options.name:
         options.report.write_text(json.dumps(asyncio.run(_watched(options.name))))
         return
+
     with tempfile.TemporaryDirectory() as folder:
         _print(asyncio.run(load(Path(folder), seconds=options.seconds, rate=options.rate)))
 

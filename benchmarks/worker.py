@@ -1,11 +1,11 @@
-"""A measured process: one contender, told by lines of JSON what to do. Started by `process.py`, not
-by hand.
+"""A measured process: runs one contender by JSON commands, one a line. Started by `process.py`.
 
-    {"do": "open", "where": "a file", "users": 100}   {"do": "write", "tasks": 100, "seconds": 1.0}
-     {"do": "close"}
+    {"do": "open", "where": "a file", "users": 100}
+    {"do": "write", "tasks": 100, "seconds": 1.0}
+    {"do": "close"}
 
-Each line is answered by one: the figures, or `{"error": ...}`. It ends with its input. What
-libraries print goes to stderr.
+Each command gets one line in return: the figures, or `{"error": ...}`. The process ends with its
+input. What libraries print goes to stderr.
 """
 
 import asyncio
@@ -21,11 +21,12 @@ UNAVAILABLE = "unavailable"
 
 
 async def serve(name: str) -> None:
-    """Answer commands until the input ends."""
+    """Carry out commands until the input ends."""
     answers, sys.stdout = sys.stdout, sys.stderr
     logging.basicConfig(level=logging.ERROR)
     loop = asyncio.get_running_loop()
     contender: Contender | None = None
+
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         try:
             contender = contender or make(name)
@@ -34,6 +35,7 @@ async def serve(name: str) -> None:
             answer = {UNAVAILABLE: str(error)}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
+
         print(json.dumps(answer), file=answers, flush=True)
 
 
@@ -42,6 +44,7 @@ async def _obey(contender: Contender, command: dict[str, Any]) -> dict[str, Any]
     if verb == "open":
         await contender.open(**command)
         return {"settings": contender.settings}
+
     if verb == "close":
         await contender.close()
         return {}

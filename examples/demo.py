@@ -1,8 +1,7 @@
-"""One conversation across Discord and Telegram, without a token and without a network.
+"""One conversation across Discord and Telegram, without tokens and without a network.
 
-Two simulators stand in for the platforms. `two_platform_bot.py` runs unchanged as a process of its
-own, with the real discord.py and python-telegram-bot connected to them. Ends with 1 if anything did
-not hold.
+Two simulators replace the platforms. `two_platform_bot.py` runs unchanged in its own process, with
+the real discord.py and python-telegram-bot. The exit code is 1 if a claim does not hold.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ Simulator = DiscordSimulator | TelegramSimulator
 
 @dataclass
 class Story:
-    """What is told, and whether it held."""
+    """The output of the demo, and its claims."""
 
     console: Console
     claims: list[tuple[str, bool]] = field(default_factory=list)
@@ -58,7 +57,7 @@ class Story:
 
 @dataclass
 class Person:
-    """Somebody in one chat on one simulated platform."""
+    """A person in one chat on one simulated platform."""
 
     story: Story
     simulator: Any
@@ -68,13 +67,13 @@ class Person:
     last: Any = None
 
     async def say(self, text: str) -> str:
-        """Write to the bot, and give its answer."""
+        """Write to the bot and return its answer."""
         self.story.line(self.where, self.user.name, text)
         self.last = await self.simulator.say(self.user, self.chat, text)
         return await self.hear()
 
     async def hear(self) -> str:
-        """Give what the bot says next."""
+        """Return the bot's next message."""
         self.last = await self.simulator.answer(self.chat, after=self.last, timeout=10)
         text: str = self.last.text
         self.story.line(self.where, "bot", text)
@@ -83,7 +82,7 @@ class Person:
 
 @dataclass
 class BotProcess:
-    """two_platform_bot.py, running."""
+    """A process that runs two_platform_bot.py."""
 
     environ: dict[str, str]
     simulators: tuple[Any, ...]
@@ -97,20 +96,20 @@ class BotProcess:
             await simulator.connected(timeout=20)
 
     async def kill(self) -> None:
-        """End it without a chance to tidy up, as a crash or a power cut would."""
+        """Kill it without a shutdown, as a crash or power failure would."""
         assert self.process is not None
         self.process.kill()
         await self.process.wait()
 
     async def stop(self) -> int:
-        """Ask it to end (SIGTERM), and give its exit code."""
+        """Stop it by SIGTERM and return its exit code."""
         if self.process is None or self.process.returncode is not None:
             return -1
         self.process.terminate()
         return await asyncio.wait_for(self.process.wait(), timeout=10)
 
 
-async def tell(
+async def play(
     story: Story,
     discord: DiscordSimulator,
     telegram: TelegramSimulator,
@@ -125,20 +124,20 @@ async def tell(
     bob_t = Person(story, telegram, "Telegram", bob, telegram.direct_chat(bob))
     await bot.start()
 
-    story.chapter("Ann tells the bot something on Discord. On Telegram it does not know her.")
+    story.chapter("Ann writes to the bot on Discord. On Telegram it does not know her.")
     answer = await ann_d.say("My cat is called Tom.")
     unknown = await ann_t.say("/recap")
-    story.claim("before linking, nothing of Discord shows on Telegram", holds="Tom" not in unknown)
+    story.claim("before linking, Telegram shows nothing from Discord", holds="Tom" not in unknown)
 
     await link(story, ann_d, ann_t)
     known = await ann_t.say("/recap")
     story.claim(
-        "after linking, Telegram knows what she said on Discord",
+        "after linking, Telegram shows what she wrote on Discord",
         holds="[discord] Ann: My cat is called Tom." in known,
     )
     story.claim("and what the bot answered there", holds=f"[discord] me: {answer}" in known)
 
-    story.chapter("Bob never linked. The group is nobody's direct chat.")
+    story.chapter("Bob has not linked. The group has its own conversation.")
     story.claim("Bob sees nothing of it", holds="Tom" not in await bob_t.say("/recap"))
     in_room = Person(story, telegram, "Telegram", on_telegram, room)
     story.claim("nor does a group that Ann is in", holds="Tom" not in await in_room.say("/recap"))
@@ -155,27 +154,25 @@ async def tell(
 
 
 async def link(story: Story, ann_d: Person, ann_t: Person) -> None:
-    story.chapter("She links the two: a code asked for here, typed there, confirmed here.")
+    story.chapter("She links the two: she requests a code here, types it there, confirms here.")
     code = (await ann_d.say("!link")).split("Your code is ")[-1][:9]
     await ann_t.say(f"/link {code}")
     notice = await ann_d.hear()
-    story.claim(
-        "who asked is told who typed the code, and decides", holds=str(ann_t.user.id) in notice
-    )
+    story.claim("the first account learns who typed the code", holds=str(ann_t.user.id) in notice)
     story.claim(
         "confirmed, both are one person", holds="Linked" in await ann_d.say("!link confirm")
     )
-    story.claim("and the other account is told", holds=str(ann_d.user.id) in await ann_t.hear())
+    story.claim("and the other account is notified", holds=str(ann_d.user.id) in await ann_t.hear())
 
 
 async def crash(
     story: Story, bot: BotProcess, ann_d: Person, ann_t: Person, database: Path
 ) -> None:
     story.chapter(
-        "Ann writes on both at once. In the middle of it the bot is killed (SIGKILL), then "
-        "started again."
+        "Ann writes on both at once. Meanwhile the bot is killed (SIGKILL) and started again."
     )
     answered: list[str] = []
+
     is_busy = asyncio.Event()
 
     async def chat(person: Person, count: int) -> None:
@@ -203,6 +200,7 @@ async def crash(
         chat_of_ann = Chat("telegram", str(ann_t.chat.id), bot_id=str(ann_t.simulator.bot.id))
         session = hub.session_of(chat_of_ann, Account("telegram", str(ann_t.user.id)))
         kept = Counter(m.content for m in await session.history(limit=None) if m.role == "user")
+
     story.claim(
         f"all {at_crash} messages that were answered are there",
         holds=all(kept[text] for text in answered),
@@ -214,8 +212,10 @@ def conclude(story: Story, seconds: float) -> bool:
     table = Table(title="What was shown", title_justify="left")
     table.add_column("")
     table.add_column("claim")
+
     for text, holds in story.claims:
         table.add_row("[green]yes[/]" if holds else "[red]NO[/]", text)
+
     story.console.print()
     story.console.print(table)
     story.console.print(
@@ -239,7 +239,7 @@ async def run(story: Story, folder: Path) -> None:
         }
         bot = BotProcess(environ, (discord, telegram))
         try:
-            await tell(story, discord, telegram, bot, database)
+            await play(story, discord, telegram, bot, database)
         finally:
             await bot.stop()
 

@@ -1,6 +1,4 @@
-"""The hub alone, without any platform: two accounts of one person, linked by a code, share one
-history.
-"""
+"""The hub without a platform: two linked accounts of one person share one history."""
 
 import asyncio
 import tempfile
@@ -27,12 +25,13 @@ async def main() -> None:
             sent_at=time.time(),
             author=ANN_ON_DISCORD,
         )
+
         recorded = await hub.record(said)
         await recorded.session.add("assistant", "Nice to meet Tom.")
 
-        code = await hub.request_link(ANN_ON_DISCORD)  # asked for on one account,
-        await hub.redeem_link(ANN_ON_TELEGRAM, code.code)  # typed on the other,
-        await hub.confirm_link(ANN_ON_DISCORD)  # confirmed on the first
+        code = await hub.request_link(ANN_ON_DISCORD)  # request on one account,
+        await hub.redeem_link(ANN_ON_TELEGRAM, code.code)  # enter on the other,
+        await hub.confirm_link(ANN_ON_DISCORD)  # confirm on the first
 
         for message in await hub.session_of(ON_TELEGRAM, ANN_ON_TELEGRAM).history():
             print(f"{message.channel}, {message.role}: {message.content}")

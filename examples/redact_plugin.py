@@ -1,5 +1,4 @@
-"""Keep card numbers out of the database: a filter that runs before anything is stored, and a check
-that it did.
+"""A filter that removes card numbers before messages are stored, and a check of it.
 
 Register it with `SessionHub(..., plugins=[Redact()])`, or ship it as a package with the entry point
 
@@ -20,16 +19,14 @@ DIGITS = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 
 
 def is_card_number(digits: str) -> bool:
-    """Check the last digit as card issuers do (ISO/IEC 7812, the Luhn algorithm), so that order
-    numbers stay.
-    """
+    """Check the last digit by the Luhn algorithm (ISO/IEC 7812), which spares order numbers."""
     numbers = [int(digit) for digit in reversed(digits)]
     doubled = [number * 2 - 9 if number > 4 else number * 2 for number in numbers[1::2]]
     return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
 
 
 class Redact:
-    """Replaces card numbers in what people and the bot say, edits included."""
+    """Replaces card numbers in messages of people and of the bot, edits included."""
 
     @hookimpl
     def session_filter_message(self, event: MessageEvent) -> MessageEvent:

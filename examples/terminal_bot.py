@@ -1,10 +1,9 @@
-"""A bot on a platform of its own, linechat, here in the terminal: it remembers by the adapter in
-session_plugin_linechat.py.
+"""A bot on the linechat platform, in the terminal, with the adapter session_plugin_linechat.py.
 
     python terminal_bot.py [DATABASE]
 
-Say something; /whoami, /new, /link and /unlink work, too. End it by Ctrl-D, start it again on the
-same database: it goes on.
+Type messages, or /whoami, /new, /link, /unlink. End with Ctrl-D. Started again with the same
+database, the bot continues the conversation.
 """
 
 from __future__ import annotations
@@ -21,19 +20,16 @@ from session_plugin import SessionHub
 
 
 def build(address: str, hub: SessionHub) -> LineBot:
-    """Make a bot that tells what it was told before."""
+    """Return a bot that repeats what the person wrote before."""
     bot = LineBot(address)
     session_plugin_linechat.install(bot, hub)
 
     @bot.on_message
     async def on_message(message: Message) -> None:
         session = message.extras["session"]
-        earlier = [
-            one.content for one in await session.history(before=session.event) if one.role == "user"
-        ]
-        await bot.send(
-            message.room, f"Noted. Before that you said: {'; '.join(earlier) or 'nothing'}."
-        )
+        history = await session.history(before=session.event)
+        earlier = "; ".join(item.content for item in history if item.role == "user")
+        await bot.send(message.room, f"Noted. Before that you said: {earlier or 'nothing'}.")
 
     return bot
 
@@ -46,10 +42,12 @@ async def main() -> None:
         bot = build(server.environment()["LINECHAT_ADDRESS"], SessionHub(database))
         await bot.start()
         await server.connected()
+
         while line := await asyncio.to_thread(sys.stdin.readline):
             said = await server.say(ann, room, line.rstrip("\n"))
             answer = await server.answer(room, after=said)
             print(answer.text, flush=True)
+
         await bot.stop()
 
 

@@ -1,11 +1,10 @@
-"""A bot on Discord and on Telegram with one memory. Copy it, and put your own answer into
-`respond`.
+"""A bot on Discord and Telegram with one memory. Copy it and write your own `respond`.
 
     DISCORD_TOKEN=... TELEGRAM_TOKEN=... SESSION_DATABASE=bot.db python two_platform_bot.py
 
-Either token will do. It answers in direct messages and where it is mentioned, and to !recap and
-/recap anywhere. For a proxy, or a Bot API server of your own: DISCORD_API_BASE,
-DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL, TELEGRAM_BASE_FILE_URL.
+One token is enough. The bot answers direct messages, mentions, and !recap or /recap. For a proxy or
+your own Bot API server, set DISCORD_API_BASE, DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL or
+TELEGRAM_BASE_FILE_URL.
 """
 
 from __future__ import annotations
@@ -42,38 +41,35 @@ TelegramApplication = Application[Any, SessionContext, Any, Any, Any, Any]
 
 
 async def respond(session: SessionView) -> str:
-    """Answer what was just said. A model would get `await session.for_model()`; this bot only
-    counts.
-    """
+    """Return an answer. Use `await session.for_model()` with a model; this bot only counts."""
     info = await session.info()
     count = 0 if info is None else info.message_count
     return f"Noted. That is message {count} of our conversation."
 
 
 async def recap(session: SessionView) -> str:
-    """Show the last messages before this one: where each was said, and by whom."""
+    """Return the last messages before the present one, with platform and author."""
     messages = await session.history(limit=10, before=session.event)
-    return "\n".join(map(_pending_writes, messages)) or "Nothing was said in this conversation yet."
+    return "\n".join(map(_shown, messages)) or "Nothing was said in this conversation yet."
 
 
-def _pending_writes(message: SessionMessage) -> str:
+def _shown(message: SessionMessage) -> str:
     who = "me" if message.role == "assistant" else message.author_name
     text = " ".join(message.content.split())
     return f"[{message.channel}] {who}: {text if len(text) <= 100 else text[:99] + '…'}"
 
 
 def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
-    """Make the Discord bot; the message_content intent is switched on in Discord's developer
-    portal, too.
-    """
+    """Return the Discord bot. Enable its message content intent in the developer portal."""
     if "DISCORD_API_BASE" in environ:
         discord.http.Route.BASE = environ["DISCORD_API_BASE"]
     if "DISCORD_GATEWAY_URL" in environ:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(environ["DISCORD_GATEWAY_URL"])
+
     intents = discord.Intents.default()
     intents.message_content = True
     bot = commands.Bot(command_prefix="!", intents=intents)
-    session_plugin_discord.install(bot, hub)  # the one line
+    session_plugin_discord.install(bot, hub)  # the only line you need
 
     @bot.command(name="recap")
     async def show_recap(ctx: session_plugin_discord.SessionContext) -> None:
@@ -83,6 +79,7 @@ def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
     async def on_message(message: discord.Message) -> None:
         if message.author.bot:
             return
+
         if message.content.startswith("!"):
             await bot.process_commands(message)
         elif message.guild is None or (bot.user is not None and bot.user in message.mentions):
@@ -93,18 +90,20 @@ def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
 
 
 def build_telegram(hub: SessionHub, environ: Mapping[str, str]) -> TelegramApplication:
-    """Make the Telegram bot."""
+    """Return the Telegram bot."""
     builder = (
         ApplicationBuilder()
         .token(environ["TELEGRAM_TOKEN"])
         .context_types(ContextTypes(context=SessionContext))
     )
+
     if "TELEGRAM_BASE_URL" in environ:
         builder = builder.base_url(environ["TELEGRAM_BASE_URL"])
     if "TELEGRAM_BASE_FILE_URL" in environ:
         builder = builder.base_file_url(environ["TELEGRAM_BASE_FILE_URL"])
+
     application = builder.build()
-    session_plugin_telegram.install(application, hub)  # the one line
+    session_plugin_telegram.install(application, hub)  # the only line you need
 
     async def show_recap(update: Update, context: SessionContext) -> None:
         if update.message is not None:
@@ -129,7 +128,7 @@ def _mentions(text: str | None, context: SessionContext) -> bool:
 def build(
     environ: Mapping[str, str],
 ) -> tuple[SessionHub, commands.Bot | None, TelegramApplication | None]:
-    """Make the hub, and a bot for each token there is."""
+    """Return the hub, and a bot for each token."""
     hub = SessionHub(environ.get("SESSION_DATABASE") or "two_platform_bot.db")
     return (
         hub,
@@ -140,11 +139,12 @@ def build(
 
 @asynccontextmanager
 async def telegram_running(application: TelegramApplication) -> AsyncIterator[None]:
-    """Poll Telegram for as long as the block runs, beside whatever else uses the event loop."""
+    """Poll Telegram during the block."""
     async with application:
         await application.start()
         if application.updater is not None:
             await application.updater.start_polling(allowed_updates=Update.ALL_TYPES)
+
         try:
             yield
         finally:
@@ -154,22 +154,27 @@ async def telegram_running(application: TelegramApplication) -> AsyncIterator[No
 
 
 async def run(environ: Mapping[str, str]) -> None:
-    """Run until Ctrl-C or SIGTERM, or until one of the bots cannot go on."""
+    """Run until Ctrl-C or SIGTERM, or until one of the bots fails."""
     hub, bot, application = build(environ)
     if bot is None and application is None:
         raise SystemExit("Set DISCORD_TOKEN, TELEGRAM_TOKEN or both.")
+
     stopped = asyncio.Event()
-    with suppress(NotImplementedError):  # on Windows, Ctrl-C interrupts asyncio.run instead
+    with suppress(NotImplementedError):  # Windows: Ctrl-C interrupts asyncio.run instead
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(hub)  # says at once what is wrong with the database
+        await stack.enter_async_context(hub)  # fails at once if the database is unusable
         waiting: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait())]
+
         if application is not None:
             await stack.enter_async_context(telegram_running(application))
+
         if bot is not None:
             stack.push_async_callback(bot.close)
             waiting.append(asyncio.create_task(bot.start(environ["DISCORD_TOKEN"])))
+
         done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -177,9 +182,9 @@ async def run(environ: Mapping[str, str]) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("discord.client").setLevel(
-        logging.ERROR
-    )  # it warns of voice libraries, and nobody speaks here
+    # Hide the warning about missing voice libraries.
+    logging.getLogger("discord.client").setLevel(logging.ERROR)
+
     try:
         asyncio.run(run(os.environ))
     except SessionError as error:

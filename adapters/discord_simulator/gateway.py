@@ -1,9 +1,11 @@
-"""The gateway: the documented conversation over a WebSocket, opcode by opcode.
+"""The gateway: the documented protocol over a WebSocket, opcode by opcode.
 
-Knows opcodes, close codes, sessions and which events a fresh session begins with. Must not know
-REST or how a message comes about. Frames are plain text also for clients that ask for compression,
-which clients accept. Not simulated: the missing of heartbeats (nobody is thrown out), rate limits,
-and a session's end after a few minutes without a client.
+Knows opcodes, close codes, sessions and the events that a new session starts with. Must not know
+REST or how messages come about. Frames are plain text even for clients that ask for compression,
+which clients accept.
+
+Not simulated: missed heartbeats (no client is disconnected), rate limits, and the expiry of a
+session that stays disconnected for minutes.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from collections.abc import Callable
 
 from aiohttp import WSMsgType, web
 
+from .entities import Json
 from .events import GUILD_MEMBERS, MESSAGE_CONTENT, Event, Events
 from .members import member_chunks
-from .payloads import Json, Payloads
+from .payloads import Payloads
 from .sessions import Connection, Session
 
 HEARTBEAT, IDENTIFY, PRESENCE, VOICE_STATE, RESUME, RECONNECT = 1, 2, 3, 4, 6, 7
@@ -24,9 +27,7 @@ REQUEST_GUILD_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK, REQUEST_SOUNDS = 8
 IGNORED = {PRESENCE, VOICE_STATE, REQUEST_SOUNDS}
 
 HEARTBEAT_INTERVAL_MS = 41_250
-"""The interval that Discord's gateway has announced for years; the documentation's example says
-45000.
-"""
+"""The interval that Discord sends in practice; the example in the documentation says 45000."""
 
 API_VERSION = 10
 HIGHEST_INTENT = 1 << 25
@@ -34,23 +35,21 @@ CLOSE_TIMEOUT = 0.5
 
 
 class GatewayClosedError(Exception):
-    """The client broke the protocol; its connection is closed with this documented code."""
+    """A protocol violation by the client, which closes the connection with a documented code."""
 
     def __init__(self, code: int, reason: str) -> None:
-        """Take one of the documented gateway close codes and its reason."""
+        """Use a documented close code and its reason."""
         super().__init__(f"{code}: {reason}")
         self.code, self.reason = code, reason
 
 
 class Gateway:
-    """All sessions of the bot, and the sockets they are on."""
+    """The bot's sessions and their connections."""
 
     def __init__(
         self, payloads: Payloads, events: Events, *, token: str, changed: Callable[[], None]
     ) -> None:
-        """Take what frames are made of, the token to accept, and whom to call when a client
-        comes.
-        """
+        """Accept this token; call `changed` when a client starts or resumes a session."""
         self._payloads = payloads
         self._events = events
         self._token = token
@@ -62,44 +61,38 @@ class Gateway:
 
     @property
     def shards_listened_to(self) -> int:
-        """How many shards have a client that gets every event from now on."""
-        return len({one.shard_id for one in self._sessions.values() if one.connection is not None})
+        """The number of shards with a connected session."""
+        return len({session.shard_id for session in self._sessions.values() if session.connection})
 
     def publish(self, event: Event) -> None:
-        """Put the event, as it is now, in the log of every session that gets it, also of one that
-        is cut off.
-        """
+        """Append the event to every session that receives it, disconnected ones included."""
         for session in self._sessions.values():
             session.offer(event)
 
     async def flush(self) -> None:
-        """Return once all that was published is on the wire to everybody connected."""
+        """Send all published events to all connected clients."""
         await asyncio.gather(*(connection.flush() for connection in list(self._connections)))
 
     def flush_soon(self) -> None:
-        """Send what was published without waiting; for callers that are no coroutines."""
+        """Start to send published events; for callers that are not coroutines."""
         if self._connections:
             task = asyncio.get_running_loop().create_task(self.flush())
             self._flushes.add(task)
             task.add_done_callback(self._flushes.discard)
 
     def cut(self, *, replays: int) -> None:
-        """Drop every connection without a close frame; resumed sessions are sent some events
-        again.
-        """
+        """Drop every connection without a close frame, and replay some events when it resumes."""
         for session in self._sessions.values():
             session.replays = replays
         for connection in list(self._connections):
             connection.abort()
 
     async def ask_to_reconnect(self) -> None:
-        """Send opcode 7 to everybody; events wait until the session is resumed."""
+        """Send opcode 7 to every client; events wait until the session is resumed."""
         await self._send_and_detach({"op": RECONNECT, "d": None})
 
     async def invalidate(self, *, is_resumable: bool) -> None:
-        """Send opcode 9 to everybody; a session that is not resumable is forgotten with all that it
-        missed.
-        """
+        """Send opcode 9 to every client; delete sessions that are not resumable."""
         if not is_resumable:
             self._sessions.clear()
         await self._send_and_detach({"op": INVALID_SESSION, "d": is_resumable})
@@ -111,13 +104,12 @@ class Gateway:
             await connection.send(frame)
 
     async def close(self) -> None:
-        """Close every connection with code 1001, and drop those that do not answer; forget all
-        sessions.
-        """
+        """Close every connection with code 1001 and delete all sessions."""
         self._sessions.clear()
         connections = list(self._connections)
         for connection in connections:
             connection.detach()
+
         await asyncio.gather(
             *(
                 connection.socket.close(code=1001, message=b"Going away")
@@ -125,15 +117,17 @@ class Gateway:
             ),
             return_exceptions=True,
         )
+
         for connection in connections:
             connection.abort()
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve one connection until either side ends it."""
+        """Serve one connection until either side closes it."""
         socket = web.WebSocketResponse(timeout=CLOSE_TIMEOUT, max_msg_size=0)
         await socket.prepare(request)
         connection = Connection(socket, request.transport)
         self._connections.add(connection)
+
         try:
             await connection.send({"op": HELLO, "d": {"heartbeat_interval": HEARTBEAT_INTERVAL_MS}})
             async for frame in socket:
@@ -144,9 +138,10 @@ class Gateway:
         finally:
             self._connections.discard(connection)
             if connection.session is not None and socket.close_code in {1000, 1001}:
-                # Documented: these two codes end the session, any other leaves it to be resumed.
+                # Documented: these two codes end the session; after others it can be resumed.
                 self._sessions.pop(connection.session.id, None)
             connection.detach()
+
         return socket
 
     async def _receive(self, connection: Connection, text: str) -> None:
@@ -155,8 +150,10 @@ class Gateway:
             opcode, data = frame["op"], frame.get("d")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise GatewayClosedError(4002, "Error while decoding payload.") from error
+
         if not isinstance(opcode, int):
             raise GatewayClosedError(4002, "Error while decoding payload.")
+
         if opcode == HEARTBEAT:
             await connection.send({"op": HEARTBEAT_ACK})
         elif opcode in {IDENTIFY, RESUME}:
@@ -175,13 +172,13 @@ class Gateway:
             and connection.session is not None
             and isinstance(data, dict)
         ):
-            await self._tell_members(connection, connection.session, data)
+            await self._send_members(connection, connection.session, data)
 
-    async def _tell_members(self, connection: Connection, session: Session, request: Json) -> None:
+    async def _send_members(self, connection: Connection, session: Session, request: Json) -> None:
         for chunk in member_chunks(
             self._payloads, request, has_intent=bool(session.intents & GUILD_MEMBERS)
         ):
-            session.tell("GUILD_MEMBERS_CHUNK", chunk)
+            session.append("GUILD_MEMBERS_CHUNK", chunk)
         await connection.flush()
 
     def _check_token(self, data: Json) -> None:
@@ -197,7 +194,8 @@ class Gateway:
             for guild in self._payloads.world.guilds.values()
             if guild.has_bot and (guild.id >> 22) % session.shard_count == session.shard_id
         ]
-        session.tell(
+
+        session.append(
             "READY",
             {
                 "v": API_VERSION,
@@ -212,8 +210,10 @@ class Gateway:
                 },
             },
         )
+
         for guild in mine:
             session.offer(self._events.guild_create(guild))
+
         session.beginning = len(session.log)
         await connection.flush()
         self._changed()
@@ -224,6 +224,7 @@ class Gateway:
             raise GatewayClosedError(4013, "Invalid intent(s).")
         if intents & MESSAGE_CONTENT and not self._payloads.message_content_enabled:
             raise GatewayClosedError(4014, "Disallowed intent(s).")
+
         match shard:
             case [int(shard_id), int(shard_count)] if 0 <= shard_id < shard_count:
                 return Session(intents, shard_id, shard_count)
@@ -235,11 +236,13 @@ class Gateway:
         if session is None:
             await connection.send({"op": INVALID_SESSION, "d": False})
             return
+
         sequence = data.get("seq")
         if type(sequence) is not int or not 0 <= sequence <= len(session.log):
             raise GatewayClosedError(4007, "Invalid seq.")
+
         again, session.replays = session.replays, 0
         session.attach(connection, sequence=max(sequence - again, min(sequence, session.beginning)))
-        session.tell("RESUMED", {})
+        session.append("RESUMED", {})
         await connection.flush()
         self._changed()

@@ -1,33 +1,30 @@
-"""The documented JSON of interactions: the event, the first answer's receipt, and what an answer
-says of its interaction.
+"""JSON of interactions: the event, the callback response, and the metadata of messages.
 
-Must not know sessions, sockets or routes. Which of the optional fields Discord leaves out where is
-not all documented; those that clients read are here.
+Must not know sessions, sockets or routes. Discord does not document which optional fields it
+omits; the fields that clients read are present.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from .interactions import COMMAND, COMPONENT, FORM, MESSAGE_MENU, SimulatedInteraction
-from .payloads import ADMINISTRATOR, Json, Payloads
-from .world import LOADING, SimulatedMessage
+from .entities import LOADING, Json, SimulatedInteraction, SimulatedMessage
+from .interactions import COMMAND, COMPONENT, FORM, MESSAGE_MENU
+from .payloads import ADMINISTRATOR, Payloads
 
 UPLOAD_LIMIT = 10 * 1024 * 1024
-"""What everybody may upload, as the event tells."""
+"""The upload limit in the event, in bytes."""
 IN_GUILD, IN_DIRECT_CHAT = 0, 1
 
 
 class InteractionPayloads:
-    """Build the objects of interactions. Makes `Payloads.message` tell of them, too."""
+    """Builds interaction objects, and adds interaction metadata to `Payloads.message`."""
 
     def __init__(self, payloads: Payloads) -> None:
-        """Take the builder of everything else."""
+        """Use this builder for all other objects."""
         self._payloads = payloads
         payloads.interaction_of = self.of_message
 
     def event(self, interaction: SimulatedInteraction) -> Json:
-        """Return the payload of INTERACTION_CREATE, which comes whatever the intents are."""
+        """Return the payload of INTERACTION_CREATE."""
         chat = interaction.chat
         payload: Json = {
             "id": str(interaction.id),
@@ -45,12 +42,15 @@ class InteractionPayloads:
             "context": IN_DIRECT_CHAT if chat.guild is None else IN_GUILD,
             "attachment_size_limit": UPLOAD_LIMIT,
         }
+
         if interaction.message is not None:
             payload["message"] = self._payloads.message(
                 interaction.message, has_intent=True, in_event=False
             )
+
         if chat.guild is None:
             return payload | {"user": self._payloads.user(interaction.user)}
+
         member = self._payloads.member(chat.guild, interaction.user) | {
             "permissions": ADMINISTRATOR
         }
@@ -71,8 +71,10 @@ class InteractionPayloads:
         resolved = data.get("resolved")
         if not resolved:
             return data
+
         chat = interaction.chat
         shown: Json = {}
+
         for user_id, user in resolved.get("users", {}).items():
             shown.setdefault("users", {})[user_id] = self._payloads.user(user)
             if chat.guild is not None:
@@ -80,42 +82,50 @@ class InteractionPayloads:
                     "permissions": ADMINISTRATOR
                 }
                 shown.setdefault("members", {})[user_id] = member
-        for chat_id, one in resolved.get("channels", {}).items():
-            channel = self._payloads.channel(one) | {"permissions": ADMINISTRATOR}
+
+        for chat_id, channel_chat in resolved.get("channels", {}).items():
+            channel = self._payloads.channel(channel_chat) | {"permissions": ADMINISTRATOR}
             shown.setdefault("channels", {})[chat_id] = channel
+
         for message_id, message in resolved.get("messages", {}).items():
             shown.setdefault("messages", {})[message_id] = self._payloads.message(
                 message, has_intent=True, in_event=False
             )
+
         for file_id, file in resolved.get("attachments", {}).items():
             shown.setdefault("attachments", {})[file_id] = self._payloads.attachment(chat, file)
+
         return data | {"resolved": shown}
 
     def receipt(
         self, interaction: SimulatedInteraction, kind: int, message: SimulatedMessage | None
     ) -> Json:
-        """Return what the first answer is answered with, if it asks for that."""
-        told: Json = {"id": str(interaction.id), "type": interaction.kind}
+        """Return the body of the callback response, for requests with `with_response`."""
+        shown: Json = {"id": str(interaction.id), "type": interaction.kind}
         resource: Json = {"type": kind}
+
         if message is not None:
-            told |= {
+            shown |= {
                 "response_message_id": str(message.id),
                 "response_message_loading": bool(message.flags & LOADING),
                 "response_message_ephemeral": message.is_ephemeral,
             }
             resource["message"] = self._payloads.message(message, has_intent=True, in_event=False)
-        return {"interaction": told, "resource": resource}
+
+        return {"interaction": shown, "resource": resource}
 
     def of_message(self, message: SimulatedMessage) -> Json:
-        """Return what the bot's answer says of the interaction."""
+        """Return the interaction fields of a message."""
         interaction: SimulatedInteraction | None = message.interaction
         if interaction is None:
             return {}
+
         world = self._payloads.world
         application_id = str(
             world.application_id if message.is_from_bot else world.account_of(message).id
         )
         user = self._payloads.user(interaction.user)
+
         metadata: Json = {
             "id": str(interaction.id),
             "type": interaction.kind,
@@ -123,12 +133,14 @@ class InteractionPayloads:
             "authorizing_integration_owners": self._owners(interaction),
         }
         metadata |= self._origin(interaction)
+
         if (
             interaction.answers
             and interaction.answers[0] is not message
             and interaction.original is not None
         ):
             metadata["original_response_message_id"] = str(interaction.original.id)
+
         return {
             "webhook_id": application_id,
             "application_id": application_id,
@@ -136,7 +148,7 @@ class InteractionPayloads:
         }
 
     def _origin(self, interaction: SimulatedInteraction) -> Json:
-        data: dict[str, Any] = interaction.data
+        data: Json = interaction.data
         match interaction.kind:
             case kind if kind == COMMAND and data["type"] == MESSAGE_MENU:
                 return {"target_message_id": data["target_id"]}

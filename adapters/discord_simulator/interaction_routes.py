@@ -1,20 +1,31 @@
-"""The REST routes by which a bot answers interactions and speaks by webhooks, and registers its
-commands.
+"""REST routes of interactions, webhooks and application commands.
 
 Knows the documented types, limits and error codes. Must not know sockets or how an event reaches a
 client.
 
-Where the documentation is silent: the first further answer after a deferred one fills that in, as
-clients see it; a further answer is a reply (type 19) to the first one; and an update that fills in
-a deferred answer has no edited timestamp.
+Where the documentation is silent: the first followup to a deferred response fills that in, as
+clients expect; other followups are replies (type 19) to the first response; an update that fills in
+a deferred response sets no edited timestamp.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Iterable
 
-from .door import Answer, ApiError, Route, Visit
+from .endpoint import ApiError, ApiRequest, ResponseBody, Route, invalid_form
+from .entities import (
+    DEFAULT,
+    EPHEMERAL,
+    LOADING,
+    MENU_ANSWER,
+    REPLY,
+    SLASH_ANSWER,
+    Json,
+    SimulatedMessage,
+    SimulatedUser,
+)
+from .entities import SimulatedInteraction as Interaction
 from .events import Events
 from .interaction_payloads import InteractionPayloads
 from .interactions import (
@@ -25,19 +36,8 @@ from .interactions import (
     TOKEN_SECONDS,
     Interactions,
 )
-from .interactions import SimulatedInteraction as Interaction
 from .message_routes import MessageRoutes
-from .payloads import Json, Payloads
-from .world import (
-    DEFAULT,
-    EPHEMERAL,
-    LOADING,
-    MENU_ANSWER,
-    REPLY,
-    SLASH_ANSWER,
-    SimulatedMessage,
-    SimulatedUser,
-)
+from .payloads import Payloads
 
 PONG, MESSAGE, DEFERRED_MESSAGE, DEFERRED_UPDATE, UPDATE, CHOICES, SHOW_FORM = 1, 4, 5, 6, 7, 8, 9
 
@@ -56,7 +56,7 @@ class InteractionRoutes:
         interactions: Interactions,
         messages: MessageRoutes,
     ) -> None:
-        """Take the routes that know how messages are made and told of."""
+        """Use `messages` to create messages and announce them."""
         self._world = payloads.world
         self._payloads = payloads
         self._events = events
@@ -66,7 +66,7 @@ class InteractionRoutes:
         self._webhooks: dict[str, tuple[SimulatedUser, int]] = {}
 
     def table(self) -> list[tuple[str, str, Route]]:
-        """List the routes that need the bot's token."""
+        """Return the routes that require the bot's token."""
         return [
             ("GET", APPLICATION + "/commands", self.commands),
             ("PUT", APPLICATION + "/commands", self.register),
@@ -76,7 +76,7 @@ class InteractionRoutes:
         ]
 
     def open_table(self) -> list[tuple[str, str, Route]]:
-        """List the routes whose addresses hold a token of their own."""
+        """Return the routes that have a token in their path."""
         return [
             ("POST", r"/interactions/{interaction:\d+}/{token}/callback", self.answer_first),
             ("POST", ONE, self.answer_further),
@@ -85,100 +85,109 @@ class InteractionRoutes:
             ("DELETE", OLD, self.delete),
         ]
 
-    # Commands
+    async def commands(self, request: ApiRequest) -> ResponseBody:
+        """Return the commands registered globally or in a guild."""
+        return list(self._interactions.commands.get(_guild_id(request), ()))
 
-    async def commands(self, visit: Visit) -> Answer:
-        """Return the commands that the bot has registered, globally or in a guild."""
-        return list(self._interactions.commands.get(_guild_id(visit), ()))
-
-    async def register(self, visit: Visit) -> Answer:
-        """Replace the bot's commands, globally or in a guild."""
-        if not isinstance(visit.body, list):
+    async def register(self, request: ApiRequest) -> ResponseBody:
+        """Replace the commands registered globally or in a guild."""
+        if not isinstance(request.body, list):
             raise ApiError(400, 50109, "The request body contains invalid JSON.")
-        names = [(one.get("name"), one.get("type", CHAT_INPUT)) for one in visit.body]
+
+        names = [(command.get("name"), command.get("type", CHAT_INPUT)) for command in request.body]
         if len(set(names)) < len(names):
             wrong = (
                 "APPLICATION_COMMANDS_DUPLICATE_NAME",
                 "Application command names must be unique",
             )
-            raise ApiError(400, 50035, "Invalid Form Body", name=wrong)
-        return self._interactions.register(_guild_id(visit), visit.body)
+            raise invalid_form(name=wrong)
 
-    # Answers
+        return self._interactions.register(_guild_id(request), request.body)
 
-    async def answer_first(self, visit: Visit) -> Answer:
-        """Take the first answer to an interaction, within three seconds."""
-        interaction = self._interactions.by_token(visit.request.match_info["token"])
-        late = (
-            interaction is None
-            or self._world.clock() - interaction.created_at > FIRST_ANSWER_SECONDS
-        )
-        if interaction is None or (late and interaction.answer_type is None):
+    async def answer_first(self, request: ApiRequest) -> ResponseBody:
+        """Accept the first response, within three seconds."""
+        interaction = self._interactions.by_token(request.http.match_info["token"])
+        if interaction is None:
             raise ApiError(404, 10062, "Unknown interaction")
         if interaction.answer_type is not None:
             raise ApiError(400, 40060, "Interaction has already been acknowledged.")
-        kind, data = visit.field("type", int), visit.field("data", dict) or {}
+        if self._world.clock() - interaction.created_at > FIRST_ANSWER_SECONDS:
+            raise ApiError(404, 10062, "Unknown interaction")
+
+        kind, data = request.field("type", int), request.field("data", dict) or {}
+        request.body = data  # the fields of a message
+        message = await self._respond(request, interaction, kind, data)
+        interaction.answer_type = kind
+        interaction.is_ephemeral = message is not None and message.is_ephemeral
+
+        if request.http.query.get("with_response") not in ("1", "true"):
+            return None
+        return self.shown.receipt(interaction, kind or PONG, message)
+
+    async def _respond(
+        self, request: ApiRequest, interaction: Interaction, kind: int | None, data: Json
+    ) -> SimulatedMessage | None:
+        """Carry out a first response; return the message that it creates or changes."""
         message: SimulatedMessage | None = None
-        visit.body = data  # what follows is a message like any other
+
         if kind == MESSAGE:
-            message = await self._say(visit, interaction, flags=int(data.get("flags") or 0))
+            message = await self._say(request, interaction, flags=int(data.get("flags") or 0))
         elif kind == DEFERRED_MESSAGE:
             flags = (int(data.get("flags") or 0) & EPHEMERAL) | LOADING
-            message = await self._say(visit, interaction, flags=flags, text="")
+            message = await self._say(request, interaction, flags=flags, text="")
         elif kind == UPDATE and interaction.message is not None:
             message = interaction.message
-            await self._messages.change(visit, message, is_edit=True)
+            await self._messages.change(request, message, is_edit=True)
         elif kind == CHOICES and interaction.kind == AUTOCOMPLETE:
-            interaction.choices = visit.objects("choices")
+            interaction.choices = request.objects("choices")
         elif kind == SHOW_FORM:
             interaction.form = data
         elif kind != DEFERRED_UPDATE or interaction.message is None:
             wrong = ("BASE_TYPE_CHOICES", "Value must be one of the types for this interaction.")
-            raise ApiError(400, 50035, "Invalid Form Body", type=wrong)
-        interaction.answer_type = kind
-        interaction.is_ephemeral = message is not None and message.is_ephemeral
-        if visit.request.query.get("with_response") not in ("1", "true"):
-            return None
-        return self.shown.receipt(interaction, kind or PONG, message)
+            raise invalid_form(type=wrong)
 
-    async def answer_further(self, visit: Visit) -> Answer:
-        """Take another answer to an interaction, or let a webhook speak."""
-        interaction = self._acknowledged(visit)
+        return message
+
+    async def answer_further(self, request: ApiRequest) -> ResponseBody:
+        """Accept a followup to an interaction, or a message of a webhook."""
+        interaction = self._acknowledged(request)
         if interaction is None:
-            return await self._speak(visit)
+            return await self._speak(request)
+
         first = interaction.original
         if first is not None and first.flags & LOADING:
-            await self._fill_in(visit, first)
+            await self._fill_in(request, first)
             return self._object(first)
-        flags = visit.field("flags", int) or 0
+
+        flags = request.field("flags", int) or 0
         message = await self._say(
-            visit, interaction, flags=flags, reply_to=first if interaction.answers else None
+            request, interaction, flags=flags, reply_to=first if interaction.answers else None
         )
         return self._object(message)
 
-    async def read(self, visit: Visit) -> Answer:
-        """Return an answer."""
-        return self._object(self._message(visit))
+    async def read(self, request: ApiRequest) -> ResponseBody:
+        """Return a response."""
+        return self._object(self._message(request))
 
-    async def edit(self, visit: Visit) -> Answer:
-        """Change an answer; one that was deferred is filled in."""
-        message = self._message(visit)
+    async def edit(self, request: ApiRequest) -> ResponseBody:
+        """Change a response, or fill in a deferred one."""
+        message = self._message(request)
         if message.flags & LOADING:
-            await self._fill_in(visit, message)
+            await self._fill_in(request, message)
         else:
-            await self._messages.change(visit, message, is_edit=True)
+            await self._messages.change(request, message, is_edit=True)
         return self._object(message)
 
-    async def delete(self, visit: Visit) -> Answer:
-        """Delete an answer."""
-        message = self._message(visit)
+    async def delete(self, request: ApiRequest) -> ResponseBody:
+        """Delete a response."""
+        message = self._message(request)
         self._world.remove([message])
-        await self._messages.echo(visit, self._events.message_delete(message))
+        await self._messages.echo(request, self._events.message_delete(message))
         return None
 
     async def _say(
         self,
-        visit: Visit,
+        request: ApiRequest,
         interaction: Interaction,
         *,
         flags: int,
@@ -186,96 +195,104 @@ class InteractionRoutes:
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
         kind = DEFAULT
-        if interaction.kind == COMMAND:
-            kind = (
-                SLASH_ANSWER
-                if interaction.data.get("type", CHAT_INPUT) == CHAT_INPUT
-                else MENU_ANSWER
-            )
+        if reply_to is not None:
+            kind = REPLY
+        elif interaction.kind == COMMAND:
+            is_slash = interaction.data.get("type", CHAT_INPUT) == CHAT_INPUT
+            kind = SLASH_ANSWER if is_slash else MENU_ANSWER
+
         message = self._messages.make(
-            visit,
+            request,
             interaction.chat,
             text=text,
             flags=flags,
-            kind=REPLY if reply_to is not None else kind,
+            kind=kind,
             reply_to=reply_to,
             interaction=interaction,
         )
+
         interaction.answers.append(message)
-        await self._messages.echo(visit, self._events.message_create(message))
+        await self._messages.echo(request, self._events.message_create(message))
         return message
 
-    async def _fill_in(self, visit: Visit, message: SimulatedMessage) -> None:
+    async def _fill_in(self, request: ApiRequest, message: SimulatedMessage) -> None:
         message.flags &= ~LOADING
-        await self._messages.change(visit, message, is_edit=False)
+        await self._messages.change(request, message, is_edit=False)
 
-    def _acknowledged(self, visit: Visit) -> Interaction | None:
-        """Find the interaction that is answered; None where the token is a webhook's."""
-        token = visit.request.match_info["token"]
+    def _acknowledged(self, request: ApiRequest) -> Interaction | None:
+        """Return the interaction of the token, or None if it is a webhook's token."""
+        token = request.http.match_info["token"]
         interaction = self._interactions.by_token(token)
         if interaction is None:
             if token not in self._webhooks:
                 raise ApiError(404, 10015, "Unknown Webhook")
             return None
+
         if interaction.answer_type is None:
             raise ApiError(404, 10015, "Unknown Webhook")
         if self._world.clock() - interaction.created_at > TOKEN_SECONDS:
             raise ApiError(401, 50027, "Invalid Webhook Token")
+
         return interaction
 
-    def _message(self, visit: Visit) -> SimulatedMessage:
-        interaction, wanted = self._acknowledged(visit), visit.request.match_info["message"]
+    def _message(self, request: ApiRequest) -> SimulatedMessage:
+        interaction, wanted = self._acknowledged(request), request.http.match_info["message"]
         found: SimulatedMessage | None = None
+
         if interaction is not None and wanted == "@original":
             found = interaction.original
         elif interaction is not None:
-            found = next((one for one in interaction.answers if str(one.id) == wanted), None)
+            found = _with_id(interaction.answers, wanted)
         else:
-            webhook, chat_id = self._webhooks[visit.request.match_info["token"]]
-            stands = self._world.chats[chat_id].standing.values()
-            found = next(
-                (one for one in stands if str(one.id) == wanted and one.webhook is webhook), None
-            )
+            webhook, chat_id = self._webhooks[request.http.match_info["token"]]
+            messages = self._world.chats[chat_id].messages.values()
+            found = _with_id((item for item in messages if item.webhook is webhook), wanted)
+
         if found is None or found.is_deleted:
             raise ApiError(404, 10008, "Unknown Message")
+
         return found
 
     def _object(self, message: SimulatedMessage) -> Json:
         return self._payloads.message(message, has_intent=True, in_event=False)
 
-    # Webhooks
-
-    async def make_webhook(self, visit: Visit) -> Answer:
-        """Make a webhook of the bot's in a channel."""
-        chat = self._world.chats.get(visit.number("channel"))
+    async def make_webhook(self, request: ApiRequest) -> ResponseBody:
+        """Create a webhook in a channel."""
+        chat = self._world.chats.get(request.number("channel"))
         if chat is None or chat.kind != "group":
             raise ApiError(404, 10003, "Unknown Channel")
+
         webhook, token = (
-            self._world.webhook(chat, str(visit.fields().get("name"))),
+            self._world.webhook(chat, str(request.fields().get("name"))),
             secrets.token_urlsafe(48),
         )
         self._webhooks[token] = (webhook, chat.id)
-        made: dict[str, Any] = {
+        made: Json = {
             "id": str(webhook.id),
             "type": 1,
             "token": token,
             "name": webhook.name,
             "avatar": None,
         }
+
         return made | {
             "channel_id": str(chat.id),
             "application_id": None,
             "user": self._payloads.own_user(),
         }
 
-    async def _speak(self, visit: Visit) -> Answer:
-        webhook, chat_id = self._webhooks[visit.request.match_info["token"]]
+    async def _speak(self, request: ApiRequest) -> ResponseBody:
+        webhook, chat_id = self._webhooks[request.http.match_info["token"]]
         message = self._messages.make(
-            visit, self._world.chats[chat_id], flags=0, kind=DEFAULT, webhook=webhook
+            request, self._world.chats[chat_id], flags=0, kind=DEFAULT, webhook=webhook
         )
-        await self._messages.echo(visit, self._events.message_create(message))
-        return self._object(message) if visit.request.query.get("wait") in ("1", "true") else None
+        await self._messages.echo(request, self._events.message_create(message))
+        return self._object(message) if request.http.query.get("wait") in ("1", "true") else None
 
 
-def _guild_id(visit: Visit) -> int | None:
-    return visit.number("guild") if "guild" in visit.request.match_info else None
+def _guild_id(request: ApiRequest) -> int | None:
+    return request.number("guild") if "guild" in request.http.match_info else None
+
+
+def _with_id(messages: Iterable[SimulatedMessage], wanted: str) -> SimulatedMessage | None:
+    return next((message for message in messages if str(message.id) == wanted), None)

@@ -1,11 +1,10 @@
-"""The documented JSON objects: user, member, role, channel, guild, message.
+"""JSON objects of the API: user, member, role, channel, guild, message.
 
-Turns the world's data into what Discord sends, for events and for REST answers, which differ: only
-events carry `guild_id` and `member`. Must not know sessions, sockets or routes.
+Events and REST responses differ: only events have `guild_id` and `member`. Must not know sessions,
+sockets or routes.
 
-Where the documentation leaves a value open (the permissions of a fresh guild, the icon of
-anything), a plain valid one is sent. Whether the event of a join message carries `member` is not
-documented; here it does.
+Values that the documentation leaves open (permissions of a new guild, icons) are plain and valid.
+Whether the event of a join message has `member` is not documented; here it has.
 """
 
 from __future__ import annotations
@@ -13,37 +12,31 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
-from .world import (
+from .entities import (
+    Json,
     SimulatedAttachment,
     SimulatedChat,
     SimulatedGuild,
     SimulatedMessage,
     SimulatedUser,
-    World,
 )
-
-Json = dict[str, Any]
+from .world import World
 
 TEXT_CHANNEL, DIRECT_CHANNEL, PUBLIC_THREAD = 0, 1, 11
 
 EVERYONE_PERMISSIONS = str(sum(1 << bit for bit in (6, 10, 11, 14, 15, 16, 17, 18, 35, 38)))
-"""View, write, embed, attach, read the history, react, mention everyone, and start and use public
-threads.
-"""
+"""View, write, embed, attach, read history, react, mention everyone, create and use threads."""
 
 ADMINISTRATOR = str(1 << 3)
 
 APPLICATION_FLAGS_WITH_CONTENT = 1 << 13 | 1 << 15 | 1 << 19
-"""Presence, guild members and message content enabled, each "limited", as in an app that is not
-verified.
-"""
+"""The limited flags of an unverified app: presence, guild members and message content."""
 
 
 def iso(moment: float | None) -> str | None:
-    """Write Unix seconds as Discord writes times: ISO 8601, microseconds, UTC."""
+    """Return Unix seconds as ISO 8601 in UTC with microseconds, Discord's format."""
     return (
         None
         if moment is None
@@ -52,15 +45,15 @@ def iso(moment: float | None) -> str | None:
 
 
 class Payloads:
-    """Build the objects of one world. `origin` is where the files of messages can be fetched."""
+    """Builds the objects of one world. `origin` is the address of attachments."""
 
     def __init__(self, world: World, *, message_content_enabled: bool) -> None:
-        """Take the world to show and whether the app's settings allow it message content."""
+        """Use this world. `message_content_enabled` is a setting of the app."""
         self.world = world
         self.message_content_enabled = message_content_enabled
         self.origin = ""
         self.interaction_of: Callable[[SimulatedMessage], Json] = lambda _message: {}
-        """What a message says of the interaction that it answers."""
+        """Returns the interaction fields of a message."""
 
     def user(self, user: SimulatedUser) -> Json:
         """Return a user object."""
@@ -72,19 +65,19 @@ class Payloads:
             "avatar": None,
             "public_flags": 0,
         }
+
         if user.is_bot:
             payload["bot"] = True
+
         return payload
 
     def own_user(self) -> Json:
-        """Return the bot's own account, which shows more to itself."""
+        """Return the bot's own account, which has additional fields."""
         own = {"verified": True, "mfa_enabled": True, "email": None, "flags": 0, "locale": "en-US"}
         return self.user(self.world.bot) | own
 
     def application(self) -> Json:
-        """Return the bot's application, which shares its id with the bot's account unless it is
-        old.
-        """
+        """Return the bot's application."""
         bot = self.world.bot
         return {
             "id": str(self.world.application_id),
@@ -103,14 +96,12 @@ class Payloads:
 
     @property
     def application_flags(self) -> int:
-        """The application's flags, which tell which privileged intents its settings allow."""
+        """Flags for the privileged intents that the app's settings allow."""
         without = APPLICATION_FLAGS_WITH_CONTENT & ~(1 << 19)
         return APPLICATION_FLAGS_WITH_CONTENT if self.message_content_enabled else without
 
     def member(self, guild: SimulatedGuild, user: SimulatedUser, *, with_user: bool = True) -> Json:
-        """Return a guild member; in message events the user is left out, since `author` says it
-        already.
-        """
+        """Return a guild member; message events have the user in `author` instead."""
         payload: Json = {
             "nick": user.nick,
             "avatar": None,
@@ -123,8 +114,10 @@ class Payloads:
             "pending": False,
             "communication_disabled_until": None,
         }
+
         if with_user:
             payload["user"] = self.user(user)
+
         return payload
 
     def members(self, guild: SimulatedGuild) -> list[Json]:
@@ -170,24 +163,28 @@ class Payloads:
         }
 
     def channel(self, chat: SimulatedChat) -> Json:
-        """Return a channel object of the fitting type."""
-        last = max(chat.standing, default=None)
+        """Return a channel object."""
+        last = max(chat.messages, default=None)
         payload: Json = {
             "id": str(chat.id),
             "last_message_id": None if last is None else str(last),
             "flags": 0,
         }
+
         if chat.guild is None or chat.user is not None:
             recipients = [self.user(chat.user)] if chat.user else []
             return payload | {"type": DIRECT_CHANNEL, "recipients": recipients}
+
         payload |= {
             "guild_id": str(chat.guild.id),
             "name": chat.name,
             "nsfw": False,
             "rate_limit_per_user": 0,
         }
+
         if chat.parent is not None:
             return payload | self._thread(chat, chat.parent)
+
         return payload | {
             "type": TEXT_CHANNEL,
             "position": chat.guild.channels.index(chat),
@@ -201,8 +198,8 @@ class Payloads:
             "type": PUBLIC_THREAD,
             "parent_id": str(parent.id),
             "owner_id": str((chat.owner or self.world.bot).id),
-            "message_count": len(chat.standing),
-            "total_message_sent": len(chat.standing),
+            "message_count": len(chat.messages),
+            "total_message_sent": len(chat.messages),
             "member_count": 1,
             "thread_metadata": {
                 "archived": False,
@@ -214,11 +211,8 @@ class Payloads:
         }
 
     def attachment(self, chat: SimulatedChat, attachment: SimulatedAttachment) -> Json:
-        """Return an attachment object; its type is guessed from the name, and nothing is said of
-        width or height.
-        """
-        # A lone surrogate has no place in an address; the name itself still crosses the wire as it
-        # is.
+        """Return an attachment, with a type guessed from its name and without a size in pixels."""
+        # A URL cannot hold a lone surrogate; `filename` keeps it.
         name = quote(attachment.filename, safe="", errors="replace")
         url = f"{self.origin}/attachments/{chat.id}/{attachment.id}/{name}"
         payload: Json = {
@@ -228,13 +222,12 @@ class Payloads:
             "url": url,
             "proxy_url": url,
         }
+
         guessed, _ = mimetypes.guess_type(attachment.filename)
         return payload | {"content_type": guessed} if guessed else payload
 
     def is_readable(self, message: SimulatedMessage, *, has_intent: bool) -> bool:
-        """Say whether the bot may see the content: by the intent, or by one of the documented
-        exceptions.
-        """
+        """Check the content intent and its documented exceptions."""
         return (
             has_intent
             or message.is_from_bot
@@ -243,12 +236,41 @@ class Payloads:
         )
 
     def message(self, message: SimulatedMessage, *, has_intent: bool, in_event: bool) -> Json:
-        """Return a message object, blank where the bot may not read, with guild and member if it is
-        for an event.
+        """Return a message, without content where the bot lacks access.
+
+        With `in_event` it has the guild's id and the member.
         """
         is_readable = self.is_readable(message, has_intent=has_intent)
+        payload = self._fields(message, is_readable=is_readable, in_event=in_event)
+
+        if message.webhook is not None:
+            payload["webhook_id"] = str(message.webhook.id)
+        if message.thread is not None:
+            payload["thread"] = self.channel(message.thread)
+        payload |= self.interaction_of(message)
+
+        if is_readable:
+            payload |= self._extras(message)
+        if message.forwarded is not None:
+            payload |= self._forward(message.forwarded)
+        if message.reply_to is not None:
+            payload |= self._reply(message.reply_to, has_intent=has_intent)
+
         guild = message.chat.guild
-        payload: Json = {
+        if in_event and guild is not None and not message.is_ephemeral:
+            payload["guild_id"] = str(guild.id)
+            if message.webhook is None:
+                author = self.world.account_of(message)
+                payload["member"] = self.member(guild, author, with_user=False)
+
+        return payload
+
+    def _fields(self, message: SimulatedMessage, *, is_readable: bool, in_event: bool) -> Json:
+        """Return the fields that every message has."""
+        files = message.attachments if is_readable else []
+        pings_all = any(name in message.text for name in ("@everyone", "@here"))
+
+        return {
             "id": str(message.id),
             "channel_id": str(message.chat.id),
             "type": message.kind,
@@ -257,39 +279,18 @@ class Payloads:
             "timestamp": iso(message.sent_at),
             "edited_timestamp": iso(message.edited_at),
             "tts": message.tts,
-            "mention_everyone": guild is not None
-            and any(name in message.text for name in ("@everyone", "@here")),
+            "mention_everyone": message.chat.guild is not None and pings_all,
             "mentions": [
                 self._mention(message, user, in_event=in_event)
                 for user in self.world.mentioned(message)
             ],
             "mention_roles": [],
-            "attachments": [self.attachment(message.chat, one) for one in message.attachments]
-            if is_readable
-            else [],
+            "attachments": [self.attachment(message.chat, file) for file in files],
             "embeds": message.embeds if is_readable else [],
             "components": message.components if is_readable else [],
             "pinned": False,
             "flags": message.flags,
         }
-        if message.webhook is not None:
-            payload["webhook_id"] = str(message.webhook.id)
-        if message.thread is not None:
-            payload["thread"] = self.channel(message.thread)
-        payload |= self.interaction_of(message)
-        if is_readable:
-            payload |= self._extras(message)
-        if message.forwarded is not None:
-            payload |= self._forward(message.forwarded)
-        if message.reply_to is not None:
-            payload |= self._reply(message.reply_to, has_intent=has_intent)
-        if in_event and guild is not None and not message.is_ephemeral:
-            payload["guild_id"] = str(guild.id)
-            if message.webhook is None:
-                payload["member"] = self.member(
-                    guild, self.world.account_of(message), with_user=False
-                )
-        return payload
 
     def _extras(self, message: SimulatedMessage) -> Json:
         extras: Json = {}
@@ -298,12 +299,14 @@ class Payloads:
                 {"id": str(message.id + number), "name": name, "format_type": 1}
                 for number, name in enumerate(message.stickers, 1)
             ]
+
         if message.poll is not None:
             extras["poll"] = message.poll
+
         return extras
 
     def _forward(self, original: SimulatedMessage) -> Json:
-        """Show a forward: its words are in a snapshot, as they were, without who said them."""
+        """Return a forward: a snapshot of the content without its author."""
         whole = self.message(original, has_intent=True, in_event=False)
         kept = (
             "type",
@@ -315,16 +318,20 @@ class Payloads:
             "flags",
             "mentions",
         )
+
         snapshot = {name: whole[name] for name in (*kept, "mention_roles", "components")}
         if "sticker_items" in whole:
             snapshot["sticker_items"] = whole["sticker_items"]
+
         reference: Json = {
             "type": 1,
             "message_id": str(original.id),
             "channel_id": str(original.chat.id),
         }
+
         if original.chat.guild is not None:
             reference["guild_id"] = str(original.chat.guild.id)
+
         return {"message_reference": reference, "message_snapshots": [{"message": snapshot}]}
 
     def _mention(self, message: SimulatedMessage, user: SimulatedUser, *, in_event: bool) -> Json:
@@ -340,20 +347,24 @@ class Payloads:
             "message_id": str(target.id),
             "channel_id": str(target.chat.id),
         }
+
         if target.chat.guild is not None:
             reference["guild_id"] = str(target.chat.guild.id)
+
         shown = None
         if not target.is_deleted:
             shown = self.message(target, has_intent=has_intent, in_event=False)
-            # The message that a reply points to comes without the one that it replied to in turn.
+            # A referenced message has no reference of its own.
             shown.pop("referenced_message", None)
+
         return {"message_reference": reference, "referenced_message": shown}
 
 
 def shown_poll(asked: Json, *, now: float) -> Json:
-    """Show a poll that was asked for: its answers numbered, and when it ends."""
+    """Return a requested poll as shown to people: with numbered answers and its end."""
     answers = [
-        {"answer_id": number, **one} for number, one in enumerate(asked.get("answers") or (), 1)
+        {"answer_id": number, **answer}
+        for number, answer in enumerate(asked.get("answers") or (), 1)
     ]
     return {
         "question": asked.get("question") or {"text": ""},

@@ -1,7 +1,6 @@
-"""The HTTP server on 127.0.0.1: routes, gateway and files behind one free port, started and stopped
-as one.
+"""The HTTP server on 127.0.0.1: REST routes, gateway and files on one port.
 
-Knows aiohttp and where each address leads. Must not know the protocol.
+Knows aiohttp and the addresses. Must not know the protocol.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from .door import Door, Route
+from .endpoint import Endpoint, Route
 from .gateway import Gateway
 from .payloads import Payloads
 from .place_routes import PlaceRoutes
@@ -25,21 +24,21 @@ Entry = tuple[str, str, Route]
 
 
 class Server:
-    """Serve one simulated Discord."""
+    """Serves one simulated Discord."""
 
     def __init__(
         self,
         payloads: Payloads,
-        door: Door,
+        endpoint: Endpoint,
         gateway: Gateway,
         places: PlaceRoutes,
         *,
         routes: Sequence[Entry],
         open_routes: Sequence[Entry],
     ) -> None:
-        """Take the parts to put behind the port; open routes need no token."""
+        """Serve these routes; open routes need no token."""
         self._payloads = payloads
-        self._door = door
+        self._endpoint = endpoint
         self._gateway = gateway
         self._places = places
         self._routes = routes
@@ -49,23 +48,23 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Host and port; an error tells to start first."""
+        """Host and port; RuntimeError before `start`."""
         if self._runner is None:
             raise RuntimeError(
-                "the simulator has no address yet: enter `async with simulator:` or await "
-                "start() first"
+                "the simulator has no address yet: enter `async with simulator:` or await start()"
             )
         return f"127.0.0.1:{self._port}"
 
     @property
     def gateway_url(self) -> str:
-        """Where the gateway is."""
+        """The address of the gateway."""
         return f"ws://{self.address}{GATEWAY_PATH}"
 
     async def start(self) -> None:
         """Listen on a free port."""
         if self._runner is not None:
             raise RuntimeError("the simulator is running already")
+
         runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
         )
@@ -76,10 +75,10 @@ class Server:
         self._gateway.url = self.gateway_url
 
     async def stop(self) -> None:
-        """Close every connection and give the port back; nothing happens if it is not running."""
+        """Close every connection and the port. Does nothing if it is not running."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            # Close the port first: a client that is sent away comes back at once.
+            # Close the port first: disconnected clients reconnect at once.
             for site in list(runner.sites):
                 await site.stop()
             await self._gateway.close()
@@ -88,15 +87,20 @@ class Server:
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=MAX_UPLOAD)
         for method, path, route in self._routes:
-            app.router.add_route(method, API + path, self._door.guard(route))
+            app.router.add_route(method, API + path, self._endpoint.handler(route))
+
         for method, path, route in self._open_routes:
-            app.router.add_route(method, API + path, self._door.guard(route, needs_token=False))
+            app.router.add_route(
+                method, API + path, self._endpoint.handler(route, needs_token=False)
+            )
+
         app.router.add_get(
-            API + "/gateway", self._door.guard(self._places.gateway, needs_token=False)
+            API + "/gateway", self._endpoint.handler(self._places.gateway, needs_token=False)
         )
         app.router.add_get(GATEWAY_PATH, self._gateway.handle)
         app.router.add_get(r"/attachments/{channel:\d+}/{attachment:\d+}/{name}", self._file)
-        app.router.add_route("*", "/{path:.*}", self._door.guard(self._places.unknown))
+        app.router.add_route("*", "/{path:.*}", self._endpoint.handler(self._places.unknown))
+
         return app
 
     async def _file(self, request: web.Request) -> web.Response:

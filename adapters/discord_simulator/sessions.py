@@ -1,9 +1,7 @@
-"""Gateway sessions: what each client was told, in order, and the socket it listens on at the
-moment.
+"""Gateway sessions: the events of each client in order, and its present connection.
 
-A session keeps every event it was ever given, so a resumed one is sent exactly what it missed.
-Knows sockets and sequence numbers; must not know what the events mean, nor the opcodes a client
-sends.
+A session stores all its events, so a resumed session receives exactly those it missed. Knows
+sockets and sequence numbers; must not know the meaning of events or the opcodes of clients.
 """
 
 from __future__ import annotations
@@ -15,21 +13,19 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from .entities import Json
 from .events import Event
-from .payloads import Json
 
 DISPATCH = 0
 
 
 class Connection:
-    """One WebSocket of a client. It sends what its session holds, from a place in that list
-    onwards.
-    """
+    """A WebSocket of a client. Sends the events of its session from a position onwards."""
 
     def __init__(
         self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None
     ) -> None:
-        """Take an accepted socket and the transport below it, which is what can be cut."""
+        """Use an accepted socket and its transport, which `abort` closes."""
         self.socket = socket
         self.session: Session | None = None
         self.has_identified = False
@@ -38,7 +34,7 @@ class Connection:
         self._sending = asyncio.Lock()
 
     async def send(self, frame: Json) -> None:
-        """Send one frame; a client that has just left is no error."""
+        """Send one frame; a client that has just disconnected is not an error."""
         await self._send_text(_encode(frame))
 
     async def _send_text(self, text: str) -> None:
@@ -48,22 +44,20 @@ class Connection:
             self.abort()
 
     async def flush(self) -> None:
-        """Send all events that the session holds and this connection has not sent; several callers
-        keep the order.
-        """
+        """Send all unsent events of the session; concurrent calls keep the order."""
         async with self._sending:
             while self.session is not None and self.cursor < len(self.session.log):
                 self.cursor += 1
                 await self._send_text(self.session.log[self.cursor - 1])
 
     def detach(self) -> None:
-        """Stop sending events; the session stays and can be resumed by another connection."""
+        """Stop sending events; another connection can resume the session."""
         if self.session is not None and self.session.connection is self:
             self.session.connection = None
         self.session = None
 
     def abort(self) -> None:
-        """Drop the connection without a word, as when a cable is pulled."""
+        """Drop the connection without a close frame, like a network failure."""
         self.detach()
         if isinstance(self._transport, asyncio.WriteTransport):
             self._transport.abort()
@@ -71,9 +65,7 @@ class Connection:
 
 @dataclass(eq=False)
 class Session:
-    """What one IDENTIFY began. `log` holds all its events as they were then; the sequence number is
-    the place in it.
-    """
+    """The state that an IDENTIFY creates. An event's sequence number is its position in `log`."""
 
     intents: int
     shard_id: int = 0
@@ -82,28 +74,24 @@ class Session:
     log: list[str] = field(default_factory=list, repr=False)
     connection: Connection | None = None
     replays: int = 0
-    """How many events that were sent already are sent again when it is resumed."""
+    """How many sent events to send again when the session is resumed."""
     beginning: int = 0
-    """How many events it began with, which are never sent again."""
+    """How many events it started with; these are never replayed."""
 
-    def tell(self, name: str, payload: Json) -> None:
-        """Append an event under the next sequence number."""
+    def append(self, name: str, payload: Json) -> None:
+        """Append an event with the next sequence number."""
         self.log.append(_encode({"op": DISPATCH, "t": name, "s": len(self.log) + 1, "d": payload}))
 
     def offer(self, event: Event) -> None:
-        """Append the event if the intents ask for it and its guild (or direct chats: shard 0) is in
-        this shard.
-        """
+        """Append the event if this session's intents and shard receive it."""
         if event.guild is not None and not event.guild.has_bot:
             return
         shard = 0 if event.guild is None else (event.guild.id >> 22) % self.shard_count
         if (not event.intent or self.intents & event.intent) and shard == self.shard_id:
-            self.tell(event.name, event.payload(self.intents))
+            self.append(event.name, event.payload(self.intents))
 
     def attach(self, connection: Connection, *, sequence: int) -> None:
-        """Let this connection send what comes after `sequence`; an older connection falls
-        silent.
-        """
+        """Send events after `sequence` to this connection, and detach an older one."""
         if self.connection is not None:
             self.connection.detach()
         self.connection, connection.session, connection.cursor = connection, self, sequence

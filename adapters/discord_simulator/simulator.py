@@ -1,6 +1,6 @@
-"""The simulator as its users see it: people who talk, a bot that answers, and troubles on demand.
+"""The simulator as its users see it: start, stop, and waiting for the bot.
 
-Knows how it starts and ends, and how one waits for the bot. Must not know JSON, opcodes or routes.
+Must not know JSON, opcodes or routes.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from .door import Call
+from .endpoint import Call
+from .entities import SimulatedChat, SimulatedMessage, SimulatedUser
 from .people import People
 from .troubles import Troubles
 from .usage import Usage
-from .world import SimulatedChat, SimulatedMessage, SimulatedUser
 
 
 class DiscordSimulator(People, Usage, Troubles):
-    """Run a Discord on 127.0.0.1 with one bot account, to which an unmodified client connects.
+    """Runs a Discord on 127.0.0.1 with one bot account, for an unmodified client library.
 
-    What happens while no client is connected stands in the chats and in the history, but no event
-    tells of it later, unless a session is cut off and resumed: as on Discord.
+    While no client is connected, events are lost unless the session is resumed later, as on
+    Discord; messages remain in the chats and in the history.
 
     Example:
         async with DiscordSimulator() as simulator:
@@ -47,33 +47,29 @@ class DiscordSimulator(People, Usage, Troubles):
         await self._server.start()
 
     async def stop(self) -> None:
-        """Close every connection within about a second; the world stays, and `start` may follow on
-        another port.
-        """
+        """Close every connection within about a second. `start` may follow, on another port."""
         await self._server.stop()
 
     @property
     def token(self) -> str:
         """The bot's token."""
-        return self._door.token
+        return self._endpoint.token
 
     @property
     def calls(self) -> list[Call]:
-        """Every REST request so far as (method, path, JSON body), oldest first; clear it as you
-        like.
-        """
-        return self._door.calls
+        """Every REST request so far, oldest first: method, path, JSON body. May be cleared."""
+        return self._endpoint.calls
 
     @property
     def bot(self) -> SimulatedUser:
-        """The account of the bot under test, for instance for its id in a mention."""
+        """The account of the bot under test."""
         return self._world.bot
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that lead a bot in another process here.
+        """Return the variables for a bot, described in the package's docstring.
 
-        A discord.py client follows them by `discord.http.Route.BASE` and, as a yarl.URL,
-        `discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY`, both set before login.
+        Raises:
+            RuntimeError: The simulator has not been started.
         """
         address = self._server.address
         return {
@@ -83,13 +79,14 @@ class DiscordSimulator(People, Usage, Troubles):
         }
 
     async def connected(self, timeout: float = 10, *, shards: int | None = None) -> None:  # noqa: ASYNC109 - as elsewhere
-        """Return once clients are connected that will be told of everything said from now on.
+        """Wait until clients receive events, on all recommended shards or on `shards` of them.
 
-        They are on all shards that are recommended, or on so many.
+        Raises:
+            TimeoutError: No client has identified itself in `timeout` seconds.
         """
         wanted = self._shards if shards is None else shards
         try:
-            await self._bell.wait_for(
+            await self._changes.wait_for(
                 lambda: self._gateway.shards_listened_to >= wanted or None, seconds=timeout
             )
         except TimeoutError:
@@ -98,8 +95,8 @@ class DiscordSimulator(People, Usage, Troubles):
             ) from None
 
     def messages(self, chat: SimulatedChat) -> list[SimulatedMessage]:
-        """Return what stands in the chat now, oldest first."""
-        return list(chat.standing.values())
+        """Return the messages in the chat, oldest first, without deleted ones."""
+        return list(chat.messages.values())
 
     async def answer(
         self,
@@ -107,32 +104,37 @@ class DiscordSimulator(People, Usage, Troubles):
         after: SimulatedMessage | None = None,
         timeout: float = 5,  # noqa: ASYNC109 - the same verb on every platform
     ) -> SimulatedMessage:
-        """Wait for the bot's first message in the chat that is younger than `after` (None: the
-        first of all).
+        """Wait for the bot's first message in the chat, or the first one after `after`.
+
+        Raises:
+            TimeoutError: None came in `timeout` seconds; the text lists the chat's messages.
         """
         start = after.id if after else 0
 
         def find() -> SimulatedMessage | None:
             return next(
-                (one for one in chat.standing.values() if one.is_from_bot and one.id > start), None
+                (
+                    message
+                    for message in self.messages(chat)
+                    if message.is_from_bot and message.id > start
+                ),
+                None,
             )
 
         try:
-            return await self._bell.wait_for(find, seconds=timeout)
+            return await self._changes.wait_for(find, seconds=timeout)
         except TimeoutError:
-            stands = [
-                f"{self._world.account_of(one).name}: {one.text!r}"
-                for one in chat.standing.values()
+            shown = [
+                f"{self._world.account_of(message).name}: {message.text!r}"
+                for message in self.messages(chat)
             ]
             raise TimeoutError(
-                f"the bot did not answer in {chat} within {timeout} s; there stands: "
-                f"{'; '.join(stands) or 'nothing'}"
+                f"the bot did not answer in {chat} within {timeout} s; messages there: "
+                f"{'; '.join(shown) or 'none'}"
             ) from None
 
     async def quiet(self, chat: SimulatedChat, seconds: float = 0.3) -> list[SimulatedMessage]:
-        """Wait, and return what the bot wrote in the chat meanwhile; an empty list means that it
-        kept quiet.
-        """
-        before = set(chat.standing)
+        """Wait, and return what the bot wrote in the chat meanwhile."""
+        before = set(chat.messages)
         await asyncio.sleep(seconds)
-        return [one for one in chat.standing.values() if one.is_from_bot and one.id not in before]
+        return [m for m in self.messages(chat) if m.is_from_bot and m.id not in before]

@@ -1,17 +1,17 @@
-"""Troubles of a simulated Discord, on demand: failing requests, cut connections, guilds that go.
+"""Failures on demand: failing requests, cut connections, guild outages.
 
-Knows what may go wrong. Must not know JSON, opcodes or routes.
+Must not know JSON, opcodes or routes.
 """
 
 from __future__ import annotations
 
-from .door import Failure
-from .scene import Scene
-from .world import SimulatedChat, SimulatedGuild
+from .base import SimulatorBase
+from .endpoint import Failure
+from .entities import SimulatedChat, SimulatedGuild
 
 
-class Troubles(Scene):
-    """What goes wrong, when it is asked for."""
+class Troubles(SimulatorBase):
+    """Failures that a test asks for."""
 
     def fail_next(
         self,
@@ -23,21 +23,20 @@ class Troubles(Scene):
         retry_after: float = 0.05,
         is_global: bool = False,
     ) -> None:
-        """Let the next matching REST request fail with this status, or with None lose its
-        connection.
+        """Make the next matching REST request fail with this status, or drop its connection (None).
 
-        With `after_effect` the request is carried out and only its answer is lost. A 429 asks to
-        wait for `retry_after` seconds, with that route or, if it is global, with all of them.
+        With `after_effect` the request takes effect and only its response is lost. A 429 asks to
+        wait `retry_after` seconds, for that route, or for all routes if it is global.
         """
-        self._door.failures.append(
+        self._endpoint.failures.append(
             Failure(method, path_contains, status, after_effect, retry_after, is_global)
         )
 
     def cut(self, *, replays: int = 0) -> None:
-        """Drop all gateway connections without a close frame; a client resumes its session.
+        """Drop all gateway connections without a close frame; clients resume their sessions.
 
-        It is sent what it missed, and before that as many of the events that it had already as
-        `replays` says: Discord promises no event twice, and sends some twice all the same.
+        A resumed session first receives the last `replays` events again, then those it missed:
+        Discord does not guarantee that an event comes only once.
         """
         self._gateway.cut(replays=replays)
 
@@ -46,37 +45,31 @@ class Troubles(Scene):
         await self._gateway.ask_to_reconnect()
 
     async def invalidate_session(self, *, resumable: bool) -> None:
-        """Tell clients that their session is invalid (opcode 9); if it is not resumable, what
-        follows is lost.
-        """
+        """Invalidate all sessions (opcode 9). Events are lost until clients identify again."""
         await self._gateway.invalidate(is_resumable=resumable)
 
     async def delete_chat(self, chat: SimulatedChat) -> None:
-        """Let a moderator delete a channel or a thread, with all that stands in it. With a channel
-        go its threads.
-        """
+        """Delete a channel or thread as a moderator, with its messages and threads."""
         self._guild_of(chat, "the deletion of a channel")
-        for event in self._events.gone(chat):
+        for event in self._events.chat_delete(chat):
             await self._deliver(event)
 
     async def remove_bot(self, guild: SimulatedGuild) -> None:
-        """Throw the bot out of a guild: it is told that, and nothing of the guild afterwards."""
+        """Remove the bot from a guild. It receives no more events of the guild."""
         await self._deliver(self._events.guild_delete(guild, is_outage=False))
         guild.has_bot = False
 
     async def add_bot(self, guild: SimulatedGuild) -> None:
-        """Let the bot into a guild again."""
+        """Add the bot to a guild again."""
         guild.has_bot = True
         await self._deliver(self._events.guild_create(guild, is_new=True))
 
     async def outage(self, guild: SimulatedGuild) -> None:
-        """Let a guild be out of reach: the bot is told so, and nothing of the guild until
-        `recover`.
-        """
+        """Make a guild unavailable. Its events are lost until `recover`."""
         await self._deliver(self._events.guild_delete(guild, is_outage=True))
         guild.has_bot = False
 
     async def recover(self, guild: SimulatedGuild) -> None:
-        """Let a guild be there again."""
+        """End the outage of a guild."""
         guild.has_bot = True
         await self._deliver(self._events.guild_create(guild))

@@ -1,5 +1,6 @@
-"""Methods about the bot itself and the chats it is in: who, where, which commands. Knows no
-messages of the bot.
+"""Methods about the bot and its chats: getMe, getChat, commands, topics, files.
+
+Must not know the messages of the bot.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .calls import Call, Refusal, bad_request
-from .files import FileShelf
+from .files import FileStore
 from .payloads import business_payload, chat_payload, file_payload, user_payload
 from .world import SimulatedChat, World
 
 
 def find_chat(call: Call, world: World, name: str = "chat_id") -> SimulatedChat:
-    """Return the chat that a call names by id, or by `@username` where it has one."""
+    """Return the chat that a call names by id or `@username`."""
     wanted = call.text(name)
     if name == "chat_id" and call.text("business_connection_id"):
         return _business_chat(call, world)
+
     if wanted.startswith("@"):
         public = (chat for chat in world.chats.values() if chat.kind != "direct")
         chat = next((chat for chat in public if chat.username == wanted[1:]), None)
@@ -30,8 +32,10 @@ def find_chat(call: Call, world: World, name: str = "chat_id") -> SimulatedChat:
             raise Refusal(400, reason, {"migrate_to_chat_id": world.moved[number].id})
         if chat is None and number in world.users:
             raise Refusal(403, "Forbidden: bot can't initiate conversation with a user")
+
     if chat is None:
         raise bad_request("chat_id is empty" if not wanted else "chat not found")
+
     return chat
 
 
@@ -42,16 +46,17 @@ def _business_chat(call: Call, world: World) -> SimulatedChat:
         raise bad_request(
             "chat not found" if business is not None else "BUSINESS_CONNECTION_INVALID"
         )
+
     return SimulatedChat(
         customer.id, "business", customer.name, (customer, business.owner), business=business
     )
 
 
 class Account:
-    """Answer the methods that send nothing."""
+    """Implements the methods that send no message."""
 
-    def __init__(self, world: World, files: FileShelf) -> None:
-        """Take the world, and the files that can be downloaded."""
+    def __init__(self, world: World, files: FileStore) -> None:
+        """Use this world, and these files for downloads."""
         self._world = world
         self._files = files
         self._commands: dict[tuple[str, str], list[Any]] = {}
@@ -134,6 +139,7 @@ class Account:
             raise bad_request(
                 "query is too old and response timeout expired or query ID is invalid"
             )
+
         self.open_queries.remove(query)
         return True
 

@@ -1,6 +1,4 @@
-"""Methods by which the bot forwards and copies, one message or several. Knows the world; knows no
-HTTP.
-"""
+"""Methods that forward and copy messages. Must not know HTTP."""
 
 from __future__ import annotations
 
@@ -19,12 +17,10 @@ _MOST_AT_ONCE = 100
 
 
 class Copying:
-    """Answer the methods that say again what was said. All but forwardMessage answer with ids
-    alone, as documented.
-    """
+    """Implements forwarding and copying. All but forwardMessage return ids, as documented."""
 
     def __init__(self, world: World, sending: Sending, albums: count[int]) -> None:
-        """Take the world, what writes the bot's messages, and the numbers of albums."""
+        """Use `sending` to write messages, and `albums` for new album numbers."""
         self._world = world
         self._sending = sending
         self._albums = albums
@@ -63,27 +59,28 @@ class Copying:
         contents = [_copied(source) for source in self._sources(call)]
         if call.flag("remove_caption"):
             contents = [
-                replace(one, text="", entities=()) if one.file is not None else one
-                for one in contents
+                replace(content, text="", entities=()) if content.file is not None else content
+                for content in contents
             ]
         return self._post_all(call, contents)
 
     def _sources(self, call: Call) -> list[SimulatedMessage]:
-        """Return those of the named messages that can be found; the others are skipped, as
-        documented.
-        """
+        """Return the named messages that exist; the others are skipped, as documented."""
         numbers = call.sequence("message_ids") or []
         if not 1 <= len(numbers) <= _MOST_AT_ONCE:
             raise bad_request("from 1 to 100 message identifiers are expected")
         if numbers != sorted(set(numbers)):
             raise bad_request("message identifiers must be in a strictly increasing order")
+
         chat = find_chat(call, self._world, "from_chat_id")
         found = [self._world.find(chat, number) for number in numbers]
+
         sources = [
             message for message in found if message is not None and message.content.service is None
         ]
         if not sources:
             raise bad_request("there are no messages to forward or copy")
+
         return sources
 
     def _post_all(self, call: Call, contents: list[Content]) -> list[dict[str, Any]]:
@@ -93,16 +90,14 @@ class Copying:
             if content.album is not None
         }
         grouped = [
-            replace(one, album=albums[one.album]) if one.album is not None else one
-            for one in contents
+            replace(content, album=albums[content.album]) if content.album is not None else content
+            for content in contents
         ]
         return [{"message_id": message.id} for message in self._sending.post_all(call, grouped)]
 
 
 def forwarded(source: SimulatedMessage, world: World, *, hides_name: str = "") -> Content:
-    """Return what a message says when it is forwarded; `hides_name` is the name of a sender who
-    shows nothing else.
-    """
+    """Return the content of a forward; `hides_name` is the name of a hidden author."""
     origin = source.content.forward_origin or _origin(source, world)
     if hides_name:
         origin = {
@@ -110,6 +105,7 @@ def forwarded(source: SimulatedMessage, world: World, *, hides_name: str = "") -
             "date": int(source.sent_at),
             "sender_user_name": hides_name,
         }
+
     return replace(
         source.content, forward_origin=origin, reply_markup=None, album=None, extra=_lasting(source)
     )
@@ -120,9 +116,9 @@ def _copied(source: SimulatedMessage) -> Content:
 
 
 def _lasting(source: SimulatedMessage) -> dict[str, Any]:
-    """Return what belongs to the content itself and not to the way it was sent."""
-    passing = {"via_bot", "quote", "external_reply", "is_automatic_forward"}
-    return {name: value for name, value in source.content.extra.items() if name not in passing}
+    """Return the extra fields that belong to the content, not to how it was sent."""
+    transient = {"via_bot", "quote", "external_reply", "is_automatic_forward"}
+    return {name: value for name, value in source.content.extra.items() if name not in transient}
 
 
 def _origin(source: SimulatedMessage, world: World) -> dict[str, Any]:
@@ -132,5 +128,6 @@ def _origin(source: SimulatedMessage, world: World) -> dict[str, Any]:
         if source.chat.kind == "channel":
             return {"type": "channel", "date": date, "chat": chat, "message_id": source.id}
         return {"type": "chat", "date": date, "sender_chat": chat}
+
     sender = source.author if source.author is not None else world.bot
     return {"type": "user", "date": date, "sender_user": user_payload(sender)}

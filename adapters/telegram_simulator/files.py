@@ -1,6 +1,4 @@
-"""The files that people and the bot have sent. Knows names, types and bytes; knows no chats and no
-network.
-"""
+"""Files sent by people and the bot. Must not know chats or the network."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ _PHOTO_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file on the server. `file_id` is good for sending it again, `unique_id` for recognising
-    its content.
-    """
+    """A file. `file_id` is for sending it again; `unique_id` identifies its content."""
 
     file_id: str
     unique_id: str
@@ -32,27 +28,24 @@ class StoredFile:
 
     @property
     def mime_type(self) -> str:
-        """The type that the name promises; `application/octet-stream` when it promises none."""
+        """The type by the file's name; `application/octet-stream` if unknown."""
         return mime_type(self.name)
 
 
-class FileShelf:
-    """Keep files for as long as the simulator lives; a file is never taken away, whatever is
-    deleted.
-    """
+class FileStore:
+    """Stores files while the simulator exists. Files are never deleted."""
 
     def __init__(self) -> None:
-        """Begin with an empty shelf."""
+        """Start without files."""
         self._files: dict[str, StoredFile] = {}
         self._paths: dict[str, StoredFile] = {}
 
     def add(self, *, kind: FileKind, name: str, content: bytes) -> StoredFile:
-        """Store a file under a new `file_id`; the same content as the same kind has the same
-        `unique_id` again.
-        """
+        """Store a file under a new `file_id`; equal content of one kind has one `unique_id`."""
         digest = hashlib.sha256(kind.encode() + content).hexdigest()
         number = len(self._files)
         suffix = PurePosixPath(name).suffix if name.isascii() else ""
+
         stored = StoredFile(
             file_id=f"simulated-{kind}-{number}-{digest[:24]}",
             unique_id=f"AQ{digest[:14]}",
@@ -61,6 +54,7 @@ class FileShelf:
             content=content,
             path=f"{kind}s/file_{number}{suffix}",
         )
+
         self._files[stored.file_id] = stored
         self._paths[stored.path] = stored
         return stored
@@ -70,17 +64,15 @@ class FileShelf:
         return self._files.get(file_id)
 
     def by_path(self, path: str) -> StoredFile | None:
-        """Return the file that is downloaded under this path, or None."""
+        """Return the file with this download path, or None."""
         return self._paths.get(path)
 
 
 def mime_type(name: str) -> str:
-    """Guess a file's type by its name alone."""
+    """Return a file's type by its name."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def is_picture(name: str) -> bool:
-    """Tell whether people's apps would send a file of this name as a photo rather than as a
-    document.
-    """
+    """Check whether apps send a file of this name as a photo by default."""
     return mime_type(name) in _PHOTO_TYPES

@@ -1,6 +1,4 @@
-"""The HTML style of formatted text, as the Bot API documents it. Knows tags; knows no other markup
-and no messages.
-"""
+"""The HTML style of formatted text, as documented. Must not know other markup or messages."""
 
 from __future__ import annotations
 
@@ -10,7 +8,9 @@ from .calls import bad_request
 from .spans import Spans
 
 _TOKEN = re.compile(
-    r"<(?P<end>/)?(?P<tag>[a-zA-Z][a-zA-Z0-9-]*)(?P<rest>[^<>]*)>|&(?P<reference>#[0-9]+|#x[0-9a-fA-F]+|lt|gt|amp|quot);|(?P<stray><)"
+    r"<(?P<end>/)?(?P<tag>[a-zA-Z][a-zA-Z0-9-]*)(?P<rest>[^<>]*)>"
+    r"|&(?P<reference>#[0-9]+|#x[0-9a-fA-F]+|lt|gt|amp|quot);"
+    r"|(?P<stray><)"
 )
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
@@ -31,15 +31,15 @@ _SIMPLE = {
 
 
 def read_html(source: str) -> Spans:
-    """Parse text with tags; an unknown, unclosed or crossed tag refuses the call, as on
-    Telegram.
-    """
+    """Parse text with tags; refuse unknown, unclosed or crossed tags, as Telegram does."""
     spans = Spans()
     tags: list[str] = []
     position = 0
+
     for token in _TOKEN.finditer(source):
         spans.write(source[position : token.start()])
         position = token.end()
+
         if token["reference"]:
             spans.write(_character(token["reference"]))
         elif token["stray"]:
@@ -51,11 +51,13 @@ def read_html(source: str) -> Spans:
         else:
             tags.append(token["tag"].lower())
             _open(spans, tags[-1], token["rest"], token.start())
+
     spans.write(source[position:])
     if tags:
         raise bad_request(
             f"can't parse entities: Can't find end tag corresponding to start tag \"{tags[-1]}\""
         )
+
     return spans
 
 
@@ -67,7 +69,7 @@ def _open(spans: Spans, tag: str, rest: str, position: int) -> None:
         and spans.is_open("pre")
     ):
         spans.open[-1]["language"] = attributes["class"].removeprefix("language-")
-        spans.begin("")  # the code inside a pre is no entity of its own
+        spans.begin("")  # code inside pre is not an entity of its own
     elif tag in _SIMPLE:
         spans.begin(_SIMPLE[tag])
     elif tag == "span" and attributes.get("class") == "tg-spoiler":
@@ -87,12 +89,14 @@ def _open(spans: Spans, tag: str, rest: str, position: int) -> None:
 def _close(spans: Spans, tags: list[str], tag: str, position: int) -> None:
     if not tags:
         raise bad_request(f"can't parse entities: Unexpected end tag at byte offset {position}")
+
     expected = tags.pop()
     if expected != tag:
         found = f'expected "</{expected}>", found "</{tag}>"'
         raise bad_request(
             f"can't parse entities: Unmatched end tag at byte offset {position}, {found}"
         )
+
     opened = spans.open[-1]
     if not opened["type"] or opened.get("url") == "":
         spans.drop()
@@ -103,7 +107,7 @@ def _close(spans: Spans, tags: list[str], tag: str, position: int) -> None:
 def _character(reference: str) -> str:
     if reference in _NAMED:
         return _NAMED[reference]
-    # Long rows of digits are cut before they are read: all of them are beyond Unicode anyway.
+    # Long numbers are cut before parsing; they are beyond Unicode anyway.
     number = int(reference[2:10], 16) if reference.startswith("#x") else int(reference[1:9])
     is_character = 0 < number < 0x110000 and not 0xD800 <= number < 0xE000
     return chr(number) if is_character else f"&{reference};"

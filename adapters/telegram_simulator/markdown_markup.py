@@ -1,6 +1,4 @@
-"""The two Markdown styles of formatted text, as the Bot API documents them. Knows their marks;
-knows no messages.
-"""
+"""The two Markdown styles of formatted text, as documented. Must not know messages."""
 
 from __future__ import annotations
 
@@ -10,23 +8,19 @@ from .calls import Refusal, bad_request
 from .spans import Spans
 
 _RESERVED = frozenset("_*[]()~`>#+-=|{}.!")
-# Longest first: two marks of one kind are not two single ones.
+# Longest first: `__` is not two single marks.
 _MARKS = {"__": "underline", "||": "spoiler", "*": "bold", "_": "italic", "~": "strikethrough"}
 _LEGACY_MARKS = {"*": "bold", "_": "italic"}
 _LANGUAGE = re.compile(r"([^\s`]+)\n")
 
 
 def read_markdown_v2(source: str) -> Spans:
-    """Parse MarkdownV2. A reserved character that marks nothing must be escaped, or the call is
-    refused.
-    """
+    """Parse MarkdownV2; refuse reserved characters that are neither marks nor escaped."""
     return _MarkdownV2(source).read()
 
 
 def read_legacy_markdown(source: str) -> Spans:
-    """Parse the old Markdown style: no nesting, few marks, and brackets that are no link stand for
-    themselves.
-    """
+    """Parse the old style: no nesting, few marks; brackets without a link are plain text."""
     spans = Spans()
     at = 0
     while at < len(source):
@@ -52,6 +46,7 @@ def read_legacy_markdown(source: str) -> Spans:
         else:
             spans.write(character)
             at += 1
+
     return spans
 
 
@@ -64,19 +59,23 @@ class _MarkdownV2:
     def read(self) -> Spans:
         while self._at < len(self._source):
             self._step()
+
         if self._spans.is_open("blockquote"):
             self._end_quote()
+
         if self._spans.open:
             raise _no_end(
                 self._spans.open[-1]["type"].replace("_", " ").title() + " entity",
                 len(self._source),
             )
+
         return self._spans
 
     def _step(self) -> None:
         source, at = self._source, self._at
         if self._starts_line() and self._quote():
             return
+
         character = source[at]
         if character == "\\" and at + 1 < len(source) and source[at + 1].isascii():
             self._spans.write(source[at + 1])
@@ -110,9 +109,7 @@ class _MarkdownV2:
         return self._at == 0 or self._source[self._at - 1] == "\n"
 
     def _quote(self) -> bool:
-        """Begin, continue or end a block quotation at the start of a line; True if a mark was
-        read.
-        """
+        """Begin, continue or end a quotation at a line start; return whether a mark was read."""
         is_marked = self._source[self._at] == ">"
         if is_marked:
             self._at += 1
@@ -138,6 +135,7 @@ class _MarkdownV2:
             self._spans.end()
         else:
             raise _no_end(f"{self._spans.open[-1]['type'].title()} entity", self._at)
+
         self._at += len(mark)
 
     def _end_link(self) -> None:
@@ -146,35 +144,42 @@ class _MarkdownV2:
             raise bad_request(
                 "can't parse entities: Custom emoji entity must contain a tg://emoji URL"
             )
+
         if target is None:
-            # Brackets without an address: Telegram leaves their text and makes no link of it.
+            # Brackets without an address: Telegram keeps the text and makes no link.
             self._spans.drop()
             self._at += 1
             return
+
         url = re.sub(r"\\(.)", r"\1", target[1], flags=re.DOTALL)
         opened = self._spans.open[-1]
         if opened["type"] == "custom_emoji":
             opened["custom_emoji_id"] = url.removeprefix("tg://emoji?id=")
         else:
             opened["url"] = url
+
         self._spans.end()
         self._at = target.end()
 
 
 def _write_code(spans: Spans, source: str, at: int, *, has_escapes: bool) -> int:
-    """Write the code that begins at `at`; return where the text goes on."""
+    """Write the code that begins at `at`, and return the position after it."""
     fence = "```" if source.startswith("```", at) else "`"
     body = r"((?:[^`\\]|\\.|\\$)*?)" if has_escapes else "(.*?)"
+
     found = re.compile(fence + body + fence, re.DOTALL).match(source, at)
     if found is None:
         raise _no_end("Pre entity" if fence == "```" else "Code entity", at)
+
     code = re.sub(r"\\([\x00-\x7f])", r"\1", found[1]) if has_escapes else found[1]
     details = {}
+
     if fence == "```":
         if language := _LANGUAGE.match(code):
             details["language"] = language[1]
             code = code[language.end() :]
         code = code.removeprefix("\n")
+
     spans.begin("pre" if fence == "```" else "code", **details)
     spans.write(code)
     spans.end()

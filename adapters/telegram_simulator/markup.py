@@ -1,11 +1,11 @@
-"""Formatted text as the server stores it: plain text and entities. Knows `parse_mode`; knows no
-chats, no methods.
+"""Formatted text as the server stores it: plain text and entities.
 
-Simulated: the documented tags and marks, white space and control characters as the server cleans
-them, and the entities that are found in plain text for commands, mentions and web addresses. Not
-simulated: other entities found by themselves (hashtags, e-mail addresses, phone numbers, ...),
-mentions of users by `tg://user` links (they stay links), expandable quotations in MarkdownV2, and
-byte offsets in errors, which count characters here.
+Simulated: the documented tags and marks, the server's cleaning of white space and control
+characters, and automatic entities for commands, mentions and web addresses.
+
+Not simulated: other automatic entities (hashtags, e-mail addresses, phone numbers, ...), mentions
+by `tg://user` links (they stay links), expandable quotations in MarkdownV2, and byte offsets in
+errors, which count characters here.
 """
 
 from __future__ import annotations
@@ -28,16 +28,14 @@ _FOUND = {
     "mention": re.compile(r"\B@[a-zA-Z0-9_]{4,32}\b"),
     "url": re.compile(r"\bhttps?://[^\s<>]+[^\s<>.,:;!?'\")\]]"),
 }
-# Nothing is looked for inside these.
+# Automatic entities are not added inside these.
 _OPAQUE = frozenset({"code", "pre", "text_link"})
 
 
 def formatted(
     text: str, parse_mode: str, entities: Sequence[dict[str, Any]] | None
 ) -> tuple[str, tuple[dict[str, Any], ...]]:
-    """Return what remains of a client's text, and its entities; `entities` count only where no
-    parse_mode is given.
-    """
+    """Return the plain text and its entities. `entities` count only without a parse mode."""
     cleaned = _CONTROLS.sub(" ", text.replace("\r", ""))
     if parse_mode:
         reader = _READERS.get(parse_mode.lower())
@@ -46,13 +44,12 @@ def formatted(
         plain, marked = reader(cleaned).result()
     else:
         plain, marked = _given(cleaned, entities or ())
+
     return plain, with_found(plain, marked)
 
 
 def with_found(text: str, entities: Sequence[dict[str, Any]] = ()) -> tuple[dict[str, Any], ...]:
-    """Add the entities that Telegram finds in any text by itself; a person's message has at least
-    these.
-    """
+    """Return the entities together with those that Telegram adds automatically."""
     found = [
         {
             "type": kind,
@@ -62,16 +59,18 @@ def with_found(text: str, entities: Sequence[dict[str, Any]] = ()) -> tuple[dict
         for kind, pattern in _FOUND.items()
         for match in pattern.finditer(text)
     ]
+
     closed = [entity for entity in entities if entity["type"] in _OPAQUE]
     addresses = [entity for entity in found if entity["type"] == "url"]
     kept = [
         entity
         for entity in found
         if not any(
-            _touch(entity, other)
+            _overlap(entity, other)
             for other in closed + (addresses if entity["type"] != "url" else [])
         )
     ]
+
     return tuple(within(text, [*entities, *kept]))
 
 
@@ -82,6 +81,7 @@ def _given(text: str, entities: Sequence[dict[str, Any]]) -> tuple[str, list[dic
             isinstance(entity.get(field), int) for field in ("offset", "length")
         ):
             raise bad_request("can't parse MessageEntity")
+
     spans = Spans()
     spans.write(text)
     plain, _ = spans.result()
@@ -90,6 +90,6 @@ def _given(text: str, entities: Sequence[dict[str, Any]]) -> tuple[str, list[dic
     )
 
 
-def _touch(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    ends_before = one["offset"] + one["length"] <= other["offset"]
-    return not ends_before and one["offset"] < other["offset"] + other["length"]
+def _overlap(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    ends_before = first["offset"] + first["length"] <= second["offset"]
+    return not ends_before and first["offset"] < second["offset"] + second["length"]

@@ -1,6 +1,4 @@
-"""Methods by which the bot sends files and albums, and puts others in their place. Knows uploads;
-opens no file.
-"""
+"""Methods that send files and albums and replace media. Must not open files."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .calls import Call, bad_request
-from .files import FileKind, FileShelf, StoredFile
+from .files import FileKind, FileStore, StoredFile
 from .payloads import message_payload
 from .sending import Sending, caption, inline_keyboard
 from .world import Content, World
@@ -38,10 +36,10 @@ _IN_ALBUMS: Mapping[str, FileKind] = {
 
 
 class Media:
-    """Answer the methods that send files; `new_album` numbers albums, people's among them."""
+    """Implements the methods that send files."""
 
-    def __init__(self, world: World, files: FileShelf, sending: Sending) -> None:
-        """Take the world, the shelf for uploads, and what writes the bot's messages."""
+    def __init__(self, world: World, files: FileStore, sending: Sending) -> None:
+        """Store uploads in `files`, and use `sending` to write messages."""
         self._world = world
         self._files = files
         self._sending = sending
@@ -75,9 +73,11 @@ class Media:
             isinstance(item, dict) for item in items
         ):
             raise bad_request("an album is an array of 2-10 InputMedia objects")
+
         kinds = {Call(call.method, item).text("type") for item in items}
         if len(kinds) > 1 and kinds & {"document", "audio"}:
             raise bad_request("documents and audio files can't be mixed with other media types")
+
         album = self.new_album()
         contents = [self._album_item(call, item, album) for item in items]
         return [
@@ -90,6 +90,7 @@ class Media:
         kind = given.text("type")
         if kind not in _IN_ALBUMS:
             raise bad_request(f"media of the type {kind!r} are not simulated here")
+
         file = self._file(call, _IN_ALBUMS[kind], given.text("media"))
         text, entities = caption(
             given.text("caption"), given.text("parse_mode"), given.sequence("caption_entities")
@@ -100,6 +101,7 @@ class Media:
         item = call.mapping("media")
         if item is None:
             raise bad_request("parameter media is required")
+
         message = self._sending.editable(call)
         content = self._album_item(call, item, message.content.album)
         return self._sending.edited(
@@ -107,20 +109,21 @@ class Media:
         )
 
     def _file(self, call: Call, kind: FileKind, reference: str) -> StoredFile:
-        """Return what a client means: an upload, a file known by its id, or an address, which is
-        not fetched.
-        """
+        """Return the file of an upload, a `file_id`, or an address, which is not fetched."""
         if reference.startswith("attach://"):
             upload = call.uploads.get(reference.removeprefix("attach://"))
             if upload is None:
                 raise bad_request(f"there is no {kind} in the request")
             return self._files.add(kind=kind, name=upload.name, content=upload.content)
+
         if reference.startswith(("http://", "https://")):
             name = PurePosixPath(urlsplit(reference).path).name or "file"
             return self._files.add(kind=kind, name=name, content=reference.encode())
+
         known = self._files.by_id(reference)
         if known is None:
             raise bad_request("wrong file identifier/HTTP URL specified")
         if known.kind != kind:
             raise bad_request(f"can't use file of type {known.kind.title()} as {kind.title()}")
+
         return known

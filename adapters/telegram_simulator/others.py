@@ -1,6 +1,4 @@
-"""Methods by which the bot sends what is neither text nor a file: places, contacts, dice, polls.
-Knows no HTTP.
-"""
+"""Methods that send neither text nor files: places, contacts, dice, polls. Must not know HTTP."""
 
 from __future__ import annotations
 
@@ -16,10 +14,10 @@ from .world import Content, World
 
 
 class Others:
-    """Answer the methods whose content the Bot API describes by fields alone."""
+    """Implements the methods whose content consists of plain fields."""
 
     def __init__(self, world: World, sending: Sending) -> None:
-        """Take the world, and what writes the bot's messages."""
+        """Use `sending` to write messages."""
         self._world = world
         self._sending = sending
         self._polls = count(6_000_000_000_000_000_001)
@@ -41,11 +39,12 @@ class Others:
 
     def _poll(self, call: Call) -> dict[str, Any]:
         texts = [
-            one.get("text") if isinstance(one, dict) else one
-            for one in call.sequence("options") or []
+            option.get("text") if isinstance(option, dict) else option
+            for option in call.sequence("options") or []
         ]
         if not call.text("question") or not texts:
             raise bad_request("a poll has a question and options")
+
         poll = {
             "id": str(next(self._polls)),
             "question": call.text("question"),
@@ -77,7 +76,7 @@ def _location(call: Call) -> dict[str, Any]:
 
 
 def _venue(call: Call) -> dict[str, Any]:
-    # For clients that know no venues, each is shown as a location as well.
+    # A venue is also shown as a location, for older clients.
     location = _location(call)
     return {
         "venue": {**location, "title": call.text("title"), "address": call.text("address")},

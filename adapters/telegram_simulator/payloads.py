@@ -1,6 +1,4 @@
-"""Objects of the Bot API as JSON: User, Chat, Message. Knows field names; changes nothing and sends
-nothing.
-"""
+"""JSON objects of the Bot API: User, Chat, Message. Changes nothing and sends nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from typing import Any
 from .files import FileKind, StoredFile
 from .world import SimulatedBusiness, SimulatedChat, SimulatedMessage, SimulatedUser, World
 
-# Who Telegram puts into `from` where a chat speaks, for clients that know no `sender_chat`.
+# Telegram's `from` of messages in the name of a chat, for clients without `sender_chat`.
 _ANONYMOUS_ADMIN = SimulatedUser(1087968824, "Group", username="GroupAnonymousBot", is_bot=True)
 _SOME_CHANNEL = SimulatedUser(136817688, "Channel", username="Channel_Bot", is_bot=True)
 
@@ -25,7 +23,7 @@ _CHAT_TYPES = {
 
 
 def user_payload(user: SimulatedUser) -> dict[str, Any]:
-    """Build a User."""
+    """Return a User."""
     optional = {
         "last_name": user.last_name,
         "username": user.username,
@@ -35,7 +33,7 @@ def user_payload(user: SimulatedUser) -> dict[str, Any]:
 
 
 def chat_payload(chat: SimulatedChat, world: World) -> dict[str, Any]:
-    """Build a Chat; that of a topic is its group."""
+    """Return a Chat; the chat of a topic is its group."""
     chat = chat.whole
     payload: dict[str, Any] = {
         "id": chat.id,
@@ -45,14 +43,16 @@ def chat_payload(chat: SimulatedChat, world: World) -> dict[str, Any]:
         person = chat.members[0]
         optional = {"last_name": person.last_name, "username": person.username}
         return {**payload, "first_name": person.name, **_present(optional)}
+
     payload |= {"title": chat.name, **_present({"username": chat.username})}
     if chat.id in world.forums:
         payload["is_forum"] = True
+
     return payload
 
 
 def business_payload(business: SimulatedBusiness, *, at: int) -> dict[str, Any]:
-    """Build a BusinessConnection, with the rights that a bot needs to answer and to delete."""
+    """Return a BusinessConnection with the rights to reply and to delete."""
     rights = {
         "can_reply": True,
         "can_read_messages": True,
@@ -73,7 +73,7 @@ def business_payload(business: SimulatedBusiness, *, at: int) -> dict[str, Any]:
 def message_payload(
     message: SimulatedMessage, world: World, *, is_quoted: bool = False
 ) -> dict[str, Any]:
-    """Build a Message; one that is shown inside another (`is_quoted`) does not show a third."""
+    """Return a Message. With `is_quoted` it is inside another one and shows no third."""
     payload: dict[str, Any] = {
         "message_id": message.id,
         "date": int(message.sent_at),
@@ -81,17 +81,19 @@ def message_payload(
         **_sender(message, world),
         **_thread(message),
     }
+
     if not is_quoted and (answered := _answered(message, world)) is not None:
         payload["reply_to_message"] = message_payload(answered, world, is_quoted=True)
     if message.chat.business is not None:
         payload["business_connection_id"] = message.chat.business.connection_id
     if message.edited_at is not None:
         payload["edit_date"] = int(message.edited_at)
+
     return payload | _said(message)
 
 
 def file_payload(file: StoredFile) -> dict[str, Any]:
-    """Build the fields that every kind of file has."""
+    """Return the fields that all kinds of files have."""
     return {
         "file_id": file.file_id,
         "file_unique_id": file.unique_id,
@@ -101,13 +103,13 @@ def file_payload(file: StoredFile) -> dict[str, Any]:
 
 def _sender(message: SimulatedMessage, world: World) -> dict[str, Any]:
     if message.chat.business is not None and message.is_from_bot:
-        # What the bot says for a business stands there as its owner's, and only this field tells
-        # who wrote it.
+        # The bot's message is shown as the owner's; only this field identifies the bot.
         business = message.chat.business
         return {
             "from": user_payload(business.owner),
             "sender_business_bot": user_payload(world.bot),
         }
+
     sender = world.bot if message.is_from_bot else message.author
     if message.sender_chat is not None:
         shown = {"sender_chat": chat_payload(message.sender_chat, world)}
@@ -117,6 +119,7 @@ def _sender(message: SimulatedMessage, world: World) -> dict[str, Any]:
             return {"from": user_payload(_TELEGRAM), **shown}
         sender = _ANONYMOUS_ADMIN if message.sender_chat.id == message.chat.id else _SOME_CHANNEL
         return {"from": user_payload(sender), **shown}
+
     return {} if sender is None else {"from": user_payload(sender)}
 
 
@@ -128,8 +131,7 @@ def _thread(message: SimulatedMessage) -> dict[str, Any]:
 
 def _answered(message: SimulatedMessage, world: World) -> SimulatedMessage | None:
     if message.reply_to is None and message.chat.thread_id not in {None, message.id}:
-        # Telegram shows each message of a topic as an answer to the service message that opened the
-        # topic.
+        # Telegram shows each message of a topic as a reply to the topic's service message.
         return world.find(message.chat, message.chat.thread_id or 0)
     return message.reply_to
 
@@ -137,16 +139,20 @@ def _answered(message: SimulatedMessage, world: World) -> SimulatedMessage | Non
 def _said(message: SimulatedMessage) -> dict[str, Any]:
     content = message.content
     payload: dict[str, Any] = {**(content.service or {}), **content.extra}
-    words = "text"
+    text_field = "text"
+
     if content.file is not None:
-        words = "caption"
+        text_field = "caption"
         payload |= _attached(content.file)
+
     if content.text:
-        payload[words] = content.text
+        payload[text_field] = content.text
+
     if content.entities:
-        payload["entities" if words == "text" else "caption_entities"] = [
+        payload["entities" if text_field == "text" else "caption_entities"] = [
             dict(entity) for entity in content.entities
         ]
+
     optional = {
         "media_group_id": content.album,
         "forward_origin": content.forward_origin,
@@ -155,8 +161,7 @@ def _said(message: SimulatedMessage) -> dict[str, Any]:
     return payload | _present(optional)
 
 
-# What else each kind of file says of itself; files are not opened, so every one has the same
-# measures.
+# Further fields by kind of file. Files are not opened, so all have the same size.
 _MEASURES: dict[FileKind, dict[str, Any]] = {
     "photo": {"width": 320, "height": 320},
     "document": {},
@@ -180,9 +185,9 @@ def _attached(file: StoredFile) -> dict[str, Any]:
     described = {**file_payload(file), **_MEASURES[file.kind]}
     if file.kind not in _NAMELESS:
         described |= {"file_name": file.name, "mime_type": file.mime_type}
-    # One size instead of Telegram's several.
+    # Telegram has several sizes of a photo; here there is one.
     shown: dict[str, Any] = {file.kind: [described] if file.kind == "photo" else described}
-    # For clients that know no animations, each is shown as a document as well.
+    # An animation is also shown as a document, for older clients.
     return {**shown, "document": described} if file.kind == "animation" else shown
 
 

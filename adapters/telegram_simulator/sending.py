@@ -1,8 +1,8 @@
-"""Methods by which the bot sends text, edits and deletes. Knows the world; knows no HTTP.
+"""Methods that send text, edit and delete. Must not know HTTP.
 
-The bot is an administrator wherever it is: it may delete what others wrote, and no group privacy
-hides anything from it. Answers to messages of other chats, link previews and scheduled or protected
-messages are not simulated; their parameters are ignored, but an answer across chats is refused.
+The bot is an administrator everywhere: it may delete messages of others and sees all messages.
+Replies across chats are refused. Link previews and scheduled or protected messages are not
+simulated; their parameters are ignored.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ _DELETABLE_FOR = 48 * 3600
 
 
 class Sending:
-    """Answer the methods whose effect stands in a chat, or stood there."""
+    """Implements the methods that write, change or remove messages."""
 
     def __init__(self, world: World, updates: UpdateQueue) -> None:
-        """Take the world that the bot writes into, and the queue that tells it what others make of
-        that.
-        """
+        """Write into this world; queue the updates that follow from it."""
         self._world = world
         self._updates = updates
 
@@ -46,15 +44,16 @@ class Sending:
         }
 
     def post(self, call: Call, content: Content) -> SimulatedMessage:
-        """Write a message of the bot where the call says, as the answer that the call says."""
+        """Write a message of the bot to the chat and as the reply that the call names."""
         return self.post_all(call, [content])[0]
 
     def post_all(self, call: Call, contents: Sequence[Content]) -> list[SimulatedMessage]:
-        """Write several messages of the bot to one place."""
+        """Write several messages of the bot to one chat."""
         chat = self._place(call)
         answered = self._answered(call, chat)
         if answered is not None and not call.text("message_thread_id"):
-            chat = answered.chat  # an answer stands in the topic of what it answers
+            chat = answered.chat  # a reply is in the topic of its original
+
         speaker = chat if chat.kind == "channel" else None
         written = [
             self._world.add(chat, content, is_from_bot=True, sender_chat=speaker, reply_to=answered)
@@ -62,6 +61,7 @@ class Sending:
         ]
         for message in written:
             discuss(message, self._world, self._updates)
+
         return written
 
     def _send_message(self, call: Call) -> dict[str, Any]:
@@ -73,6 +73,7 @@ class Sending:
         message = self.editable(call)
         if message.content.file is not None or not message.text:
             raise bad_request("there is no text in the message to edit")
+
         text, entities = message_text(call)
         edited = replace(
             message.content, text=text, entities=entities, reply_markup=inline_keyboard(call)
@@ -83,6 +84,7 @@ class Sending:
         message = self.editable(call)
         if message.content.file is None:
             raise bad_request("there is no caption in the message to edit")
+
         text, entities = caption(
             call.text("caption"), call.text("parse_mode"), call.sequence("caption_entities")
         )
@@ -98,27 +100,30 @@ class Sending:
         )
 
     def editable(self, call: Call) -> SimulatedMessage:
-        """Return the message that a call is to edit."""
+        """Return the message that a call may edit."""
         inline = call.text("inline_message_id")
         if inline:
             if inline not in self._world.inline:
                 raise bad_request("MESSAGE_ID_INVALID")
             return self._world.inline[inline]
+
         message = self.find(call, "edit")
         if not message.is_from_bot:
             raise bad_request("message can't be edited")
+
         return message
 
     def edited(
         self, call: Call, message: SimulatedMessage, content: Content
     ) -> dict[str, Any] | bool:
-        """Replace what a message says, and return the answer to the call."""
+        """Replace the content of a message and return the response."""
         if content == message.content:
             same = (
                 "specified new message content and reply markup are exactly the same as a current "
                 "content"
             )
             raise bad_request(f"message is not modified: {same} and reply markup of the message")
+
         edited = self._world.edit(message, content)
         return True if call.text("inline_message_id") else message_payload(edited, self._world)
 
@@ -138,11 +143,11 @@ class Sending:
         return True
 
     def _delete_business_messages(self, call: Call) -> bool:
-        # Whether the bot gets a `deleted_business_messages` of its own deletions is not documented;
-        # here it does not.
+        # Not documented: whether the bot gets `deleted_business_messages` for its own deletions.
         business = self._world.businesses.get(call.text("business_connection_id"))
         if business is None:
             raise bad_request("BUSINESS_CONNECTION_INVALID")
+
         numbers = call.sequence("message_ids") or []
         for message in self._world.of_business(business):
             if message.id in numbers:
@@ -154,6 +159,7 @@ class Sending:
         thread = call.integer("message_thread_id")
         if not thread:
             return chat
+
         topic = self._world.topics.get((chat.id, thread))
         if topic is None:
             raise bad_request("message thread not found")
@@ -163,41 +169,44 @@ class Sending:
         reply = call.mapping("reply_parameters")
         number = call.integer("reply_to_message_id")
         may_miss = call.flag("allow_sending_without_reply")
+
         if reply is not None:
             inner = Call(call.method, reply)
             if inner.text("chat_id") and find_chat(inner, self._world) != chat.whole:
                 raise bad_request("an answer to a message of another chat is not simulated")
             number = inner.integer("message_id")
             may_miss = inner.flag("allow_sending_without_reply")
+
         if not number:
             return None
+
         answered = self._world.find(chat, number)
         if answered is None and not may_miss:
             raise bad_request("message to be replied not found")
+
         return answered
 
     def find(self, call: Call, purpose: str, *, chat_name: str = "chat_id") -> SimulatedMessage:
-        """Return the message that a call names; `purpose` is what the refusal says it was wanted
-        for.
-        """
+        """Return the message that a call names; `purpose` is a verb for the refusal."""
         chat = find_chat(call, self._world, chat_name)
         message = self._world.find(chat, call.integer("message_id") or 0)
         if message is None:
             raise bad_request(f"message to {purpose} not found")
+
         if message.content.service is not None and purpose != "delete":
             raise bad_request(
                 f"message can't be {purpose}ed" if purpose != "copy" else "message can't be copied"
             )
+
         return message
 
 
 def discuss(post: SimulatedMessage, world: World, updates: UpdateQueue) -> None:
-    """Let a post appear in the group that is linked with its channel, and tell the bot of it,
-    whoever posted.
-    """
+    """Copy a channel's post to the linked group and queue its update."""
     group = world.discussions.get(post.chat.id)
     if post.chat.kind != "channel" or group is None:
         return
+
     origin = {
         "type": "channel",
         "date": int(post.sent_at),
@@ -213,7 +222,7 @@ def discuss(post: SimulatedMessage, world: World, updates: UpdateQueue) -> None:
 
 
 def message_text(call: Call) -> tuple[str, tuple[dict[str, Any], ...]]:
-    """Read the text of a message: parsed, cleaned, not empty and not too long."""
+    """Return the parsed text of a message; refuse empty and too long texts."""
     text, entities = formatted(
         call.text("text"), call.text("parse_mode"), call.sequence("entities")
     )
@@ -227,7 +236,7 @@ def message_text(call: Call) -> tuple[str, tuple[dict[str, Any], ...]]:
 def caption(
     text: str, parse_mode: str, entities: list[Any] | None
 ) -> tuple[str, tuple[dict[str, Any], ...]]:
-    """Read a caption, which may be empty."""
+    """Return a parsed caption, which may be empty; refuse one that is too long."""
     plain, found = formatted(text, parse_mode, entities)
     if len(plain) > _LONGEST_CAPTION:
         raise bad_request("message caption is too long")
@@ -235,7 +244,7 @@ def caption(
 
 
 def inline_keyboard(call: Call) -> Mapping[str, Any] | None:
-    """Read the keyboard that becomes a part of the message."""
+    """Return the inline keyboard of a call, or None."""
     markup = call.mapping("reply_markup")
-    # Other keyboards are shown to people once and are no part of the message that the API returns.
+    # Other keyboards are not part of the message that the API returns.
     return markup if markup is not None and "inline_keyboard" in markup else None

@@ -1,6 +1,4 @@
-"""The Bot API over HTTP on 127.0.0.1: reads bodies, checks the token, finds the method. Knows no
-chats, no people.
-"""
+"""The Bot API over HTTP on 127.0.0.1. Must not know chats or people."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ except ImportError as error:
     raise ImportError("the simulator needs aiohttp: pip install 'session-plugin[demo]'") from error
 
 from .calls import Call, Refusal, Upload, bad_request
-from .files import FileShelf
+from .files import FileStore
 from .updates import UpdateQueue
 
 _LARGEST_BODY = 64 * 1024 * 1024
@@ -26,9 +24,9 @@ _PATIENCE_AT_THE_END = 1.0
 
 @dataclass(frozen=True)
 class PlannedFailure:
-    """How a call is going to fail; with `after_effect` it takes effect and only its answer is lost.
+    """A failure of a later call. Without a refusal, the connection is closed.
 
-    Without a refusal the connection is cut.
+    With `after_effect` the call takes effect and only its response is lost.
     """
 
     refusal: Refusal | None
@@ -36,12 +34,13 @@ class PlannedFailure:
 
 
 class _Cut(Exception):
-    """The connection goes instead of an answer."""
+    """Close the connection instead of responding."""
 
 
 class Server:
-    """Answer `/bot<token>/<method>` and `/file/bot<token>/<path>`; method names are
-    case-insensitive, as documented.
+    """Serves `/bot<token>/<method>` and `/file/bot<token>/<path>`.
+
+    Method names are case-insensitive, as documented.
     """
 
     def __init__(
@@ -49,9 +48,9 @@ class Server:
         token: str,
         methods: Mapping[str, Callable[[Call], Any]],
         updates: UpdateQueue,
-        files: FileShelf,
+        files: FileStore,
     ) -> None:
-        """Take what is served; nothing listens before `start`."""
+        """Serve these methods; nothing listens before `start`."""
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.port = 0
         self._token = token
@@ -63,28 +62,31 @@ class Server:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen on a free port, or on the one of last time when started again."""
+        """Listen on a free port, or on the previous port after `stop`."""
         if self._runner is not None:
             raise RuntimeError("the simulator runs already")
+
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/bot{token:[^/]*}/{method:.*}", self._handle)
         app.router.add_get("/file/bot{token:[^/]*}/{path:.*}", self._download)
-        # A client that goes away in the middle of a long poll must not look connected any longer.
+        # A client that leaves during a long poll must not count as connected.
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=_PATIENCE_AT_THE_END
         )
         await runner.setup()
+
         try:
             await web.TCPSite(runner, "127.0.0.1", self.port).start()
         except OSError:
             await runner.cleanup()
             raise
+
         self._runner = runner
         self.port = runner.addresses[0][1]
         self._updates.open()
 
     async def stop(self) -> None:
-        """End the long poll and close all connections; do nothing if it is not running."""
+        """End the long poll and close all connections. Does nothing if it is not running."""
         runner, self._runner = self._runner, None
         if runner is not None:
             self._updates.close()
@@ -96,11 +98,11 @@ class Server:
         return self._runner is not None
 
     def fail_next(self, method: str, failure: PlannedFailure) -> None:
-        """Let the next call of a method fail; several failures are used up one after another."""
+        """Make the next call of a method fail; further failures hit the calls after it."""
         self._failures[method.lower()].append(failure)
 
     def hold_next(self, method: str) -> asyncio.Event:
-        """Answer the next call of a method only when the event is set that is returned."""
+        """Delay the response to the next call of a method until the returned event is set."""
         release = asyncio.Event()
         self._held[method.lower()].append(release)
         return release
@@ -114,7 +116,7 @@ class Server:
         except _Cut:
             if request.transport is not None:
                 request.transport.abort()
-            return web.Response()  # nobody gets it
+            return web.Response()  # not delivered
         except Refusal as refusal:
             payload = {
                 "ok": False,
@@ -133,11 +135,14 @@ class Server:
         failure = planned.popleft() if planned else None
         if failure is not None and not failure.after_effect:
             raise failure.refusal or _Cut
+
         result = await self._result(call)
         if held := self._held[call.method.lower()]:
             await held.popleft().wait()
+
         if failure is not None:
             raise failure.refusal or _Cut
+
         return result
 
     async def _result(self, call: Call) -> Any:
@@ -168,6 +173,7 @@ class Server:
 async def _read_call(request: web.Request) -> Call:
     method = request.match_info["method"]
     parameters: dict[str, Any] = dict(request.query)
+
     uploads: dict[str, Upload] = {}
     try:
         if request.content_type == "application/json":
@@ -184,6 +190,7 @@ async def _read_call(request: web.Request) -> Call:
                     parameters[name] = value if isinstance(value, str) else bytes(value).decode()
     except (ValueError, LookupError, RecursionError) as error:
         raise bad_request("can't parse the body of the request") from error
+
     return Call(method, parameters, uploads)
 
 
@@ -192,6 +199,5 @@ def _seen(call: Call) -> dict[str, Any]:
 
 
 def _answer(status: int, payload: Mapping[str, Any]) -> web.Response:
-    # Escaped to ASCII: lone surrogates pass through JSON that way, and through UTF-8 they would
-    # not.
+    # json.dumps escapes to ASCII, so lone surrogates survive.
     return web.Response(status=status, text=json.dumps(payload), content_type="application/json")

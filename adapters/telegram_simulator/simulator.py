@@ -1,7 +1,7 @@
-"""The simulator as a whole: the stage that people act on, and the server that the bot connects to.
+"""The simulator as a whole: people and places, and the server that the bot connects to.
 
-Knows how the parts belong together; what people can do stands in `stage`, what the bot can do in
-`account`, `sending` and `media`.
+Puts the parts together. `people` and `places` have what people do; `account`, `sending` and `media`
+have what the bot does.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Self
 from .account import Account
 from .calls import Refusal
 from .copying import Copying
-from .files import FileShelf
-from .inline import Inline, InlineStage
+from .files import FileStore
+from .inline import Inline, InlinePeople
 from .media import Media
 from .others import Others
 from .sending import Sending
@@ -30,23 +30,22 @@ from .world import SimulatedUser, World
 _TOKEN = re.compile(r"([1-9][0-9]*):[\w-]+", re.ASCII)
 
 
-class TelegramSimulator(InlineStage):
-    """Run a Bot API server on 127.0.0.1 for one bot, and let people talk to that bot.
+class TelegramSimulator(InlinePeople):
+    """Runs a Bot API server on 127.0.0.1 for one bot, and lets people talk to that bot.
 
     Use it as an asynchronous context manager, or call `start` and `stop`. A stopped simulator can
-    be started again, as after an outage: at the same address, in the same world, with the updates
-    that still wait. Everything happens in the event loop that started it.
+    start again, as after an outage: same address, same messages, same pending updates. Everything
+    runs in the event loop that started it.
 
-    Not simulated: group privacy (the bot sees all messages), members' joining and leaving,
-    reactions, votes in polls, payments, channels' direct messages, limits on the rate of calls (see
-    `fail_next`), and each method that a 404 says is not simulated.
+    Not simulated: group privacy (the bot sees all messages), members who join or leave,
+    reactions, votes in polls, payments, direct messages of channels, rate limits (see
+    `fail_next`), and methods for which the server returns 404.
 
     Args:
-        token: The token that is accepted: the bot's id, a colon, and letters, digits, `_` or `-`.
-        bot_name: The bot's name; its username is made from it and ends with "bot", as Telegram
-            wants.
-        port: The port to listen on; 0 takes a free one.
-        clock: What time it is, in Unix seconds, for the dates of messages.
+        token: The token that is accepted: the bot's id, a colon, then letters, digits, `_` or `-`.
+        bot_name: The bot's name. Its username is derived from it and ends with "bot".
+        port: The port to listen on; 0 selects a free one.
+        clock: Returns Unix seconds, for the dates of messages.
 
     Example:
         async with TelegramSimulator() as simulator:
@@ -70,14 +69,16 @@ class TelegramSimulator(InlineStage):
                 "a token is the bot's id, a colon, and letters, digits, '_' or '-': "
                 "'7000000001:simulated'"
             )
+
         self.token = token
         bot = SimulatedUser(int(found[1]), bot_name, username=_bot_username(bot_name), is_bot=True)
-        world, updates, files = World(bot, clock=clock), UpdateQueue(), FileShelf()
+        world, updates, files = World(bot, clock=clock), UpdateQueue(), FileStore()
         self._webhook = Webhook(updates)
         account, sending, inline = Account(world, files), Sending(world, updates), Inline(world)
         media = Media(world, files, sending)
         super().__init__(world, updates, files, media, account)
         self._inline = inline
+
         parts = (
             account,
             self._webhook,
@@ -87,6 +88,7 @@ class TelegramSimulator(InlineStage):
             Others(world, sending),
             inline,
         )
+
         methods = {name: method for part in parts for name, method in part.methods().items()}
         self._server = Server(token, methods, updates, files)
         self._server.port = port
@@ -106,41 +108,39 @@ class TelegramSimulator(InlineStage):
         await self.stop()
 
     async def start(self) -> None:
-        """Listen for the bot. RuntimeError if it listens already."""
+        """Start to listen. RuntimeError if it is running."""
         await self._server.start()
         self._webhook.resume()
 
     async def stop(self) -> None:
-        """Close every connection, ending a long poll; return within about a second. Stopping twice
-        does nothing.
-        """
+        """Close all connections within about a second. Does nothing if it is not running."""
         await self._webhook.pause()
         await self._server.stop()
 
     @property
     def bot(self) -> SimulatedUser:
-        """The bot: its id, name and username."""
+        """The account of the bot: its id, name and username."""
         return self._world.bot
 
     @property
     def calls(self) -> list[tuple[str, dict[str, Any]]]:
-        """The calls seen so far: methods as they were spelled, parameters as they were sent.
+        """The calls so far, oldest first: method as spelled by the client, parameters as sent.
 
-        In forms all values are text, nested objects JSON text; an uploaded file is shown as its
-        name.
+        In forms all values are text, and objects are JSON text. An upload is shown by its name.
         """
         return self._server.calls
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which a bot in another process finds the simulator; RuntimeError
-        before `start`.
+        """Return the variables for a bot, described in the package's docstring.
 
-        A client appends the token to both addresses.
+        Raises:
+            RuntimeError: The simulator has not been started.
         """
         if not self._server.is_running:
             raise RuntimeError(
                 "the simulator has no address before it is started: await simulator.start()"
             )
+
         base = f"http://127.0.0.1:{self._server.port}"
         return {
             "TELEGRAM_TOKEN": self.token,
@@ -149,8 +149,7 @@ class TelegramSimulator(InlineStage):
         }
 
     async def connected(self, timeout: float = 10) -> None:  # noqa: ASYNC109  a figure of seconds reads best
-        """Wait until a client polls or has set a webhook; what is said from now on reaches it, by
-        its `allowed_updates`.
+        """Wait until a client polls or has set a webhook. Updates reach it from now on.
 
         Raises:
             TimeoutError: Neither has happened in `timeout` seconds.
@@ -171,37 +170,34 @@ class TelegramSimulator(InlineStage):
         retry_after: int | None = None,
         after_effect: bool = False,
     ) -> None:
-        """Answer the next call of a method with an error. Called again, it plans the failure of the
-        call after that.
+        """Make the next call of a method fail; further failures hit the calls after it.
 
         Args:
-            method: A method's name, in any case.
-            error_code: The `error_code`, which is the HTTP status as well.
-            description: What the answer says; by default the standard phrase of the code.
-            retry_after: The seconds that a 429 asks the bot to wait.
-            after_effect: Let the call take effect first, so that only its answer is lost. A call
-                that is refused anyway is answered with its own refusal.
+            method: The method's name, in any case.
+            error_code: The `error_code`, also used as the HTTP status.
+            description: The description; by default the standard phrase of the code.
+            retry_after: The seconds to wait that a 429 has.
+            after_effect: Let the call take effect and lose only its response. A call that is
+                refused anyway gets its own refusal.
         """
         if not 400 <= error_code <= 599:
             raise ValueError(f"{error_code} is no code of an error: 400 to 599 are")
+
         if not description:
             description = responses.get(error_code, "Unknown Error")
             description += "" if retry_after is None else f": retry after {retry_after}"
+
         parameters = None if retry_after is None else {"retry_after": retry_after}
         self._server.fail_next(
             method, PlannedFailure(Refusal(error_code, description, parameters), after_effect)
         )
 
     def cut_next(self, method: str, *, after_effect: bool = False) -> None:
-        """Close the connection on the next call of a method, instead of answering it; see
-        `fail_next`.
-        """
+        """Close the connection on the next call of a method instead of responding."""
         self._server.fail_next(method, PlannedFailure(None, after_effect))
 
     def hold_next(self, method: str) -> asyncio.Event:
-        """Let the next call of a method take effect, and be answered only when the returned event
-        is set.
-        """
+        """Delay the response to the next call of a method until the returned event is set."""
         return self._server.hold_next(method)
 
 

@@ -1,6 +1,4 @@
-"""Text that grows together with its entities. Counts in UTF-16 units as Telegram does; knows no
-markup language.
-"""
+"""Text and its entities, counted in UTF-16 units. Must not know a markup language."""
 
 from __future__ import annotations
 
@@ -8,17 +6,15 @@ from typing import Any
 
 
 def utf16_length(text: str) -> int:
-    """Measure a text in UTF-16 code units, the unit of every entity's offset and length."""
+    """Return the length in UTF-16 code units, the unit of entities."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class Spans:
-    """Collect plain text and the entities over it. Entities may nest; the one opened last is closed
-    first.
-    """
+    """Collects plain text and nested entities. The entity opened last is closed first."""
 
     def __init__(self) -> None:
-        """Begin with no text."""
+        """Start without text."""
         self.open: list[dict[str, Any]] = []
         self._parts: list[str] = []
         self._length = 0
@@ -26,7 +22,7 @@ class Spans:
 
     @property
     def length(self) -> int:
-        """How much text there is so far, in UTF-16 units."""
+        """The length of the text so far, in UTF-16 units."""
         return self._length
 
     def write(self, text: str) -> None:
@@ -47,17 +43,15 @@ class Spans:
         return entity
 
     def drop(self) -> None:
-        """Forget the entity opened last, keeping its text."""
+        """Remove the entity opened last and keep its text."""
         self.open.pop()
 
     def is_open(self, kind: str) -> bool:
-        """Tell whether an entity of this kind is open, at any depth."""
+        """Check whether an entity of this kind is open, at any depth."""
         return any(entity["type"] == kind for entity in self.open)
 
     def result(self) -> tuple[str, list[dict[str, Any]]]:
-        """Return the text without surrounding white space, and the entities that still cover any of
-        it, in order.
-        """
+        """Return the stripped text and the entities that still cover some of it, in order."""
         whole = "".join(self._parts)
         text = whole.strip()
         return text, within(
@@ -66,11 +60,10 @@ class Spans:
 
 
 def within(text: str, entities: list[dict[str, Any]], *, skipped: int = 0) -> list[dict[str, Any]]:
-    """Move entities `skipped` units to the left and cut them to the text; the outer one of two
-    comes first.
-    """
+    """Shift entities left by `skipped` units and cut them to the text, outer entities first."""
     size = utf16_length(text)
     cut = []
+
     for entity in entities:
         start = max(entity["offset"] - skipped, 0)
         end = min(entity["offset"] + entity["length"] - skipped, size)

@@ -1,11 +1,8 @@
-"""The other way to the bot: each update is posted to its address, again and again until it answers
-with 2xx.
+"""Delivery by webhook: each update is posted to the bot until it responds with 2xx.
 
-Knows the queue of updates and a few methods; knows no chats. What Telegram does and this does not:
-insist on HTTPS and on certain ports (a server of one's own takes plain HTTP, too), post up to
-`max_connections` updates at once (here one after another), give up after a while, and carry out a
-method that the bot puts into its answer. The pauses between two attempts are not documented; here
-they are short.
+Unlike Telegram, this server accepts plain HTTP and any port (as a local Bot API server does), posts
+one update at a time instead of `max_connections`, never gives up, and ignores a method in the
+response. The pauses between attempts are not documented; here they are short.
 """
 
 from __future__ import annotations
@@ -27,10 +24,10 @@ _LONGEST_ATTEMPT = 60
 
 
 class Webhook:
-    """Answer the methods about webhooks, and deliver to the address that is set."""
+    """Implements the methods about webhooks, and delivers updates."""
 
     def __init__(self, updates: UpdateQueue) -> None:
-        """Take the queue; nothing is delivered before an address is set."""
+        """Deliver from this queue once an address is set."""
         self._updates = updates
         self._url = ""
         self._secret = ""
@@ -47,12 +44,12 @@ class Webhook:
         }
 
     def resume(self) -> None:
-        """Deliver what waits, if an address is set."""
+        """Start to deliver if an address is set."""
         if self._url and self._delivering is None:
             self._delivering = asyncio.get_running_loop().create_task(self._deliver_all())
 
     async def pause(self) -> None:
-        """Stop delivering, in the middle of an attempt if need be; the address stays."""
+        """Stop to deliver, even during an attempt; the address stays."""
         task, self._delivering = self._delivering, None
         if task is not None:
             task.cancel()
@@ -65,19 +62,23 @@ class Webhook:
             return self._delete_webhook(call)
         if urlsplit(url).scheme not in {"http", "https"}:
             raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+
         kinds = call.sequence("allowed_updates")
         if kinds is not None:
             self._updates.choose([str(kind) for kind in kinds])
+
         self._forget(call)
         self._url, self._secret, self._last_error = url, call.text("secret_token"), None
         self._updates.switch(has_webhook=True)
         self.resume()
+
         return True
 
     def _delete_webhook(self, call: Call) -> bool:
         self._forget(call)
         self._url = ""
         self._updates.switch(has_webhook=False)
+
         if self._delivering is not None:
             self._delivering.cancel()
             self._delivering = None
@@ -93,10 +94,12 @@ class Webhook:
             "has_custom_certificate": False,
             "pending_update_count": len(self._updates),
         }
+
         if self._updates.allowed:
             info["allowed_updates"] = list(self._updates.allowed)
         if self._last_error is not None:
             info["last_error_date"], info["last_error_message"] = self._last_error
+
         return info
 
     async def _deliver_all(self) -> None:
@@ -116,9 +119,11 @@ class Webhook:
                 )
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = f"Connection failed: {type(error).__name__}"
+
         if not reason:
             self._failures = 0
             return True
+
         self._last_error = (int(time.time()), reason)
         await asyncio.sleep(_PAUSES[min(self._failures, len(_PAUSES) - 1)])
         self._failures += 1

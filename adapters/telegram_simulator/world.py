@@ -1,5 +1,6 @@
-"""The people, chats and messages as plain data. Knows what stands where; knows no network, no
-updates, no JSON.
+"""The state of a simulated Telegram: people, chats and messages, as plain data.
+
+Must not know the network, updates or JSON.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
 
-from .bell import Bell
+from .changes import Changes
 from .files import StoredFile
 
 ChatKind = Literal["direct", "group", "thread", "channel", "business"]
 
-# Real ids no longer fit into 32 bits (the Bot API promises 52 at most), so these do not either.
+# As on Telegram, ids exceed 32 bits (the Bot API guarantees at most 52).
 _FIRST_USER = 5_000_000_001
 _FIRST_SUPERGROUP = -1_002_000_000_001
 _FIRST_BASIC_GROUP = -4_000_000_001
@@ -25,8 +26,7 @@ _GENERAL_TOPIC = 1
 
 @dataclass(frozen=True)
 class SimulatedUser:
-    """A person, or the bot. Equal to every other record of the same id: names may repeat and
-    change, ids never.
+    """A person or the bot. Users are equal if their ids are; names may repeat and change.
 
     Example:
         async with TelegramSimulator() as simulator:
@@ -44,8 +44,7 @@ class SimulatedUser:
 
 @dataclass(frozen=True)
 class SimulatedBusiness:
-    """A person who lets the bot stand in for them in their own private chats, by a connection with
-    an id.
+    """A person's business account, connected with the bot under a connection id.
 
     Example:
         async with TelegramSimulator() as simulator:
@@ -59,11 +58,10 @@ class SimulatedBusiness:
 
 @dataclass(frozen=True)
 class SimulatedChat:
-    """A place to write in. A topic has the `id` of its group, as on Telegram; its own number is
-    `thread_id`.
+    """A chat. A topic has the `id` of its group, as on Telegram, and a `thread_id` of its own.
 
-    A business account's chat with somebody has that person's id, as their own chat with the bot
-    has: only `business` tells them apart. A basic group is one that is no supergroup yet.
+    A business account's chat with a person has the person's id, as the person's own chat with the
+    bot has; `business` distinguishes them. A basic group is not yet a supergroup.
 
     Example:
         async with TelegramSimulator() as simulator:
@@ -84,25 +82,25 @@ class SimulatedChat:
 
     @property
     def whole(self) -> SimulatedChat:
-        """The chat with this id: the group of a topic, otherwise the chat itself."""
+        """The group of a topic, otherwise the chat itself."""
         return self.parent or self
 
     @property
-    def shelf(self) -> Shelf:
-        """Where the chat's messages are numbered, those of its topics among them."""
+    def key(self) -> ChatKey:
+        """Identifies the chat in which messages are numbered, together with its topics."""
         return self.id, self.business
 
     def __str__(self) -> str:
-        """Name the chat for an error message."""
+        """Return a description for error messages."""
         return f"{self.kind} chat {self.name!r} ({self.id})"
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a message says.
+    """The content of a message.
 
-    `service` holds the fields of a service message, which says nothing itself; `extra` holds
-    further fields of a Message, as the Bot API has them.
+    `service` has the fields of a service message; `extra` has further fields of a Message, as in
+    the Bot API.
     """
 
     text: str = ""
@@ -117,10 +115,10 @@ class Content:
 
 @dataclass(eq=False)
 class SimulatedMessage:
-    """A message as it stands now: an edit changes this very object. Only the simulator changes it.
+    """A message in its present state. Edits change this object.
 
-    `author` is the person; it is None for the bot's messages and for what was written in the name
-    of a chat (`sender_chat`). Ids repeat between chats.
+    `author` is a person, or None for the bot and for messages in the name of a chat
+    (`sender_chat`). Ids repeat between chats.
 
     Example:
         async with TelegramSimulator() as simulator:
@@ -142,29 +140,27 @@ class SimulatedMessage:
 
     @property
     def text(self) -> str:
-        """The text, or the caption of a file, without any markup."""
+        """The text, or the caption of a file, without markup."""
         return self.content.text
 
     @property
     def edited(self) -> bool:
-        """Whether the message was ever edited."""
+        """Whether the message was edited."""
         return self.edited_at is not None
 
 
-Shelf = tuple[int, SimulatedBusiness | None]
-"""Where one chat's messages are numbered: its id, and whose chat it is if it is a business
-account's.
-"""
+ChatKey = tuple[int, SimulatedBusiness | None]
+"""The id of a chat, and its business account or None."""
 
 
 class World:
-    """Hold everybody and everything that was said; `bell` rings at each change of a message."""
+    """Holds all people, chats and messages; `changes` reports each change of a message."""
 
     def __init__(self, bot: SimulatedUser, *, clock: Callable[[], float] = time.time) -> None:
-        """Begin with the bot alone; `clock` dates the messages."""
+        """Start with the bot alone; `clock` returns Unix seconds for the dates of messages."""
         self.bot = bot
         self.clock = clock
-        self.bell = Bell()
+        self.changes = Changes()
         self.users: dict[int, SimulatedUser] = {}
         self.chats: dict[int, SimulatedChat] = {}
         self.topics: dict[tuple[int, int], SimulatedChat] = {}
@@ -173,8 +169,8 @@ class World:
         self.moved: dict[int, SimulatedChat] = {}
         self.discussions: dict[int, SimulatedChat] = {}
         self.inline: dict[str, SimulatedMessage] = {}
-        self._messages: dict[Shelf, dict[int, SimulatedMessage]] = {}
-        self._last_message: dict[Shelf | SimulatedBusiness, int] = {}
+        self._messages: dict[ChatKey, dict[int, SimulatedMessage]] = {}
+        self._last_message: dict[ChatKey | SimulatedBusiness, int] = {}
         self._user_ids = count(_FIRST_USER)
         self._supergroup_ids = count(_FIRST_SUPERGROUP, -1)
         self._basic_ids = count(_FIRST_BASIC_GROUP, -1)
@@ -188,19 +184,23 @@ class World:
         username: str | None,
         language_code: str | None,
     ) -> SimulatedUser:
-        """Add a person under the given id or the next free one; ValueError if the id is taken."""
+        """Add a person under the given id or the next free one.
+
+        Raises:
+            ValueError: The id is not positive or is in use.
+        """
         if user_id is None:
             user_id = next(number for number in self._user_ids if number not in self.users)
+
         if user_id <= 0 or user_id in self.users or user_id == self.bot.id:
-            raise ValueError(
-                f"{user_id} is no free user id; ids are positive and belong to one person"
-            )
+            raise ValueError(f"{user_id} is not a free user id; ids are positive and unique")
+
         user = SimulatedUser(user_id, name, last_name, username, language_code)
         self.users[user_id] = user
         return user
 
     def direct_chat(self, user: SimulatedUser) -> SimulatedChat:
-        """Return the private chat of a person and the bot, whose id is the person's."""
+        """Return the private chat of a person and the bot, whose id is the person's id."""
         known = self.chats.get(user.id)
         if known is None:
             known = SimulatedChat(user.id, "direct", user.name, (user,), user.username)
@@ -216,9 +216,7 @@ class World:
         username: str | None = None,
         is_basic: bool = False,
     ) -> SimulatedChat:
-        """Add a supergroup or a channel, which share one range of ids, or a basic group, which has
-        another.
-        """
+        """Add a supergroup or channel, which share a range of ids, or a basic group."""
         chat_id = next(self._basic_ids if is_basic else self._supergroup_ids)
         chat = SimulatedChat(chat_id, kind, name, members, username, is_basic=is_basic)
         self.chats[chat.id] = chat
@@ -231,7 +229,7 @@ class World:
         return business
 
     def move(self, group: SimulatedChat) -> SimulatedChat:
-        """Turn a basic group into a supergroup, which is another chat with ids of its own."""
+        """Turn a basic group into a supergroup, which is another chat."""
         supergroup = self.new_chat("group", group.name, members=group.members)
         self.moved[group.id] = supergroup
         return supergroup
@@ -239,7 +237,7 @@ class World:
     def new_topic(
         self, group: SimulatedChat, name: str, *, founder: SimulatedUser | None = None
     ) -> SimulatedMessage:
-        """Open a topic; the service message that opens it gives the topic its number."""
+        """Open a topic; the id of its service message is the topic's number."""
         self.forums.add(group.id)
         message_id = self._next_message_id(group, above=_GENERAL_TOPIC)
         topic = SimulatedChat(
@@ -249,6 +247,7 @@ class World:
         opening = Content(service={"forum_topic_created": {"name": name, "icon_color": 0x6FB9F0}})
         is_bots = founder == self.bot
         author = None if is_bots else founder or (group.members[0] if group.members else None)
+
         return self._keep(
             SimulatedMessage(message_id, topic, author, is_bots, self.clock(), opening)
         )
@@ -263,12 +262,12 @@ class World:
         sender_chat: SimulatedChat | None = None,
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
-        """Write a message, under the next id of its chat."""
+        """Add a message under the next id of its chat."""
         root = None
         if reply_to is not None and chat.kind == "group" and not chat.is_basic:
-            # A reply in a supergroup makes a thread that is no topic: message_thread_id without
-            # is_topic_message.
+            # A reply in a supergroup starts a thread: message_thread_id without is_topic_message.
             root = reply_to.thread_root or reply_to.id
+
         return self._keep(
             SimulatedMessage(
                 self._next_message_id(chat),
@@ -284,54 +283,49 @@ class World:
         )
 
     def edit(self, message: SimulatedMessage, content: Content) -> SimulatedMessage:
-        """Replace what a message says; its id, time and place stay."""
+        """Replace the content of a message; id, time and place stay."""
         message.content = content
         message.edited_at = self.clock()
-        self.bell.ring()
+        self.changes.notify()
         return message
 
     def remove_topic(self, topic: SimulatedChat) -> None:
-        """Take a topic away, with all that was said in it."""
+        """Remove a topic with its messages."""
         self.topics.pop((topic.id, topic.thread_id or 0), None)
-        shelf = self._messages.get(topic.shelf, {})
-        for message in [message for message in shelf.values() if message.chat == topic]:
+        messages = self._messages.get(topic.key, {})
+        for message in [message for message in messages.values() if message.chat == topic]:
             self.remove(message)
 
     def remove(self, message: SimulatedMessage) -> None:
-        """Take a message away; its id is not given again."""
-        self._messages[message.chat.shelf].pop(message.id, None)
-        self.bell.ring()
+        """Remove a message; its id is not reused."""
+        self._messages[message.chat.key].pop(message.id, None)
+        self.changes.notify()
 
     def find(self, chat: SimulatedChat, message_id: int) -> SimulatedMessage | None:
-        """Return a message of a chat, of any of its topics, as it stands now; None if it does
-        not.
-        """
-        return self._messages.get(chat.shelf, {}).get(message_id)
+        """Return a message of a chat or of its topics, or None."""
+        return self._messages.get(chat.key, {}).get(message_id)
 
-    def standing(self, chat: SimulatedChat) -> list[SimulatedMessage]:
-        """List what was said in a chat and still stands, in order: no service messages, a group
-        without its topics.
-        """
+    def messages(self, chat: SimulatedChat) -> list[SimulatedMessage]:
+        """Return the messages of a chat in order, without service messages and topics."""
         return [
             message
-            for message in self._messages.get(chat.shelf, {}).values()
+            for message in self._messages.get(chat.key, {}).values()
             if message.chat == chat and message.content.service is None
         ]
 
     def of_business(self, business: SimulatedBusiness) -> list[SimulatedMessage]:
-        """List what stands in all chats of a business account."""
-        shelves = [shelf for (_, owner), shelf in self._messages.items() if owner == business]
-        return [message for shelf in shelves for message in shelf.values()]
+        """Return the messages in all chats of a business account."""
+        chats = [chat for (_, owner), chat in self._messages.items() if owner == business]
+        return [message for chat in chats for message in chat.values()]
 
     def _next_message_id(self, chat: SimulatedChat, *, above: int = 0) -> int:
-        # All private chats of one account share a sequence; a bot that deletes for a business names
-        # ids alone.
-        sequence = chat.business or chat.shelf
+        # All private chats of an account share a sequence: deleteBusinessMessages names ids only.
+        sequence = chat.business or chat.key
         number = max(self._last_message.get(sequence, 0), above) + 1
         self._last_message[sequence] = number
         return number
 
     def _keep(self, message: SimulatedMessage) -> SimulatedMessage:
-        self._messages.setdefault(message.chat.shelf, {})[message.id] = message
-        self.bell.ring()
+        self._messages.setdefault(message.chat.key, {})[message.id] = message
+        self.changes.notify()
         return message

@@ -1,4 +1,4 @@
-"""aiosqlite with the raw limit's table: what somebody writes who needs no library but a driver."""
+"""aiosqlite with the table of the raw limit: a driver without a library."""
 
 import asyncio
 import contextlib
@@ -11,9 +11,7 @@ from contenders.raw import INSERT, LAST, SCHEMA
 
 
 class AiosqliteTable:
-    """One connection for all tasks; a lock makes each message a transaction of its own, and a
-    rollback nobody else's.
-    """
+    """One connection, with a lock that makes each message a transaction."""
 
     settings = (
         "one connection, WAL, synchronous=FULL; execute and commit for each message, under an "
@@ -21,11 +19,11 @@ class AiosqliteTable:
     )
 
     def __init__(self) -> None:
-        """Make what guards the connection."""
+        """Create the lock."""
         self._guard: contextlib.AbstractAsyncContextManager[None] = asyncio.Lock()
 
     async def open(self, where: str, users: int) -> None:
-        """Make the table."""
+        """Create the table."""
         self._db = await aiosqlite.connect(where)
         await self._db.execute("PRAGMA journal_mode=WAL")
         await self._db.execute("PRAGMA synchronous=FULL")
@@ -50,12 +48,10 @@ class AiosqliteTable:
 
 
 class UnlockedAiosqliteTable(AiosqliteTable):
-    """The same without the lock: inserts of several tasks pile up before anybody's commit, which
-    then commits them all.
+    """The same without the lock: any task's commit includes the inserts of all tasks.
 
-    Acknowledged is on disk there too, and it is fast. But a message is in whatever transaction
-    happens to be open, and one task's rollback takes back what the others inserted. It is shown for
-    comparison, and counts among no libraries.
+    It is fast, and acknowledged messages are on disk. But one task's rollback also undoes the
+    inserts of others. It is shown for comparison and is not one of the libraries.
     """
 
     settings = (
@@ -64,5 +60,5 @@ class UnlockedAiosqliteTable(AiosqliteTable):
     )
 
     def __init__(self) -> None:
-        """Guard nothing."""
+        """Use no lock."""
         self._guard = contextlib.nullcontext()

@@ -1,4 +1,4 @@
-"""asyncpg with the raw limit's table on PostgreSQL: a pool, and a commit per message."""
+"""asyncpg with the table of the raw limit on PostgreSQL: a pool, and a commit per message."""
 
 import time
 
@@ -21,20 +21,20 @@ _LAST = "SELECT content FROM messages WHERE chat = $1 ORDER BY id DESC LIMIT $2"
 
 
 class AsyncpgPool:
-    """The pool as it is made by default: ten connections."""
+    """A pool with default settings: ten connections."""
 
     settings = (
         "create_pool(url), ten connections; one INSERT, committed by itself, for each message"
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Connect and make the table."""
+        """Connect and create the table."""
         self._pool = await asyncpg.create_pool(where)
         await self._pool.execute(_SCHEMA)
         self._ids = message_ids()
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
-        """Insert one message; without a transaction around it, it commits at once."""
+        """Insert one message, which commits by itself."""
         await self._pool.execute(
             _INSERT, chat_id(user), str(next(self._ids)), role, text.encode(), time.time()
         )

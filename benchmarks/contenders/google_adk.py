@@ -17,7 +17,7 @@ class GoogleAdk:
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Make everybody's session."""
+        """Create everybody's session."""
         self._service = DatabaseSessionService(
             f"sqlite+aiosqlite:///{where}", connect_args={"timeout": 60}
         )
@@ -46,5 +46,5 @@ class GoogleAdk:
         return [content.parts[0].text or "" for content in contents if content and content.parts]
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._service.close()

@@ -6,13 +6,13 @@ from langchain_core.messages import AIMessage, HumanMessage
 from sqlalchemy.ext.asyncio import create_async_engine
 
 with warnings.catch_warnings():
-    # It says at import that langchain-community is no longer developed.
+    # At import it warns that langchain-community is no longer developed.
     warnings.simplefilter("ignore", DeprecationWarning)
     from langchain_community.chat_message_histories import SQLChatMessageHistory
 
 
 class Langchain:
-    """A history for each person, made once."""
+    """A history for each person, created once."""
 
     settings = (
         "SQLChatMessageHistory on one async engine, SQLite's defaults, lock timeout raised from 5 "
@@ -20,7 +20,7 @@ class Langchain:
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Make everybody's history; the first reading makes the table."""
+        """Create everybody's history; the first read creates the table."""
         self._engine = create_async_engine(
             f"sqlite+aiosqlite:///{where}", connect_args={"timeout": 60}
         )
@@ -28,6 +28,7 @@ class Langchain:
             SQLChatMessageHistory(f"person-{user}", connection=self._engine)
             for user in range(users)
         ]
+
         for history in self._histories:
             await history.aget_messages()
 
@@ -37,11 +38,11 @@ class Langchain:
         await self._histories[user].aadd_messages([message])
 
     async def last(self, user: int, n: int) -> list[str]:
-        """Get all messages, as there is no way to get fewer, and keep the newest."""
+        """Read all messages, because the API has no limit, and return the newest."""
         return [
             str(message.content) for message in (await self._histories[user].aget_messages())[-n:]
         ]
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._engine.dispose()

@@ -1,6 +1,4 @@
-"""LangGraph's SQLite saver: a thread for each conversation, its messages in one channel of the
-thread's checkpoint.
-"""
+"""LangGraph's SQLite saver: a thread per conversation, with all messages in its checkpoint."""
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -9,9 +7,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 
 class LanggraphSaver:
-    """The saver alone, without a graph around it: a graph would write two or three checkpoints for
-    each message.
-    """
+    """The saver without a graph, which would write two or three checkpoints per message."""
 
     settings = (
         "AsyncSqliteSaver without a graph, its defaults (WAL, FULL); every checkpoint holds all "
@@ -19,13 +15,13 @@ class LanggraphSaver:
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Make the tables."""
+        """Create the tables."""
         self._manager = AsyncSqliteSaver.from_conn_string(where)
         self._saver = await self._manager.__aenter__()
         await self._saver.setup()
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
-        """Read the thread's newest checkpoint and put the next, one message longer."""
+        """Read the thread's newest checkpoint and write the next, with one more message."""
         found = await self._saver.aget_tuple(self._config(user))
         messages = self._messages(found)
         checkpoint = empty_checkpoint()
@@ -37,7 +33,7 @@ class LanggraphSaver:
         )
 
     async def last(self, user: int, n: int) -> list[str]:
-        """Read the thread's newest checkpoint, and keep its newest messages."""
+        """Read the thread's newest checkpoint, and return its newest messages."""
         found = await self._saver.aget_tuple(self._config(user))
         return [str(message.content) for message in self._messages(found)[-n:]]
 

@@ -1,6 +1,4 @@
-"""Ids as platforms make them, for all contenders that keep any: 18 digits for people and chats, 19
-for messages.
-"""
+"""Ids like those of platforms: 18 digits for people and chats, 19 for messages."""
 
 import itertools
 import time
@@ -12,17 +10,15 @@ _EPOCH = 1_420_070_400_000
 
 
 def chat_id(user: int) -> str:
-    """Give the id of somebody's direct chat."""
+    """Return the id of a person's direct chat."""
     return str(_FIRST_CHAT + user * _STEP)
 
 
 def person_id(user: int) -> str:
-    """Give the id of somebody's account."""
+    """Return the id of a person's account."""
     return str(_FIRST_PERSON + user * _STEP)
 
 
 def message_ids() -> "itertools.count[int]":
-    """Give ids that rise, and go on above those of an earlier process: milliseconds in the upper
-    bits, then a number.
-    """
+    """Return increasing ids, above those of earlier processes: milliseconds, then a number."""
     return itertools.count((time.time_ns() // 1_000_000 - _EPOCH) << 22)

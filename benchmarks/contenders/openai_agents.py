@@ -4,7 +4,7 @@ from agents import SQLiteSession
 
 
 class OpenaiAgents:
-    """Sessions as its documentation makes them: an id and a path."""
+    """Sessions as in its documentation: an id and a path."""
 
     settings = (
         "SQLiteSession(id, path) for each person; its defaults: WAL, synchronous=FULL, a commit "
@@ -12,7 +12,7 @@ class OpenaiAgents:
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Make everybody's session."""
+        """Create everybody's session."""
         self._sessions = [SQLiteSession(f"person-{user}", where) for user in range(users)]
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
@@ -22,7 +22,7 @@ class OpenaiAgents:
         )
 
     async def last(self, user: int, n: int) -> list[str]:
-        """Get the newest items."""
+        """Return the newest items."""
         return [str(item.get("content")) for item in await self._sessions[user].get_items(limit=n)]
 
     async def close(self) -> None:

@@ -1,6 +1,4 @@
-"""This package through its public API: `SessionHub` with default settings, identity and dedupe
-on.
-"""
+"""This package by its public API: `SessionHub` with default settings."""
 
 import time
 
@@ -9,29 +7,26 @@ from session_plugin import Account, Chat, MessageEvent, SessionHub
 
 
 class SessionPlugin:
-    """Every message goes through `hub.record` under an id of its own, every reading through the
-    session's `history`.
-    """
+    """Writes each message with `hub.record` under its own id; reads with `history`."""
 
     settings = (
-        "SessionHub(path), nothing set: WAL, synchronous=FULL, people and duplicates told apart, "
-        "summaries on"
+        "SessionHub(path), nothing set: WAL, synchronous=FULL, identity and dedupe on, summaries on"
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Make a hub; the database opens with the first message."""
+        """Create a hub; the database opens with the first message."""
         self._hub = SessionHub(where)
         self._ids = message_ids()
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
-        """Hand in a message of a person's, or the bot's answer to them.
+        """Record a message of a person, or the bot's answer.
 
         Raises:
-            RuntimeError: it was not on disk when `record` returned, or was taken for one known
-                before.
+            RuntimeError: It was not on disk when `record` returned, or was taken for a duplicate.
         """
         account = Account("discord", person_id(user))
         is_answer = role == "assistant"
+
         recorded = await self._hub.record(
             MessageEvent(
                 chat=Chat("discord", chat_id(user)),
@@ -57,5 +52,5 @@ class SessionPlugin:
         return [message.content for message in await view.history(limit=n)]
 
     async def close(self) -> None:
-        """Close the hub: what waits is stored first."""
+        """Close the hub, which first stores pending writes."""
         await self._hub.close()

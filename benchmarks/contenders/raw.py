@@ -1,6 +1,4 @@
-"""What the disk and SQLite themselves allow: the sqlite3 module and one table, with no people, no
-sessions, no checks.
-"""
+"""The limit of disk and SQLite: the sqlite3 module and one table, without people or sessions."""
 
 import sqlite3
 import time
@@ -19,14 +17,13 @@ LAST = "SELECT content FROM messages WHERE chat = ? ORDER BY id DESC LIMIT ?"
 
 
 class RawSqlite:
-    """The raw limit: sqlite3 in WAL with synchronous=FULL, called straight from the one thread
-    there is.
+    """The raw limit: sqlite3 in WAL mode with synchronous=FULL, in the only thread.
 
     The table is (id integer primary key, chat text, message_id text, role text, content blob,
-    sent_at real) with an index on chat and a unique one on (chat, message_id). `record_batch` is
-    the limit proper: BEGIN, `executemany` over 100 rows, COMMIT. Nobody waits for a single message
-    there, nothing is looked up, and the loop stands still meanwhile, so no library can reach it.
-    `record` commits each message, as the process that memory is compared with does.
+    sent_at real) with an index on chat and a unique index on (chat, message_id). `record_batch` is
+    the actual limit: BEGIN, `executemany` with 100 rows, COMMIT. No library can reach it: no caller
+    waits for a single message, nothing is looked up, and the event loop is blocked. `record`
+    commits each message; the comparison of memory uses it.
     """
 
     settings = (
@@ -34,7 +31,7 @@ class RawSqlite:
     )
 
     async def open(self, where: str, users: int) -> None:
-        """Make the table."""
+        """Create the table."""
         self._db = sqlite3.connect(where, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")

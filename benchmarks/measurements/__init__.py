@@ -1,11 +1,15 @@
-"""What is measured, by name: each a function of a `Bench` that gives rows.
+"""The measurements by name: functions that take a `Bench` and return rows.
 
-writing     messages/s, waits and stalls, with 1 and 100 tasks        turns     record, last 20,
-record fsyncs      strace counts them                                        size      bytes per
-message memory      resident, at the end of the same loop                     reading   the last 20
-of 100, 1,000 and 10,000 growth      appending at 10,000 and 1,000,000
-processes four on one file postgres    against an asyncpg pool                           upkeep
-waits while a session is summed up, and many decay
+writing     messages/s, waits and stalls, with 1 and 100 tasks
+turns       record, last 20, record
+fsyncs      counted by strace
+size        bytes per message
+memory      resident, at the end of the same loop
+reading     the last 20 of 100, 1,000 and 10,000
+growth      appending at 10,000 and 1,000,000
+processes   four on one file
+postgres    compared with an asyncpg pool
+upkeep      waits while a session is summarised, and while many decay
 """
 
 from collections.abc import Callable

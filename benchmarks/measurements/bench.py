@@ -1,6 +1,4 @@
-"""What all measurements share: the settings of a run, its folder, and one living process per
-contender.
-"""
+"""State shared by all measurements: settings, folder, and one process per contender."""
 
 import contextlib
 import itertools
@@ -17,17 +15,17 @@ class Bench:
     """One run of the benchmarks.
 
     Attributes:
-        is_quick: Fewer and shorter repeats, and a smaller file to grow into.
-        rounds: How often everything interleaved is repeated.
+        is_quick: Fewer and shorter repeats, and a smaller file for `growth`.
+        rounds: The number of interleaved repeats.
         seconds: How long one repeat writes.
-        postgres: The URL of a server that benchmarks may make schemas in.
-        details: What each contender did, for the second table: name to column to cell.
-        settings: How each contender is set up.
-        missing: Contenders that cannot be measured here, and why.
+        postgres: The URL of a server on which benchmarks may create schemas.
+        details: Results of each contender for the second table: name to column to cell.
+        settings: The setup of each contender.
+        missing: Contenders that cannot be measured, with the reason.
     """
 
     def __init__(self, folder: Path, *, is_quick: bool, postgres: str) -> None:
-        """Measure in a folder that is there already."""
+        """Measure in an existing folder."""
         self.is_quick = is_quick
         self.rounds = 3 if is_quick else 5
         self.seconds = 0.4 if is_quick else 0.8
@@ -41,26 +39,27 @@ class Bench:
         self._exits = contextlib.ExitStack()
 
     def fresh(self) -> Path:
-        """Give a path that nothing is at, in a folder of its own."""
+        """Return an unused path in a new folder."""
         folder = self._folder / str(next(self._numbers))
         folder.mkdir()
         return folder / "messages.db"
 
     def process(self, name: str) -> Process:
-        """Give the contender's process; it lives until the run ends."""
+        """Return the contender's process, which runs until the end of the run."""
         if name not in self._living:
             self._living[name] = self._exits.enter_context(Process(name))
         return self._living[name]
 
     def present(self, names: tuple[str, ...]) -> list[str]:
-        """Give those of the names that can be measured here; note why the others cannot.
+        """Return the names that can be measured, and note why others cannot.
 
         Raises:
-            Failed: this package itself cannot.
+            Failed: This package itself cannot be measured.
         """
         for name in names:
             if name in self.settings or name in self.missing:
                 continue
+
             try:
                 self.settings[name] = str(
                     self.process(name).do("open", where=str(self.fresh()), users=1)["settings"]
@@ -70,18 +69,19 @@ class Bench:
                 if name == OURS:
                     raise
                 self.missing[name] = str(error)
+
         return [name for name in names if name in self.settings]
 
     def note(self, name: str, column: str, cell: str) -> None:
-        """Put a figure of a contender's into the second table."""
+        """Add a contender's figure to the second table."""
         self.details.setdefault(name, {})[column] = cell
 
     def say(self, text: str) -> None:
-        """Tell who waits what is going on."""
+        """Print progress to stderr."""
         print(f"  {text}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
-        """Use it for a block."""
+        """Use the run for a block."""
         return self
 
     def __exit__(
@@ -90,5 +90,5 @@ class Bench:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End all processes."""
+        """Stop all processes."""
         self._exits.close()

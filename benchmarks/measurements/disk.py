@@ -1,4 +1,4 @@
-"""What reaches the disk: fsyncs per message, counted by strace, and bytes per message."""
+"""Disk usage: fsyncs per message, counted by strace, and bytes per message."""
 
 import shutil
 from pathlib import Path
@@ -14,15 +14,15 @@ _OTHER = "aiosqlite"
 
 
 def measure_fsyncs(bench: Bench) -> list[Row]:
-    """Count them in a process that writes, and take off those of one that opens, greets and
-    closes.
-    """
+    """Count the fsyncs of a process that writes, minus those of opening and closing."""
     names = bench.present((OURS, _OTHER))
     strace = shutil.which("strace")
     rows = []
+
     for tasks, count, bound in ((1, 400, 1.1), (100, 8_000, 0.05)):
         what = f"fsyncs per message, {tasks} task{'s' if tasks > 1 else ''}"
         target = Target("at most", bound)
+
         if strace is None:
             rows.append(
                 Row(
@@ -32,6 +32,7 @@ def measure_fsyncs(bench: Bench) -> list[Row]:
                 )
             )
             continue
+
         per_message = {
             name: _fsyncs(
                 bench, name, strace, tasks=tasks, count=count // (2 if bench.is_quick else 1)
@@ -48,18 +49,21 @@ def measure_fsyncs(bench: Bench) -> list[Row]:
                 target=target,
             )
         )
+
     return rows
 
 
 def measure_size(bench: Bench) -> list[Row]:
-    """Write as much to both, close, and look at all the files that are left."""
+    """Write the same to both contenders, close, and add up the remaining files."""
     count = 12_000 if bench.is_quick else 20_000
     sizes = {}
+
     for name, verb in ((OURS, {"verb": "write", "tasks": 100}), (LIMIT, {"verb": "write_batches"})):
         path = bench.fresh()
         with bench.process(name).opened(path) as process:
             process.do(**verb, count=count)
         sizes[name] = sum(file.stat().st_size for file in path.parent.iterdir()) / (count + 100)
+
     return [
         Row(
             what="bytes per message, against the raw table",
@@ -82,6 +86,7 @@ def _fsyncs(bench: Bench, name: str, strace: str, *, tasks: int, count: int) -> 
 def _counted(bench: Bench, name: str, strace: str, tasks: int, count: int) -> int:
     path = bench.fresh()
     report = path.with_name("strace")
+
     under = (
         strace,
         "-f",
@@ -95,12 +100,11 @@ def _counted(bench: Bench, name: str, strace: str, tasks: int, count: int) -> in
     with Process(name, under=under) as process, process.opened(path):
         if count:
             process.do("write", tasks=tasks, count=count)
+
     return _total(report)
 
 
 def _total(report: Path) -> int:
-    """Sum the calls of strace's table: share, seconds, microseconds, calls, perhaps errors, and the
-    name.
-    """
+    """Add up the calls in strace's table: share, seconds, microseconds, calls, errors, name."""
     lines = [line.split() for line in report.read_text().splitlines()]
     return sum(int(line[3]) for line in lines if line and line[-1] in _CALLS)

@@ -1,6 +1,4 @@
-"""Appending to a file that holds 10,000 messages, and to one that holds 1,000,000, all of them
-recorded through the hub.
-"""
+"""Appending to files with 10,000 and with 1,000,000 messages, recorded through the hub."""
 
 import os
 import shutil
@@ -17,21 +15,25 @@ _LARGE_QUICK = 100_000
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Fill both, then append to the one and to a fresh copy of the other in turn."""
+    """Fill both files, then append to the one and to a fresh copy of the other in turn."""
     small, _ = _filled(bench, _SMALL, seconds=60)
     wanted, patience = (_LARGE_QUICK, 18) if bench.is_quick else (_LARGE, 130)
     large, reached = _filled(bench, wanted, seconds=patience)
     rates: dict[str, list[float]] = {"small": [], "large": []}
+
     for _ in range(bench.rounds):
         rates["small"].append(_append(bench, _copy(small, bench.fresh())))
         rates["large"].append(_append(bench, large))
+
     note = (
         ""
         if reached == wanted
         else f"{wanted:,} would have taken too long to record; this is at {reached:,}"
     )
+
     if bench.is_quick:
         note += ("; " if note else "") + "the full run goes to 1,000,000"
+
     return [
         compare(
             f"time of an append at {reached:,} messages against {_SMALL:,}",
@@ -59,7 +61,7 @@ def _append(bench: Bench, path: Path) -> float:
 
 
 def _copy(source: Path, target: Path) -> Path:
-    """Copy a closed database, and let the disk have it before anything is timed."""
+    """Copy a closed database and sync it before anything is timed."""
     for file in source.parent.iterdir():
         copy = target.parent / file.name
         shutil.copyfile(file, copy)

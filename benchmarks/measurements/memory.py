@@ -1,6 +1,4 @@
-"""Resident memory after the same loop: 100 asyncio tasks that write, ours beside one that has
-sqlite3 only.
-"""
+"""Resident memory after 100 tasks have written, compared with a process that has sqlite3 only."""
 
 from contenders import LIBRARIES, LIMIT, OURS
 from process import Process
@@ -10,15 +8,18 @@ from measurements.bench import Bench
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Start a process for every repeat, write, and look at it before it closes."""
+    """Start a process for every repeat, write, and read its memory before it closes."""
     count = 2_000 if bench.is_quick else 5_000
     sizes: dict[str, list[float]] = {OURS: [], LIMIT: []}
+
     for _ in range(3):
         for name, series in sizes.items():
             series.append(_resident(bench, name, count))
+
     if not bench.is_quick:
         for name in bench.present(LIBRARIES):
             bench.note(name, "memory", quantity(_resident(bench, name, 200), "MB"))
+
     return [
         compare(
             "resident memory, against a raw asyncio process",

@@ -1,6 +1,4 @@
-"""PostgreSQL: 100 tasks through the hub, beside an asyncpg pool that commits each message. Each has
-a schema of its own.
-"""
+"""PostgreSQL: 100 tasks through the hub, compared with an asyncpg pool, in separate schemas."""
 
 import asyncio
 import contextlib
@@ -21,7 +19,7 @@ _TARGET = Target("at least", 5)
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Write to both in turn; say why where one cannot be measured."""
+    """Write to both in turn; note the reason if one cannot be measured."""
     rates: dict[str, list[float]] = {OURS: [], POSTGRES: []}
     waits: dict[str, list[float]] = {OURS: [], POSTGRES: []}
     try:
@@ -35,6 +33,7 @@ def measure(bench: Bench) -> list[Row]:
     except (Unavailable, Failed) as error:
         known = f"asyncpg {quantity(median(rates[POSTGRES]), '/s')}" if rates[POSTGRES] else ""
         return [Row(what=_WHAT, against=known, target=_TARGET, note=str(error))]
+
     return [
         compare(_WHAT, rates[OURS], rates[POSTGRES], name=POSTGRES, unit="/s", target=_TARGET),
         compare(
@@ -49,7 +48,7 @@ def measure(bench: Bench) -> list[Row]:
 
 @contextlib.contextmanager
 def _schemas(url: str) -> Iterator[dict[str, str]]:
-    """Make a schema for each contender, give URLs that lead into it, and drop it all in the end."""
+    """Create a schema for each contender, yield URLs for them, and drop the schemas afterwards."""
     names = {OURS: f"bench_ours_{os.getpid()}", POSTGRES: f"bench_asyncpg_{os.getpid()}"}
     _run(url, [f"CREATE SCHEMA {name}" for name in names.values()])
     try:
@@ -63,7 +62,7 @@ def _schemas(url: str) -> Iterator[dict[str, str]]:
 
 
 def _run(url: str, statements: list[str]) -> None:
-    """Run a few statements.
+    """Run statements.
 
     Raises:
         Unavailable: asyncpg is not installed, or the server does not answer.

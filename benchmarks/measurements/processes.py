@@ -1,4 +1,4 @@
-"""Four processes that write to one file at the same time, 25 people each."""
+"""Four processes that write to one file at the same time, for 25 people each."""
 
 import contextlib
 
@@ -14,21 +14,24 @@ _EACH = USERS // _PROCESSES
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Write from one process and from four, ours and aiosqlite's, in turn."""
+    """Write from one process and from four, with this package and aiosqlite in turn."""
     rates: dict[str, list[float]] = {}
     failed = dict.fromkeys((OURS, _OTHER), 0.0)
+
     others = bench.present((_OTHER,))
     with contextlib.ExitStack() as stack:
         groups = {
             name: [stack.enter_context(Process(name)) for _ in range(_PROCESSES)]
             for name in (OURS, *others)
         }
+
         for _ in range(bench.rounds):
             rates.setdefault("one", []).append(
                 _write(bench, groups[OURS][:1], failed, people=USERS)
             )
             for name, group in groups.items():
                 rates.setdefault(name, []).append(_write(bench, group, failed, people=_EACH))
+
     note = "calls that failed: " + ", ".join(f"{name} {failed[name]:,.0f}" for name in groups)
     rows = [
         compare(
@@ -40,6 +43,7 @@ def measure(bench: Bench) -> list[Row]:
             note=note,
         )
     ]
+
     if others:
         rows.append(
             compare(
@@ -50,6 +54,7 @@ def measure(bench: Bench) -> list[Row]:
                 unit="/s",
             )
         )
+
     return rows
 
 
@@ -63,6 +68,7 @@ def _write(bench: Bench, group: list[Process], failed: dict[str, float], *, peop
                 "write", tasks=people, seconds=bench.seconds, first=number * people, users=people
             )
         answers = [process.end() for process in group]
+
     failed[group[0].name] += sum(figures["failed"] for figures in answers)
     return sum(figures["messages"] for figures in answers) / max(
         figures["seconds"] for figures in answers

@@ -1,6 +1,4 @@
-"""The last 20 messages of sessions of 100, 1,000 and 10,000: ours through the public API, beside a
-raw SELECT.
-"""
+"""The last 20 messages of 100, 1,000 and 10,000, compared with a plain SELECT."""
 
 import contextlib
 from statistics import median
@@ -16,20 +14,23 @@ _OTHERS = ("aiosqlite", "openai-agents")
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Fill three sessions in one file each, then read them in turn, many times."""
+    """Fill three sessions in a file for each contender, then read them in turn."""
     waits: dict[tuple[str, int], list[float]] = {}
     names = [OURS, LIMIT] if bench.is_quick else [OURS, LIMIT, *bench.present(_OTHERS)]
     with contextlib.ExitStack() as stack:
         for name in names:
             bench.say(f"filling {name}")
             _fill(stack.enter_context(bench.process(name).opened(bench.fresh(), users=len(_SIZES))))
+
         for _ in range(bench.rounds):
             for user, size in enumerate(_SIZES):
                 for name in names:
                     figures = bench.process(name).do("read", user=user, times=200)
                     waits.setdefault((name, size), []).append(figures["p50"])
+
     for name in names:
         bench.note(name, "last 20 of 10,000", quantity(median(waits[name, _SIZES[-1]]), "us"))
+
     return [
         compare(
             "last 20: session of 10,000 against session of 100",

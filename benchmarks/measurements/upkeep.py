@@ -1,8 +1,6 @@
-"""How long 100 writing tasks wait while a long session is summed up, and while many old sessions
-are removed.
+"""Waits of 100 writing tasks during consolidation and during decay.
 
-Both run in the process of the bot that writes, as they do in life: what is measured is that bot's
-waiting.
+Both run in the process of the bot that writes, as in production.
 """
 
 import asyncio
@@ -22,7 +20,7 @@ _MESSAGES = 10_000
 _SESSIONS = 10_000
 _MESSAGES_EACH = 3
 _MORE = 0.025
-"""Seconds that the slowest in a hundred may wait longer than without."""
+"""Allowed increase of the 99th percentile, in seconds."""
 _DAY = 86_400.0
 
 _numbers = itertools.count(1)
@@ -31,7 +29,7 @@ Work = Callable[[], Awaitable[object]]
 
 
 class _Clock:
-    """Now, or so many days ago."""
+    """Now, or a number of days ago."""
 
     def __init__(self) -> None:
         self.days_ago = 0.0
@@ -41,7 +39,7 @@ class _Clock:
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Measure each in a fresh database, a few times: removing takes its time on purpose."""
+    """Measure each in a fresh database. Decay is slow on purpose."""
     rows, rounds = [], 1 if bench.is_quick else 3
     for what, prepare in (("consolidating", _long_session), ("removing", _old_sessions)):
         runs = [
@@ -54,6 +52,7 @@ def measure(bench: Bench) -> list[Row]:
                 runs,
             )
         )
+
     return rows
 
 
@@ -63,6 +62,7 @@ def _row(what: str, runs: list[tuple[Wait, Wait, float]]) -> Row:
     alone, during, took = sorted(runs, key=lambda run: _at(run[1], 0.99) - _at(run[0], 0.99))[
         middle
     ]
+
     return Row(
         what=what,
         ours=f"p99 {quantity(_at(during, 0.99), 'ms')}, longest {quantity(max(during), 'ms')}",
@@ -97,7 +97,7 @@ async def _run(
 
 
 async def _long_session(hub: SessionHub, clock: _Clock) -> Work:
-    """Fill one session; half of it is summed up."""
+    """Fill one session; half of it is summarised."""
     ann = Account("discord", "long")
     await _say(hub, [ann] * _MESSAGES)
     session = await hub.session_of(_chat(ann), ann).info()
@@ -111,11 +111,13 @@ async def _long_session(hub: SessionHub, clock: _Clock) -> Work:
 
 
 async def _old_sessions(hub: SessionHub, clock: _Clock) -> Work:
-    """Fill many sessions 400 days ago; all of them are past their retention."""
+    """Fill many sessions 400 days ago, all past their retention."""
     clock.days_ago = 400
     people = [Account("discord", f"old-{number}") for number in range(_SESSIONS)]
+
     for _ in range(_MESSAGES_EACH):
         await _say(hub, people)
+
     clock.days_ago = 0
 
     async def decay() -> None:
@@ -133,7 +135,7 @@ async def _say(hub: SessionHub, accounts: list[Account]) -> None:
 
 
 async def _waits(hub: SessionHub, work: Work) -> Wait:
-    """Write from many tasks until the work is done; give how long each message waited."""
+    """Write from many tasks until the work is done, and return the wait of each message."""
     waits: Wait = []
     is_done = False
 
@@ -150,6 +152,7 @@ async def _waits(hub: SessionHub, work: Work) -> Wait:
     finally:
         is_done = True
         await asyncio.gather(*writing)
+
     return waits
 
 

@@ -1,4 +1,4 @@
-"""Messages a second, how long one await takes, how late the loop runs; and whole turns."""
+"""Messages per second, duration of a call, delay of the event loop; and whole turns."""
 
 from collections import defaultdict
 from statistics import median
@@ -13,14 +13,13 @@ _Series = dict[str, list[float]]
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Write with 1 and with 100 tasks, every contender in every round, each time to a fresh
-    file.
-    """
+    """Write with 1 and with 100 tasks, every contender in every round, to a fresh file."""
     names = _present(bench, (OURS, LIMIT, *LIBRARIES, UNLOCKED))
     one: dict[str, list[Figures]] = defaultdict(list)
     hundred: dict[str, list[Figures]] = defaultdict(list)
     limit: list[float] = []
     idle: list[float] = []
+
     for number in range(bench.rounds):
         bench.say(f"round {number + 1} of {bench.rounds}")
         for name in _in_turn(names, number):
@@ -32,16 +31,18 @@ def measure(bench: Bench) -> list[Row]:
                     limit.append(_rate(process.do("write_batches", seconds=bench.seconds)))
                 else:
                     hundred[name].append(process.do("write", tasks=100, seconds=bench.seconds))
+
     _note(bench, one, hundred)
     bench.note(LIMIT, "100 tasks", f"{quantity(median(limit), '/s')} in batches")
     return [*_rate_rows(one, hundred, limit), *_wait_rows(hundred, idle)]
 
 
 def measure_turns(bench: Bench) -> list[Row]:
-    """Take whole turns with 1 and with 100 tasks."""
+    """Do whole turns with 1 and with 100 tasks."""
     names = _present(bench, (OURS, *LIBRARIES, UNLOCKED))
     one: _Series = defaultdict(list)
     hundred: _Series = defaultdict(list)
+
     rounds = 2 if bench.is_quick else 3
     for number in range(rounds):
         bench.say(f"round {number + 1} of {rounds}")
@@ -51,9 +52,11 @@ def measure_turns(bench: Bench) -> list[Row]:
                 hundred[name].append(
                     _rate(process.do("take_turns", tasks=100, seconds=bench.seconds))
                 )
+
     for name in names:
         bench.note(name, "turns, 1 task", quantity(median(one[name]), "/s"))
         bench.note(name, "turns, 100 tasks", quantity(median(hundred[name]), "/s"))
+
     return [
         _against_best("whole turns, 1 task, against the best library", one, unit="/s"),
         _against_best("whole turns, 100 tasks, against the best library", hundred, unit="/s"),
@@ -87,6 +90,7 @@ def _rate_rows(
             target=Target("at least", 1.0),
         ),
     ]
+
     if UNLOCKED in rates:
         rows.append(
             compare(
@@ -101,6 +105,7 @@ def _rate_rows(
                 ),
             )
         )
+
     return rows
 
 
@@ -151,6 +156,7 @@ def _against_best(
 def _note(bench: Bench, one: dict[str, list[Figures]], hundred: dict[str, list[Figures]]) -> None:
     for name, series in one.items():
         bench.note(name, "1 task", quantity(median(map(_rate, series)), "/s"))
+
     for name, series in hundred.items():
         bench.note(name, "100 tasks", quantity(median(map(_rate, series)), "/s"))
         for column in ("p50", "p99"):
@@ -159,9 +165,11 @@ def _note(bench: Bench, one: dict[str, list[Figures]], hundred: dict[str, list[F
                 f"{column}, 100 tasks",
                 quantity(median(figures[column] for figures in series), "ms"),
             )
+
         bench.note(
             name, "stall p99", quantity(median(figures["stall_p99"] for figures in series), "ms")
         )
+
     for name, series in one.items():
         bench.note(
             name,
@@ -177,7 +185,7 @@ def _present(bench: Bench, names: tuple[str, ...]) -> list[str]:
 
 
 def _in_turn(names: list[str], number: int) -> list[str]:
-    """Begin each round with another contender; leave those out that two rounds are enough for."""
+    """Start each round with another contender; skip slow ones after two rounds."""
     first = number * 3 % len(names)
     return [name for name in names[first:] + names[:first] if name not in SLOW or number < 2]
 

@@ -1,4 +1,4 @@
-"""What we show people runs, and the README's first two commands are what they say."""
+"""Examples run, and the README's first two commands are what they say."""
 
 import os
 import subprocess
@@ -51,6 +51,7 @@ def test_the_terminal_bot_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
         )
         for words in ("I like tea\nand cake\n", "/whoami\nhello\n")
     ]
+
     assert said[0].stdout.splitlines()[-1] == "Noted. Before that you said: I like tea."
     assert said[1].stdout.splitlines()[0].startswith("You are Ann, user ")
     assert said[1].stdout.splitlines()[1] == "Noted. Before that you said: I like tea; and cake."
@@ -69,6 +70,7 @@ def test_the_bot_with_somebody_elses_file_as_database_says_so_and_leaves_it(tmp_
     ran = run(
         "two_platform_bot.py", TELEGRAM_TOKEN="1:a", DISCORD_TOKEN="", SESSION_DATABASE=str(file)
     )
+
     assert ran.returncode == 1
     assert str(file) in ran.stderr
     assert "Traceback" not in ran.stderr

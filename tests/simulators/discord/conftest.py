@@ -1,4 +1,4 @@
-"""A simulated Discord, and bots of discord.py on it that know no adapter and no session."""
+"""A simulated Discord, and discord.py bots that know no adapter and no session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run = Callable[[discord.Client], AbstractAsyncContextManager[Any]]
 
 @pytest.fixture
 def point_client() -> Iterator[Pointer]:
-    """Lead discord.py's process-wide addresses to a simulator, and back again after the test."""
+    """Set discord.py's process-wide addresses to a simulator, and reset them after the test."""
     base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
 
     def point(simulator: DiscordSimulator) -> None:
@@ -44,9 +44,10 @@ async def simulator(point_client: Pointer) -> AsyncIterator[DiscordSimulator]:
 
 @pytest.fixture
 def bot() -> commands.Bot:
-    """A bot that synchronises its commands with Discord; its own are added before it runs."""
+    """Return a bot that synchronises its commands; tests add commands before it runs."""
     intents = discord.Intents.default()
     intents.message_content = True
+
     made = commands.Bot("!", intents=intents, guild_ready_timeout=0.05, help_command=None)
 
     @made.event
@@ -58,7 +59,7 @@ def bot() -> commands.Bot:
 
 @pytest.fixture
 def run(simulator: DiscordSimulator) -> Run:
-    """Run a client while the block runs."""
+    """Return a context manager that runs a client."""
 
     @asynccontextmanager
     async def running(client: discord.Client) -> AsyncIterator[discord.Client]:
@@ -80,15 +81,14 @@ def run(simulator: DiscordSimulator) -> Run:
 
 @pytest.fixture
 def seen(bot: commands.Bot) -> Callable[[str], Callable[[], Awaitable[Any]]]:
-    """Listen to an event of the bot's, and give a function that waits for the next one."""
+    """Listen to an event of the bot, and return a function that waits for the next one."""
 
     def listen(event: str) -> Callable[[], Awaitable[Any]]:
         queue: asyncio.Queue[Any] = asyncio.Queue()
 
         async def heard(subject: Any = None) -> None:
-            queue.put_nowait(
-                copy.copy(subject)
-            )  # discord.py changes a message in place when it is edited
+            # A copy: discord.py changes a message in place when it is edited.
+            queue.put_nowait(copy.copy(subject))
 
         bot.add_listener(heard, f"on_{event}")
 

@@ -1,6 +1,4 @@
-"""The simulated Discord, tried with the real discord.py client over sockets. Knows no adapter and
-no session.
-"""
+"""The simulated Discord with the real discord.py over sockets, without an adapter."""
 
 import asyncio
 import io
@@ -20,13 +18,15 @@ Pointer = Callable[[DiscordSimulator], None]
 
 
 class Recorder(commands.Bot):
-    """A bot that answers "ping" and keeps every event in the order of arrival."""
+    """A bot that answers "ping" and records every event in order."""
 
     def __init__(self, *, content: bool = True, **options: Any) -> None:
         intents = discord.Intents.default()
         intents.message_content = content
+
         for name, value in options.pop("intents", {}).items():
             setattr(intents, name, value)
+
         super().__init__("!", intents=intents, guild_ready_timeout=0.05, **options)
         self.seen: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
@@ -85,6 +85,7 @@ async def test_a_bot_logs_in_and_sees_its_guild_and_channel(simulator: DiscordSi
         assert bot.user is not None
         assert (bot.user.name, bot.user.id) == ("Marvin", simulator.bot.id)
         channel = bot.get_channel(room.id)
+
         assert isinstance(channel, discord.TextChannel)
         assert (channel.name, channel.guild.name, channel.guild.member_count) == (
             "Friends",
@@ -102,6 +103,7 @@ async def test_a_direct_message_is_answered(simulator: DiscordSimulator) -> None
         answer = await simulator.answer(dm, after=ping)
         assert (answer.text, answer.is_from_bot, answer.author) == ("pong", True, None)
         received = await bot.next("message")
+
         assert isinstance(received.channel, discord.DMChannel)
         assert received.guild is None
         assert (received.author.name, received.author.display_name) == ("ann", "Ann")
@@ -118,6 +120,7 @@ async def test_a_direct_message_event_has_neither_guild_nor_member_nor_recipient
         bot._connection.parsers["MESSAGE_CREATE"] = lambda data: (raw.append(data), parse(data))
         await simulator.say(ann, simulator.direct_chat(ann), "hello")
         await bot.next("message")
+
     assert not {"guild_id", "member", "recipients"} & raw[0].keys()
 
 
@@ -155,6 +158,7 @@ async def test_the_echo_comes_on_the_asked_side_of_the_answer(
     async with DiscordSimulator(echo_first=echo_first) as simulator:
         point_client(simulator)
         room = simulator.group("Friends")
+
         order = []
         async with running(simulator) as bot:
             parse = bot._connection.parsers["MESSAGE_CREATE"]
@@ -162,11 +166,13 @@ async def test_the_echo_comes_on_the_asked_side_of_the_answer(
                 order.append("echo"),
                 parse(data),
             )
+
             for _ in range(20):
                 await bot.get_partial_messageable(room.id).send("hello")
                 order.append("answer")
                 await bot.next("message")
-        # A client reads its two sockets in no promised order, so what counts is who wins as a rule.
+
+        # The order in which a client reads its two sockets varies, so the majority counts.
         assert (order[0::2].count("echo") > 10) is echo_first
 
 
@@ -222,11 +228,13 @@ async def test_a_reply_carries_its_reference_both_ways(simulator: DiscordSimulat
         first = await simulator.say(ann, room, "first")
         received = await bot.next("message")
         answer = await received.reply("second")
+
         assert answer.reference.resolved.content == "first"
         assert (await simulator.answer(room)).reply_to is first
         await bot.next("message")
         await simulator.say(ann, room, "third", reply_to=simulator.messages(room)[1])
         third = await bot.next("message")
+
         assert third.type is discord.MessageType.reply
         assert third.reference.resolved.author == bot.user
         assert bot.user in third.mentions
@@ -255,14 +263,17 @@ async def test_an_edit_a_preview_and_a_deletion_reach_the_raw_events(
         await bot.next("message")
         await simulator.unfurl(message)
         preview = await bot.next("edit")
+
         assert (preview.message.content, preview.message.edited_at) == ("helo", None)
         assert len(preview.message.embeds) == 1
         assert await simulator.edit(message, "hello") is message
         edit = await bot.next("edit")
+
         assert edit.message.content == "hello"
         assert edit.message.edited_at is not None
         assert message.edited
         await simulator.delete(message)
+
         assert (await bot.next("delete")).message_id == message.id
         assert simulator.messages(room) == []
 
@@ -287,12 +298,15 @@ async def test_the_bot_edits_deletes_and_reads_its_history(simulator: DiscordSim
         await sent[0].edit(content="uno")
         await sent[1].delete()
         await sent[2].add_reaction("\N{THUMBS UP SIGN}")
+
         async with channel.typing():
             assert [one.content async for one in channel.history()] == ["four", "three", "uno"]
+
         assert [one.content async for one in channel.history(after=sent[0], limit=1)] == ["three"]
         assert [one.content async for one in channel.history(before=sent[3], limit=1)] == ["three"]
         assert simulator.messages(room)[0].edited
         await channel.delete_messages([sent[2], sent[3]])
+
         assert [one.text for one in simulator.messages(room)] == ["uno"]
 
 
@@ -327,6 +341,7 @@ async def test_a_thread_message_has_the_thread_as_channel_with_its_parent(
 ) -> None:
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
+
     older = simulator.thread(room, "older")
     async with running(simulator) as bot:
         assert bot.get_channel(older.id).parent_id == room.id
@@ -334,6 +349,7 @@ async def test_a_thread_message_has_the_thread_as_channel_with_its_parent(
         assert (await bot.next("thread")).id == thread.id
         ping = await simulator.say(ann, thread, "ping")
         received = await bot.next("message")
+
         assert isinstance(received.channel, discord.Thread)
         assert (received.channel.id, received.channel.name, received.channel.parent_id) == (
             thread.id,
@@ -348,6 +364,7 @@ async def test_a_rest_answer_names_neither_guild_nor_member(simulator: DiscordSi
     room = simulator.group("Friends", ann)
     await simulator.say(ann, room, "hello")
     url = f"{simulator.environment()['DISCORD_API_BASE']}/channels/{room.id}/messages"
+
     headers = {"Authorization": f"Bot {simulator.token}"}
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
         assert not {"guild_id", "member"} & (await response.json())[0].keys()
@@ -403,10 +420,12 @@ async def test_webhooks_other_bots_and_arrivals_look_as_documented(
         )
         await simulator.say_as_bot("Robby", room, "beep")
         other = await bot.next("message")
+
         assert (other.author.name, other.author.bot, other.webhook_id) == ("Robby", True, None)
         assert other.author != bot.user
         await simulator.system_message(room, ann)
         arrival = await bot.next("message")
+
         assert arrival.type is discord.MessageType.new_member
         assert arrival.is_system()
 
@@ -426,6 +445,7 @@ async def test_content_is_blank_without_the_intent_but_for_the_exceptions(
         said = await simulator.say(ann, room, "secret", attachments=["plan.txt"])
         assert await received(said) == ("", 0)
         mention = f"<@{simulator.bot.id}> look"
+
         assert await received(await simulator.say(ann, room, mention)) == (mention, 0)
         dm = simulator.direct_chat(ann)
         assert await received(await simulator.say(ann, dm, "hello", attachments=["plan.txt"])) == (
@@ -433,6 +453,7 @@ async def test_content_is_blank_without_the_intent_but_for_the_exceptions(
             1,
         )
         own = await bot.get_channel(room.id).send("own")
+
         assert (await bot.next("message")).content == own.content == "own"
 
 
@@ -443,6 +464,7 @@ async def test_without_the_message_intents_nothing_is_told(simulator: DiscordSim
         await simulator.say(ann, room, "unheard")
         await simulator.say(ann, simulator.direct_chat(ann), "heard")
         assert (await bot.next("message")).content == "heard"
+
     async with running(simulator, intents={"dm_messages": False}) as bot:
         await simulator.say(ann, simulator.direct_chat(ann), "unheard")
         await simulator.say(ann, room, "heard")
@@ -492,9 +514,11 @@ async def test_a_cut_connection_is_resumed_with_what_was_missed(
         assert (await bot.next("message")).content == "before"
         simulator.cut()
         missed = [await simulator.say(ann, room, text) for text in ("one", "two")]
+
         assert [(await bot.next("message")).id for _ in missed] == [one.id for one in missed]
         await bot.next("resumed")
         await simulator.say(ann, room, "after")
+
         assert (await bot.next("message")).content == "after"
 
 
@@ -518,9 +542,11 @@ async def test_an_invalid_session_loses_what_it_missed_unless_resumable(
         await simulator.say(ann, dm, "meanwhile")
         await simulator.connected()
         await simulator.say(ann, dm, "after")
+
         if resumable:
             assert (await bot.next("message")).content == "meanwhile"
             await bot.next("resumed")
+
         assert (await bot.next("message")).content == "after"
 
 
@@ -536,6 +562,7 @@ async def test_only_a_resumable_session_can_be_resumed(
             ready = (await socket.receive_json())["d"]
             await simulator.invalidate_session(resumable=resumable)
             assert await socket.receive_json() == {"op": 9, "d": resumable}
+
         async with session.ws_connect(ready["resume_gateway_url"]) as socket:
             await socket.receive_json()
             resume = {"token": simulator.token, "session_id": ready["session_id"], "seq": 1}
@@ -565,6 +592,7 @@ async def test_files_are_uploaded_and_fetched(simulator: DiscordSimulator) -> No
         await bot.next("message")
         await simulator.say(ann, dm, "", attachments=[("a b.txt", b"words")])
         received = await bot.next("message")
+
         assert (received.attachments[0].filename, await received.attachments[0].read()) == (
             "a b.txt",
             b"words",
@@ -585,6 +613,7 @@ async def test_members_are_chunked_on_request(simulator: DiscordSimulator) -> No
 async def test_any_unicode_crosses_in_both_directions(simulator: DiscordSimulator) -> None:
     ann = simulator.user("Ann\ud800")
     dm = simulator.direct_chat(ann)
+
     odd = "\0 \ud83d \U0001f600 \u202e \x85"
     async with running(simulator) as bot:
         await simulator.say(ann, dm, odd, attachments=["\udfff.txt"])
@@ -599,9 +628,11 @@ async def test_several_shards_share_the_guilds_and_the_first_has_direct_chats(
 ) -> None:
     ann = simulator.user("Ann")
     rooms = []
+
     for name in "abcd":
         rooms.append(simulator.group(name, ann))
         await asyncio.sleep(0.002)
+
     mine = [room for room in rooms if (room.guild.id >> 22) % 2 == 1]
     async with running(simulator, shard_id=1, shard_count=2) as bot:
         await simulator.say(ann, simulator.direct_chat(ann), "for shard 0")
@@ -649,6 +680,7 @@ async def test_stop_ends_soon_with_a_connected_client(point_client: Pointer) -> 
     simulator = DiscordSimulator()
     await simulator.start()
     point_client(simulator)
+
     async with running(simulator):
         started = time.monotonic()
         await simulator.stop()
@@ -658,12 +690,14 @@ async def test_stop_ends_soon_with_a_connected_client(point_client: Pointer) -> 
 async def test_stop_ends_soon_with_a_client_that_does_not_answer() -> None:
     simulator = DiscordSimulator()
     await simulator.start()
+
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(
             simulator.environment()["DISCORD_GATEWAY_URL"], autoclose=False
         )
         started = time.monotonic()
         await simulator.stop()
+
         assert time.monotonic() - started < 2
         assert (await socket.receive_json())["op"] == 10
         assert (await socket.receive()).data == 1001
@@ -712,10 +746,12 @@ async def test_a_body_of_the_wrong_shape_is_a_bad_request(
 ) -> None:
     dm = simulator.direct_chat(simulator.user("Ann"))
     url = f"{simulator.environment()['DISCORD_API_BASE']}/channels/{dm.id}/messages"
+
     headers = {"Authorization": f"Bot {simulator.token}", "Content-Type": "application/json"}
     async with (
         aiohttp.ClientSession() as session,
         session.post(url, data=body, headers=headers) as response,
     ):
         assert response.status == 400
+
     assert simulator.messages(dm) == []

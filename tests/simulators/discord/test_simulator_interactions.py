@@ -1,6 +1,4 @@
-"""Slash commands, menus, buttons and forms on the simulated Discord, tried with the real discord.py
-client over sockets.
-"""
+"""Slash commands, menus, buttons and forms on the simulated Discord, with the real discord.py."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ async def test_a_slash_command_carries_its_options_by_their_types(
     got: dict[str, Any] = {}
 
     @bot.tree.command()
-    async def tell(
+    async def describe(
         interaction: discord.Interaction,
         words: str,
         times: int,
@@ -31,7 +29,7 @@ async def test_a_slash_command_carries_its_options_by_their_types(
         where: discord.TextChannel,
         file: discord.Attachment,
     ) -> None:
-        """Tell somebody something."""
+        """Send a person a text."""
         got.update(
             words=words,
             times=times,
@@ -41,7 +39,8 @@ async def test_a_slash_command_carries_its_options_by_their_types(
             where=where.id,
             file=await file.read(),
         )
-        await interaction.response.send_message("told")
+
+        await interaction.response.send_message("described")
 
     ann, bob = simulator.user("Ann"), simulator.user("Bob")
     room = simulator.group("Friends", ann, bob)
@@ -54,9 +53,11 @@ async def test_a_slash_command_carries_its_options_by_their_types(
             "to": bob,
             "where": room,
         }
-        used = await simulator.slash(ann, room, "tell", **options, file=("a.txt", b"12345"))
+
+        used = await simulator.slash(ann, room, "describe", **options, file=("a.txt", b"12345"))
         (answer,) = await simulator.answered(used)
-    assert answer.text == "told"
+
+    assert answer.text == "described"
     expected = {"words": "good morning", "times": 2, "loud": True, "share": 0.5}
     assert got == {**expected, "to": bob.id, "where": room.id, "file": b"12345"}
 
@@ -100,6 +101,7 @@ async def test_an_answer_to_a_command_names_its_interaction(
     async with run(bot):
         used = await simulator.slash(ann, simulator.group("Friends", ann), "ping")
         echo = await heard()
+
     assert (echo.author.id, echo.webhook_id, echo.type) == (
         simulator.bot.id,
         simulator.bot.id,
@@ -118,10 +120,12 @@ async def test_an_ephemeral_answer_is_told_without_its_guild_and_stands_nowhere(
 
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
+
     heard = seen("message")
     async with run(bot):
         used = await simulator.slash(ann, room, "secret")
         echo = await heard()
+
     assert echo.flags.ephemeral
     assert (echo.guild, type(echo.channel), echo.channel.id) == (None, discord.DMChannel, room.id)
     assert [one.text for one in used.answers] == ["psst"]
@@ -140,10 +144,12 @@ async def test_a_deferred_answer_is_filled_in_by_an_update_and_followed_by_repli
 
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
+
     created, updated = seen("message"), seen("raw_message_edit")
     async with run(bot):
         used = await simulator.slash(ann, room, "think")
         first, update, second = await created(), await updated(), await created()
+
     assert (first.content, first.flags.value) == ("", 1 << 7)
     assert (update.message_id, update.message.content, update.message.edited_at) == (
         first.id,
@@ -168,6 +174,7 @@ async def test_the_first_further_answer_fills_in_a_deferred_one(
     async with run(bot):
         used = await simulator.slash(ann, simulator.direct_chat(ann), "think")
         (answer,) = await simulator.answered(used)
+
     assert (answer.text, answer.is_ephemeral) == ("thought", True)
 
 
@@ -200,11 +207,14 @@ async def test_a_second_first_answer_and_an_answer_that_is_too_late_have_the_doc
         task = asyncio.create_task(bot.start(simulator.token))
         await simulator.connected()
         found = []
+
         for name in ("late", "twice"):
             await simulator.slash(ann, simulator.direct_chat(ann), name)
             found.append(await asyncio.wait_for(codes.get(), 10))
+
         await bot.close()
         await asyncio.gather(task, return_exceptions=True)
+
     assert found == [10062, 40060]
 
 
@@ -231,6 +241,7 @@ async def test_a_button_changes_its_message_and_a_select_answers(
 
     shown = asyncio.Event()
     ann = simulator.user("Ann")
+
     room = simulator.group("Friends", ann)
     async with run(bot):
         question = await simulator.answer(room, after=await simulator.say(ann, room, "!ask"))
@@ -240,6 +251,7 @@ async def test_a_button_changes_its_message_and_a_select_answers(
         await simulator.press(ann, question, "yes")
         while question.text != "chosen":
             await asyncio.sleep(0.01)
+
     assert question.edited
     with pytest.raises(ValueError, match="no button"):
         await simulator.press(ann, question)
@@ -262,6 +274,7 @@ async def test_context_menus_name_their_target(
         said = await simulator.say(bob, room, "tea!")
         quoted = await simulator.answered(await simulator.menu(ann, room, "Quote", said))
         greeted = await simulator.answered(await simulator.menu(ann, room, "Greet", bob))
+
     assert [one.text for one in (*quoted, *greeted)] == ["Bob: tea!", "hello Bob"]
 
 
@@ -312,6 +325,7 @@ async def test_choices_are_proposed_while_an_option_is_typed(
         used = await simulator.type_slash(ann, simulator.direct_chat(ann), "drink", name="te")
         while not used.choices:
             await asyncio.sleep(0.01)
+
     assert [one["name"] for one in used.choices] == ["tea"]
 
 
@@ -320,12 +334,14 @@ async def test_a_webhook_of_the_bots_speaks_under_its_own_name(
 ) -> None:
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
+
     heard = seen("message")
     async with run(bot):
         webhook = await bot.get_channel(room.id).create_webhook(name="News")
         sent = await webhook.send("read all about it", wait=True)
         echo = await heard()
         await sent.edit(content="read it")
+
     assert (echo.content, echo.webhook_id, echo.author.name) == (
         "read all about it",
         webhook.id,

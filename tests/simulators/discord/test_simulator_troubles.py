@@ -1,6 +1,4 @@
-"""What goes wrong on the simulated Discord when it is asked for, and the odder messages, on the
-real client over sockets.
-"""
+"""Failures and unusual messages on the simulated Discord, with the real discord.py."""
 
 from __future__ import annotations
 
@@ -21,6 +19,7 @@ async def test_a_resumed_session_replays_what_is_asked_for_and_then_what_was_mis
 ) -> None:
     ann = simulator.user("Ann")
     dm = simulator.direct_chat(ann)
+
     heard, resumed = seen("message"), seen("resumed")
     async with run(bot):
         for text in ("one", "two", "three"):
@@ -37,6 +36,7 @@ async def test_a_replay_never_begins_the_session_anew(
 ) -> None:
     ann = simulator.user("Ann")
     simulator.group("Friends", ann)
+
     connected, resumed = seen("connect"), seen("resumed")
     async with run(bot):
         await connected()
@@ -51,17 +51,21 @@ async def test_deleted_places_leave_the_clients_cache(
 ) -> None:
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
+
     threads, channels = seen("raw_thread_delete"), seen("guild_channel_delete")
     async with run(bot):
         thread = simulator.thread(room, "plans")
         await simulator.say(ann, thread, "hello")
         await simulator.delete_chat(thread)
         gone = await threads()
+
         assert (gone.thread_id, gone.parent_id) == (thread.id, room.id)
         await simulator.delete_chat(room)
         assert (await channels()).id == room.id
+
         with pytest.raises(discord.NotFound) as caught:
             await bot.fetch_channel(room.id)
+
         assert caught.value.code == 10003
 
 
@@ -70,6 +74,7 @@ async def test_a_guild_may_go_for_a_while_or_for_good_and_come_back(
 ) -> None:
     ann = simulator.user("Ann")
     guild = simulator.group("Friends", ann).guild
+
     gone, back, removed, joined = (
         seen(f"guild_{what}") for what in ("unavailable", "available", "remove", "join")
     )
@@ -77,11 +82,13 @@ async def test_a_guild_may_go_for_a_while_or_for_good_and_come_back(
         await simulator.outage(guild)
         assert (await gone()).id == guild.id
         await simulator.recover(guild)
+
         assert (await back()).id == guild.id
         await simulator.remove_bot(guild)
         assert (await removed()).id == guild.id
         await simulator.say(ann, guild.channels[0], "unheard")
         await simulator.add_bot(guild)
+
         assert (await joined()).id == guild.id
 
 
@@ -104,6 +111,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_it_says(
         simulator.fail_next("POST", "/messages", status=429, retry_after=0.4, is_global=is_global)
         began = time.monotonic()
         await bot.get_channel(room.id).send("at last")
+
     assert time.monotonic() - began >= 0.4
     assert [one.text for one in simulator.messages(room)] == ["at last"]
 
@@ -128,17 +136,20 @@ async def test_stickers_polls_and_forwards_of_people_look_as_documented(
 ) -> None:
     ann = simulator.user("Ann")
     room, other = simulator.group("Friends", ann), simulator.group("Others", ann)
+
     heard = seen("message")
     async with run(bot):
         await simulator.say(ann, room, "", stickers=["wave"])
         assert [one.name for one in (await heard()).stickers] == ["wave"]
         await simulator.say(ann, room, "", poll="Tea?")
         poll = (await heard()).poll
+
         assert (poll.question, [answer.text for answer in poll.answers]) == ("Tea?", ["yes", "no"])
         original = await simulator.say(ann, other, "said elsewhere", attachments=["a.png"])
         await heard()
         await simulator.forward(ann, original, room)
         forward = await heard()
+
     assert (forward.content, forward.reference.type.value) == ("", 1)
     (snapshot,) = forward.message_snapshots
     assert (snapshot.content, snapshot.attachments[0].filename) == ("said elsewhere", "a.png")
@@ -154,10 +165,13 @@ async def test_a_poll_and_a_forward_of_the_bots_stand_in_the_chat(
         poll = discord.Poll("Tea?", duration=timedelta(hours=1))
         poll.add_answer(text="yes")
         sent = await channel.send(poll=poll)
+
         assert sent.poll.question == "Tea?"
         first = await channel.send("hello")
         passed_on = await first.forward(channel)
+
         assert passed_on.message_snapshots[0].content == "hello"
+
     assert simulator.messages(room)[-1].forwarded is simulator.messages(room)[1]
 
 
@@ -171,6 +185,7 @@ async def test_layouts_stand_without_content_and_take_none(
     room = simulator.group("Friends", ann)
     view = discord.ui.LayoutView()
     view.add_item(discord.ui.TextDisplay("laid out"))
+
     async with run(bot):
         sent = await bot.get_channel(room.id).send(view=view)
         assert (sent.content, sent.flags.components_v2) == ("", True)

@@ -1,4 +1,4 @@
-"""A simulator, and the real client library's bot on it."""
+"""A simulated Telegram, and a bot of python-telegram-bot."""
 
 from __future__ import annotations
 

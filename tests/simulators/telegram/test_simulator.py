@@ -1,4 +1,4 @@
-"""The Telegram simulator, driven by the real client library over a socket."""
+"""The simulated Telegram with the real python-telegram-bot over sockets."""
 
 from __future__ import annotations
 
@@ -52,11 +52,13 @@ async def polling(
     builder = ApplicationBuilder().token(simulator.token).base_url(addresses["TELEGRAM_BASE_URL"])
     app = builder.base_file_url(addresses["TELEGRAM_BASE_FILE_URL"]).build()
     app.add_handlers(handlers)
+
     async with app:
         await app.start()
         assert app.updater is not None
         await app.updater.start_polling(allowed_updates=allowed)
         await simulator.connected()
+
         try:
             yield app
         finally:
@@ -91,6 +93,7 @@ async def test_a_real_application_polls_and_answers(simulator: TelegramSimulator
         answer = await simulator.answer(chat, after=hello)
         again = await simulator.say(ann, chat, "again")
         second = await simulator.answer(chat, after=again)
+
     assert (answer.text, answer.is_from_bot, answer.author) == (
         "you said hello \N{GRINNING FACE}",
         True,
@@ -119,6 +122,7 @@ async def test_a_bot_in_another_process_finds_it_by_the_environment(
 ) -> None:
     ann = simulator.user("Ann")
     environment = {**os.environ, **simulator.environment()}
+
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", BOT_OF_ANOTHER_PROCESS, env=environment
     )
@@ -140,6 +144,7 @@ async def test_a_command_reaches_its_handler_with_the_persons_names(
 ) -> None:
     ann = simulator.user("Ann", username="ann_on_telegram", last_name="Lee")
     chat = simulator.direct_chat(ann)
+
     seen: Seen = []
 
     async def link(update: telegram.Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -150,6 +155,7 @@ async def test_a_command_reaches_its_handler_with_the_persons_names(
         await simulator.say(ann, chat, "please /link me")
         said = await simulator.say(ann, chat, f"/link@{simulator.bot.username} 42")
         assert (await simulator.answer(chat, after=said)).text == "arguments ['42']"
+
     message = seen[0].message
     assert message is not None and message.from_user is not None
     assert (message.chat.type, message.chat.id, message.message_id) == ("private", ann.id, said.id)
@@ -167,12 +173,15 @@ async def test_updates_that_were_not_confirmed_are_delivered_again_to_the_next_c
     ann = simulator.user("Ann")
     await simulator.say(ann, simulator.direct_chat(ann), "one")
     await simulator.say(ann, simulator.direct_chat(ann), "two")
+
     async with client(simulator) as crashing:
         taken = await crashing.get_updates(timeout=1)
+
     async with client(simulator) as second:
         again = await second.get_updates(timeout=1)
         rest = await second.get_updates(offset=again[0].update_id + 1, timeout=0)
         nothing = await second.get_updates(offset=again[1].update_id + 1, timeout=0)
+
     assert [update.message.text for update in taken if update.message] == ["one", "two"]
     assert [update.update_id for update in again] == [update.update_id for update in taken]
     assert [update.update_id for update in rest] == [taken[1].update_id]
@@ -185,6 +194,7 @@ async def test_a_limited_or_negative_offset_poll_takes_what_is_documented(
     ann = simulator.user("Ann")
     for text in ("one", "two", "three"):
         await simulator.say(ann, simulator.direct_chat(ann), text)
+
     first = await bot.get_updates(limit=1, timeout=0)
     last = await bot.get_updates(offset=-1, timeout=0)
     assert [update.message.text for update in (*first, *last) if update.message] == ["one", "three"]
@@ -199,6 +209,7 @@ async def test_a_long_poll_is_answered_as_soon_as_somebody_speaks(
     await simulator.connected()
     began = time.monotonic()
     await simulator.say(ann, simulator.direct_chat(ann), "hello")
+
     assert len(await poll) == 1
     assert time.monotonic() - began < 2
 
@@ -206,6 +217,7 @@ async def test_a_long_poll_is_answered_as_soon_as_somebody_speaks(
 async def test_messages_of_a_topic_carry_its_number(simulator: TelegramSimulator) -> None:
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
+
     seen: Seen = []
 
     async def answer(update: telegram.Update, _context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -219,6 +231,7 @@ async def test_messages_of_a_topic_carry_its_number(simulator: TelegramSimulator
         noted = await simulator.answer(topic, after=said)
         general = await simulator.say(ann, room, "hello all")
         await simulator.answer(room, after=general)
+
     inside, outside = (update.message for update in seen)
     assert inside is not None and outside is not None
     assert (inside.message_thread_id, inside.is_topic_message, inside.chat.is_forum) == (
@@ -246,6 +259,7 @@ async def test_an_answer_of_the_bot_stands_in_the_topic_of_what_it_answers(
     sent = await bot.send_message(
         topic.id, "noted", reply_parameters=telegram.ReplyParameters(said.id)
     )
+
     assert (sent.message_thread_id, sent.is_topic_message) == (topic.thread_id, True)
 
 
@@ -266,14 +280,16 @@ async def test_a_reply_shows_what_it_answers_and_only_that(
     answered = await simulator.say(ben, room, "I do", reply_to=question)
     last = await simulator.say(ann, room, "good", reply_to=answered)
     message = (await bot.get_updates(timeout=1))[2].message
+
     assert message is not None and message.reply_to_message is not None
     assert message.reply_to_message.text == "I do"
     assert message.reply_to_message.reply_to_message is None
-    # Outside of forums, a reply makes a thread of its own, which is no topic.
+    # Outside of forums, a reply starts a thread, which is not a topic.
     assert (message.message_thread_id, message.is_topic_message) == (question.id, None)
     sent = await bot.send_message(
         room.id, "see you", reply_parameters=telegram.ReplyParameters(last.id)
     )
+
     assert sent.reply_to_message is not None and sent.reply_to_message.text == "good"
     assert simulator.messages(room)[-1].reply_to == last
 
@@ -284,6 +300,7 @@ async def test_a_reply_to_a_missing_message_is_refused_unless_it_may_be_missing(
     chat = simulator.direct_chat(simulator.user("Ann"))
     with pytest.raises(BadRequest, match=r"(?i)message to be replied not found"):
         await bot.send_message(chat.id, "hello", reply_parameters=telegram.ReplyParameters(9))
+
     sent = await bot.send_message(
         chat.id,
         "hello",
@@ -295,14 +312,16 @@ async def test_a_reply_to_a_missing_message_is_refused_unless_it_may_be_missing(
 async def test_a_person_edits_and_the_bot_is_told(simulator: TelegramSimulator) -> None:
     ann = simulator.user("Ann")
     chat = simulator.direct_chat(ann)
+
     seen: Seen = []
     async with polling(simulator, recorder(seen)):
         message = await simulator.say(ann, chat, "helo")
         edited = await simulator.edit(message, "hello")
         await until(lambda: len(seen) == 2)
-    told = seen[1].edited_message
-    assert told is not None and told.edit_date is not None
-    assert (told.text, told.message_id) == ("hello", message.id)
+
+    received = seen[1].edited_message
+    assert received is not None and received.edit_date is not None
+    assert (received.text, received.message_id) == ("hello", message.id)
     assert edited is message
     assert (message.text, message.edited) == ("hello", True)
     assert [standing.text for standing in simulator.messages(chat)] == ["hello"]
@@ -316,15 +335,19 @@ async def test_the_bot_edits_its_own_messages_and_no_others(
     said = await simulator.say(ann, chat, "hello")
     sent = await bot.send_message(chat.id, "wait")
     edited = await bot.edit_message_text("done", chat.id, sent.message_id)
+
     assert isinstance(edited, telegram.Message) and edited.edit_date is not None
     assert [(line.text, line.edited) for line in simulator.messages(chat)] == [
         ("hello", False),
         ("done", True),
     ]
+
     with pytest.raises(BadRequest, match=r"(?i)message is not modified"):
         await bot.edit_message_text("done", chat.id, sent.message_id)
+
     with pytest.raises(BadRequest, match=r"(?i)can't be edited"):
         await bot.edit_message_text("mine", chat.id, said.id)
+
     with pytest.raises(BadRequest, match=r"(?i)message to edit not found"):
         await bot.edit_message_text("nothing", chat.id, 99)
 
@@ -338,9 +361,11 @@ async def test_what_the_bot_deletes_stands_no_longer(
     numbers = [
         (await bot.send_message(chat.id, text)).message_id for text in ("one", "two", "three")
     ]
+
     assert await bot.delete_message(chat.id, said.id)
     assert await bot.delete_messages(chat.id, [*numbers[:2], 99])
     assert [message.text for message in simulator.messages(chat)] == ["three"]
+
     with pytest.raises(BadRequest, match=r"(?i)message to delete not found"):
         await bot.delete_message(chat.id, said.id)
 
@@ -411,10 +436,12 @@ async def test_markup_becomes_text_and_entities(
     sent = await bot.send_message(chat.id, source, parse_mode=mode)
     assert sent.text == text
     assert simulator.messages(chat)[0].text == text
+
     if kinds is not None:
         assert [entity.type for entity in sent.entities] == (
             kinds.split() if isinstance(kinds, str) else kinds
         )
+
     assert all(sent.parse_entity(entity) for entity in sent.entities)
 
 
@@ -423,6 +450,7 @@ async def test_trimming_a_text_moves_its_entities(
 ) -> None:
     chat = simulator.direct_chat(simulator.user("Ann"))
     by_tags = await bot.send_message(chat.id, "  \n<b>trimmed </b>\n", parse_mode="HTML")
+
     by_hand = await bot.send_message(
         chat.id, "  trimmed ", entities=[telegram.MessageEntity("bold", 2, 8)]
     )
@@ -474,6 +502,7 @@ async def test_message_ids_repeat_between_chats(simulator: TelegramSimulator) ->
         (ann, simulator.group("Friends", ann, ben)),
     ]
     first = [await simulator.say(user, chat, "hello") for user, chat in places]
+
     assert [message.id for message in first] == [1, 1, 1]
     assert len(set(first)) == 3
 
@@ -491,11 +520,11 @@ async def test_a_wrong_token_is_refused(simulator: TelegramSimulator) -> None:
     stranger = telegram.Bot(
         "7000000001:other", base_url=simulator.environment()["TELEGRAM_BASE_URL"]
     )
-    async with (
-        stranger.request
-    ):  # a bot that is refused leaves it open, in older versions of python-telegram-bot
+    # Older versions of python-telegram-bot leave the request open after a refusal.
+    async with stranger.request:
         with pytest.raises(InvalidToken):
             await stranger.get_me()
+
     assert simulator.calls == []
 
 
@@ -514,17 +543,21 @@ async def test_a_second_poller_ends_the_first_with_a_conflict(simulator: Telegra
 async def test_stopping_is_quick_while_a_client_polls() -> None:
     simulator = TelegramSimulator()
     await simulator.start()
+
     async with client(simulator) as bot:
         poll = asyncio.create_task(bot.get_updates(timeout=30))
         await simulator.connected()
         began = time.monotonic()
         await simulator.stop()
         await asyncio.wait({poll}, timeout=5)
+
         assert time.monotonic() - began < 2
         assert poll.done()
         assert poll.exception() is not None or poll.result() == ()
+
         with pytest.raises(NetworkError):
             await bot.get_me()
+
     await simulator.stop()
 
 
@@ -534,6 +567,7 @@ async def test_started_again_it_has_the_same_address_and_the_updates_that_wait()
     async with simulator:
         addresses = simulator.environment()
         await simulator.say(ann, simulator.direct_chat(ann), "before")
+
     await simulator.say(ann, simulator.direct_chat(ann), "meanwhile")
     async with simulator, client(simulator) as bot:
         assert simulator.environment() == addresses
@@ -555,6 +589,7 @@ async def test_a_client_that_is_cut_off_in_a_poll_is_not_connected(
         await simulator.connected()
         poll.cancel()
         await asyncio.wait({poll})
+
     await asyncio.sleep(0.1)
     with pytest.raises(TimeoutError):
         await simulator.connected(timeout=0.2)
@@ -566,6 +601,7 @@ async def test_an_anonymous_admin_speaks_as_the_group(
     room = simulator.group("Friends", simulator.user("Ann"))
     said = await simulator.say_as_channel(room, "the rules")
     message = (await bot.get_updates(timeout=1))[0].message
+
     assert message is not None and message.from_user is not None and message.sender_chat is not None
     assert (message.from_user.id, message.from_user.username) == (1087968824, "GroupAnonymousBot")
     assert (message.sender_chat.id, message.chat.id) == (room.id, room.id)
@@ -578,6 +614,7 @@ async def test_a_person_speaks_in_a_group_as_a_channel(
     room, news = simulator.group("Friends", simulator.user("Ann")), simulator.channel("News")
     await simulator.say_as_channel(room, "read us", channel=news)
     message = (await bot.get_updates(timeout=1))[0].message
+
     assert message is not None and message.from_user is not None and message.sender_chat is not None
     assert (message.from_user.id, message.from_user.is_bot) == (136817688, True)
     assert (message.sender_chat.id, message.sender_chat.type) == (news.id, "channel")
@@ -590,12 +627,14 @@ async def test_a_channel_post_has_a_channel_and_no_person(
     post = await simulator.post(news, "first")
     await simulator.edit(post, "second")
     posted, edited = await bot.get_updates(timeout=1)
+
     assert (
         posted.message is None and posted.channel_post is not None and posted.effective_user is None
     )
     assert (posted.channel_post.text, posted.channel_post.chat.id) == ("first", news.id)
     assert edited.edited_channel_post is not None and edited.edited_channel_post.text == "second"
     sent = await bot.send_message("@the_news", "by the bot")
+
     assert sent.from_user is None and sent.sender_chat is not None and sent.chat.id == news.id
     assert simulator.messages(news)[-1].is_from_bot
 
@@ -606,6 +645,7 @@ async def test_a_media_group_is_several_messages_of_one_album(
     chat = simulator.direct_chat(simulator.user("Ann"))
     photos = [telegram.InputMediaPhoto(b"one", caption="<b>two</b> days", parse_mode="HTML")]
     sent = await bot.send_media_group(chat.id, [*photos, telegram.InputMediaPhoto(b"two")])
+
     assert len({message.media_group_id for message in sent}) == 1 and sent[0].media_group_id
     assert [message.caption for message in sent] == ["two days", None]
     assert len({message.photo[-1].file_unique_id for message in sent}) == 2
@@ -620,11 +660,13 @@ async def test_a_document_can_be_sent_again_and_downloaded(
     assert sent.document is not None and sent.caption == "numbers"
     assert (sent.document.file_name, sent.document.file_size) == ("table.csv", 4)
     again = await bot.send_document(chat.id, sent.document.file_id)
+
     assert (
         again.document is not None and again.document.file_unique_id == sent.document.file_unique_id
     )
     file = await bot.get_file(sent.document.file_id)
     assert bytes(await file.download_as_bytearray()) == b"a,b\n"
+
     with pytest.raises(BadRequest, match=r"(?i)wrong file identifier"):
         await bot.send_document(chat.id, "no-such-file")
 
@@ -637,6 +679,7 @@ async def test_people_send_files_alone_and_as_albums(
     await simulator.say(ann, chat, "look", attachments=["cat.jpg", ("dog.png", b"woof")])
     await simulator.say(ann, chat, "", attachments=["list.txt"])
     first, second, third = (update.message for update in await bot.get_updates(timeout=1))
+
     assert first is not None and second is not None and third is not None
     assert (first.caption, first.text, second.caption) == ("look", None, None)
     assert (
@@ -652,15 +695,18 @@ async def test_people_send_files_alone_and_as_albums(
 async def test_a_429_says_how_long_to_wait_and_only_once(
     simulator: TelegramSimulator, bot: telegram.Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # the library warns of what it returns otherwise
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # otherwise the library warns
     chat = simulator.direct_chat(simulator.user("Ann"))
     simulator.fail_next("sendMessage", error_code=429, retry_after=3)
+
     with pytest.raises(RetryAfter) as error:
         await bot.send_message(chat.id, "hello")
+
     # Seconds, up to version 22.1 of python-telegram-bot.
     assert error.value.retry_after in (3, timedelta(seconds=3))
     assert simulator.messages(chat) == []
     await bot.send_message(chat.id, "hello")
+
     assert [message.text for message in simulator.messages(chat)] == ["hello"]
 
 
@@ -685,6 +731,7 @@ async def test_a_repeated_message_arrives_twice(
 ) -> None:
     ann = simulator.user("Ann")
     chat = simulator.direct_chat(ann)
+
     seen: Seen = []
     async with polling(simulator, recorder(seen)):
         first = await simulator.say(ann, chat, "once")
@@ -695,6 +742,7 @@ async def test_a_repeated_message_arrives_twice(
         await simulator.say(ann, chat, "last")
         await until(lambda: len(seen) == 4)
         await asyncio.sleep(0.1)
+
     assert [update.message.text for update in seen if update.message] == [
         "once",
         "between",
@@ -711,8 +759,10 @@ async def test_a_repeat_before_the_first_delivery_arrives_after_it(
     ann = simulator.user("Ann")
     seen: Seen = []
     await simulator.repeat(await simulator.say(ann, simulator.direct_chat(ann), "once"))
+
     async with polling(simulator, recorder(seen)):
         await until(lambda: len(seen) == 2)
+
     assert seen[0].update_id == seen[1].update_id
 
 
@@ -724,6 +774,7 @@ async def test_updates_that_were_not_asked_for_are_not_sent(simulator: TelegramS
         await simulator.edit(message, "hello")
         await simulator.say(ann, simulator.direct_chat(ann), "bye")
         await until(lambda: len(seen) == 2)
+
     assert all(update.edited_message is None for update in seen)
 
 
@@ -735,6 +786,7 @@ async def test_forwards_name_their_origin_and_copies_do_not(
     target = simulator.direct_chat(ben)
     forwarded = await bot.forward_message(target.id, ann.id, said.id)
     copied = await bot.copy_message(target.id, ann.id, said.id)
+
     assert [message.id for message in simulator.messages(target)] == [
         forwarded.message_id,
         copied.message_id,
@@ -743,6 +795,7 @@ async def test_forwards_name_their_origin_and_copies_do_not(
     assert (forwarded.forward_origin.sender_user.id, forwarded.text) == (ann.id, "news")
     copy_of_forward = await bot.copy_message(target.id, target.id, forwarded.message_id)
     again = await bot.forward_message(ann.id, target.id, copy_of_forward.message_id)
+
     assert isinstance(again.forward_origin, telegram.MessageOriginUser)
     assert again.forward_origin.sender_user.id == simulator.bot.id
 
@@ -755,16 +808,19 @@ async def test_a_pressed_button_is_a_callback_query_that_is_answered_once(
     keyboard = telegram.InlineKeyboardMarkup(
         [[telegram.InlineKeyboardButton("Yes", callback_data="y")]]
     )
+
     refused: list[str] = []
 
     async def pressed(update: telegram.Update, _context: ContextTypes.DEFAULT_TYPE) -> None:
         query = update.callback_query
         assert query is not None
         await query.answer()
+
         try:
             await query.answer()
         except BadRequest as error:
             refused.append(error.message)
+
         await query.edit_message_text(f"{query.from_user.first_name} chose {query.data}")
 
     async with polling(simulator, CallbackQueryHandler(pressed)) as app:
@@ -772,8 +828,10 @@ async def test_a_pressed_button_is_a_callback_query_that_is_answered_once(
         asked = await simulator.answer(chat)
         await simulator.press(ann, asked, "Yes")
         await until(lambda: simulator.messages(chat)[0].edited)
+
     assert simulator.messages(chat)[0].text == "Ann chose y"
     assert refused[0].startswith("Query is too old")
+
     with pytest.raises(ValueError, match="no button 'Yes'"):
         await simulator.press(ann, asked, "Yes")
 
@@ -838,9 +896,11 @@ async def test_an_answer_that_does_not_come_is_reported_with_the_chat(
 ) -> None:
     ann = simulator.user("Ann")
     chat = simulator.direct_chat(ann)
+
     said = await simulator.say(ann, chat, "anybody?")
     with pytest.raises(TimeoutError, match=r"'Ann'.*anybody\?"):
         await simulator.answer(chat, after=said, timeout=0.05)
+
     assert await simulator.quiet(chat, seconds=0.01) == []
 
 
@@ -879,6 +939,7 @@ async def test_bodies_of_all_kinds_are_read_or_refused(
             address, data=body % chat.id, headers={"Content-Type": kind}
         ) as response:
             assert (response.status, (await response.json())["ok"]) == (status, status == 200)
+
         async with http.get(
             address, params={"chat_id": str(chat.id), "text": "by query"}
         ) as response:
@@ -909,6 +970,7 @@ async def test_a_client_with_many_connections_is_served_in_parallel(
 ) -> None:
     chat = simulator.direct_chat(simulator.user("Ann"))
     addresses = simulator.environment()
+
     bot = telegram.Bot(
         simulator.token,
         addresses["TELEGRAM_BASE_URL"],
@@ -918,4 +980,5 @@ async def test_a_client_with_many_connections_is_served_in_parallel(
         sent = await asyncio.gather(
             *(bot.send_message(chat.id, str(number)) for number in range(100))
         )
+
     assert sorted(message.message_id for message in sent) == list(range(1, 101))

@@ -1,4 +1,4 @@
-"""Webhooks and failing connections of the Telegram simulator, seen by the real client library."""
+"""Webhooks and failing connections of the simulated Telegram."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ async def webhook(
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
+
     try:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     finally:
@@ -53,12 +54,14 @@ async def test_a_webhook_gets_updates_in_their_order_with_the_secret(
     ann = simulator.user("Ann")
     dm = simulator.direct_chat(ann)
     await simulator.say(ann, dm, "before")
+
     async with webhook(handle) as url:
         await bot.set_webhook(url, secret_token="secret")
         await simulator.connected()
         await simulator.say(ann, dm, "after")
         await until(lambda: len(seen) == 2)
         await bot.delete_webhook()
+
     assert seen == [("secret", "before"), ("secret", "after")]
 
 
@@ -79,6 +82,7 @@ async def test_an_update_is_posted_again_until_it_is_answered(
         info = await bot.get_webhook_info()
         await until(lambda: not len(simulator._updates))
         await bot.delete_webhook()
+
     assert len(set(seen)) == 1
     assert "503" in info.last_error_message
 
@@ -95,11 +99,14 @@ async def test_updates_wait_for_a_webhook_that_nobody_serves_yet(
     ann = simulator.user("Ann")
     async with webhook(handle) as url:
         pass
+
     await bot.set_webhook(url)
     await simulator.say(ann, simulator.direct_chat(ann), "hello")
+
     async with webhook(handle, port=int(url.split(":")[2].split("/")[0])):
         await until(lambda: seen)
         await bot.delete_webhook()
+
     assert seen == ["hello"]
 
 
@@ -107,10 +114,13 @@ async def test_nobody_polls_while_a_webhook_is_set(simulator: TelegramSimulator,
     waiting = asyncio.create_task(bot.get_updates(timeout=5))
     await simulator.connected()
     await bot.set_webhook("http://127.0.0.1:1/hook")
+
     with pytest.raises(Conflict, match="terminated"):
         await waiting
+
     with pytest.raises(Conflict, match="webhook is active"):
         await bot.get_updates()
+
     assert (await bot.get_webhook_info()).url == "http://127.0.0.1:1/hook"
     await bot.delete_webhook()
     assert await bot.get_updates(timeout=0) == ()
@@ -122,8 +132,10 @@ async def test_a_connection_is_cut_before_or_after_the_effect(
 ) -> None:
     dm = simulator.direct_chat(simulator.user("Ann"))
     simulator.cut_next("sendMessage", after_effect=after_effect)
+
     with pytest.raises(NetworkError):
         await bot.send_message(dm.id, "hello")
+
     assert len(simulator.messages(dm)) == after_effect
     await bot.send_message(dm.id, "again")
 
@@ -133,8 +145,10 @@ async def test_an_answer_is_held_until_it_is_released(
 ) -> None:
     dm = simulator.direct_chat(simulator.user("Ann"))
     release = simulator.hold_next("sendMessage")
+
     with pytest.raises(TimedOut):
         await bot.send_message(dm.id, "hello", read_timeout=0.2)
+
     assert [one.text for one in simulator.messages(dm)] == ["hello"]
     release.set()
     await bot.send_message(dm.id, "again")

@@ -1,6 +1,4 @@
-"""Rarer places of the Telegram simulator, seen by the real client library: migration, topics,
-channels, businesses.
-"""
+"""Migration, topics, channels and business accounts of the simulated Telegram."""
 
 from __future__ import annotations
 
@@ -24,12 +22,12 @@ from telegram_simulator import TelegramSimulator
 
 @pytest.fixture(autouse=True)
 async def everything(bot: Bot) -> None:
-    """Ask for every kind of update before anything happens."""
+    """Request every kind of update before anything happens."""
     await bot.get_updates(timeout=0, allowed_updates=Update.ALL_TYPES)
 
 
-async def told(bot: Bot) -> list[Update]:
-    """Take what waits."""
+async def received(bot: Bot) -> list[Update]:
+    """Return the pending updates and confirm them."""
     updates = list(await bot.get_updates(timeout=0))
     if updates:
         await bot.get_updates(offset=updates[-1].update_id + 1, timeout=0)
@@ -44,16 +42,20 @@ async def test_a_basic_group_becomes_a_supergroup_of_another_id_and_says_so_in_b
     await simulator.say(ann, old, "before")
     new = simulator.migrate(old)
     said = await simulator.say(ann, new, "after")
-    before, going, coming, after = [update.message for update in await told(bot)]
+    before, going, coming, after = [update.message for update in await received(bot)]
+
     assert before.chat.type == "group" and after.chat.type == "supergroup"
     assert (going.chat.id, going.migrate_to_chat_id) == (old.id, new.id)
     assert (coming.chat.id, coming.migrate_from_chat_id) == (new.id, old.id)
     assert said.id < 4
+
     with pytest.raises(ChatMigrated) as moved:
         await bot.send_message(old.id, "to the old one")
+
     assert moved.value.new_chat_id == new.id
     with pytest.raises(ValueError, match="has become"):
         await simulator.say(ann, old, "too late")
+
     with pytest.raises(ValueError, match="only a basic group"):
         simulator.migrate(new)
 
@@ -64,7 +66,8 @@ async def test_a_private_chat_has_topics(simulator: TelegramSimulator, bot: Bot)
     topic = simulator.thread(dm, "plans")
     await simulator.say(ann, topic, "in the topic")
     await bot.send_message(dm.id, "you, too", message_thread_id=topic.thread_id)
-    opening, inside = [update.message for update in await told(bot)]
+    opening, inside = [update.message for update in await received(bot)]
+
     assert opening.forum_topic_created is not None
     assert (inside.chat.type, inside.is_topic_message) == ("private", True)
     assert inside.message_thread_id == topic.thread_id
@@ -78,8 +81,10 @@ async def test_the_bot_opens_a_topic_and_deletes_it_with_all_that_was_said(
     room = simulator.group("Friends", simulator.user("Ann"), forum=True)
     topic = await bot.create_forum_topic(room.id, "plans")
     sent = await bot.send_message(room.id, "inside", message_thread_id=topic.message_thread_id)
+
     assert sent.is_topic_message
     await bot.delete_forum_topic(room.id, topic.message_thread_id)
+
     with pytest.raises(BadRequest, match="thread not found"):
         await bot.send_message(room.id, "inside", message_thread_id=topic.message_thread_id)
 
@@ -91,9 +96,11 @@ async def test_a_post_appears_in_the_linked_group_whoever_posted(
     simulator.link(news, room)
     await simulator.post(news, "from people")
     await bot.send_message(news.id, "from the bot")
-    post, *discussed = await told(bot)
+    post, *discussed = await received(bot)
+
     assert post.channel_post is not None
     assert [one.message.text for one in discussed] == ["from people", "from the bot"]
+
     for one in discussed:
         assert one.message.is_automatic_forward
         assert (one.message.chat.id, one.message.sender_chat.id, one.message.from_user.id) == (
@@ -114,7 +121,8 @@ async def test_people_forward_quote_and_answer_across_chats(
     await simulator.forward(bob, source, dm, hides_name="A.")
     await simulator.say(bob, room, "when?", reply_to=source, quote="at eight")
     await simulator.say(bob, dm, "look there", reply_to=source)
-    _, shown, hidden, quoting, across = [update.message for update in await told(bot)]
+    _, shown, hidden, quoting, across = [update.message for update in await received(bot)]
+
     assert (shown.text, shown.from_user.id, shown.forward_origin.sender_user.id) == (
         "meet at eight",
         bob.id,
@@ -125,6 +133,7 @@ async def test_people_forward_quote_and_answer_across_chats(
     assert quoting.reply_to_message.message_id == source.id
     assert across.reply_to_message is None
     assert (across.external_reply.chat.id, across.external_reply.message_id) == (room.id, source.id)
+
     with pytest.raises(ValueError, match="does not say"):
         await simulator.say(bob, room, "when?", reply_to=source, quote="nine")
 
@@ -134,7 +143,7 @@ async def test_an_anonymous_administrator_shows_a_title(
 ) -> None:
     room = simulator.group("Friends")
     await simulator.say_as_channel(room, "quiet, please", signature="Chief")
-    (update,) = await told(bot)
+    (update,) = await received(bot)
     assert (update.message.author_signature, update.message.sender_chat.id) == ("Chief", room.id)
 
 
@@ -152,7 +161,8 @@ async def test_a_business_account_lets_the_bot_read_answer_and_delete(
         "until nine", chat.id, sent.message_id, business_connection_id=shop.connection_id
     )
     await simulator.delete(asked)
-    connected, first, second, edited, deleted = await told(bot)
+    connected, first, second, edited, deleted = await received(bot)
+
     assert connected.business_connection.user.id == owner.id
     assert (first.business_message.chat.id, first.business_message.from_user.id) == (
         customer.id,
@@ -166,6 +176,7 @@ async def test_a_business_account_lets_the_bot_read_answer_and_delete(
     assert [one.text for one in simulator.messages(chat)] == ["one moment", "until nine"]
     assert simulator.messages(simulator.direct_chat(customer)) == []
     assert (await bot.get_business_connection(shop.connection_id)).user.id == owner.id
+
     with pytest.raises(ValueError, match="only its owner and one other person"):
         await simulator.say(simulator.user("Bob"), chat, "hello")
 
@@ -176,18 +187,20 @@ async def test_a_message_by_way_of_the_bot_is_the_persons_and_edited_by_its_inli
     ann = simulator.user("Ann")
     room = simulator.group("Friends", ann)
     keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("more", callback_data="more")]])
+
     found = [Article("1", "One", InputTextMessageContent("one"), reply_markup=keyboard)]
 
     async def said(chat: Any) -> Any:
         saying = asyncio.create_task(simulator.say_by_way_of_the_bot(ann, chat, "find"))
-        while not (asked := await told(bot)):
+        while not (asked := await received(bot)):
             await asyncio.sleep(0)
         await bot.answer_inline_query(asked[0].inline_query.id, found)
         return await saying
 
     here = await said(room)
-    chosen, message = await told(bot)
+    chosen, message = await received(bot)
     assert (message.message.via_bot.id, message.message.from_user.id) == (simulator.bot.id, ann.id)
+
     assert (
         await bot.edit_message_text(
             "two", inline_message_id=chosen.chosen_inline_result.inline_message_id
@@ -196,9 +209,10 @@ async def test_a_message_by_way_of_the_bot_is_the_persons_and_edited_by_its_inli
     )
     assert here.text == "two"
     elsewhere = await said(None)
-    (chosen,) = await told(bot)
+    (chosen,) = await received(bot)
     await simulator.press(ann, elsewhere, "more")
-    (pressed,) = await told(bot)
+    (pressed,) = await received(bot)
+
     assert pressed.callback_query.message is None
     assert pressed.callback_query.inline_message_id == chosen.chosen_inline_result.inline_message_id
 
@@ -215,8 +229,10 @@ async def test_copies_and_forwards_of_several_answer_with_ids_and_skip_what_is_g
         dm.id, room.id, [one.id, gone.id, file.id], remove_caption=True
     )
     forwarded = await bot.forward_messages(dm.id, room.id, [one.id, file.id])
+
     assert [len(copied), len(forwarded)] == [2, 2]
     assert [m.text for m in simulator.messages(dm)] == ["one", "", "one", "a file"]
+
     with pytest.raises(BadRequest, match="strictly increasing"):
         await bot.copy_messages(dm.id, room.id, [file.id, one.id])
 
@@ -231,6 +247,7 @@ async def test_captions_keyboards_and_media_are_edited(
     )
     await bot.edit_message_caption(dm.id, sent.message_id, caption="new")
     shown = await bot.edit_message_reply_markup(dm.id, sent.message_id, reply_markup=keyboard)
+
     assert (shown.caption, shown.reply_markup) == ("new", keyboard)
     changed = await bot.edit_message_media(
         InputMediaDocument(b"2", caption="other"), dm.id, sent.message_id

@@ -1,6 +1,6 @@
-"""The parts of a simulated Discord, put together, and how they tell of what happens.
+"""The parts of a simulated Discord, put together, and how events reach clients.
 
-Knows who calls whom. Must not know what people do.
+Must not know what people do.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .bell import Bell
-from .door import Door
+from .changes import Changes
+from .endpoint import Endpoint
+from .entities import SimulatedChat, SimulatedGuild, SimulatedMessage, SimulatedUser
 from .events import Event, Events
 from .gateway import Gateway
 from .interaction_routes import InteractionRoutes
@@ -18,11 +19,11 @@ from .message_routes import MessageRoutes
 from .payloads import Payloads
 from .place_routes import PlaceRoutes
 from .server import Server
-from .world import SimulatedChat, SimulatedGuild, SimulatedMessage, SimulatedUser, World
+from .world import World
 
 
-class Scene:
-    """A Discord in which nobody does anything yet."""
+class SimulatorBase:
+    """A Discord with a bot and no people."""
 
     def __init__(
         self,
@@ -35,34 +36,37 @@ class Scene:
         is_old: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare a Discord with nobody in it but the bot; nothing listens before `start`.
+        """Prepare a Discord with the bot and its owner only; nothing listens before `start`.
 
         Args:
             token: The one token that is accepted.
             bot_name: The username of the bot.
             message_content_enabled: Whether the app's settings allow the message content intent. If
-                not, a client that asks for it is refused with close code 4014, and REST answers are
-                blank as well. The two other privileged intents are always allowed.
-            echo_first: Whether the event about a message of the bot is on the wire before the
-                answer to the request that made it. Discord promises neither order, so a bot should
-                live with both.
-            shards: How many shards are recommended to clients that ask.
-            is_old: Whether the application is as old as those whose id is not that of their bot's
-                account.
-            clock: Unix seconds; ids and times come from it.
+                not, a client that asks for it is closed with code 4014, and REST responses have no
+                content either. The other privileged intents are always allowed.
+            echo_first: Whether the event about a message of the bot is sent before the response to
+                the request that created it. Discord guarantees neither order, so a bot must handle
+                both.
+            shards: The number of shards recommended to clients that ask.
+            is_old: Whether the id of the application differs from that of its bot, as with some
+                old applications.
+            clock: Returns Unix seconds; ids and times come from it.
         """
-        self._bell = Bell()
+        self._changes = Changes()
         self._shards = shards
         self._world = World(bot_name=bot_name, clock=clock)
+
         if is_old:
             self._world.application_id = self._world.next_id()
+
         payloads = Payloads(self._world, message_content_enabled=message_content_enabled)
         self._events = Events(payloads)
-        self._gateway = Gateway(payloads, self._events, token=token, changed=self._bell.ring)
-        self._door = Door(token=token)
+        self._gateway = Gateway(payloads, self._events, token=token, changed=self._changes.notify)
+        self._endpoint = Endpoint(token=token)
         messages = MessageRoutes(
             payloads, self._events, deliver=self._deliver, echo_first=echo_first
         )
+
         places = PlaceRoutes(
             payloads,
             self._events,
@@ -73,9 +77,10 @@ class Scene:
         self._interactions = Interactions(self._world)
         answers = InteractionRoutes(payloads, self._events, self._interactions, messages)
         self._interaction_payloads = answers.shown
+
         self._server = Server(
             payloads,
-            self._door,
+            self._endpoint,
             self._gateway,
             places,
             routes=(*messages.table(), *places.table(), *answers.table()),
@@ -84,25 +89,24 @@ class Scene:
 
     def _guild_of(self, chat: SimulatedChat, what: str) -> SimulatedGuild:
         if chat.guild is None:
-            raise ValueError(f"{what} has no place in {chat}; use a chat that group() returned")
+            raise ValueError(f"{what} needs a guild, not {chat}: use a chat that group() returned")
         return chat.guild
 
     def _check_presence(self, user: SimulatedUser, chat: SimulatedChat) -> None:
         if user not in (chat.guild.members if chat.guild else [chat.user]):
             raise ValueError(
-                f"{user.name} is not in {chat}; pass them to group(), or use their own "
-                "direct_chat()"
+                f"{user.name} is not in {chat}: pass them to group(), or use their direct_chat()"
             )
 
-    async def _tell_of(self, message: SimulatedMessage) -> SimulatedMessage:
+    async def _announce(self, message: SimulatedMessage) -> SimulatedMessage:
         await self._deliver(self._events.message_create(message))
         return message
 
     async def _deliver(self, event: Event) -> None:
         self._gateway.publish(event)
-        self._bell.ring()
+        self._changes.notify()
         await self._gateway.flush()
 
-    def _tell_soon(self, event: Event) -> None:
+    def _announce_soon(self, event: Event) -> None:
         self._gateway.publish(event)
         self._gateway.flush_soon()

@@ -1,6 +1,4 @@
-"""What people do: write, forward, edit, delete, press buttons. Knows the world and tells the bot;
-knows no network.
-"""
+"""What people do: write, forward, edit, delete, press buttons. Must not know the network."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from .copying import forwarded
 from .files import StoredFile, is_picture
 from .markup import with_found
 from .payloads import chat_payload, message_payload, user_payload
-from .scenery import Scenery
+from .places import Places
 from .sending import discuss
 from .world import Content, SimulatedChat, SimulatedMessage, SimulatedUser
 
@@ -25,10 +23,8 @@ _EDITS = {
 }
 
 
-class Stage(Scenery):
-    """Let people act. A verb that tells the bot something returns when the update waits for it, not
-    when it is read.
-    """
+class People(Places):
+    """People, and what they write. Methods return when the bot's update is queued."""
 
     async def say(
         self,
@@ -40,21 +36,20 @@ class Stage(Scenery):
         quote: str = "",
         attachments: Sequence[str | tuple[str, bytes]] = (),
     ) -> SimulatedMessage:
-        """Let a person write. The text is sent as it is, although Telegram's server trims people's
-        texts.
+        """Send a message from a person. The text is not trimmed, unlike on Telegram.
 
         Args:
             user: Who writes.
-            chat: Where; into a private chat only its own person can write.
-            text: At most 4096 characters, and not empty unless there are attachments.
-            reply_to: The answered message; of another chat it is shown as an `external_reply`.
-            quote: The part of the answered message that is quoted.
-            attachments: File names, or pairs of a name and the content. Pictures are sent as
-                photos, unless other files are among them. Several make an album: one message each,
-                the text is the caption of the first.
+            chat: Where. Only its own person writes into a private chat.
+            text: At most 4096 characters; not empty unless there are attachments.
+            reply_to: The message replied to; one of another chat becomes an `external_reply`.
+            quote: The quoted part of the message replied to.
+            attachments: File names, or pairs of name and content. Pictures are sent as photos,
+                unless other files are among them. Several files become an album: a message each,
+                with the text as the caption of the first.
 
         Returns:
-            The message, of an album the first one.
+            The message; the first message of an album.
         """
         self._check_writes(user, chat)
         extra = self._about_answer(chat, reply_to, quote)
@@ -63,6 +58,7 @@ class Stage(Scenery):
         written = [
             self._write(chat, content, author=user, reply_to=answered) for content in contents
         ]
+
         return written[0]
 
     async def forward(
@@ -73,11 +69,9 @@ class Stage(Scenery):
         *,
         hides_name: str = "",
     ) -> SimulatedMessage:
-        """Let a person forward a message; `hides_name` is what is shown of an author who hides who
-        they are.
-        """
+        """Forward a message as a person; `hides_name` is the displayed name of a hidden author."""
         self._check_writes(user, chat)
-        content = forwarded(self._standing(message), self._world, hides_name=hides_name)
+        content = forwarded(self._present(message), self._world, hides_name=hides_name)
         return self._write(chat, content, author=user)
 
     async def say_as_channel(
@@ -89,12 +83,11 @@ class Stage(Scenery):
         signature: str = "",
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
-        """Let somebody write into a group in the name of a chat: of `channel`, or of the group
-        itself if None.
+        """Send a message into a group in the name of `channel`, or of the group itself.
 
-        The latter is an anonymous administrator. Either way `from` holds one of Telegram's
-        placeholder bots, the same for everybody, and only `sender_chat` says who spoke; `signature`
-        is the title of an anonymous administrator.
+        In the name of the group, it is from an anonymous administrator, whose title is `signature`.
+        Either way `from` is one of Telegram's placeholder accounts, and only `sender_chat`
+        identifies the speaker.
         """
         speaker = channel if channel is not None else chat.whole
         content = replace(
@@ -105,7 +98,7 @@ class Stage(Scenery):
     async def post(self, channel: SimulatedChat, text: str) -> SimulatedMessage:
         """Post in a channel; the bot gets a `channel_post`, which has no `from`.
 
-        Where the channel is linked with a group, the post appears there as well.
+        The post also appears in the group linked with the channel.
         """
         if channel.kind != "channel":
             raise ValueError(f"posts are made in channels, not in the {channel}")
@@ -114,23 +107,20 @@ class Stage(Scenery):
         return written
 
     async def edit(self, message: SimulatedMessage, text: str) -> SimulatedMessage:
-        """Let the author change a text or caption; the bot gets an `edited_message`, or what it is
-        called elsewhere.
-        """
-        standing = self._standing(message)
-        if standing.is_from_bot:
+        """Change a person's text or caption; the bot gets an `edited_message` or its variant."""
+        present = self._present(message)
+        if present.is_from_bot:
             raise ValueError("people cannot edit what the bot wrote")
-        changed = replace(standing.content, text=text, entities=with_found(text))
-        edited = self._world.edit(standing, changed)
+        changed = replace(present.content, text=text, entities=with_found(text))
+        edited = self._world.edit(present, changed)
         self._updates.add(_EDITS[_update_kind(edited.chat)], message_payload(edited, self._world))
         return edited
 
     async def delete(self, *messages: SimulatedMessage) -> None:
-        """Let a person delete messages of one chat. Telegram tells the bot only of those in a
-        business account's chat.
-        """
+        """Delete messages of one chat. Telegram notifies the bot in business chats only."""
         for message in messages:
-            self._world.remove(self._standing(message))
+            self._world.remove(self._present(message))
+
         if messages and (business := messages[0].chat.business) is not None:
             payload = {
                 "business_connection_id": business.connection_id,
@@ -140,32 +130,30 @@ class Stage(Scenery):
             self._updates.add("deleted_business_messages", payload)
 
     async def repeat(self, message: SimulatedMessage, *, same_update: bool = True) -> None:
-        """Deliver the update that first told of a message once more, unchanged.
+        """Deliver the update of a new message again, unchanged.
 
         Args:
-            message: One that the bot was told of.
-            same_update: Keep the update id, as after a confirmation that was lost; otherwise under
-                a new id.
+            message: A message whose update the bot received.
+            same_update: Keep the update id, as after a lost confirmation; otherwise use a new id.
         """
-        told = self._told.get(message)
-        if told is None:
-            raise ValueError(
-                f"the bot was never told of message {message.id} of the {message.chat}"
-            )
+        first = self._first_updates.get(message)
+        if first is None:
+            raise ValueError(f"the bot got no update of message {message.id} in the {message.chat}")
+
         if same_update:
-            self._updates.repeat(told)
+            self._updates.repeat(first)
         else:
-            self._updates.add(told.kind, told.payload)
+            self._updates.add(first.kind, first.payload)
 
     async def press(self, user: SimulatedUser, message: SimulatedMessage, button: str) -> None:
-        """Let a person press the inline button with this text; the bot gets a `callback_query`,
-        which it may answer.
+        """Press the inline button with this text; the bot gets a `callback_query`.
 
-        Below a message that was sent by way of the bot, it does not get the message, but an
-        `inline_message_id` alone.
+        For a message sent by inline mode, the query has an `inline_message_id` instead of the
+        message.
         """
-        standing = self._standing(message)
-        rows = (standing.content.reply_markup or {}).get("inline_keyboard", [])
+        present = self._present(message)
+        rows = (present.content.reply_markup or {}).get("inline_keyboard", [])
+
         data = next(
             (key.get("callback_data") for row in rows for key in row if key.get("text") == button),
             None,
@@ -175,26 +163,29 @@ class Stage(Scenery):
                 f"message {message.id} of the {message.chat} has no button {button!r} that "
                 "calls back"
             )
+
         query = str(next(self._queries))
         self._account.open_queries.add(query)
         payload: dict[str, Any] = {
             "id": query,
             "from": user_payload(user),
-            "chat_instance": str(standing.chat.id),
+            "chat_instance": str(present.chat.id),
             "data": data,
         }
+
         inline = next(
-            (number for number, sent in self._world.inline.items() if sent is standing), None
+            (number for number, sent in self._world.inline.items() if sent is present), None
         )
         if inline is not None:
             payload["inline_message_id"] = inline
         else:
-            payload["message"] = message_payload(standing, self._world)
+            payload["message"] = message_payload(present, self._world)
+
         self._updates.add("callback_query", payload)
 
     def messages(self, chat: SimulatedChat) -> list[SimulatedMessage]:
-        """List what stands in the chat now, people's messages and the bot's, in order."""
-        return self._world.standing(chat)
+        """Return the messages in the chat, oldest first, without deleted ones."""
+        return self._world.messages(chat)
 
     async def answer(
         self,
@@ -202,13 +193,14 @@ class Stage(Scenery):
         after: SimulatedMessage | None = None,
         timeout: float = 5,  # noqa: ASYNC109  a figure of seconds reads best in a test
     ) -> SimulatedMessage:
-        """Wait for the first message of the bot in a chat after `after`, or the first of all.
+        """Wait for the bot's first message in a chat, or the first one after `after`.
 
         Raises:
-            TimeoutError: None came in `timeout` seconds; the text says what stands in the chat.
+            TimeoutError: None came in `timeout` seconds; the text lists the chat's messages.
         """
         if after is not None and after.chat.id != chat.id:
-            raise ValueError(f"message {after.id} stands in the {after.chat}, not in the {chat}")
+            raise ValueError(f"message {after.id} is in the {after.chat}, not in the {chat}")
+
         start = 0 if after is None else after.id
 
         def said() -> list[SimulatedMessage]:
@@ -218,17 +210,16 @@ class Stage(Scenery):
                 if message.is_from_bot and message.id > start
             ]
 
-        if not await self._world.bell.until(lambda: bool(said()), seconds=timeout):
+        if not await self._world.changes.wait_until(lambda: bool(said()), seconds=timeout):
             raise TimeoutError(
-                f"no answer of the bot in {timeout} s in the {chat}; there stands: "
+                f"the bot did not answer in the {chat} within {timeout} s; messages there: "
                 f"{self._shown(chat)}"
             )
+
         return said()[0]
 
     async def quiet(self, chat: SimulatedChat, seconds: float = 0.3) -> list[SimulatedMessage]:
-        """Wait a while and return what the bot said in that time and left standing; an empty list
-        is silence.
-        """
+        """Wait, and return what the bot wrote in the chat meanwhile and did not delete."""
         known = set(self.messages(chat))
         await asyncio.sleep(seconds)
         return [
@@ -242,13 +233,16 @@ class Stage(Scenery):
     ) -> list[Content]:
         if not text and not attachments:
             raise ValueError("Telegram has no empty messages")
+
         if len(text) > _LONGEST_TEXT:
             raise ValueError(
                 f"a message has {_LONGEST_TEXT} characters at most; people's apps split longer "
                 "texts"
             )
+
         if not attachments:
             return [Content(text, with_found(text))]
+
         files = self._stored(attachments)
         album = self._media.new_album() if len(files) > 1 else None
         first = Content(text, with_found(text), file=files[0], album=album)
@@ -269,6 +263,7 @@ class Stage(Scenery):
             raise ValueError(f"only its owner and one other person write into the {chat}")
         if chat.kind == "channel":
             raise ValueError(f"persons do not write into the {chat} under their names: use post()")
+
         if chat.id in self._world.moved:
             raise ValueError(
                 f"nobody writes into the {chat} any more: it has become "
@@ -278,7 +273,7 @@ class Stage(Scenery):
     def _about_answer(
         self, chat: SimulatedChat, answered: SimulatedMessage | None, quote: str
     ) -> Mapping[str, Any]:
-        """Return what a message shows of one that it answers, besides that one itself."""
+        """Return the extra fields of a message that replies with a quote or across chats."""
         extra: dict[str, Any] = {}
         if answered is not None and quote:
             if quote not in answered.text:
@@ -288,10 +283,12 @@ class Stage(Scenery):
                 "position": answered.text.index(quote),
                 "is_manual": True,
             }
-        if answered is not None and answered.chat.shelf != chat.shelf:
-            origin = forwarded(self._standing(answered), self._world).forward_origin
+
+        if answered is not None and answered.chat.key != chat.key:
+            origin = forwarded(self._present(answered), self._world).forward_origin
             shown = chat_payload(answered.chat, self._world)
             extra["external_reply"] = {"origin": origin, "chat": shown, "message_id": answered.id}
+
         return extra
 
     def _write(
@@ -303,29 +300,28 @@ class Stage(Scenery):
         sender_chat: SimulatedChat | None = None,
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
-        answered = None if reply_to is None else self._standing(reply_to)
-        if answered is not None and answered.chat.shelf != chat.shelf:
-            raise ValueError(
-                f"message {answered.id} stands in the {answered.chat}, not in the {chat}"
-            )
+        answered = None if reply_to is None else self._present(reply_to)
+        if answered is not None and answered.chat.key != chat.key:
+            raise ValueError(f"message {answered.id} is in the {answered.chat}, not in the {chat}")
+
         message = self._world.add(
             chat, content, author=author, sender_chat=sender_chat, reply_to=answered
         )
-        self._tell(_update_kind(chat), message)
+        self._queue(_update_kind(chat), message)
         return message
 
-    def _standing(self, message: SimulatedMessage) -> SimulatedMessage:
-        standing = self._world.find(message.chat, message.id)
-        if standing is None:
-            raise ValueError(f"message {message.id} does not stand in the {message.chat} any more")
-        return standing
+    def _present(self, message: SimulatedMessage) -> SimulatedMessage:
+        present = self._world.find(message.chat, message.id)
+        if present is None:
+            raise ValueError(f"message {message.id} is no longer in the {message.chat}")
+        return present
 
     def _shown(self, chat: SimulatedChat) -> str:
-        lines = [
-            f"{'bot' if line.is_from_bot else 'people'}: {line.text!r}"
-            for line in self.messages(chat)
+        shown = [
+            f"{'bot' if message.is_from_bot else 'people'}: {message.text!r}"
+            for message in self.messages(chat)
         ]
-        return "; ".join(lines) or "nothing"
+        return "; ".join(shown) or "none"
 
 
 def _update_kind(chat: SimulatedChat) -> str:

@@ -1,6 +1,4 @@
-"""A bell that rings at every change, for those who wait for one. Knows asyncio; must not know what
-changed.
-"""
+"""Waiting for a change. Knows asyncio; must not know what changes."""
 
 from __future__ import annotations
 
@@ -11,23 +9,25 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-class Bell:
-    """Let tasks wait until something is found that was not there before."""
+class Changes:
+    """Lets tasks wait until a condition becomes true."""
 
     def __init__(self) -> None:
-        """Begin with nobody waiting."""
+        """Start without waiting tasks."""
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def ring(self) -> None:
-        """Let everybody who waits look again."""
+    def notify(self) -> None:
+        """Make every waiting task check its condition again."""
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
         self._waiting.clear()
 
     async def wait_for(self, find: Callable[[], Found | None], *, seconds: float) -> Found:
-        """Return what `find` finds, trying again at each ring; raise TimeoutError when the seconds
-        are over.
+        """Return the first result of `find` that is not None, trying again after each change.
+
+        Raises:
+            TimeoutError: `find` returned None for that many seconds.
         """
         async with asyncio.timeout(seconds):
             while (found := find()) is None:
