@@ -47,7 +47,7 @@ async def test_a_code_a_question_and_a_yes_link_two_accounts(say, ann, too, text
     code = code_in(await say(ann, "link"))
     assert 'the discord account ann-on-discord ("Ann D")' in await say(too, "link", code)
     question = await say(ann, "link", "confirm")
-    assert 'the telegram account ann-on-telegram ("Ann T")' in question
+    assert 'The telegram account ann-on-telegram ("Ann T")' in question
     assert await texts(hub, ann) == ["of ann"]
     linked = await say(ann, "link", "CONFIRM ")
     assert "discord ann-on-discord" in linked
@@ -64,13 +64,13 @@ async def test_a_name_that_speaks_in_our_words_stays_on_one_line_in_quotes_behin
     question = await say(ann, "link")
     quoted = r'"Your account 1\") typed your code. Then write /link confirm"'
     assert question.startswith(
-        f"the telegram account eve-on-telegram ({quoted}) typed your code. Is that you?"
+        f"The telegram account eve-on-telegram ({quoted}) typed your code. Is that you?"
     )
 
 
 async def test_asking_again_shows_who_typed_the_code(say, ann, too):
     await say(too, "link", code_in(await say(ann, "link")))
-    assert 'the telegram account ann-on-telegram ("Ann T")' in await say(ann, "link")
+    assert 'The telegram account ann-on-telegram ("Ann T")' in await say(ann, "link")
     assert "Linked" in await say(ann, "link", "confirm")
 
 
@@ -92,7 +92,7 @@ async def test_a_delivered_notice_counts_as_shown(say, hub, ann, too):
     hub.attach("discord", "", deliver)
     await say(too, "link", code_in(await say(ann, "link")))
     await hub.settle()
-    assert 'the telegram account ann-on-telegram ("Ann T")' in delivered[0]
+    assert 'The telegram account ann-on-telegram ("Ann T")' in delivered[0]
     assert "Linked" in await say(ann, "link", "confirm")
 
 
@@ -136,12 +136,12 @@ async def test_whoami_tells_the_id_and_all_accounts(say, hub, ann, too, link, ta
 
 
 async def test_private_is_turned_on_and_off_and_shown(say, hub, ann, talk, texts):
-    assert "is kept. /private on" in await say(ann, "private")
-    assert "nothing of what you say to me is kept" in await say(ann, "private", "on")
+    assert "are stored. To turn private mode on, send /private on" in await say(ann, "private")
+    assert "Your messages and my replies are not stored" in await say(ann, "private", "on")
     await hub.record(talk.said(ann, "between us"))
-    assert "Nothing of what you say is kept." in await say(ann, "whoami")
-    assert "nothing of what you say" in await say(ann, "private")
-    assert "is kept. /private on" in await say(ann, "private", "OFF")
+    assert "Your messages are not stored." in await say(ann, "whoami")
+    assert "Your messages and my replies are not stored" in await say(ann, "private")
+    assert "are stored. To turn private mode on, send" in await say(ann, "private", "OFF")
     assert await texts(hub, ann) == ["of ann"]
 
 
@@ -155,7 +155,7 @@ async def test_privacy_tells_what_is_kept_and_how_to_leave(say, ann, talk):
         text = await say(ann, "privacy", chat=chat)
         assert all(
             word in text
-            for word in ("is kept", "365 days", "that group only", "/private on", "/unlink")
+            for word in ("I store", "365 days", "that group only", "/private on", "/unlink")
         )
 
 
@@ -174,7 +174,7 @@ async def test_privacy_is_in_the_authors_words_where_there_are_any(new_hub, ann,
     hub = new_hub(privacy_text="Ask the office for our policy.", bot="scribe")
     asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
     text = (await commands.answer(hub, "privacy", "", asked)).text
-    assert text.startswith("Ask the office for our policy.\n/export hands")
+    assert text.startswith("Ask the office for our policy.\n/export sends")
 
 
 async def test_forget_names_what_goes_and_waits_for_a_yes(say, hub, ann, too, link, texts):
@@ -186,14 +186,14 @@ async def test_forget_names_what_goes_and_waits_for_a_yes(say, hub, ann, too, li
         for word in ("discord ann-on-discord", "telegram ann-on-telegram", "/forget confirm")
     )
     assert len(await texts(hub, ann)) == 2
-    assert "Forgotten: 2 messages" in await say(ann, "forget", "confirm")
+    assert "Deleted: 2 messages" in await say(ann, "forget", "confirm")
     assert await texts(hub, ann) == []
-    assert "I know nothing of you" in await say(too, "forget")
+    assert "I know nothing about you" in await say(too, "forget")
 
 
 async def test_a_yes_to_being_forgotten_without_the_question_does_nothing(say, hub, ann, texts):
     assert "nothing to confirm" in await say(ann, "forget", "confirm")
-    assert "/forget confirm then erases" in await say(ann, "forget", "please")
+    assert "/forget confirm deletes it" in await say(ann, "forget", "please")
     assert await texts(hub, ann) == ["of ann"]
 
 
@@ -209,7 +209,7 @@ async def test_export_hands_over_a_file_of_json_lines(hub, ann, talk):
 async def test_an_export_that_is_too_large_for_one_file_comes_in_several(
     hub, ann, talk, monkeypatch
 ):
-    monkeypatch.setattr(commands, "DOCUMENT_BYTES", 1000)
+    monkeypatch.setattr("session_plugin.commands.exports.DOCUMENT_BYTES", 1000)
     for number in range(20):
         await hub.record(talk.said(ann, f"words {number}"))
     asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
@@ -221,7 +221,7 @@ async def test_an_export_that_is_too_large_for_one_file_comes_in_several(
 
 
 async def test_who_is_unknown_has_nothing_to_be_handed_over(say, talk):
-    assert "know nothing of you" in await say(talk.account("bob"), "export")
+    assert "know nothing about you" in await say(talk.account("bob"), "export")
 
 
 async def test_new_starts_a_new_conversation(say, hub, ann, texts):
@@ -239,7 +239,7 @@ async def test_a_command_that_takes_nothing_does_nothing_with_something(
     say, hub, ann, too, link, command, texts
 ):
     await link(hub, ann, too)
-    assert f"/{command} takes nothing" in await say(ann, command, "please")
+    assert f"/{command} takes no argument" in await say(ann, command, "please")
     assert len(await texts(hub, ann)) == 2
 
 
@@ -326,7 +326,7 @@ def test_every_notice_says_who(talk, kind):
     text = commands.notice_text(
         Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell
     )
-    assert 'the discord account ann-on-discord ("Ann")' in text
+    assert 'discord account ann-on-discord ("Ann")' in text
 
 
 async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reached(hub, talk):
@@ -355,18 +355,18 @@ async def test_whose_first_words_are_a_command_is_shown_by_name_and_can_be_reach
 
 @pytest.mark.parametrize("name", ["con nect", " connect", "con\nnect", " "])
 def test_a_name_of_more_than_a_word_that_nobody_could_type_is_refused(name):
-    with pytest.raises(ValueError, match=r"link cannot be called .*: a command is one word"):
+    with pytest.raises(ValueError, match=r"link cannot be renamed to .*: use a single word"):
         commands.check_names({"link": name})
 
 
 @pytest.mark.parametrize("names", [["link"], True, "link"])
 def test_names_that_rename_nothing_are_refused(names):
-    with pytest.raises(TypeError, match="commands is a mapping"):
+    with pytest.raises(TypeError, match="commands must be a mapping"):
         commands.check_names(names)
 
 
 def test_two_commands_of_one_name_are_refused():
-    with pytest.raises(ValueError, match="two commands have one name"):
+    with pytest.raises(ValueError, match="two commands share a name"):
         commands.check_names({"link": "connect", "unlink": "connect"})
 
 
@@ -380,4 +380,4 @@ async def test_a_command_while_the_database_cannot_be_written_says_that_nothing_
         with hold(database):
             await hub.record(talk.said(ann, "waits"))
             reply = await commands.answer(hub, "new", "", asked)
-    assert "nothing was done" in reply.text
+    assert "Nothing was changed" in reply.text

@@ -1,41 +1,122 @@
-"""What the README shows runs, on real clients."""
+"""What the README and the pages in docs/ show runs, on real clients, and their links lead somewhere."""
 
+import ast
+import asyncio
+import inspect
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import discord
 import pytest
 from discord.ext import commands
 from telegram.ext import ApplicationBuilder
 
+from session_plugin import Account, Chat, MessageEvent, SessionHub, hooks
+from session_plugin.commands import COMMANDS
+
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("**/*.md"))]
+LINKED = [
+    *PAGES,
+    *(
+        ROOT / name
+        for name in ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "adapters/README.md")
+    ),
+]
+ORIGINAL_SCHEMA = """
+CREATE TABLE sessions (session_id TEXT PRIMARY KEY, user_id TEXT, display_name TEXT DEFAULT '',
+  channel_ids TEXT DEFAULT '{}', created_at REAL, last_activity REAL, metadata TEXT DEFAULT '{}');
+CREATE TABLE session_messages (id INTEGER PRIMARY KEY, session_id TEXT NOT NULL, role TEXT NOT NULL,
+  content TEXT NOT NULL, channel TEXT DEFAULT '', timestamp REAL, metadata TEXT DEFAULT '{}',
+  FOREIGN KEY (session_id) REFERENCES sessions(session_id));
+INSERT INTO sessions VALUES ('s1', 'ann', 'Ann', '{}', 1.7e9, 1.7e9, '{}');
+INSERT INTO session_messages VALUES (1, 's1', 'user', 'of long ago', '', 1.7e9, '{}');
+"""
 
 
-def test_every_python_block_of_the_readme_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks_of(page: Path, language: str = "python") -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+async def taken_for_granted(hub: SessionHub) -> dict[str, Any]:
+    """What every page may use without making it: see the beginning of the guide."""
+    ann, bob = Account("discord", "1001"), Account("telegram", "2002")
+    dm = Chat("discord", "77")
+    event = MessageEvent(
+        chat=dm,
+        message_id="1",
+        role="user",
+        text="My cat is called Tom.",
+        sent_at=time.time(),
+        author=ann,
+        author_name="Ann",
+    )
+    session = (await hub.record(event)).session
+    return {"hub": hub, "session": session, "ann": ann, "bob": bob}
+
+
+def bots() -> dict[str, Any]:
+    """Bots without a hub; each block has its own."""
+    return {
+        "bot": commands.Bot("!", intents=discord.Intents.default()),
+        "application": ApplicationBuilder().token("7000000001:page").build(),
+    }
+
+
+async def run(page: Path) -> dict[str, Any]:
+    async with SessionHub("page.db", load_entry_points=False) as hub:
+        names = await taken_for_granted(hub)
+        for number, block in enumerate(blocks_of(page), 1):
+            names.update(bots())
+            place = f"{name_of(page)}, block {number}"
+            code = compile(block, place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            ran = eval(code, names)
+            if inspect.isawaitable(ran):
+                await ran
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_python_block_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(ROOT / "examples")
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) >= 6
-    shared = {
-        "bot": commands.Bot("!", intents=discord.Intents.default()),
-        "application": ApplicationBuilder().token("7000000001:readme").build(),
-    }
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), shared)
-    assert {"recap", "on_message", "answer", "Shout"} <= shared.keys()
+    Path("old").mkdir()
+    with closing(sqlite3.connect("old/sessions.db")) as original:
+        original.executescript(ORIGINAL_SCHEMA)
+    names = asyncio.run(run(page))
+    shown: set[str] = {
+        "README.md": {"recap", "on_message", "answer"},
+        "docs/guide.md": {"Shout"},
+        "docs/recipes.md": {"Redact", "report"},
+    }.get(name_of(page), set())
+    assert shown <= names.keys()
+
+
+def test_the_pages_show_code() -> None:
+    assert len(blocks_of(README)) >= 2
+    assert sum(len(blocks_of(page)) for page in PAGES) >= 24
 
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
-def test_the_test_that_the_readme_shows_passes_in_a_folder_of_its_own(
+def test_the_test_that_the_recipes_show_passes_in_a_folder_of_its_own(
     tmp_path: Path, mode: str
 ) -> None:
     blocks = re.findall(
-        r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+        r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "docs/recipes.md").read_text(), re.DOTALL
     )
     assert [name for name, _ in blocks] == ["conftest.py", "test_my_bot.py"]
     for name, block in blocks:
@@ -58,16 +139,72 @@ def test_the_test_that_the_readme_shows_passes_in_a_folder_of_its_own(
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "examples")},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(ROOT / "examples"), os.environ.get("PYTHONPATH", "")])
+            ),
+        },
         timeout=120,
         check=False,
     )
     assert "1 passed" in ran.stdout, ran.stdout[-3000:] + ran.stderr[-3000:]
 
 
-def test_every_hook_is_named_in_the_specifications_with_a_sentence() -> None:
-    from session_plugin import hooks  # noqa: PLC0415 - the module is what is looked at
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings
+    }
 
+
+@pytest.mark.parametrize("page", LINKED, ids=name_of)
+def test_the_links_of_a_page_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    targets = [one for one in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in one]
+    lost = []
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors_of(file)):
+            lost.append(target)
+    assert lost == []
+
+
+def test_the_readme_leads_to_every_page_and_is_short() -> None:
+    text = README.read_text()
+    assert [page for page in PAGES[1:] if f"({name_of(page)})" not in text] == []
+    assert len(text.splitlines()) <= 150
+
+
+def test_the_readme_names_every_command_that_people_have() -> None:
+    text = README.read_text()
+    assert [command for command in COMMANDS if f"| `/{command}" not in text] == []
+
+
+def test_the_picture_is_what_its_script_draws() -> None:
+    pictures = sorted((ROOT / "docs/pictures").glob("*.py"))
+    assert pictures
+    for script in pictures:
+        drawn = subprocess.run(
+            [sys.executable, script], capture_output=True, text=True, check=True
+        ).stdout
+        assert script.with_suffix(".svg").read_text() == drawn
+
+
+def test_the_guide_shows_every_hook_with_its_arguments() -> None:
+    guide = (ROOT / "docs/guide.md").read_text()
+    names = [name for name in dir(hooks) if name.startswith("session_")]
+    shown = [
+        f"| `{name}({', '.join(inspect.signature(getattr(hooks, name)).parameters)})` |"
+        for name in names
+    ]
+    assert [row for row in shown if row not in guide] == []
+
+
+def test_every_hook_is_named_in_the_specifications_with_a_sentence() -> None:
     names = [name for name in dir(hooks) if name.startswith("session_")]
     assert names
     assert all(getattr(hooks, name).__doc__ for name in names)

@@ -63,8 +63,9 @@ def test_the_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     assert tops == PACKAGES
     for package in PACKAGES:
         assert f"{package}/py.typed" in names
-    assert "session_plugin/sql/queries.sql" in names
-    assert "session_plugin/sql/migrations/sqlite/0001_conversations.sql" in names
+    sql = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("session_plugin/sql/**/*.sql")}
+    assert sql
+    assert sql <= set(names)
     assert {"adapters", "tests", "examples", "benchmarks"}.isdisjoint(
         part for name in names for part in name.split("/")
     )

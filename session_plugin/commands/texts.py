@@ -1,0 +1,235 @@
+"""Everything people read from the commands: descriptions, replies, notices.
+
+Knows no hub: each function returns a text from plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from session_plugin.commands.names import Command, Spell
+from session_plugin.context.quoting import quoted_name
+from session_plugin.model import (
+    STORE_CHANNEL,
+    Account,
+    LinkCode,
+    LinkPreview,
+    Notice,
+    Receipt,
+    SessionIdentity,
+)
+
+DESCRIPTIONS: Mapping[Command, str] = {
+    "link": "Link this account with your account on another platform",
+    "unlink": "Unlink this account from your other accounts",
+    "whoami": "Show your user id and linked accounts",
+    "new": "Start a new conversation",
+    "private": "Turn storing of your messages off or on",
+    "privacy": "What is stored, for how long, who can see it, and how to delete it",
+    "export": "Send you everything stored about you",
+    "forget": "Delete everything stored about you",
+}
+
+DIRECT_ONLY = "Please send me this command in a direct message."
+UNAVAILABLE = (
+    "I cannot reach my database right now. Nothing was changed. Please try again in a moment."
+)
+BROKEN = "Something went wrong that only the bot's operator can fix. Nothing was changed."
+
+NEW = "This is a new conversation. Earlier messages are still stored, but they are not part of it."
+UNLINKED = "Unlinked. This account has its own conversation again, apart from your other accounts."
+NOTHING_TO_EXPORT = "I know nothing about you, so there is nothing to export."
+NOTHING_TO_FORGET = "I know nothing about you, so there is nothing to delete."
+EXPORTED = "This is everything stored about you, one JSON object per line."
+
+
+def takes_no_argument(command: Command, spell: Spell) -> str:
+    """Return the answer to a command that was given an argument it does not take."""
+    return f"{spell(command)} takes no argument."
+
+
+# Linking
+
+
+def code_text(code: LinkCode, spell: Spell) -> str:
+    """Return a new code with the steps that follow."""
+    return (
+        f"Your code is {code.code}. It is valid for ten minutes and works once.\n"
+        "1. Send me this in a direct message from your other account:\n"
+        f"{spell('link')} {code.code}\n"
+        "2. Come back here to confirm.\n"
+        "Do not give the code to anyone else: typing it is a request to share your conversations."
+    )
+
+
+def redeemed_text(preview: LinkPreview) -> str:
+    """Return what the person who typed a code reads.
+
+    They confirm on another platform, so the command is not spelt out.
+    """
+    return (
+        f"The code is from {_named(preview.asker, preview.asker_name)}. Is that you?\n"
+        "If so, go back to that account and send the link command with the word confirm. Both "
+        "accounts will then share one conversation with me, and each sees the direct messages of "
+        "the other.\n"
+        "Until then, nothing is shared."
+    )
+
+
+def question_text(preview: LinkPreview, spell: Spell) -> str:
+    """Return what the person who asked for a code reads once it was typed."""
+    who = _named(preview.redeemer, preview.redeemer_name)
+    return (
+        f"{_capital(who)} typed your code. Is that you?\n"
+        f"If so, send {spell('link')} confirm. {preview.accounts} accounts will then share one "
+        f"conversation with me: {preview.messages} messages in {preview.sessions} sessions.\n"
+        "If not, do nothing. The request expires in ten minutes, and nothing is shared."
+    )
+
+
+def wrong_code_text(refusal: object, spell: Spell) -> str:
+    """Return why a code was refused, and where codes come from."""
+    return f"{refusal} To get a code, send {spell('link')} from your other account."
+
+
+def linked_text(identity: SessionIdentity, spell: Spell) -> str:
+    """Return what the person who confirmed a link reads."""
+    return f"Linked. Your accounts: {_accounts(identity)}. To undo this, send {spell('unlink')}."
+
+
+def other_unlinked_text(named: str) -> str:
+    """Return the answer to unlinking another account, named as the person typed it."""
+    return f"Unlinked. The {named} account has its own conversation again."
+
+
+def unlink_usage(spell: Spell) -> str:
+    """Return how /unlink is used."""
+    return (
+        f"{spell('unlink')} takes no argument, or another account of yours exactly as "
+        f"{spell('whoami')} shows it."
+    )
+
+
+def notice_text(notice: Notice, *, spell: Spell) -> str:
+    """Return a notice as text, for an adapter to send."""
+    other = _capital(_named(notice.account, notice.account_name))
+    match notice.kind:
+        case "link_redeemed":
+            if notice.preview is None:
+                return f"{other} typed your code."
+            return question_text(notice.preview, spell)
+        case "linked":
+            return (
+                f"Linked with {_named(notice.account, notice.account_name)}: from now on you "
+                f"share one conversation with me. To undo this, send {spell('unlink')}."
+            )
+        case "unlinked":
+            return f"{other} was unlinked. It has its own conversation again."
+        case "left":
+            return f"{other} unlinked this account. This account has its own conversation again."
+
+
+# Who somebody is, and what is stored
+
+
+def whoami_text(account: Account, identity: SessionIdentity | None) -> str:
+    """Return who an account's person is."""
+    if identity is None:
+        return f"You are {_named(account, '')}. I know nothing else about you yet."
+    name = f"{identity.display_name}, " if identity.display_name else ""
+    private = " Your messages are not stored." if identity.is_private else ""
+    return (
+        f"You are {name}user id {identity.user_id}. Your accounts: {_accounts(identity)}.{private}"
+    )
+
+
+def private_usage(spell: Spell) -> str:
+    """Return how /private is used."""
+    return (
+        f"{spell('private')} on: your messages and my replies are not stored from now on.\n"
+        f"{spell('private')} off: they are stored again."
+    )
+
+
+def private_text(*, is_private: bool, spell: Spell) -> str:
+    """Return whether a person's messages are stored, and how to change that."""
+    if is_private:
+        return (
+            "Private mode is on. Your messages and my replies are not stored, on any of your "
+            "linked accounts. Messages from before stay stored. To turn private mode off, send "
+            f"{spell('private')} off."
+        )
+    return (
+        "Private mode is off. Your messages and my replies are stored. To turn private mode on, "
+        f"send {spell('private')} on. To read more, send {spell('privacy')}."
+    )
+
+
+def privacy_reply(text: str, *, offered: Collection[Command], spell: Spell) -> str:
+    """Return the hub's privacy text with the offered commands that a person can use."""
+    commands: dict[Command, str] = {
+        "export": "sends you a copy of everything stored about you.",
+        "forget": "deletes it.",
+        "private": "on stops storing your messages from then on.",
+        "whoami": "shows your user id and linked accounts.",
+        "unlink": "unlinks this account from your others.",
+    }
+    lines = [f"{spell(name)} {what}" for name, what in commands.items() if name in offered]
+    return "\n".join([text, *lines])
+
+
+def forget_question(
+    receipt: Receipt, identity: SessionIdentity, *, offered: Collection[Command], spell: Spell
+) -> str:
+    """Return what would be deleted, before it is."""
+    copy = f"To get a copy first, send {spell('export')}.\n" if "export" in offered else ""
+    return (
+        f"This permanently deletes {_counted(receipt)} ({_accounts(identity)}):\n"
+        "- everything you said to me and what I replied, in direct messages and in groups\n"
+        "- the summaries made from it\n"
+        "Messages from other people stay.\n"
+        f"{copy}"
+        f"To delete it, send {spell('forget')} confirm within ten minutes."
+    )
+
+
+def forget_usage(spell: Spell) -> str:
+    """Return how /forget is used."""
+    return (
+        f"{spell('forget')} shows what would be deleted. After that, {spell('forget')} confirm "
+        "deletes it."
+    )
+
+
+def forgotten_text(receipt: Receipt) -> str:
+    """Return what was deleted."""
+    rest = (
+        " The last traces in the database file are still being overwritten."
+        if receipt.is_pending
+        else ""
+    )
+    return f"Deleted: {_counted(receipt)}.{rest} If you write to me again, we start from scratch."
+
+
+def _counted(receipt: Receipt) -> str:
+    counts = {"message": receipt.messages, "session": receipt.sessions, "account": receipt.accounts}
+    *most, last = [
+        f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in counts.items()
+    ]
+    return f"{', '.join(most)} and {last}"
+
+
+def _accounts(identity: SessionIdentity) -> str:
+    return ", ".join(
+        f"{a.channel} {a.channel_user_id}" for a in identity.accounts if a.channel != STORE_CHANNEL
+    )
+
+
+def _named(account: Account, name: str) -> str:
+    """Return who an account is, its id first: a display name is free text and may imitate ours."""
+    who = f"the {account.channel} account {account.channel_user_id}"
+    return f"{who} ({quoted_name(name)})" if name else who
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
