@@ -1,24 +1,23 @@
-"""One conversation per person, whichever chat platform they write from.
+"""One conversation per person, on every chat platform from which they write.
 
-A bot's author makes a hub and adds a line for each platform:
+A bot's author creates a hub and adds a line for each platform:
 
     hub = SessionHub("bot.db")
     session_plugin_discord.install(bot, hub)
     session_plugin_telegram.install(application, hub)
 
-From then on every message to the bot and from it is kept, in one session for each canonical user,
-and the author's own handlers read it: `await ctx.session.history()` on Discord, `await
+From then on every message to the bot and from it is stored, in one session for each person. The
+author's own handlers read it with `await ctx.session.history()` on Discord, and with `await
 context.session.history()` on Telegram.
 
 Where to look:
-    SessionHub      what adapters and bots talk to: record, link, unlink, forget, export,
-    consolidate, decay SessionView     what a handler holds: history, for_model, add, start_new
-    SessionStore    the same database by a blocking API: get_or_create, save_message, decay
-    hooks           what a plugin can be told and asked; implement with `hookimpl`
-    commands        /link, /whoami, /forget, /export and their kin for adapters to offer
-    errors          all that is raised here, below SessionError
-    testing         a whole bot tested offline, and the contract of adapters
-    (`session_plugin.testing` needs pytest)
+    SessionHub      what adapters and bots call: record, link, forget, export, consolidate, decay
+    SessionView     what a handler has: history, for_model, add, start_new
+    SessionStore    the same database with a blocking API: get_or_create, save_message, decay
+    hooks           the events and questions of plugins; implement them with `hookimpl`
+    commands        /link, /whoami, /forget, /export and the other commands that adapters offer
+    errors          the exceptions, all derived from SessionError
+    testing         offline tests of bots and plugins, and the contract of adapters; needs pytest
 """
 
 from session_plugin.announcing.leases import Lease

@@ -1,5 +1,4 @@
-"""Tell the plugins what is committed: in a queue per chat, on the event loop that recorded, one
-thing after another.
+"""Notify plugins of what is committed: in a queue per chat, on the event loop that recorded.
 
 A start or an end is claimed in the database before it is told, so that it is told at most once,
 over restarts and processes. Knows plugins and operations; knows nothing of how messages come in.
@@ -10,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
+from session_plugin.announcing.background import BackgroundTasks
+from session_plugin.database.database import Database
+from session_plugin.database.engine import Tx
 from session_plugin.errors import DatabaseUnavailable
-from session_plugin.model import Chat, Session, SessionIdentity
+from session_plugin.model import Chat, SessionIdentity
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENT, session_data
 from session_plugin.records.people.accounts import identity_of_user
@@ -26,11 +28,14 @@ from session_plugin.records.results import (
     MessageEdited,
     MessagesDeleted,
     MessageStored,
+    Result,
     SessionEnded,
     SessionStarted,
 )
 from session_plugin.records.upkeep.summaries import current_summary
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _Item = Announcement | asyncio.Event | tuple[asyncio.Event, ...]
 """What stands in a queue: what to tell, or an event to set where others wait for it, or events to
 wait for.
@@ -39,22 +44,51 @@ wait for.
 _notifying: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
 """True in hooks that are being told, and in what they call."""
 
-Run = Callable[[Callable[..., Any], Any], Awaitable[Any]]
-"""Runs an operation and awaits its value."""
-
 logger = logging.getLogger("session_plugin.hub")
 
 
 class Announcer:
     """One hub's announcements."""
 
-    def __init__(self, plugins: Plugins, *, read: Run, write: Run) -> None:
-        """Tell `plugins`; read and claim by the hub's own ways to the database."""
+    def __init__(
+        self, plugins: Plugins, *, database: Database, background: BackgroundTasks
+    ) -> None:
+        """Notify `plugins` of what is written to `database`."""
         self._plugins = plugins
-        self._read = read
-        self._write = write
+        self._database = database
+        self._background = background
         self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[_Item]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def write(
+        self,
+        operation: Callable[Concatenate[Tx, P], Result[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run an operation, announce what it changed, and return its value.
+
+        Both happen even if the caller is cancelled meanwhile.
+        """
+        return await self.write_in(None, operation, *args, **kwargs)
+
+    async def write_in(
+        self,
+        chat: Chat | None,
+        operation: Callable[Concatenate[Tx, P], Result[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do what `write` does; the announcements join the queue of `chat`."""
+
+        async def carry_out() -> T:
+            result = await self._database.write(operation, *args, **kwargs)
+            self.announce(chat, result.announcements)
+            return result.value
+
+        return await asyncio.shield(self._background.keep(carry_out()))
 
     def announce(self, chat: Chat | None, announcements: Iterable[Announcement]) -> None:
         """Queue announcements of one chat, on the running event loop; that somebody is forgotten,
@@ -139,16 +173,16 @@ class Announcer:
         hook, notify = _HOOKS[type(announcement)], self._plugins.notify
         if isinstance(announcement, IdentityChanged):
             user_id = announcement.event.user_id
-            identity = await self._read(identity_of_user, user_id) or SessionIdentity(
+            identity = await self._database.read(identity_of_user, user_id) or SessionIdentity(
                 user_id=user_id
             )  # forgotten since
             await notify(hook, event=announcement.event, identity=identity)
             return
         if isinstance(announcement, SessionStarted | SessionEnded) and not (
-            await self._write(CLAIM_ANNOUNCEMENT, announcement) and self._plugins.has(hook)
+            await self._database.write(CLAIM_ANNOUNCEMENT, announcement) and self._plugins.has(hook)
         ):
             return
-        session: Session | None = await self._read(session_data, announcement.session_no)
+        session = await self._database.read(session_data, announcement.session_no)
         if session is None:
             return
         match announcement:
@@ -161,7 +195,7 @@ class Announcer:
             case SessionEnded():
                 await notify(hook, session=session, reason=session.end_reason)
             case Consolidated(session_no):
-                summary = await self._read(current_summary, session_no)
+                summary = await self._database.read(current_summary, session_no)
                 await notify(hook, session=session, summary=summary)
 
 

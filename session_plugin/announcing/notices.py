@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
-from session_plugin.announcing.announcer import Run
+from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Leases
+from session_plugin.database.database import Database
 from session_plugin.errors import SessionError
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import notices
@@ -25,8 +26,6 @@ PATIENCE = 2.0
 told again.
 """
 
-Start = Callable[[Coroutine[Any, Any, None]], asyncio.Task[Any]]
-
 logger = logging.getLogger("session_plugin.hub")
 
 
@@ -37,26 +36,20 @@ class Notices:
         self,
         leases: Leases,
         *,
-        read: Run,
-        write: Run,
+        database: Database,
         context: Callable[[], OperationContext],
-        is_open: Callable[[], bool],
-        start: Start,
+        background: BackgroundTasks,
     ) -> None:
-        """Deliver by `leases`, look by `read`, note by `write` what became of it, `start` it in the
-        background.
-        """
+        """Deliver notices in `database` by the adapters that hold `leases`."""
         self._leases = leases
-        self._read = read
-        self._write = write
+        self._database = database
         self._context = context
-        self._is_open = is_open
-        self._start = start
+        self._background = background
         self._underway: set[asyncio.Task[Any]] = set()
 
     def deliver_soon(self) -> None:
         """Deliver what waits, in the background."""
-        task = self._start(self._deliver())
+        task = self._background.start(self._deliver())
         self._underway.add(task)
         task.add_done_callback(self._underway.discard)
 
@@ -74,7 +67,7 @@ class Notices:
 
     async def look(self) -> None:
         """Deliver what waits now, unless the database is closed; nobody opens it just for that."""
-        if not self._is_open():
+        if not self._database.is_open:
             return
         try:
             await self._deliver()
@@ -82,11 +75,11 @@ class Notices:
             logger.info("notices cannot be looked for now: %s", error)
 
     async def _deliver(self) -> None:
-        for due in await self._read(notices.due, self._context()):
+        for due in await self._database.read(notices.due, self._context()):
             if not self._leases.serve(due.chat):
                 continue  # another process does, or none now
-            notice = await self._write(notices.take, (self._context(), due.notice_no))
+            notice = await self._database.write(notices.take, self._context(), due.notice_no)
             if notice is not None:
                 is_delivered = await self._leases.deliver(due.chat, notice)
                 notified = notice if is_delivered else None
-                await self._write(notices.settle, (self._context(), due.notice_no, notified))
+                await self._database.write(notices.settle, self._context(), due.notice_no, notified)

@@ -1,7 +1,8 @@
-"""What an engine offers to the rest of the house.
+"""What an engine offers to the rest of the code.
 
-An operation is a plain function of a transaction and one argument. It is atomic by itself, whoever
-else shares the COMMIT, and it may be run again after a failure, so it has no other effects.
+An operation is a plain function of a transaction and its own arguments. It is atomic by itself,
+even where others share its COMMIT, and it may be run again after a failure, so it has no other
+effects.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 Value = str | bytes | float | int | None
 
@@ -89,23 +91,25 @@ class InBulk(Generic[A, T]):
 
 
 class Task:
-    """An operation that waits for the writer, and then what became of it: a result or an error.
+    """An operation that waits for the writer or a reader, and then its result or its error.
 
     Args:
         operation: What to run.
-        argument: On what.
-        deadline: By time.monotonic(): it fails if the database cannot be written until then. None
-            waits for ever.
-        tell: Called on the writer's thread after the COMMIT, once for all tasks of a group that
-            have this one.
+        args: Its positional arguments after the transaction; an `InBulk` has one.
+        kwargs: Its keyword arguments.
+        deadline: By time.monotonic(): the task fails if the database cannot be written until then.
+            None waits without end.
+        notify: Called on the writer's thread after the COMMIT, once for all tasks of a group that
+            share it.
     """
 
     __slots__ = (
-        "argument",
+        "args",
         "deadline",
         "error",
         "is_notified",
         "is_started",
+        "kwargs",
         "notify",
         "operation",
         "result",
@@ -113,15 +117,17 @@ class Task:
 
     def __init__(
         self,
-        operation: Callable[[Tx, Any], Any],
-        argument: Any,
+        operation: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
         *,
         deadline: float | None,
         notify: Callable[[list[Task]], None],
     ) -> None:
         """Wait to be enqueued."""
         self.operation = operation
-        self.argument = argument
+        self.args = args
+        self.kwargs = kwargs
         self.deadline = deadline
         self.notify = notify
         self.result: Any = None
@@ -129,13 +135,17 @@ class Task:
         self.is_started = False
         self.is_notified = False
 
+    def run(self, tx: Tx) -> Any:
+        """Run the operation and return its result."""
+        return self.operation(tx, *self.args, **self.kwargs)
+
     def start(self) -> bool:
-        """Tell whether to go on with it."""
+        """Mark the task as started. Return False if it was cancelled while it waited."""
         self.is_started = True
         return True
 
     def is_wanted(self) -> bool:
-        """Tell whether to keep it in line while the database cannot be written."""
+        """Check whether the task stays queued while the database cannot be written."""
         return True
 
 
@@ -156,14 +166,18 @@ class Engine(Protocol):
         """
 
     def write(
-        self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
         """Queue an operation; the future is done after its COMMIT.
 
-        A patient operation waits as long as it must while the database cannot be written; another
-        one fails with DatabaseUnavailable: at once where waiting does not help, after the busy
-        timeout while others hold the lock.
+        It fails with DatabaseUnavailable where the database cannot be written: at once where
+        waiting does not help, after the busy timeout while another process holds the lock.
         """
+
+    def write_patiently(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Do what `write` does, but wait without end for a database that cannot be written."""
 
     def enqueue(self, task: Task, /) -> None:
         """Queue a task that has its own way to wait and to be told.
@@ -176,10 +190,10 @@ class Engine(Protocol):
     def trouble(self) -> str:
         """Why the database could not be written when that was last tried; empty if it could."""
 
-    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
-        """Run an operation that only reads, in a snapshot of what is committed, on a thread of its
-        own.
-        """
+    def read(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Run an operation that only reads, in a snapshot, on a reader's thread."""
 
     def enqueue_reading(self, task: Task, /) -> None:
         """Queue a task that only reads, and that has its own way to wait and to be told.

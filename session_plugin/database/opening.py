@@ -1,89 +1,18 @@
-"""Which engine serves a database, and one engine for everybody in a hub: opened once, when it is
-first needed.
-"""
+"""Which engine serves a database, by its path or URL."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
 from session_plugin.database.engine import Engine
 from session_plugin.database.sqlite_file import MEMORY
-from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
+from session_plugin.errors import DatabaseRefused
 
 POSTGRESQL = ("postgresql", "postgres")
 """How its URLs may begin."""
-
-
-class SharedEngine:
-    """An engine that opens when it is first asked for, and opens again when it is asked for after
-    closing.
-    """
-
-    def __init__(self, database: str | Path) -> None:
-        """Remember where, whatever the working directory will be; nothing is touched yet."""
-        self._database = located(database)
-        self._guard = threading.Lock()
-        self._opening: Future[Engine] | None = None
-        self.engine: Engine | None = None
-        """The engine, where it can be had without waiting."""
-
-    @property
-    def database(self) -> str:
-        """Where it is: a path, or a URL with its password."""
-        return self._database
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the engine can be had without waiting."""
-        return self.engine is not None
-
-    def future(self) -> Future[Engine]:
-        """Give the engine as soon as it is open; all who ask share one opening, and a failed one is
-        tried anew.
-
-        The future raises DatabaseRefused if the database may not be used.
-        """
-        with self._guard:
-            opening = self._opening
-            if opening is not None and not (opening.done() and opening.exception() is not None):
-                return opening
-            self._opening = opening = Future()
-            # one who no longer waits must not cancel it for the others
-            opening.set_running_or_notify_cancel()
-        try:
-            threading.Thread(
-                target=self._open_into, args=(opening,), name="session_plugin-opening", daemon=True
-            ).start()
-        except (
-            RuntimeError
-        ) as error:  # there is none to be had just now; whoever waits must not wait for ever
-            reason = DatabaseUnavailable(f"the database cannot be opened just now: {error}")
-            reason.__cause__ = error
-            opening.set_exception(reason)
-        return opening
-
-    def close(self) -> None:
-        """Carry out what waits and close, if it was ever opened."""
-        with self._guard:
-            opening, self._opening, self.engine = self._opening, None, None
-        if opening is not None and opening.exception() is None:
-            opening.result().close()
-
-    def _open_into(self, opening: Future[Engine]) -> None:
-        try:
-            engine = open_engine(self._database)
-        except BaseException as error:
-            opening.set_exception(error)
-            return
-        with self._guard:
-            if self._opening is opening:
-                self.engine = engine
-        opening.set_result(engine)
 
 
 def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:

@@ -21,7 +21,7 @@ from session_plugin.errors import DatabaseUnavailable
 class Readers:
     """A few threads that read until they are closed."""
 
-    def __init__(self, read: Callable[[Callable[[Tx, Any], Any], Any], Any], *, count: int) -> None:
+    def __init__(self, read: Callable[[Callable[[Tx], Any]], Any], *, count: int) -> None:
         """Let `count` threads run operations on their arguments by `read`."""
         self._read = read
         self._guard = threading.Lock()
@@ -77,7 +77,7 @@ class Readers:
             if not task.start():
                 continue
             try:
-                task.result = self._read(task.operation, task.argument)
+                task.result = self._read(task.run)
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
             _notify(task)

@@ -1,32 +1,37 @@
-"""Readings awaited on an event loop: it is woken once for all that are done by then, not for
-each.
-"""
+"""Awaiting readings: an event loop is woken once for all that are finished, not for each."""
 
 from __future__ import annotations
 
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from session_plugin.database.engine import Engine, Task, Tx
 
-A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def read(engine: Engine, operation: Callable[[Tx, A], T], argument: A) -> T:
-    """Run an operation that only reads, and wait for what it gives.
+async def read(
+    engine: Engine,
+    operation: Callable[Concatenate[Tx, P], T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run an operation that only reads, and return its result.
 
     Raises:
         DatabaseUnavailable: the engine is closed.
     """
     loop = asyncio.get_running_loop()
-    arrivals = _arrivals.get(loop)
-    if arrivals is None:
-        arrivals = _arrivals[loop] = _Arrivals(loop)
-    reading = _Reading(operation, argument, future=loop.create_future(), notify=arrivals.notify)
+    finished = _finished.get(loop)
+    if finished is None:
+        finished = _finished[loop] = _Finished(loop)
+
+    reading = _Reading(operation, args, kwargs, future=loop.create_future(), notify=finished.notify)
     engine.enqueue_reading(reading)
     return cast("T", await reading.future)
 
@@ -38,54 +43,50 @@ class _Reading(Task):
 
     def __init__(
         self,
-        operation: Callable[[Tx, Any], Any],
-        argument: Any,
+        operation: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
         *,
         future: asyncio.Future[Any],
         notify: Callable[[list[Task]], None],
     ) -> None:
-        super().__init__(operation, argument, deadline=None, notify=notify)
+        super().__init__(operation, args, kwargs, deadline=None, notify=notify)
         self.future = future
 
     def start(self) -> bool:
-        """Tell whether anybody still waits for it."""
+        """Check whether the caller still waits."""
         return not self.future.cancelled()
 
     def is_wanted(self) -> bool:
-        """Tell whether anybody still waits for it."""
+        """Check whether the caller still waits."""
         return not self.future.cancelled()
 
 
-class _Arrivals:
-    """Readings that are done and that one event loop has not taken in yet. It keeps no loop
-    alive.
-    """
+class _Finished:
+    """Finished readings that one event loop has not collected yet. It keeps no loop alive."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
         self._done: deque[Task] = deque()
         self._is_woken = False
-        self.notify = self._notify  # one object for all
+        self.notify = self._notify  # one object for all: tasks are grouped by it
 
     def _notify(self, tasks: list[Task]) -> None:
-        """On another thread: leave them for the event loop, and wake it unless that was done
-        already.
-        """
+        """Leave tasks for the event loop, on another thread, and wake it if it is not woken yet."""
         self._done.extend(tasks)
         if self._is_woken:
             return
+
         self._is_woken = True
         loop = self._loop()
         try:
             if loop is not None:
-                loop.call_soon_threadsafe(self._take)
+                loop.call_soon_threadsafe(self._collect)
         except RuntimeError:  # it is closed, and nobody waits
             self._done.clear()
 
-    def _take(self) -> None:
-        self._is_woken = (
-            False  # first: what comes from now on wakes the loop again, lest it be left lying
-        )
+    def _collect(self) -> None:
+        self._is_woken = False  # first: a task that comes from now on wakes the loop again
         while self._done:
             reading = cast("_Reading", self._done.popleft())
             if reading.future.done():
@@ -96,6 +97,6 @@ class _Arrivals:
                 reading.future.set_result(reading.result)
 
 
-_arrivals: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Arrivals] = (
+_finished: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Finished] = (
     weakref.WeakKeyDictionary()
 )

@@ -1,4 +1,4 @@
-"""What every engine does alike: one thread that writes, a few that read."""
+"""The common part of the engines: one thread that writes, a few that read."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from session_plugin.database.engine import Task, Tx
 from session_plugin.database.readers import Readers
 from session_plugin.database.writer import FutureTask, WriteConnection, Writer
 from session_plugin.errors import DatabaseUnavailable
 
-A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 LEAST_TO_WRITE = 2.0
-"""Seconds that closing leaves the writer, however long the rest took: writing a file anew is not
-cut short, and what waits has waited for that.
+"""Seconds that closing grants the writer at least. Closing may have spent its time on a purge,
+which is never interrupted, and writes that waited for the purge must not fail because of it.
 """
 
 
 class ThreadedEngine(ABC):
-    """An engine but for its connections."""
+    """An engine without its connections, which a subclass provides."""
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
-        """Go by `url` in errors and logs; give up after `busy_timeout` seconds what others keep
-        from being written.
+        """Prepare the engine without opening anything.
+
+        Args:
+            url: Names the database in errors and logs; contains no password.
+            busy_timeout: Seconds after which a write fails while others hold the lock.
         """
         self.url = url
         self._busy_timeout = busy_timeout
@@ -37,10 +40,21 @@ class ThreadedEngine(ABC):
         self._pid = 0
 
     def write(
-        self, operation: Callable[[Tx, A], T], argument: A, /, *, is_patient: bool = False
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
         """Queue an operation for the writer."""
-        return self._open_writer().write(operation, argument, is_patient=is_patient)
+        deadline = time.monotonic() + self._busy_timeout
+        return self._write(FutureTask(operation, args, kwargs, deadline=deadline))
+
+    def write_patiently(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
+        """Queue an operation for the writer, however long that cannot write."""
+        return self._write(FutureTask(operation, args, kwargs, deadline=None))
+
+    def _write(self, task: FutureTask) -> Future[Any]:
+        self.enqueue(task)
+        return task.future
 
     def enqueue(self, task: Task, /) -> None:
         """Queue a task for the writer."""
@@ -48,39 +62,46 @@ class ThreadedEngine(ABC):
 
     @property
     def trouble(self) -> str:
-        """Why the last try to write failed; empty if it did not."""
+        """Why the latest attempt to write failed; empty if it succeeded."""
         return "" if self._writer is None else self._writer.trouble
 
-    def read(self, operation: Callable[[Tx, A], T], argument: A, /) -> Future[T]:
+    def read(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Future[T]:
         """Run a reading operation in a snapshot."""
-        task = FutureTask(operation, argument, deadline=None)
+        task = FutureTask(operation, args, kwargs, deadline=None)
         self.enqueue_reading(task)
+
         return task.future
 
     def enqueue_reading(self, task: Task, /) -> None:
-        """Queue a task that only reads; without threads for that, for the writer."""
-        writer, readers = (
-            self._open_writer(),
-            self._readers,
-        )  # closing takes them away at any moment
+        """Queue a task that only reads; without reader threads, the writer runs it."""
+        writer = self._open_writer()
+        readers = self._readers  # read once: another thread may close the engine meanwhile
         if readers is None:
             writer.enqueue(task)
         else:
             readers.enqueue(task)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Finish what is being read, carry out what waits, close the connections."""
+        """Finish running reads, carry out queued writes, and close the connections.
+
+        Half of `timeout` is for reads; writes have the rest, at least `LEAST_TO_WRITE` seconds.
+        """
         give_up_at = time.monotonic() + timeout
+
         readers, self._readers = self._readers, None
         if readers is not None and readers.close(timeout / 2):
             self._end_reading()
+
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close(max(LEAST_TO_WRITE, give_up_at - time.monotonic()))
 
     def _start(self, writing: WriteConnection, *, readers: int) -> None:
         self._pid = os.getpid()
-        self._writer = Writer(writing, busy_timeout=self._busy_timeout)
+        self._writer = Writer(writing)
+
         if readers:
             self._readers = Readers(self._read, count=readers)
 
@@ -88,10 +109,10 @@ class ThreadedEngine(ABC):
         writer = self._writer
         if writer is None:
             raise self._not_open()
+
         if os.getpid() != self._pid:
             raise DatabaseUnavailable(
-                f"{self.url} was opened before this process was forked: open it anew in each "
-                "process"
+                f"{self.url} was opened before this process was forked: open it in each process"
             )
         return writer
 
@@ -99,8 +120,8 @@ class ThreadedEngine(ABC):
         return DatabaseUnavailable(f"{self.url} is not open")
 
     @abstractmethod
-    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
-        """Run a reading operation on one of the threads that read."""
+    def _read(self, operation: Callable[[Tx], T]) -> T:
+        """Run a reading operation; called on a reader thread."""
 
     def _end_reading(self) -> None:  # noqa: B027 - not every engine has something to close here
-        """Close the connections that were read on; nobody reads any more."""
+        """Close the connections for reading; called when no reader is left."""

@@ -11,14 +11,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from session_plugin.database.engine import InBulk, NotAlone, Task, Tx
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
+
+T = TypeVar("T")
 
 MOST_IN_A_GROUP = 256
 """Operations in one transaction: enough to share an fsync well, few enough to keep each caller's
@@ -82,7 +84,7 @@ class WriteConnection(Protocol):
     def rollback(self) -> None:
         """Undo all of it; harmless when there is none."""
 
-    def attempt(self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_whole: bool) -> Any:
+    def attempt(self, operation: Callable[[Tx], T], *, is_whole: bool) -> T:
         """Run one operation atomically within the transaction: its result, or its error with
         nothing changed.
 
@@ -100,10 +102,15 @@ class FutureTask(Task):
     __slots__ = ("future",)
 
     def __init__(
-        self, operation: Callable[[Tx, Any], Any], argument: Any, *, deadline: float | None
+        self,
+        operation: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        deadline: float | None,
     ) -> None:
-        """Wait until `deadline`, or for ever, for a database that cannot be written."""
-        super().__init__(operation, argument, deadline=deadline, notify=_set_futures)
+        """Wait until `deadline`, or without end, for a database that cannot be written."""
+        super().__init__(operation, args, kwargs, deadline=deadline, notify=_set_futures)
         self.future: Future[Any] = Future()
 
     def start(self) -> bool:
@@ -129,10 +136,9 @@ def _set_futures(tasks: list[Task]) -> None:
 class Writer:
     """Runs operations one group at a time on a thread of its own."""
 
-    def __init__(self, connection: WriteConnection, *, busy_timeout: float) -> None:
+    def __init__(self, connection: WriteConnection) -> None:
         """Take over `connection`, which nobody else uses from now on."""
         self._connection = connection
-        self._busy_timeout = busy_timeout
         self._waiting: deque[Task] = deque()
         self._crowded_at = CROWDED
         self._changed = threading.Condition()
@@ -145,15 +151,6 @@ class Writer:
             target=self._work, name="session_plugin-writer", daemon=True
         )
         self._thread.start()
-
-    def write(
-        self, operation: Callable[[Tx, Any], Any], argument: Any, *, is_patient: bool
-    ) -> Future[Any]:
-        """Queue an operation; an impatient one waits for the busy timeout at most."""
-        deadline = None if is_patient else time.monotonic() + self._busy_timeout
-        task = FutureTask(operation, argument, deadline=deadline)
-        self.enqueue(task)
-        return task.future
 
     def enqueue(self, task: Task) -> None:
         """Put a task in line, from any thread."""
@@ -254,37 +251,42 @@ class Writer:
             self._attempt(operation, list(run), is_whole=is_whole)
             is_whole = False
 
-    def _attempt(
-        self, operation: Callable[[Tx, Any], Any], tasks: list[Task], *, is_whole: bool
-    ) -> None:
-        """Run tasks of one operation: at once if it can, one by one if it cannot or if that
-        fails.
-        """
+    def _attempt(self, operation: Callable[..., Any], tasks: list[Task], *, is_whole: bool) -> None:
+        """Run tasks of one operation: together if it can, one by one if it cannot or that fails."""
         if isinstance(operation, InBulk):
-            arguments = [task.argument for task in tasks]
-            try:
-                results = self._connection.attempt(operation.many, arguments, is_whole=is_whole)
-            except (DatabaseUnavailable, NotAlone):
-                raise
-            except Exception as error:  # one of them is at fault; one by one it is that one's error
-                logger.debug(
-                    "operations are run one by one, because one of them failed: %s",
-                    type(error).__name__,
-                )
-            else:
-                for task, result in zip(tasks, results, strict=True):
-                    task.result, task.error = result, None
+            if self._attempt_together(operation, tasks, is_whole=is_whole):
                 return
             self._connection.tx.alone()
+
         for task in tasks:
             task.error = None
             try:
-                task.result = self._connection.attempt(operation, task.argument, is_whole=is_whole)
+                task.result = self._connection.attempt(task.run, is_whole=is_whole)
             except DatabaseUnavailable:
                 raise
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
             is_whole = False
+
+    def _attempt_together(
+        self, operation: InBulk[Any, Any], tasks: list[Task], *, is_whole: bool
+    ) -> bool:
+        """Run one operation for several tasks. Return False if one of them is at fault."""
+        arguments = [task.args[0] for task in tasks]
+        try:
+            results = self._connection.attempt(
+                lambda tx: operation.many(tx, arguments), is_whole=is_whole
+            )
+        except (DatabaseUnavailable, NotAlone):
+            raise
+        except Exception as error:  # one by one it is that task's error
+            name = type(error).__name__
+            logger.debug("operations are run one by one, because one of them failed: %s", name)
+            return False
+
+        for task, result in zip(tasks, results, strict=True):
+            task.result, task.error = result, None
+        return True
 
     def _wait_or_fail(self, group: list[Task], error: SessionError) -> None:
         """Put back what can wait and is still wanted, in its old order, and fail what cannot."""

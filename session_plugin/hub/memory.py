@@ -1,40 +1,27 @@
-"""A hub's memory over time: summaries in front of old messages, and what is past its retention."""
+"""A hub's memory over time: summaries, retention, status, copies, imports."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from session_plugin.checks import MINUTE
 from session_plugin.database.copying import copy_database
-from session_plugin.database.engine import Tx
 from session_plugin.errors import UnknownSession
-from session_plugin.hub.base import HubBase
+from session_plugin.hub.assembly import HubParts
 from session_plugin.model import STORE_CHANNEL, Summary
-from session_plugin.records.conversation import messages, sessions
-from session_plugin.records.people import attempts
-from session_plugin.records.upkeep import decay as decaying
-from session_plugin.records.upkeep import status as counting
-from session_plugin.records.upkeep import summaries, work_leases
-from session_plugin.reports import DecayReport, HubStatus, ImportReport, OnProgress, Progress
+from session_plugin.records.conversation import sessions
+from session_plugin.records.upkeep import decay, status, summaries
+from session_plugin.reports import DecayReport, HubStatus, ImportReport, OnProgress
 from session_plugin.rules.policies import policy_of
 from session_plugin.store import import_operations
 from session_plugin.store.importing import Import
 
-A = TypeVar("A")
-SILENT_AT_ONCE = 50
-"""Sessions ended in one transaction."""
-WITHDRAWN_AT_ONCE = 100
-"""Summaries made again in one round of upkeep."""
 
-logger = logging.getLogger("session_plugin.hub")
-
-
-class Memory(HubBase):
+class Memory:
     """Consolidation, decay, and what the passing of time asks for."""
+
+    _parts: HubParts
 
     async def consolidate(
         self, session_id: str, *, progress: OnProgress | None = None
@@ -52,8 +39,8 @@ class Memory(HubBase):
         Raises:
             UnknownSession: no session has this id.
         """
-        return await self._consolidator.consolidate(
-            await self._numbered(session_id), is_asked_for=True, progress=progress
+        return await self._parts.consolidator.consolidate(
+            await self._session_no(session_id), is_asked_for=True, progress=progress
         )
 
     async def undo_consolidation(self, session_id: str) -> bool:
@@ -66,39 +53,22 @@ class Memory(HubBase):
         Raises:
             UnknownSession: no session has this id.
         """
-        session_no = await self._numbered(session_id)
-        is_undone = await self._write(summaries.undo, session_no)
-        self._renew_summaries((session_no,))
+        session_no = await self._session_no(session_id)
+        is_undone = await self._parts.database.write(summaries.undo, session_no)
+        self._parts.consolidator.renew((session_no,))
         return is_undone
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text: by the first plugin whose `session_count_tokens` can tell,
         else by an estimate.
         """
-        return await self._tokens.count(texts)
+        return await self._parts.tokens.count(texts)
 
-    async def _numbered(self, session_id: str) -> int:
-        session_no = await self._read(sessions.session_no_of, session_id)
+    async def _session_no(self, session_id: str) -> int:
+        session_no = await self._parts.database.read(sessions.session_no_of, session_id)
         if session_no is None:
             raise UnknownSession(f"no session has the id {session_id!r}")
         return session_no
-
-    def _when_due(self, outcome: messages.RecordResult, text: str) -> None:
-        """Consolidate a session that has grown over a limit, after its message is acknowledged."""
-        if (
-            outcome.session_no is not None
-            and outcome.live_count
-            and self._consolidator.may_be_due(outcome.live_count)
-        ):
-            grown = self._consolidator.grew(
-                outcome.session_no, live_count=outcome.live_count, text=text
-            )
-            self._in_background(grown)
-
-    def _renew_summaries(self, session_nos: Iterable[int]) -> None:
-        """Make summaries again whose messages have changed."""
-        for session_no in session_nos:
-            self._in_background(self._consolidator.consolidate(session_no, is_renewal=True))
 
     async def pin(self, session_id: str, *, is_pinned: bool = True) -> None:
         """Keep a session from retention, or no longer. It still ends as any other, and people can
@@ -107,7 +77,8 @@ class Memory(HubBase):
         Raises:
             UnknownSession: no session has this id.
         """
-        await self._write(decaying.pin, (await self._numbered(session_id), is_pinned))
+        session_no = await self._session_no(session_id)
+        await self._parts.database.write(decay.pin, session_no, is_pinned=is_pinned)
 
     async def decay(
         self, *, dry_run: bool = False, progress: OnProgress | None = None
@@ -121,78 +92,28 @@ class Memory(HubBase):
             dry_run: Remove nothing; say what would go, and why.
             progress: Called after each piece.
         """
-        retentions = decaying.Retentions(
-            context=self.operation_context(), policies=self._retentions
-        )
         if dry_run:
-            return await self._read(decaying.count_old, retentions)
-        await self.end_silent()
-        parts = []
-        for cutoff in await self._read(decaying.cutoffs, retentions):
-            messages = await self._in_pieces(decaying.remove_messages, cutoff, "messages", progress)
-            tombstones = await self._in_pieces(
-                decaying.remove_tombstones, cutoff, "tombstones", progress
-            )
-            parts.append(decaying.part_of(cutoff, messages=messages, tombstones=tombstones))
-        sessions = 0
-        while count := await self._remove_sessions(retentions, sessions, progress):
-            sessions += count  # those that were joined into one that went can go now, too
-        report = decaying.report_of(parts, sessions=sessions)
-        if report != DecayReport():
-            logger.info(
-                "decay removed %d messages and %d sessions", report.messages, report.sessions
-            )
-        return report
-
-    async def _in_pieces(
-        self, operation: Callable[[Tx, A], int], argument: A, what: str, progress: OnProgress | None
-    ) -> int:
-        total = 0
-        while count := await self._write(operation, argument):
-            total += count
-            if progress is not None:
-                progress(Progress(what=what, done=total))
-        return total
-
-    async def _remove_sessions(
-        self, retentions: decaying.Retentions, before: int, progress: OnProgress | None
-    ) -> int:
-        total, after = 0, 0
-        while True:
-            count, following = await self._write(decaying.remove_sessions, (retentions, after))
-            total += count
-            if progress is not None and count:
-                progress(Progress(what="sessions", done=before + total))
-            if following is None:
-                return total
-            after = following
+            return await self._parts.upkeep.count_old()
+        return await self._parts.upkeep.decay(progress=progress)
 
     async def end_silent(self) -> int:
-        """End the sessions whose time is over, though nobody writes to them any more; tell how
-        many.
-        """
-        context, after, total = self.operation_context(), 0, 0
-        while session_nos := await self._read(
-            sessions.seemingly_live, (context, after, SILENT_AT_ONCE)
-        ):
-            after = session_nos[-1]
-            is_heard = self._plugins.has("session_on_end")
-            total += await self._announced(
-                sessions.end_those_over, (context, session_nos, is_heard)
-            )
-        return total
+        """End the sessions whose time is over although nobody writes to them; return how many."""
+        return await self._parts.upkeep.end_silent()
 
     async def status(self) -> HubStatus:
         """Say how the hub is: how much it keeps, what waits, what fails. It looks at every session,
         so ask now and then.
         """
-        counts = await self._read(counting.count, (self.bot, self._threshold))
+        settings = self._parts.settings
+        counts = await self._parts.database.read(
+            status.count, settings.bot, threshold=settings.consolidation_threshold
+        )
         return HubStatus(
-            database=(await self._open()).url,
-            waiting=self._intake.waiting,
-            dropped=self._intake.dropped,
-            plugins=self._plugins.status(),
-            **{name: getattr(counts, name) for name in counting.Counts.__slots__},
+            database=(await self._parts.database.open()).url,
+            waiting=self._parts.intake.waiting,
+            dropped=self._parts.intake.dropped,
+            plugins=self._parts.plugins.status(),
+            **{name: getattr(counts, name) for name in status.Counts.__slots__},
         )
 
     async def backup(self, path: str | Path, *, progress: OnProgress | None = None) -> None:
@@ -210,8 +131,8 @@ class Memory(HubBase):
             DatabaseRefused: there is something at `path` already, it cannot be created, or this hub
                 is in memory.
         """
-        await self._open()
-        await asyncio.to_thread(copy_database, self._engine.database, path, progress=progress)
+        await self._parts.database.open()
+        await asyncio.to_thread(copy_database, self._parts.database.path, path, progress=progress)
 
     async def import_original(
         self, path: str | Path, *, progress: OnProgress | None = None
@@ -231,17 +152,17 @@ class Memory(HubBase):
         Raises:
             DatabaseRefused: it is no database of the original's, or damaged.
         """
-        before = policy_of(self._retentions, STORE_CHANNEL, "direct").before(
-            self.operation_context().now
-        )
-        import_ = Import(path, before=before, progress=progress)
+        context = self._parts.context()
+        retention = policy_of(self._parts.settings.retentions, STORE_CHANNEL, "direct")
+        import_ = Import(path, before=retention.before(context.now), progress=progress)
+
         await asyncio.to_thread(import_.open)
         try:
             while (piece := await asyncio.to_thread(import_.next_piece)) is not None:
-                import_.note(
-                    piece,
-                    await self._write(import_operations.take_in, (self.operation_context(), piece)),
+                imported = await self._parts.database.write(
+                    import_operations.import_piece, self._parts.context(), piece
                 )
+                import_.note(piece, imported)
         finally:
             await asyncio.to_thread(import_.close)
         return import_.report()
@@ -252,20 +173,4 @@ class Memory(HubBase):
 
         What another process that has ended did not come to erase is erased, too.
         """
-        await self.decay()
-        await self._eraser.go_on()
-        await self._write(attempts.drop_old, self.operation_context())
-        for session_no in await self._read(
-            summaries.withdrawn, (self.bot, self._clock(), WITHDRAWN_AT_ONCE)
-        ):
-            await self._consolidator.consolidate(session_no, is_renewal=True)
-
-    async def _take_turn(self) -> None:
-        """Make a round of upkeep, unless another process made one lately."""
-        assert self._upkeep_minutes is not None
-        seconds = self._upkeep_minutes * MINUTE / 2
-        claim = work_leases.Claim(
-            name=f"upkeep:{self.bot}", holder=self._holder, now=self._clock(), seconds=seconds
-        )
-        if await self._write(work_leases.take, claim):
-            await self.upkeep()
+        await self._parts.upkeep.run()

@@ -6,14 +6,16 @@ each call, so that a link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from session_plugin.context.fitting import OVERHEAD, fit
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
+from session_plugin.hub.assembly import HubParts
+from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
     Account,
     Chat,
@@ -25,50 +27,15 @@ from session_plugin.model import (
 )
 from session_plugin.records.conversation import contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
-from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.people import accounts
 from session_plugin.rules.states import Change, changed
 
-A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
+
 MOST_TRIES = 100
 """Changes of a state that others may make before one of ours, one after another."""
-
-
-class Stored(Protocol):
-    """What became of a message, as far as a view wants to know."""
-
-    @property
-    def message(self) -> SessionMessage | None:
-        """The message as it is stored."""
-
-
-class Hub(Protocol):
-    """What a view needs of its hub."""
-
-    def operation_context(self) -> OperationContext:
-        """Give what operations need to know of now."""
-
-    def where(self, chat: Chat, account: Account | None, scope_name: str) -> sessions.Where:
-        """Give a place to read or write in."""
-
-    async def scope_name(self, event: MessageEvent) -> str:
-        """Ask which part of its scope a message belongs to."""
-
-    async def record(self, event: MessageEvent, *, scope_name: str | None = None) -> Stored:
-        """Store a message."""
-
-    async def read(self, chat: Chat | None, operation: Callable[[Tx, A], T], argument: A) -> T:
-        """Run a reading operation, after all that was handed in for the chat is stored."""
-
-    async def write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
-        """Run a writing operation that announces nothing."""
-
-    async def start_new(self, where: sessions.Where) -> Session | None:
-        """End the live session and start the next."""
-
-    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of texts."""
 
 
 class SessionView:
@@ -97,10 +64,14 @@ class SessionView:
     """
 
     def __init__(
-        self, hub: Hub, chat: Chat, account: Account | None, event: MessageEvent | None = None
+        self,
+        parts: HubParts,
+        chat: Chat,
+        account: Account | None,
+        event: MessageEvent | None = None,
     ) -> None:
-        """Made by SessionHub.session_of and by adapters."""
-        self._hub = hub
+        """Made by SessionHub.session_of."""
+        self._parts = parts
         self.chat = chat
         self.account = account
         self.event = event
@@ -149,10 +120,13 @@ class SessionView:
                 f"before is a message, as it was handed in or as it is stored, not {before!r}"
             )
         place = self.seq if before is self.event and self.seq else before
-        request = histories.Request(
-            where=await self._where(), limit=most, before=place, include_previous=include_previous
+        return await self._read(
+            histories.read_history,
+            await self._where(),
+            limit=most,
+            before=place,
+            include_previous=include_previous,
         )
-        return await self._read(histories.read_history, request)
 
     async def for_model(
         self, *, max_tokens: int | None = None, max_messages: int | None = None
@@ -174,13 +148,12 @@ class SessionView:
             DatabaseUnavailable: messages of this chat still wait for the database.
             ValueError: a limit is no whole number, or too small.
         """
-        budget, most = (
-            _checked("max_tokens", max_tokens, at_least=1),
-            _checked("max_messages", max_messages),
-        )
-        most = min(most, budget // OVERHEAD + 1)
-        summary, messages = await self._read(contexts.read_context, (await self._where(), most))
-        return await fit(summary, messages, max_tokens=max_tokens, count=self._hub.count_tokens)
+        budget = _checked("max_tokens", max_tokens, at_least=1)
+        most = min(_checked("max_messages", max_messages), budget // OVERHEAD + 1)
+        summary, messages = await self._read(contexts.read_context, await self._where(), limit=most)
+
+        count = self._parts.tokens.count
+        return await fit(summary, messages, max_tokens=max_tokens, count=count)
 
     async def add(
         self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None
@@ -196,12 +169,14 @@ class SessionView:
             message_id=None,
             role=role,
             text=content,
-            sent_at=self._hub.operation_context().now,
+            sent_at=self._parts.context().now,
             author=self.account if role == "user" else None,
             answers=None if role == "user" else self.account,
             metadata=metadata or {},
         )
-        return (await self._hub.record(event, scope_name=await self._part())).message
+        view = SessionView(self._parts, self.chat, self.account, event)
+        view.scope_name = await self._scope_name()
+        return await view._record(event)
 
     async def state(self) -> dict[str, Any]:
         """Give what your code noted down about the live session: a small JSON object, gone with the
@@ -265,7 +240,7 @@ class SessionView:
                     "state with"
                 )
             new = replace(state, values=changed(state.values, change, values))
-            if await self._hub.write(states.put, new):
+            if await self._parts.database.write(states.put, new):
                 return new.values
         raise SessionError(
             f"a state was changed by others {MOST_TRIES} times in a row; change it less often, "
@@ -276,7 +251,9 @@ class SessionView:
         """End the live session, for all linked accounts, and start an empty one; None where nobody
         is known to own one.
         """
-        return await self._hub.start_new(await self._where())
+        where = await self._where()
+        await self._parts.intake.settled(self.chat)
+        return await self._parts.announcer.write_in(self.chat, sessions.start_new, where)
 
     async def previous(self, *, limit: int = 10) -> list[Session]:
         """Give the sessions that are over, newest first, without their messages.
@@ -285,17 +262,46 @@ class SessionView:
             ValueError: the limit is no whole number, or negative.
         """
         most = _checked("limit", limit)
-        return await self._read(sessions.read_previous, (await self._where(), most))
+        return await self._read(sessions.read_previous, await self._where(), limit=most)
 
-    async def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
-        return await self._hub.read(None if self.is_stored else self.chat, operation, argument)
+    async def _record(self, event: MessageEvent) -> SessionMessage | None:
+        """Store `event` as the message of this view, for SessionHub.record and for `add`."""
+        submission = Submission(event, self.scope_name, on_result=self._note_result)
+        await self._parts.intake.record(self._parts.context(), submission)
+        self.scope_name = submission.scope_name
+        if submission.recording is None or submission.result is None:
+            return None
+
+        result = submission.result
+        self.is_duplicate = result.fate == "duplicate"
+        self.is_stored = result.fate in ("stored", "duplicate")
+        if result.fate == "stored":
+            return as_stored(submission.recording, result)
+        return result.known
+
+    def _note_result(self, result: RecordResult) -> None:
+        self.seq = result.seq
+
+    async def _read(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if not self.is_stored:
+            await self._parts.intake.settled(self.chat)
+        return await self._parts.database.read(operation, *args, **kwargs)
 
     async def _where(self) -> sessions.Where:
-        return self._hub.where(self.chat, self.account, await self._part())
+        return sessions.Where(
+            context=self._parts.context(),
+            chat=self.chat,
+            account=self.account,
+            name=await self._scope_name(),
+            direct_sees_groups=self._parts.settings.direct_sees_groups,
+        )
 
-    async def _part(self) -> str:
+    async def _scope_name(self) -> str:
         if self.scope_name is None:
-            self.scope_name = "" if self.event is None else await self._hub.scope_name(self.event)
+            asked = self._parts.screening.scope_name
+            self.scope_name = "" if self.event is None else await asked(self.event)
         return self.scope_name
 
 

@@ -1,8 +1,7 @@
-"""Messages on their way in: through the filters, in order for each chat, and into the line before
-the database.
+"""Messages on their way in: screened, in order for each chat, and into the queue of writes.
 
-A message that no plugin has to see first joins the line at once; others do so in their chat's lane,
-one after another. Knows plugins and operations.
+A message of which nothing is asked first is queued at once; others pass their chat's lock, one
+after another. Knows screening, the queue and operations; knows no view.
 """
 
 from __future__ import annotations
@@ -11,20 +10,26 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Tx
-from session_plugin.errors import DatabaseUnavailable, PluginError
+from session_plugin.errors import DatabaseUnavailable
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
+from session_plugin.incoming.screening import Screening
 from session_plugin.model import Chat, MessageEvent
-from session_plugin.plugins.manager import Plugins
+from session_plugin.records.conversation import editing, moving, removing
+from session_plugin.records.conversation.bulk import RECORD
+from session_plugin.records.conversation.recording import Recording, RecordResult
+from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Result
 
-A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 OPENING_PAUSE = 0.5
@@ -33,17 +38,23 @@ OPENING_PAUSE = 0.5
 logger = logging.getLogger("session_plugin.hub")
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """A message as it may be stored; without content if a filter failed."""
+@dataclass(slots=True)
+class Submission:
+    """A message that was handed in, and what became of it.
+
+    `recording` is None where screening stores nothing of it, `result` where it still waits.
+    """
 
     event: MessageEvent
-    is_withheld: bool = False
+    scope_name: str | None
+    recording: Recording | None = None
+    result: RecordResult | None = None
+    on_result: Callable[[RecordResult], None] | None = None
 
 
 @dataclass(slots=True)
 class _ChatLock:
-    """The way of one chat's messages to the line; it is there as long as somebody is in it."""
+    """One chat's lock on one event loop; it exists as long as somebody holds or waits for it."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
@@ -54,23 +65,26 @@ class Intake:
 
     def __init__(
         self,
-        plugins: Plugins,
+        screening: Screening,
         *,
-        engine: Callable[[], Awaitable[Engine]],
-        open_engine: Callable[[], Engine | None],
+        database: Database,
         announce: Announce,
         patience: float,
+        on_growth: Callable[[RecordResult, str], None],
+        on_change: Callable[[Iterable[int]], None],
     ) -> None:
-        """Filter with `plugins`, write to `engine`, hand what is committed to `announce`.
+        """Write to `database`, and hand what is committed to `announce`.
 
-        `open_engine` gives the engine without waiting, or None where it has to be waited for.
+        `on_growth` is called with what became of each message and its text, `on_change` with the
+        numbers of sessions of which stored messages were changed or removed.
         """
-        self._plugins = plugins
-        self._engine = engine
-        self._open_engine = open_engine
+        self._screening = screening
+        self._database = database
         self._patience = patience
-        self._pending_writes = PendingWrites(announce=announce, patience=patience)
-        self._at_the_door: dict[object, tuple[asyncio.AbstractEventLoop, float]] = {}
+        self._on_growth = on_growth
+        self._on_change = on_change
+        self._writes = PendingWrites(announce=announce, patience=patience)
+        self._waiting_to_open: dict[object, tuple[asyncio.AbstractEventLoop, float]] = {}
         self._closings = 0
         self._chat_locks: dict[tuple[asyncio.AbstractEventLoop, Chat], _ChatLock] = {}
         self._guard = threading.Lock()
@@ -80,25 +94,160 @@ class Intake:
     @property
     def waiting(self) -> int:
         """How many messages, edits and deletions are handed in and not on disk yet."""
-        return self._pending_writes.waiting
+        return self._writes.waiting
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped because too many waited."""
+        return self._writes.dropped
 
     @property
     def is_opening(self) -> bool:
         """Whether something waits for the database to be opened."""
         return self._opening_since() is not None
 
-    @property
-    def dropped(self) -> int:
-        """How many messages were dropped because too many waited."""
-        return self._pending_writes.dropped
+    async def record(self, context: OperationContext, submission: Submission) -> None:
+        """Store a message; the submission has its result unless the patience ran out first."""
+        if self._screening.is_plain(submission.event, submission.scope_name):
+            write = self._enqueue_at_once(context, submission)
+            if write is not None:
+                submission.result = await self._writes.wait_patiently(write)
+                return
+
+        await self._patiently(submission.event.chat, self._record(context, submission))
+
+    def _enqueue_at_once(
+        self, context: OperationContext, submission: Submission
+    ) -> PendingWrite[RecordResult] | None:
+        """Queue a plain message; None where others of its chat are before it, or it has to wait."""
+        event = submission.event
+        submission.scope_name = submission.scope_name or ""
+        engine = self._database.opened()
+        is_behind = (asyncio.get_running_loop(), event.chat) in self._chat_locks
+        if engine is None or is_behind or not self._writes.has_capacity:
+            return None
+
+        recording = Recording(context=context, event=event, scope_name=submission.scope_name)
+        submission.recording = recording
+        on_result = partial(self._recorded, submission)
+        return self._writes.enqueue(engine, event.chat, on_result, RECORD, recording)
+
+    async def _record(self, context: OperationContext, submission: Submission) -> None:
+        event = submission.event
+        async with self._chat_lock(event.chat):
+            if submission.scope_name is None:
+                submission.scope_name = await self._screening.scope_name(event)
+            submission.recording = recording = await self._screening.screen(
+                context, event, scope_name=submission.scope_name
+            )
+            if recording is None:
+                return
+            write = await self._enqueue(event.chat, RECORD, recording)
+
+        submission.result = await self._writes.wait(write)
+        self._recorded(submission, submission.result)
+
+    def _recorded(self, submission: Submission, result: RecordResult) -> None:
+        """Follow up a committed message, whether or not its caller still waits."""
+        if submission.on_result is not None:
+            submission.on_result(result)
+        assert submission.recording is not None
+        self._on_growth(result, submission.recording.event.text)
+
+    async def edit(
+        self, context: OperationContext, event: MessageEvent, *, is_command: bool
+    ) -> bool:
+        """Change a stored message, or store one that was never seen.
+
+        Return False if nothing changed, or the patience ran out. An edit that leaves nothing to
+        store, such as one into a command, removes the message.
+        """
+        work = self._edit(context, event, is_command=is_command)
+        return await self._patiently(event.chat, work) or False
+
+    async def _edit(
+        self, context: OperationContext, event: MessageEvent, *, is_command: bool
+    ) -> bool:
+        async with self._chat_lock(event.chat):
+            recording = await self._screen_edit(context, event, is_command=is_command)
+            if recording is not None:
+                write = await self._enqueue(event.chat, editing.edit, recording)
+
+        if recording is None:
+            if event.message_id is None:
+                return False
+            return await self._delete(context, event.chat, (event.message_id,)) > 0
+
+        result = await self._writes.wait(write)
+        if result is not None and result.session_no is not None:
+            self._on_growth(result, recording.event.text)
+            self._on_change((result.session_no,))
+        return result is not None
+
+    async def _screen_edit(
+        self, context: OperationContext, event: MessageEvent, *, is_command: bool
+    ) -> Recording | None:
+        if not is_command:
+            scope_name = await self._screening.scope_name(event)
+            return await self._screening.screen(context, event, scope_name=scope_name)
+
+        if event.chat.kind == "group":
+            await self._screening.burn_codes(event.text)
+        return None
+
+    async def delete(
+        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    ) -> int:
+        """Remove messages, seen or not; return how many were stored, 0 if the patience ran out."""
+        return await self._patiently(chat, self._delete(context, chat, message_ids)) or 0
+
+    async def _delete(
+        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    ) -> int:
+        total = 0
+        for start in range(0, len(message_ids), removing.AT_ONCE):
+            some = message_ids[start : start + removing.AT_ONCE]
+            async with self._chat_lock(chat):
+                write = await self._enqueue(chat, removing.delete, context, chat, some)
+
+            removed = await self._writes.wait(write)
+            total += removed.count
+            self._on_change(removed.session_nos)
+        return total
+
+    async def delete_chat(self, context: OperationContext, chat: Chat) -> int:
+        """Remove all messages of a chat, or of the thread that it names; return how many."""
+        return await self._patiently(chat, self._delete_chat(context, chat)) or 0
+
+    async def _delete_chat(self, context: OperationContext, chat: Chat) -> int:
+        total, session_nos = 0, set[int]()
+        async with self._chat_lock(chat):
+            while True:
+                write = await self._enqueue(chat, removing.delete_from_chat, context, chat)
+                removed = await self._writes.wait(write)
+                if not removed.count:
+                    break
+                total += removed.count
+                session_nos.update(removed.session_nos)
+
+        self._on_change(session_nos)
+        return total
+
+    async def move_chat(self, context: OperationContext, old: Chat, new: Chat) -> None:
+        """Let a group go on in another chat."""
+        await self._patiently(new, self._move_chat(context, old, new))
+
+    async def _move_chat(self, context: OperationContext, old: Chat, new: Chat) -> None:
+        one, other = sorted((old, new), key=lambda chat: chat.chat_id)  # two moves never deadlock
+        async with self._chat_lock(one), self._chat_lock(other):
+            write = await self._enqueue(new, moving.move_chat, context, old, new)
+        await self._writes.wait(write)
 
     @asynccontextmanager
-    async def chat_lock(self, chat: Chat) -> AsyncIterator[None]:
-        """Keep one chat's messages in the order in which they were handed in: one at a time passes
-        through its lane.
-        """
-        place = (asyncio.get_running_loop(), chat)
-        chat_lock = self._chat_locks.setdefault(place, _ChatLock())
+    async def _chat_lock(self, chat: Chat) -> AsyncIterator[None]:
+        """Let one message of a chat pass at a time, in the order in which they were handed in."""
+        key = (asyncio.get_running_loop(), chat)
+        chat_lock = self._chat_locks.setdefault(key, _ChatLock())
         chat_lock.users += 1
         try:
             async with chat_lock.lock:
@@ -106,120 +255,81 @@ class Intake:
         finally:
             chat_lock.users -= 1
             if not chat_lock.users:
-                del self._chat_locks[place]
+                del self._chat_locks[key]
 
-    async def filter(self, event: MessageEvent) -> Filtered | None:
-        """Run a message through the filters; None if nothing of it is to be kept."""
-        if not self._plugins.has("session_filter_message"):
-            return Filtered(event)
-        try:
-            kept = await self._plugins.filter(event)
-        except PluginError:
-            return Filtered(replace(event, text="", attachments=(), metadata={}), is_withheld=True)
-        return None if kept is None else Filtered(kept)
-
-    async def submit(
-        self, chat: Chat, operation: Callable[[Tx, A], Result[T]], argument: A
-    ) -> Awaitable[T]:
-        """Put an operation in line; what it announces is announced when it is committed. To be
-        called in the chat's lane.
-
-        Awaiting what it gives waits for the committed value; whoever is cancelled over that takes
-        it out of the line.
-        """
+    async def _enqueue(
+        self,
+        chat: Chat,
+        operation: Callable[Concatenate[Tx, P], Result[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> PendingWrite[T]:
+        """Queue an operation, under the chat's lock, as soon as there is capacity."""
         engine = await self._opened()
-        await self._pending_writes.room()
-        return self._pending_writes.through(
-            self._pending_writes.join(engine, chat, operation, argument)
-        )
+        await self._writes.wait_for_capacity()
+        return self._writes.enqueue(engine, chat, None, operation, *args, **kwargs)
 
     async def _opened(self) -> Engine:
-        """Give the engine. One that cannot be opened just now is tried again, until it opens or
-        nothing waits for it.
-        """
-        closings, waiting = self._closings, object()
+        """Return the engine; try again to open it until it opens or the hub closes."""
+        closings, waiter = self._closings, object()
         with self._guard:
-            self._at_the_door[waiting] = asyncio.get_running_loop(), time.monotonic()
+            self._waiting_to_open[waiter] = asyncio.get_running_loop(), time.monotonic()
         try:
             while True:
                 try:
-                    return await self._engine()
+                    return await self._database.open()
                 except DatabaseUnavailable as error:
                     if self._closings != closings:
                         raise
                     logger.info("messages wait for a database that cannot be opened: %s", error)
-                await asyncio.sleep(
-                    OPENING_PAUSE - time.monotonic() % OPENING_PAUSE
-                )  # all at once, to share an attempt
+
+                # All waiters try at once, to share an attempt.
+                await asyncio.sleep(OPENING_PAUSE - time.monotonic() % OPENING_PAUSE)
                 if self._closings != closings:
                     raise DatabaseUnavailable(
                         "the hub was closed before its database could be opened"
                     )
         finally:
             with self._guard:
-                del self._at_the_door[waiting]
+                del self._waiting_to_open[waiter]
 
-    def submit_at_once(
-        self,
-        chat: Chat,
-        operation: Callable[[Tx, A], Result[T]],
-        argument: A,
-        *,
-        then: Callable[[T], None],
-    ) -> PendingWrite[T] | None:
-        """Put an operation in line where nothing of the chat is before the line; None where
-        something is.
+    async def _patiently(self, chat: Chat, work: Coroutine[Any, Any, T]) -> T | None:
+        """Wait with patience for work on a chat; None if it is finished later.
 
-        `then` is called with the committed value, whoever waits for it.
-        """
-        engine = self._open_engine()
-        if (
-            engine is None
-            or (asyncio.get_running_loop(), chat) in self._chat_locks
-            or not self._pending_writes.has_room
-        ):
-            return None
-        return self._pending_writes.join(engine, chat, operation, argument, then=then)
-
-    def arrival(self, passage: PendingWrite[T]) -> Awaitable[T | None]:
-        """Wait for what was submitted at once, with patience; None if it has to come later."""
-        return self._pending_writes.patiently(passage)
-
-    async def patiently(self, chat: Chat, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do what takes a message in, filters and all, but wait for it with patience; None if it
-        has to come later.
-
-        It goes on if whoever waits is cancelled. Who reads the chat's session waits for it.
+        It goes on if its caller is cancelled. Readers of the chat's session wait for it.
 
         Raises:
-            Exception: whatever went wrong with it within the patience.
+            Exception: what went wrong with it within the patience.
         """
         loop = asyncio.get_running_loop()
         task = loop.create_task(work)
         self._tasks.add(task)  # the event loop keeps only weak references
-        over: Future[None] = Future()
+        finished: Future[None] = Future()
         with self._guard:
-            self._underway.setdefault(chat, {})[over] = loop
-        task.add_done_callback(lambda _: self._end(chat, task, over))
+            self._underway.setdefault(chat, {})[finished] = loop
+        task.add_done_callback(lambda _: self._end(chat, task, finished))
+
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._patience_left())
+            done, _ = await asyncio.wait({task}, timeout=self._remaining_patience())
         except asyncio.CancelledError:
-            task.add_done_callback(_log_late)
+            task.add_done_callback(_log_failure)
             raise
         if done:
             return task.result()
-        task.add_done_callback(_log_late)
-        self._pending_writes.let_wait(_LateTask(task))
+
+        task.add_done_callback(_log_failure)
+        self._writes.leave_queued(_TimedOutTask(task))
         return None
 
-    def _end(self, chat: Chat, task: asyncio.Task[Any], over: Future[None]) -> None:
+    def _end(self, chat: Chat, task: asyncio.Task[Any], finished: Future[None]) -> None:
         self._tasks.discard(task)
         with self._guard:
             underway = self._underway[chat]
-            del underway[over]
+            del underway[finished]
             if not underway:
                 del self._underway[chat]
-        over.set_result(None)
+        finished.set_result(None)
 
     async def settled(self, chat: Chat) -> None:
         """Wait until all that was handed in for a chat is stored, so that reading sees it.
@@ -227,60 +337,54 @@ class Intake:
         Raises:
             DatabaseUnavailable: it is not, within the patience.
         """
-        with self._guard:  # what an event loop that has ended had under way is never over
+        with self._guard:  # work on an event loop that has ended is never finished
             underway = [
-                over for over, loop in self._underway.get(chat, {}).items() if not loop.is_closed()
+                finished
+                for finished, loop in self._underway.get(chat, {}).items()
+                if not loop.is_closed()
             ]
-        underway += self._pending_writes.newest(chat)
+        underway += self._writes.newest(chat)
         if not underway:
             return
-        waiting = [asyncio.wrap_future(over) for over in underway]
-        _, late = await asyncio.wait(waiting, timeout=self._patience_left())
-        if late:
+
+        waiting = [asyncio.wrap_future(finished) for finished in underway]
+        _, unfinished = await asyncio.wait(waiting, timeout=self._remaining_patience())
+        if unfinished:
             raise DatabaseUnavailable(
                 "messages of this chat still wait to be stored; read again later"
             )
 
-    def _patience_left(self) -> float:
-        """Give the seconds of patience left over by the first that waits for the database to open,
-        or in line.
-        """
-        since = self._opening_since()
-        left = self._pending_writes.patience_left()
-        return (
-            left
-            if since is None
-            else min(left, max(0.0, self._patience - (time.monotonic() - since)))
-        )
-
-    def _opening_since(self) -> float | None:
-        """Tell since when the first waits for the database to open. What an ended event loop left
-        behind does not.
-        """
-        with self._guard:
-            return next(
-                (since for loop, since in self._at_the_door.values() if not loop.is_closed()), None
-            )
-
     async def finish(self) -> None:
-        """Wait, within the patience, until all that was handed in on the running event loop is
-        stored.
-        """
+        """Wait, within the patience, until all that this event loop handed in is stored."""
         loop = asyncio.get_running_loop()
         waiting: list[asyncio.Future[Any]] = [
             task for task in self._tasks if task.get_loop() is loop
         ]
-        waiting += [asyncio.wrap_future(over) for over in self._pending_writes.all_of(loop)]
+        waiting += [asyncio.wrap_future(left) for left in self._writes.all_of(loop)]
         if waiting:
-            await asyncio.wait(waiting, timeout=self._patience_left())
+            await asyncio.wait(waiting, timeout=self._remaining_patience())
 
-    def give_up_opening(self) -> None:
+    def stop_opening(self) -> None:
         """Let nothing open the database that waits for it now: the hub closes."""
         self._closings += 1
 
+    def _remaining_patience(self) -> float:
+        """Return the patience left to the first that waits for the opening, or in the queue."""
+        since = self._opening_since()
+        left = self._writes.remaining_patience()
+        if since is None:
+            return left
+        return min(left, max(0.0, self._patience - (time.monotonic() - since)))
 
-class _LateTask:
-    """Something under way that nobody waits for any more."""
+    def _opening_since(self) -> float | None:
+        """Return since when the first waits for the opening; loops that have ended do not count."""
+        with self._guard:
+            waiting = self._waiting_to_open.values()
+            return next((since for loop, since in waiting if not loop.is_closed()), None)
+
+
+class _TimedOutTask:
+    """Work whose caller has gone on."""
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self._task = task
@@ -293,7 +397,8 @@ class _LateTask:
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
 
-def _log_late(task: asyncio.Task[Any]) -> None:
-    """Look at the end of what nobody waits for any more."""
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    """Log the failure of work that nobody waits for any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.error("a message that had to wait could not be stored: %s", type(error).__name__)
+        name = type(error).__name__
+        logger.error("a message that stayed queued could not be stored: %s", name)

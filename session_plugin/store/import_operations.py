@@ -12,8 +12,14 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, Chat
+from session_plugin.records import message_rows
 from session_plugin.records.cells import to_bytes, to_json, to_name
-from session_plugin.records.conversation.sessions import claim, get_or_create_chat, live_session
+from session_plugin.records.conversation.recording import store_row
+from session_plugin.records.conversation.sessions import (
+    claim_announcement,
+    get_or_create_chat,
+    live_session,
+)
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import forgotten
 from session_plugin.records.people.accounts import find_account, get_or_create_account
@@ -27,7 +33,7 @@ MADE_BY = "original"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Imported:
     """What of a piece was new. `refusal` says why nothing of its session is taken in."""
 
     is_new_session: bool = False
@@ -36,14 +42,13 @@ class Taken:
     refusal: str = ""
 
 
-def take_in(tx: Tx, argument: tuple[OperationContext, Piece]) -> Taken:
+def import_piece(tx: Tx, context: OperationContext, piece: Piece) -> Imported:
     """Take in a piece. Hooks are told of none of it: it is long past."""
-    context, piece = argument
     original = piece.session
     own = Account(STORE_CHANNEL, original.user_id)
     gone = forgotten.find(tx, context, own)
     if gone is not None and original.created_at < gone["at"]:
-        return Taken(refusal="it began before its user was forgotten")
+        return Imported(refusal="it began before its user was forgotten")
     known = find_account(tx, own)
     name = original.display_name if known is None or not known["display_name"] else ""
     person, _ = get_or_create_account(tx, context, own, display_name=name, user_id=original.user_id)
@@ -51,7 +56,7 @@ def take_in(tx: Tx, argument: tuple[OperationContext, Piece]) -> Taken:
         label(tx, person.account_no, channel, channel_user_id)
     segment = tx.first("segment_by_handle", handle=original.session_id, bot=context.bot)
     if segment is not None and segment["peer_no"] != person.account_no:
-        return Taken(refusal="another user has a session of this id")
+        return Imported(refusal="another user has a session of this id")
     is_new = segment is None
     if segment is None:
         segment = _begin(
@@ -59,7 +64,7 @@ def take_in(tx: Tx, argument: tuple[OperationContext, Piece]) -> Taken:
         )
     messages = sum(_add(tx, original, message, segment) for message in piece.messages)
     summaries = 0 if piece.has_more else _sum_up(tx, original, segment)
-    return Taken(is_new_session=is_new, messages=messages, summaries=summaries)
+    return Imported(is_new_session=is_new, messages=messages, summaries=summaries)
 
 
 def _begin(
@@ -95,9 +100,9 @@ def _begin(
         end_reason=None if is_live else "imported" if end is None else end.reason,
     )
     session_no = session["session_no"]
-    claim(tx, SessionStarted(session_no))
+    claim_announcement(tx, SessionStarted(session_no))
     if not is_live:
-        claim(tx, SessionEnded(session_no))
+        claim_announcement(tx, SessionEnded(session_no))
     tx.run("set_metadata", session_no=session_no, metadata=to_json(original.metadata))
     last_activity = original.last_activity
     added = tx.one(
@@ -120,25 +125,19 @@ def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: R
         return False
     if tx.first("tombstone", chat_no=segment["chat_no"], message_id=message_id) is not None:
         return False
-    row = tx.one(
-        "add_message",
+    row = message_rows.to_row(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
+        account_no=segment["peer_no"],
+        received_at=message.timestamp,
         message_id=message_id,
         role=message.role,
-        account_no=segment["peer_no"],
-        author_name=None,
-        channel=to_name(message.channel),
+        content=message.content,
         sent_at=message.timestamp,
-        received_at=message.timestamp,
-        content=to_bytes(message.content),
-        metadata=to_json(message.metadata),
-        attachments=None,
-        reply_to=None,
-        edited_at=None,
-        withheld=0,
+        channel=to_name(message.channel),
+        metadata=message.metadata,
     )
-    tx.run("count_message", segment_no=segment["segment_no"], seq=row["seq"], at=message.timestamp)
+    store_row(tx, row, session_no=segment["session_no"])
     return True
 
 

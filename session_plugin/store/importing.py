@@ -12,7 +12,7 @@ from pathlib import Path
 
 from session_plugin.database.opening import located
 from session_plugin.reports import ImportReport, OnProgress, Progress, Skipped
-from session_plugin.store.import_operations import Taken
+from session_plugin.store.import_operations import Imported
 from session_plugin.store.original_file import Original, Piece
 
 logger = logging.getLogger("session_plugin.import")
@@ -58,22 +58,22 @@ class Import:
         """Give what to take in next; None when that was all."""
         return next(self._pieces, None)
 
-    def note(self, piece: Piece, taken: Taken) -> None:
+    def note(self, piece: Piece, imported: Imported) -> None:
         """Note what became of a piece."""
         session_id = piece.session.session_id
-        if taken.refusal:
-            self._refused[session_id] = taken.refusal
+        if imported.refusal:
+            self._refused[session_id] = imported.refusal
             return
         self._users.add(piece.session.user_id)
         old = sum(
             self._before is not None and message.timestamp < self._before
             for message in piece.messages
         )
-        self._counts["sessions"] += taken.is_new_session
-        self._counts["messages"] += taken.messages
-        self._counts["summaries"] += taken.summaries
-        self._counts["known_messages"] += len(piece.messages) - taken.messages
-        self._counts["past_retention"] += min(old, taken.messages)
+        self._counts["sessions"] += imported.is_new_session
+        self._counts["messages"] += imported.messages
+        self._counts["summaries"] += imported.summaries
+        self._counts["known_messages"] += len(piece.messages) - imported.messages
+        self._counts["past_retention"] += min(old, imported.messages)
         self._seen += len(piece.messages) + (0 if piece.has_more else len(piece.session.summaries))
         if self._progress is not None:
             self._progress(Progress(what="messages", done=self._seen, total=self._total))

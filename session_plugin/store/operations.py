@@ -5,18 +5,22 @@ never writes under somebody else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import AccountTaken, UnknownSession
 from session_plugin.model import STORE_CHANNEL, Account, Chat, Session, Summary
-from session_plugin.records.cells import from_json, to_bytes, to_json, to_name
+from session_plugin.records import message_rows
+from session_plugin.records.cells import from_json, to_json, to_name
 from session_plugin.records.conversation.contexts import session_with_messages
+from session_plugin.records.conversation.recording import store_row
+from session_plugin.records.conversation.removing import ALL_OF_IT, remove_messages
 from session_plugin.records.conversation.sessions import (
     end_expired,
+    find_or_start_segment,
     get_or_create_chat,
-    place,
     session_data,
 )
 from session_plugin.records.operation_context import OperationContext
@@ -31,17 +35,6 @@ PARTS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Who asks for a session, and what the caller calls this user on a channel."""
-
-    context: OperationContext
-    user_id: str
-    channel: str
-    channel_user_id: str
-    display_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """A session under its handle, with its unconsolidated messages, and its summary."""
 
@@ -49,21 +42,29 @@ class Opened:
     summary: Summary | None
 
 
-def open_session(tx: Tx, asked: Asked) -> Result[Opened]:
+def open_session(
+    tx: Tx,
+    context: OperationContext,
+    user_id: str,
+    *,
+    channel: str = "",
+    channel_user_id: str = "",
+    display_name: str = "",
+) -> Result[Opened]:
     """Find the live session of a user, or start one, and give it under the user's own handle."""
-    context, own = asked.context, Account(STORE_CHANNEL, asked.user_id)
+    own = Account(STORE_CHANNEL, user_id)
     row = find_account(tx, own)
-    name = asked.display_name if row is None or not row["display_name"] else ""
-    person, seen = get_or_create_account(tx, context, own, display_name=name, user_id=asked.user_id)
-    chat_no = get_or_create_chat(tx, context.bot, Chat(STORE_CHANNEL, asked.user_id))["chat_no"]
+    name = display_name if row is None or not row["display_name"] else ""
+    person, seen = get_or_create_account(tx, context, own, display_name=name, user_id=user_id)
+    chat_no = get_or_create_chat(tx, context.bot, Chat(STORE_CHANNEL, user_id))["chat_no"]
     tx.run("set_peer", chat_no=chat_no, account_no=person.account_no)
     scope = Scope(context.bot, user_id=person.user_id)
-    found, begun = place(
+    found, begun = find_or_start_segment(
         tx, context, scope, chat_no=chat_no, thread_id="", founder_no=person.account_no
     )
     handle = _handle(tx, context, found.segment_no)
-    if asked.channel and asked.channel_user_id:
-        label(tx, person.account_no, asked.channel, asked.channel_user_id)
+    if channel and channel_user_id:
+        label(tx, person.account_no, channel, channel_user_id)
         tx.run("touch_activity", segment_no=found.segment_no, at=context.now)
     opened = session_with_messages(tx, found.session_no)
     assert opened is not None
@@ -91,18 +92,6 @@ def label(tx: Tx, account_no: int, channel: str, channel_user_id: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """A message to append to the session with this handle."""
-
-    context: OperationContext
-    handle: str
-    role: str
-    content: str
-    channel: str
-    metadata: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
     """Where a message went, and how many of that session's are unconsolidated."""
 
@@ -110,7 +99,16 @@ class Appended:
     live_count: int
 
 
-def append(tx: Tx, saved: Saved) -> Result[Appended]:
+def append(
+    tx: Tx,
+    context: OperationContext,
+    handle: str,
+    *,
+    role: str,
+    content: str,
+    channel: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Result[Appended]:
     """Append a message to a session; one that is over takes it too, and stays over.
 
     Nothing is kept of somebody who asked for that.
@@ -118,32 +116,22 @@ def append(tx: Tx, saved: Saved) -> Result[Appended]:
     Raises:
         UnknownSession: no session has this handle.
     """
-    context = saved.context
-    segment, ended = _by_handle(tx, context, saved.handle)
+    segment, ended = _by_handle(tx, context, handle)
     if tx.first("is_private_user", user_id=segment["user_id"]) is not None:
         return Result(Appended(session_no=segment["session_no"], live_count=0), ended)
-    received_at = max(context.now, segment["last_activity"])
-    row = tx.one(
-        "add_message",
+    row = message_rows.to_row(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
-        message_id=None,
-        role=saved.role,
         account_no=segment["peer_no"],
-        author_name=None,
-        channel=to_name(saved.channel),
+        received_at=max(context.now, segment["last_activity"]),
+        message_id=None,
+        role=role,
+        content=content,
         sent_at=context.now,
-        received_at=received_at,
-        content=to_bytes(saved.content),
-        metadata=to_json(saved.metadata or {}),
-        attachments=None,
-        reply_to=None,
-        edited_at=None,
-        withheld=0,
+        channel=to_name(channel),
+        metadata=metadata,
     )
-    tx.run("count_message", segment_no=segment["segment_no"], seq=row["seq"], at=received_at)
-    counted = tx.first("live_count", session_no=segment["session_no"])
-    live_count = 0 if counted is None else counted["live_count"]
+    _, live_count = store_row(tx, row, session_no=segment["session_no"])
     return Result(Appended(session_no=segment["session_no"], live_count=live_count), ended)
 
 
@@ -159,36 +147,24 @@ def _by_handle(
     return segment, end_expired(tx, context, Scope(context.bot, user_id=segment["user_id"]))[1]
 
 
-def session_no_of_handle(tx: Tx, argument: tuple[str, str]) -> int | None:
+def session_no_of_handle(tx: Tx, bot: str, handle: str) -> int | None:
     """Give the number of the session that has a part with this handle (bot, handle), or None."""
-    bot, handle = argument
     segment = tx.first("segment_by_handle", handle=handle, bot=bot)
     return None if segment is None else int(segment["session_no"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """The operator's word that an account is the user of a session."""
-
-    context: OperationContext
-    handle: str
-    account: Account
-
-
-def claim_account(tx: Tx, claim: Claim) -> Result[None]:
+def claim_account(tx: Tx, context: OperationContext, handle: str, account: Account) -> Result[None]:
     """Give an account that nobody owns to the user of a session; an unknown session has no effect.
 
     Raises:
         AccountTaken: the account belongs to another user.
     """
-    context = claim.context
-    segment = tx.first("segment_by_handle", handle=claim.handle, bot=context.bot)
+    segment = tx.first("segment_by_handle", handle=handle, bot=context.bot)
     if segment is None:
         return Result(None)
-    row = find_account(tx, claim.account)
+    row = find_account(tx, account)
     if row is not None:
         if row["user_id"] != segment["user_id"]:
-            account = claim.account
             raise AccountTaken(
                 f"the account {account.channel_user_id!r} on {account.channel!r} belongs to "
                 "another user; "
@@ -196,29 +172,21 @@ def claim_account(tx: Tx, claim: Claim) -> Result[None]:
             )
         return Result(None)
     home = tx.one("account_by_no", account_no=segment["peer_no"])
-    person, seen = get_or_create_account(tx, context, claim.account, user_id=home["home_user_id"])
+    person, seen = get_or_create_account(tx, context, account, user_id=home["home_user_id"])
     audit.note(tx, context, "claimed", actor_no=person.account_no, user_id=person.user_id)
     return Result(None, seen)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """Which sessions to list: those idle for `max_age` seconds at most, or, with None, all."""
-
-    context: OperationContext
-    max_age: float | None
-    limit: int
-
-
-def list_sessions(tx: Tx, listing: Listing) -> list[Session]:
+def list_sessions(
+    tx: Tx, context: OperationContext, *, max_age: float | None, limit: int
+) -> list[Session]:
     """List the sessions that have a handle, the most recently active first, without messages."""
-    context = listing.context
     rows = tx.all(
         "segments_with_handle",
         bot=context.bot,
         now=context.now,
-        max_age=listing.max_age,
-        limit=listing.limit,
+        max_age=max_age,
+        limit=limit,
     )
     found = []
     for row in rows:
@@ -229,28 +197,17 @@ def list_sessions(tx: Tx, listing: Listing) -> list[Session]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expiry:
-    """Which parts to remove: those of sessions idle for more than `max_age` seconds."""
-
-    context: OperationContext
-    max_age: float
-
-
-def remove_parts(tx: Tx, expiry: Expiry) -> Result[int]:
+def remove_idle_segments(tx: Tx, context: OperationContext, *, max_age: float) -> Result[int]:
     """Remove some parts whose sessions have been idle for too long; 0 when none is left.
 
     What other accounts of the same person said in such a session is not SessionStore's, and stays.
     """
-    context = expiry.context
-    rows = tx.all(
-        "idle_parts", bot=context.bot, now=context.now, max_age=expiry.max_age, limit=PARTS
-    )
+    rows = tx.all("idle_parts", bot=context.bot, now=context.now, max_age=max_age, limit=PARTS)
     for row in rows:
-        tx.run("withdraw_summaries_of_segment", segment_no=row["segment_no"])
-        tx.run("drop_parts_of_segment", segment_no=row["segment_no"])
-        tx.run("drop_messages_of_segment", segment_no=row["segment_no"])
-        tx.run("drop_segment", segment_no=row["segment_no"])
+        segment_no = row["segment_no"]
+        remove_messages(tx, segment_no, [ALL_OF_IT], reason="retention")
+        tx.run("drop_parts_of_segment", segment_no=segment_no)
+        tx.run("drop_segment", segment_no=segment_no)
         left = tx.first("references_to_session", session_no=row["session_no"])
         if left is not None and left["count"] == 0:
             drop_session(tx, row["session_no"])

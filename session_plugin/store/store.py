@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import platformdirs
 
@@ -35,11 +35,10 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import summaries, work_leases
 from session_plugin.reports import ImportReport, OnProgress
 from session_plugin.rules.consolidation import lease_name
-from session_plugin.rules.policies import Expiry
 from session_plugin.store import import_operations, operations
 from session_plugin.store.importing import Import
 
-A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 CONSOLIDATION_SECONDS = 60.0
@@ -72,6 +71,8 @@ class SessionStore:
             print([message.content for message in store.get_or_create("ann").messages])
     """
 
+    _owned: Engine | None
+
     def __init__(
         self,
         db_path: str | Path | None = None,
@@ -80,60 +81,54 @@ class SessionStore:
         consolidation_threshold: int = 100,
     ) -> None:
         """Open the database."""
-        path = (
-            platformdirs.user_data_path("session_plugin") / "sessions.db"
-            if db_path is None
-            else db_path
-        )
+        check_number("max_age_hours", max_age_hours)
+        check_number("consolidation_threshold", consolidation_threshold, at_least=2)
+        path = db_path
+        if path is None:
+            path = platformdirs.user_data_path("session_plugin") / "sessions.db"
         where = located(path)
 
         def keyed_hash(*parts: str) -> bytes:
-            return Keys(None, database=where).keyed_hash(
-                *parts
-            )  # no secret is looked for before somebody was forgotten
+            # A secret is looked for only where somebody was forgotten.
+            return Keys(None, database=where).keyed_hash(*parts)
 
-        self._set_up("", max_age_hours, consolidation_threshold, time.time, keyed_hash)
+        def context() -> OperationContext:
+            return OperationContext(
+                bot="",
+                now=time.time(),
+                max_age=max_age_hours * HOUR,
+                new_id=lambda: uuid.uuid4().hex,
+                keyed_hash=keyed_hash,
+            )
+
         engine = open_engine(path)
-        self._engine: Callable[[], Engine] = lambda: engine
-        self._is_own = True
+        self._set_up(lambda: engine, context, consolidation_threshold)
+        self._owned = engine
 
     @classmethod
     def _on(
         cls,
         engine: Callable[[], Engine],
         *,
-        bot: str,
-        max_age_hours: float,
-        expiries: tuple[Expiry, ...],
+        context: Callable[[], OperationContext],
         consolidation_threshold: int,
-        clock: Callable[[], float],
-        keyed_hash: Callable[..., bytes],
     ) -> Self:
         """Make a store on a hub's engine, which closing the store leaves open."""
         store = cls.__new__(cls)
-        store._set_up(bot, max_age_hours, consolidation_threshold, clock, keyed_hash)
-        store._expiries = expiries
-        store._engine = engine
-        store._is_own = False
+        store._set_up(engine, context, consolidation_threshold)
         return store
 
     def _set_up(
         self,
-        bot: str,
-        max_age_hours: float,
+        engine: Callable[[], Engine],
+        context: Callable[[], OperationContext],
         threshold: int,
-        clock: Callable[[], float],
-        keyed_hash: Callable[..., bytes],
     ) -> None:
-        check_number("max_age_hours", max_age_hours)
-        check_number("consolidation_threshold", threshold, at_least=2)
-        self._bot = bot
-        self._max_age_hours = max_age_hours
+        self._engine = engine
+        self._context = context
         self._threshold = threshold
-        self._clock = clock
-        self._keyed_hash = keyed_hash
         self._holder = uuid.uuid4().hex
-        self._expiries: tuple[Expiry, ...] = ()
+        self._owned = None
         self._has_warned = False
 
     def get_or_create(
@@ -157,14 +152,15 @@ class SessionStore:
         for what, label in (("channel", channel), ("channel_user_id", channel_user_id)):
             check_storable(what, label)
         check_text("display_name", display_name)
-        asked = operations.Asked(
-            context=self._context(),
-            user_id=user_id,
+
+        opened = self._write(
+            operations.open_session,
+            self._context(),
+            user_id,
             channel=channel,
             channel_user_id=channel_user_id,
             display_name=display_name,
-        )
-        opened = self._write(operations.open_session, asked).value
+        ).value
         session, summary = opened.session, opened.summary
         if summary is not None:
             text = f"{SUMMARY_HEADING}\n{summary.text}"
@@ -199,15 +195,16 @@ class SessionStore:
         check_storable("channel", channel)
         if metadata is not None:
             check_mapping("metadata", metadata)
-        saved = operations.Saved(
-            context=self._context(),
-            handle=session_id,
+
+        appended = self._write(
+            operations.append,
+            self._context(),
+            session_id,
             role=role,
             content=content,
             channel=channel,
             metadata=metadata,
-        )
-        appended = self._write(operations.append, saved).value
+        ).value
         if appended.live_count > self._threshold:
             try:
                 self._consolidate(appended.session_no)
@@ -221,32 +218,33 @@ class SessionStore:
         The messages are not deleted; the hub still reads them. An unknown session has no effect.
         """
         check_storable("session_id", session_id)
-        session_no = self._read(operations.session_no_of_handle, (self._bot, session_id))
+        session_no = self._read(operations.session_no_of_handle, self._context().bot, session_id)
         if session_no is not None:
             self._consolidate(session_no)
 
     def _consolidate(self, session_no: int) -> None:
-        claim = work_leases.Claim(
+        lease = work_leases.WorkLease(
             name=lease_name(session_no),
             holder=self._holder,
-            now=self._clock(),
+            now=self._context().now,
             seconds=CONSOLIDATION_SECONDS,
         )
-        if not self._write(work_leases.take, claim):
-            return  # somebody is at it
+        if not self._write(work_leases.take, lease):
+            return  # another process is at it
+
         try:
-            plan = self._read(
-                summaries.plan,
-                summaries.PlanRequest(session_no=session_no, threshold=self._threshold),
-            )
+            request = summaries.PlanRequest(session_no=session_no, threshold=self._threshold)
+            plan = self._read(summaries.plan, request)
             if plan is not None and plan.messages:
-                text = digest(plan.messages, plan.previous)
                 written = summaries.Written(
-                    plan=plan, text=text, made_by=DIGEST_NAME, made_at=self._clock()
+                    plan=plan,
+                    text=digest(plan.messages, plan.previous),
+                    made_by=DIGEST_NAME,
+                    made_at=self._context().now,
                 )
                 self._write(summaries.put, written)
         finally:
-            self._write(work_leases.release, claim)
+            self._write(work_leases.release, lease)
 
     def decay(self, max_age_hours: float | None = None) -> int:
         """Remove sessions in which nothing was said for more than `max_age_hours`, but for pinned
@@ -258,11 +256,16 @@ class SessionStore:
         Raises:
             ValueError: the age makes no sense.
         """
-        hours = self._max_age_hours if max_age_hours is None else max_age_hours
-        check_number("max_age_hours", hours)
-        expiry = operations.Expiry(context=self._context(), max_age=hours * HOUR)
+        context = self._context()
+        max_age = context.max_age
+        if max_age_hours is not None:
+            check_number("max_age_hours", max_age_hours)
+            max_age = max_age_hours * HOUR
+
         total = 0
-        while (removed := self._write(operations.remove_parts, expiry).value) > 0:
+        while removed := self._write(
+            operations.remove_idle_segments, context, max_age=max_age
+        ).value:
             total += removed
         return total
 
@@ -278,10 +281,8 @@ class SessionStore:
         """
         check_storable("session_id", session_id)
         check_id("channel", channel)
-        claim = operations.Claim(
-            context=self._context(), handle=session_id, account=Account(channel, channel_user_id)
-        )
-        self._write(operations.claim_account, claim)
+        account = Account(channel, channel_user_id)
+        self._write(operations.claim_account, self._context(), session_id, account)
 
     def list_sessions(self, *, active_only: bool = True, limit: int = 50) -> list[Session]:
         """List sessions, the most recently active first, without messages.
@@ -294,10 +295,7 @@ class SessionStore:
         limit = ALL if limit == -1 else int(min(limit, ALL))
         context = self._context()
         max_age = context.max_age if active_only else None
-        return self._read(
-            operations.list_sessions,
-            operations.Listing(context=context, max_age=max_age, limit=limit),
-        )
+        return self._read(operations.list_sessions, context, max_age=max_age, limit=limit)
 
     def import_original(
         self, path: str | Path, *, progress: OnProgress | None = None
@@ -319,17 +317,16 @@ class SessionStore:
         import_.open()
         try:
             while (piece := import_.next_piece()) is not None:
-                import_.note(
-                    piece, self._write(import_operations.take_in, (self._context(), piece))
-                )
+                imported = self._write(import_operations.import_piece, self._context(), piece)
+                import_.note(piece, imported)
         finally:
             import_.close()
         return import_.report()
 
     def close(self) -> None:
         """Close the database; closing twice does nothing."""
-        if self._is_own:
-            self._engine().close()
+        if self._owned is not None:
+            self._owned.close()
 
     def __enter__(self) -> Self:
         """Use the store as a context manager."""
@@ -339,23 +336,17 @@ class SessionStore:
         """Close it."""
         self.close()
 
-    def _context(self) -> OperationContext:
-        return OperationContext(
-            bot=self._bot,
-            now=self._clock(),
-            max_age=self._max_age_hours * HOUR,
-            new_id=lambda: uuid.uuid4().hex,
-            expiries=self._expiries,
-            keyed_hash=self._keyed_hash,
-        )
-
-    def _read(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+    def _read(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         self._warn_on_a_loop()
-        return self._engine().read(operation, argument).result()
+        return self._engine().read(operation, *args, **kwargs).result()
 
-    def _write(self, operation: Callable[[Tx, A], T], argument: A) -> T:
+    def _write(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         self._warn_on_a_loop()
-        return self._engine().write(operation, argument).result()
+        return self._engine().write(operation, *args, **kwargs).result()
 
     def _warn_on_a_loop(self) -> None:
         if not self._has_warned and asyncio._get_running_loop() is not None:

@@ -11,16 +11,18 @@ import asyncio
 import logging
 import uuid
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from session_plugin.announcing.announcer import Run
+from session_plugin.announcing.announcer import Announcer
 from session_plugin.context.digest import DIGEST_BUDGET, DIGEST_NAME, digest
 from session_plugin.context.fitting import Count
+from session_plugin.database.database import Database
 from session_plugin.errors import PluginError
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins.manager import Plugins
+from session_plugin.records.conversation.recording import RecordResult
 from session_plugin.records.conversation.sessions import session_data
 from session_plugin.records.upkeep import summaries, work_leases
 from session_plugin.reports import OnProgress, Progress
@@ -66,20 +68,20 @@ class Consolidator:
         self,
         plugins: Plugins,
         *,
-        read: Run,
-        write: Run,
-        announced: Run,
+        database: Database,
+        announcer: Announcer,
         count: Count,
         clock: Callable[[], float],
+        start: Callable[[Coroutine[Any, Any, Any]], object],
         limits: Limits,
     ) -> None:
-        """Ask `plugins` for summaries; read, write and announce by the hub's own ways."""
+        """Ask `plugins` for summaries and store them in `database`."""
         self._plugins = plugins
-        self._read = read
-        self._write = write
-        self._announced = announced
+        self._database = database
+        self._announcer = announcer
         self._count = count
         self._clock = clock
+        self._start = start
         self._limits = limits
         self._holder = uuid.uuid4().hex
         self._busy: set[int] = set()
@@ -89,9 +91,20 @@ class Consolidator:
         self._reports: dict[int, OnProgress] = {}
         self._unasked: set[asyncio.Task[Any]] = set()
         self._weights: dict[int, tuple[int, int]] = {}
-        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
+        self._digesting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
         )
+
+    def note_growth(self, result: RecordResult, text: str) -> None:
+        """Consolidate a session that a stored message has taken over a limit, in the background."""
+        session_no, live_count = result.session_no, result.live_count
+        if session_no is not None and live_count and self.may_be_due(live_count):
+            self._start(self.grew(session_no, live_count=live_count, text=text))
+
+    def renew(self, session_nos: Iterable[int]) -> None:
+        """Make summaries of changed sessions again, in the background."""
+        for session_no in session_nos:
+            self._start(self.consolidate(session_no, is_renewal=True))
 
     def may_be_due(self, live_count: int) -> bool:
         """Tell at once whether a session with so many messages can be over a limit."""
@@ -137,8 +150,7 @@ class Consolidator:
                 )
             if not (is_asked_for and is_done):
                 return None
-            summary: Summary | None = await self._read(summaries.current_summary, session_no)
-            return summary
+            return await self._database.read(summaries.current_summary, session_no)
         finally:
             self._busy.discard(session_no)
             self._again.pop(session_no, None)
@@ -158,10 +170,12 @@ class Consolidator:
             _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
             for task in late:
                 task.cancel()
-        self._turns.pop(asyncio.get_running_loop(), None)  # it would keep the loop alive
+        self._digesting.pop(asyncio.get_running_loop(), None)  # it would keep the loop alive
 
-    def _turn(self) -> asyncio.Semaphore:
-        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_DIGESTS))
+    def _digest_slot(self) -> asyncio.Semaphore:
+        return self._digesting.setdefault(
+            asyncio.get_running_loop(), asyncio.Semaphore(MOST_DIGESTS)
+        )
 
     async def _once(
         self,
@@ -176,24 +190,29 @@ class Consolidator:
         if (
             now is not None
             and self._limits.tokens is not None
-            and await self._read(summaries.is_waiting, (session_no, now))
+            and await self._database.read(summaries.is_waiting, session_no, now=now)
         ):
             return False  # before all that it holds is read and weighed
         request = await self._request(session_no, is_renewal=is_renewal, is_again=is_again)
-        claim = self._claim(session_no)
+        lease = self._lease(session_no)
         if not self._asks_plugins():  # a digest takes no time, and of two only one is put in place
-            async with self._turn():
-                beginning = await self._read(summaries.begin_unless_anothers, (request, now, claim))
+            async with self._digest_slot():
+                beginning = await self._database.read(
+                    summaries.begin_unless_leased, request, now=now, lease=lease
+                )
                 return await self._carry_out(request, beginning)
+
         if not (
-            await self._read(summaries.is_due, (request, now))
-            and await self._write(work_leases.take, claim)
+            await self._database.read(summaries.is_due, request, now=now)
+            and await self._database.write(work_leases.take, lease)
         ):
             return False
+
         try:
-            return await self._carry_out(request, await self._read(summaries.begin, request))
+            beginning = await self._database.read(summaries.begin, request)
+            return await self._carry_out(request, beginning)
         finally:
-            await self._write(work_leases.release, claim)
+            await self._database.write(work_leases.release, lease)
 
     async def _carry_out(
         self, request: summaries.PlanRequest, beginning: summaries.Beginning | None
@@ -204,15 +223,15 @@ class Consolidator:
             if plan.messages:
                 written = await self._summarise(plan)
                 break
-            await self._write(summaries.clear, plan)
-            beginning = await self._read(summaries.begin, replace(request, at_least=0))
+            await self._database.write(summaries.clear, plan)
+            beginning = await self._database.read(summaries.begin, replace(request, at_least=0))
         if written is None:
             return False
-        if not await self._announced(summaries.PUT, written):
-            self._look_again(
-                request.session_no, is_renewal=request.threshold is None
-            )  # it changed meanwhile
+        if not await self._announcer.write(summaries.PUT, written):
+            # It changed meanwhile.
+            self._look_again(request.session_no, is_renewal=request.threshold is None)
             return False
+
         self._weights.pop(request.session_no, None)
         return True
 
@@ -225,20 +244,24 @@ class Consolidator:
         plan = beginning.plan
         if beginning.is_whole:
             return plan
+
         messages: list[tuple[int, SessionMessage]] = []
-        for part in plan.parts:
-            page = summaries.Page(session_no=plan.session_no, part=part, before=part.to_seq + 1)
-            while found := await self._read(summaries.read_page, page):
+        for planned in plan.ranges:
+            before = planned.to_seq + 1
+            while found := await self._database.read(
+                summaries.read_page, plan.session_no, planned, before=before
+            ):
                 messages += found
                 if len(found) < summaries.PAGE:
                     break
-                page = replace(page, before=found[-1][0])
+                before = found[-1][0]
                 await asyncio.sleep(BREATH)
+
         return summaries.filled(plan, messages)
 
-    def _claim(self, session_no: int) -> work_leases.Claim:
+    def _lease(self, session_no: int) -> work_leases.WorkLease:
         seconds = self._limits.patience + LEASE_MARGIN
-        return work_leases.Claim(
+        return work_leases.WorkLease(
             name=lease_name(session_no), holder=self._holder, now=self._clock(), seconds=seconds
         )
 
@@ -252,7 +275,7 @@ class Consolidator:
             return summaries.PlanRequest(session_no=session_no, threshold=None)
         at_least = 0
         if self._limits.tokens is not None:
-            tokens = await self._count(await self._read(summaries.live_texts, session_no))
+            tokens = await self._count(await self._database.read(summaries.live_texts, session_no))
             at_least = messages_over_budget(tokens, budget=self._limits.tokens)
         most = self._limits.messages
         beyond = most if is_again and not at_least else 0
@@ -272,7 +295,8 @@ class Consolidator:
         if count + 1 == live_count:
             tokens += sum(await self._count((text,)))
         else:
-            tokens = sum(await self._count(await self._read(summaries.live_texts, session_no)))
+            texts = await self._database.read(summaries.live_texts, session_no)
+            tokens = sum(await self._count(texts))
         self._weights[session_no] = (live_count, tokens)
         return tokens > self._limits.tokens
 
@@ -282,13 +306,13 @@ class Consolidator:
             return summaries.Written(
                 plan=plan, text=digested, made_by=DIGEST_NAME, made_at=self._clock()
             )
-        session = await self._read(session_data, plan.session_no)
+        session = await self._database.read(session_data, plan.session_no)
         if session is None:
             return None
         text, made_by = plan.previous, DIGEST_NAME
         for start in range(0, len(plan.messages), MOST_AT_ONCE):
             if start:
-                await self._write(work_leases.take, self._claim(plan.session_no))
+                await self._database.write(work_leases.take, self._lease(plan.session_no))
             piece = plan.messages[start : start + MOST_AT_ONCE]
             try:
                 answer = await self._ask(session, piece, text)
@@ -347,8 +371,9 @@ class Consolidator:
         return answer.value, answer.plugin
 
     async def _note_failure(self, session_no: int, session: Session, reason: str) -> None:
-        failure = summaries.Failure(session_no=session_no, reason=reason, now=self._clock())
-        failures = await self._write(summaries.note_failure, failure)
+        failures = await self._database.write(
+            summaries.note_failure, session_no, reason=reason, now=self._clock()
+        )
         if failures is not None:
             logger.warning(
                 "session %s could not be summed up (failure %d in a row), and nothing of it "

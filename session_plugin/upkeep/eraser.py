@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 
-from session_plugin.announcing.announcer import Run
-from session_plugin.database.engine import Engine, Tx
+from session_plugin.database.database import Database
+from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
@@ -24,21 +23,9 @@ logger = logging.getLogger("session_plugin.hub")
 class Eraser:
     """One hub's erasing."""
 
-    def __init__(
-        self,
-        *,
-        engine: Callable[[], Awaitable[Engine]],
-        read: Run,
-        write: Run,
-        is_open: Callable[[], bool],
-    ) -> None:
-        """Purge `engine`; look by `read` what there is to do, and note by `write` what has been
-        done.
-        """
-        self._engine = engine
-        self._read = read
-        self._write = write
-        self._is_open = is_open
+    def __init__(self, database: Database) -> None:
+        """Erase in `database` what is marked there."""
+        self._database = database
         self._trying: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
 
     async def erase(self) -> bool:
@@ -58,7 +45,7 @@ class Eraser:
 
     async def go_on(self) -> None:
         """Take up what an earlier process did not come to."""
-        if await self._read(newest_erasure, None) is not None:
+        if await self._database.read(newest_erasure) is not None:
             self._keep_trying()
 
     async def stop(self) -> None:
@@ -72,12 +59,12 @@ class Eraser:
                 loop.call_soon_threadsafe(task.cancel)
 
     async def _try(self) -> bool:
-        newest: int | None = await self._read(newest_erasure, None)
+        newest = await self._database.read(newest_erasure)
         if newest is None:
             return True
-        if not await asyncio.wrap_future((await self._engine()).purge()):
+        if not await self._database.purge():
             return False
-        await self._write(drop_erasures, newest)
+        await self._database.write(drop_erasures, newest)
         return True
 
     def _keep_trying(self) -> None:
@@ -88,7 +75,7 @@ class Eraser:
 
     async def _until_done(self) -> None:
         pause = FIRST_PAUSE
-        while self._is_open():
+        while self._database.is_open:
             try:
                 if await self._try():
                     logger.info("what was forgotten has left the database's file")
@@ -102,7 +89,7 @@ class Eraser:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def newest_erasure(tx: Tx, _: None) -> int | None:
+def newest_erasure(tx: Tx) -> int | None:
     """Give the number of the newest erasure that has not been seen to; None if all have."""
     number: int | None = tx.one("newest_erasure")["erasure_no"]
     return number

@@ -22,7 +22,7 @@ stay together.
 logger = logging.getLogger("session_plugin.hub")
 
 
-class Upkeep:
+class Rounds:
     """One hub's rounds."""
 
     def __init__(

@@ -88,10 +88,10 @@ async def test_without_a_hub_the_extension_names_both_ways(
 async def test_something_else_than_a_hub_is_refused(on_discord: Any, modules: None) -> None:
     database: Any = "bot.db"
     bot = on_discord.make()
-    with pytest.raises(TypeError, match="a SessionHub is needed, not str"):
+    with pytest.raises(TypeError, match="the hub must be a SessionHub, not str"):
         session_plugin_discord.install(bot, database)
     bot.session_hub = database
-    with pytest.raises(commands.ExtensionFailed, match="a SessionHub is needed, not str"):
+    with pytest.raises(commands.ExtensionFailed, match="the hub must be a SessionHub, not str"):
         await bot.load_extension("session_plugin_discord")
 
 
@@ -114,7 +114,7 @@ async def test_a_reload_records_nothing_twice_and_leaves_nothing_behind(
         history = await on_discord.history(hub, room, count=6)
         assert {name: len(waiting) for name, waiting in bot._listeners.items()} == listening
         assert {name: len(listeners) for name, listeners in bot.extra_events.items()} == events
-        assert len(hub._leases._held) == 1
+        assert len(hub._parts.leases._held) == 1
     assert [one.content for one in history] == [
         *("before", "you said before", "after", "you said after", "last", "you said last")
     ]
@@ -210,7 +210,7 @@ async def test_a_command_of_the_authors_of_our_name_is_an_error_that_names_the_w
     async def link(ctx: Any) -> None: ...
 
     session_plugin_discord.install(bot, hub)
-    with pytest.raises(SessionError, match="rename ours"):
+    with pytest.raises(SessionError, match="rename the session command"):
         async with on_discord.started(bot):
             pass
 

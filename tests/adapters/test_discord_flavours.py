@@ -127,7 +127,7 @@ async def test_every_client_leaves_nothing_behind_when_it_closes(
         await on_discord.history(hub, on_discord.direct_chat(ann), count=2)
     assert not client._listeners
     assert "send_message" not in client.http.__dict__
-    assert not hub._leases._held
+    assert not hub._parts.leases._held
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
@@ -306,5 +306,5 @@ async def test_what_is_sent_after_the_end_opens_nothing_again(
         await bot.unload_extension("session_plugin_discord")
         with discord.http.handle_message_parameters("late") as params:
             await sends[0](dm.id, params=params)
-        await on_discord.told(dm, "late")
-        assert not hub._engine.is_open
+        await on_discord.notified(dm, "late")
+        assert not hub._parts.database.is_open

@@ -224,7 +224,7 @@ async def test_an_intent_that_the_portal_refuses_is_an_error_of_discords_and_lea
         with pytest.raises(discord.PrivilegedIntentsRequired):
             async with driver.connected(bot):
                 pass
-    assert not hub._leases._held
+    assert not hub._parts.leases._held
 
 
 async def test_a_deferred_answer_of_another_bots_is_kept_when_it_is_filled_in(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from session_plugin import SessionHub
-from session_plugin.incoming import pending_writes as line
+from session_plugin.incoming import pending_writes
 from session_plugin.testing import Driver, Turn
 
 
@@ -21,7 +21,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 async def test_beyond_the_bound_the_oldest_are_dropped_counted_and_told_once(
     driver: Driver, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(line, "MOST_LATE", 6)
+    monkeypatch.setattr(pending_writes, "MOST_TIMED_OUT", 6)
     seen: list[str] = []
 
     async def listen(turn: Turn) -> None:

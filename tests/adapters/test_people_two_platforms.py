@@ -41,7 +41,7 @@ class Side:
         return await self.ask(self.driver.command(name, argument))
 
     async def told(self, words: str) -> str:
-        return str(await self.driver.told(self.chat, words))
+        return str(await self.driver.notified(self.chat, words))
 
     def files(self) -> list[tuple[str, bytes]]:
         """All files that the bot sent here."""
@@ -92,12 +92,14 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
             hub, side.chat, count=2
         )  # the answer is seen there before it is stored here
     question = await link(first, second, hub)
-    assert "2 accounts share one conversation with me: 4 messages in 2 sessions" in question
+    assert (
+        "2 accounts will then share one conversation with me: 4 messages in 2 sessions" in question
+    )
     assert await second.ask("recap") == "I like tea; noted; I like cake; noted"
     whole = await second.command("whoami")
     assert f"discord {(first if first.channel == 'discord' else second).user.id}" in whole
 
-    assert "JSON object in each line" in await second.command("export")
+    assert "one JSON object per line" in await second.command("export")
     async with asyncio.timeout(20):
         while not second.files():
             await asyncio.sleep(0.02)
@@ -111,14 +113,14 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
         "telegram",
     ]
 
-    assert "is kept" in await first.command("private", "on")
+    assert "not stored" in await first.command("private", "on")
     assert await second.ask("between us") == "noted"
     assert "between us" not in await first.ask("recap")
     await first.command("private", "off")
 
     asked = await first.command("forget")
     assert "2 accounts" in asked
-    assert (await first.command("forget", "confirm")).startswith("Forgotten:")
+    assert (await first.command("forget", "confirm")).startswith("Deleted:")
     files = b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
     assert b"I like tea" not in files
     assert b"I like cake" not in files
@@ -136,7 +138,7 @@ async def test_an_account_is_unlinked_from_the_other_side_and_told(
     await link(first, second, hub)
     other = f"{first.channel} {first.user.id}"
     assert (await second.command("unlink", other)).startswith(f"Unlinked. The {other} account")
-    await first.told("has unlinked this account")
+    await first.told("unlinked this account")
     assert await first.ask("recap") == "mine; noted"
     code = re.search(r"[A-Z2-9]{4}-[A-Z2-9]{4}", await first.command("link"))
     assert code is not None
@@ -164,7 +166,7 @@ async def test_typing_a_code_in_a_group_gets_a_pointer_and_burns_it(
     assert code is not None
     room = second.driver.group("Friends", second.user, second.driver.user("Bob"))
     told = await second.driver.ask(second.user, room, second.driver.command("link", code[0]))
-    assert told == "That is for a direct message with me, please."
+    assert told == "Please send me this command in a direct message."
     assert "cannot be used" in await second.command("link", code[0])
 
 
@@ -177,7 +179,7 @@ async def test_what_is_private_is_answered_in_a_group_with_a_pointer_and_nothing
     await first.ask("mine")
     for argument in ("", "confirm", "on"):
         told = await first.driver.ask(first.user, room, first.driver.command(name, argument))
-        assert told == "That is for a direct message with me, please."
+        assert told == "Please send me this command in a direct message."
     assert not (await hub.identity_of(first.driver.account(first.user))).is_private
     assert first.files() == []
 

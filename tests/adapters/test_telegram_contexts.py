@@ -171,7 +171,7 @@ async def test_a_context_class_with_a_session_of_its_own_is_refused_and_nothing_
         session = "a session of the author's database"
 
     app = ApplicationBuilder().token("7000000001:own").context_types(ContextTypes(Context)).build()
-    with pytest.raises(TypeError, match="Context has a `session` of its own"):
+    with pytest.raises(TypeError, match="Context has an attribute `session` already"):
         session_plugin_telegram.install(app, hub)
     assert (app.bot.rate_limiter, dict(app.handlers), app.context_types.context) == (
         None,

@@ -263,7 +263,7 @@ async def test_updates_that_a_crashed_bot_had_not_confirmed_are_stored_once(
 
 async def test_something_else_than_a_hub_is_refused(on_telegram: Any) -> None:
     database: Any = "bot.db"
-    with pytest.raises(TypeError, match="a SessionHub is needed, not str"):
+    with pytest.raises(TypeError, match="hub must be a SessionHub, not str"):
         session_plugin_telegram.install(on_telegram.make(), database)
 
 
@@ -284,7 +284,7 @@ async def test_a_long_answer_comes_in_messages_that_telegram_takes(
     dm = on_telegram.simulator.direct_chat(ann)
     async with on_telegram.running(hub):
         await on_telegram.simulator.say(ann, dm, "/privacy")
-        await on_telegram.told(dm, "Sentence 299")
+        await on_telegram.notified(dm, "Sentence 299")
         await hub.settle()
         assert await on_telegram.history(hub, dm, count=0) == []
     told = [one.text for one in on_telegram.simulator.messages(dm)[1:]]
@@ -309,7 +309,7 @@ async def test_our_answers_and_notices_are_plain_text_whatever_the_authors_defau
             assert await on_telegram.ask(ann, asking, f"/{name}")
         code = (await on_telegram.ask(ann, asking, "/link")).partition("Your code is ")[2][:9]
         assert "Ann_<3" in await on_telegram.ask(eve, typing, f"/link {code}")
-        assert eve.name in await on_telegram.told(asking, "typed your code")
+        assert eve.name in await on_telegram.notified(asking, "typed your code")
 
 
 async def test_codes_may_be_copied_and_exports_saved_where_the_author_protects_what_the_bot_says(
@@ -382,7 +382,7 @@ async def test_a_command_of_the_authors_that_has_the_name_of_one_of_ours_is_an_e
     session_plugin_telegram.install(application, hub)
     application.add_handler(CommandHandler("new", mine))
     with pytest.raises(
-        SessionError, match="the application has a command new already: rename ours"
+        SessionError, match=r"the application has a handler for /new, .*: rename or turn off"
     ):
         await application.bot.rate_limiter.initialize()
 
@@ -409,7 +409,7 @@ async def test_a_command_in_a_conversation_of_the_authors_is_an_error_at_the_sta
     application = ApplicationBuilder().token("7000000001:clash").build()
     session_plugin_telegram.install(application, hub)
     application.add_handler(conversation)
-    with pytest.raises(SessionError, match="has a command new already"):
+    with pytest.raises(SessionError, match="has a handler for /new"):
         await application.bot.rate_limiter.initialize()
 
 
@@ -419,7 +419,7 @@ async def test_a_command_that_clashes_is_an_error_where_an_application_that_is_i
     application = on_telegram.make()
     application.add_handler(MINE)
     async with application:
-        with pytest.raises(SessionError, match="has a command new already"):
+        with pytest.raises(SessionError, match="has a handler for /new"):
             session_plugin_telegram.install(application, hub)
         assert (application.bot.rate_limiter, dict(application.handlers)) == (None, {0: [MINE]})
         session_plugin_telegram.install(application, hub, commands={"new": ""})
@@ -434,7 +434,7 @@ async def test_a_handler_of_the_authors_in_one_of_our_groups_is_an_error_at_the_
     application = ApplicationBuilder().token("7000000001:group").build()
     application.add_handler(TypeHandler(Update, mine), group=group)
     session_plugin_telegram.install(application, hub)
-    with pytest.raises(SessionError, match=f"in group {group}, which is ours"):
+    with pytest.raises(SessionError, match=f"handler group {group} is reserved"):
         await application.bot.rate_limiter.initialize()
 
 

@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from session_plugin import Account, Attachment, Chat
-from session_plugin_discord.interactions import input_event
+from session_plugin_discord.interactions import to_input_event
 from session_plugin_discord.translate import CHANNEL, raw_chat, to_account, to_chat, to_event
 
 BOT_ID, ANN_ID, MESSAGE_ID = (
@@ -358,8 +358,8 @@ async def test_a_slash_command_in_ones_chat_with_somebody_else_is_in_no_chat_wit
     world: World,
 ) -> None:
     world.state.http._HTTPClient__session = None
-    assert input_event(interaction(world), bot_id=BOT_ID).chat.kind == "direct"
-    assert input_event(interaction(world, context=2), bot_id=BOT_ID).chat.kind == "group"
+    assert to_input_event(interaction(world), bot_id=BOT_ID).chat.kind == "direct"
+    assert to_input_event(interaction(world, context=2), bot_id=BOT_ID).chat.kind == "group"
 
 
 async def test_a_mentionable_option_is_a_person_or_a_role(world: World) -> None:
@@ -376,6 +376,6 @@ async def test_a_mentionable_option_is_a_person_or_a_role(world: World) -> None:
         "resolved": {"users": {str(ANN_ID): ANN}},
     }
     assert (
-        input_event(interaction(world, data=data), bot_id=BOT_ID).text
+        to_input_event(interaction(world, data=data), bot_id=BOT_ID).text
         == f"/say to:<@{ANN_ID}> of:<@&77>"
     )

@@ -10,7 +10,7 @@ from telegram import Message, Update
 from telegram import User as TelegramUser
 
 from session_plugin import Account, Attachment, Chat
-from session_plugin_telegram.translate import CHANNEL, to_account, to_event, to_place
+from session_plugin_telegram.translate import CHANNEL, to_account, to_chat_and_account, to_event
 
 BOT_ID = "7000000001"
 ANN = {
@@ -83,7 +83,9 @@ def test_nobody_is_behind_an_automatic_forward() -> None:
         "sender_chat": NEWS,
         "text": "x",
     }
-    place = to_place(Update.de_json({"update_id": 1, "message": said}, None), bot_id=BOT_ID)
+    place = to_chat_and_account(
+        Update.de_json({"update_id": 1, "message": said}, None), bot_id=BOT_ID
+    )
     assert place == (Chat(CHANNEL, str(GROUP["id"]), "group", bot_id=BOT_ID), None)
 
 
@@ -97,7 +99,9 @@ def test_whoever_presses_a_button_is_behind_it_and_not_who_wrote_above_it() -> N
         "text": "x",
     }
     query = {"id": "1", "from": ANN, "chat_instance": "1", "message": said}
-    place = to_place(Update.de_json({"update_id": 1, "callback_query": query}, None), bot_id=BOT_ID)
+    place = to_chat_and_account(
+        Update.de_json({"update_id": 1, "callback_query": query}, None), bot_id=BOT_ID
+    )
     assert place is not None
     assert place[1] == Account(CHANNEL, str(ANN["id"]))
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Attachment, Chat, MessageEvent
-from session_plugin.records.conversation import bulk, messages
+from session_plugin.records.conversation import bulk, removing
+from session_plugin.records.conversation.recording import Recording, record
 from session_plugin.records.operation_context import OperationContext
 
 PEOPLE = (Account("discord", "1"), Account("telegram", "1"))
@@ -96,7 +97,7 @@ def test_many_at_once_leave_what_one_by_one_leaves(
         for name in ("single", "many"):
             ids = count()
             requests = [
-                messages.Recording(
+                Recording(
                     context=operation_context(now, bot, ids), event=event, is_withheld=withheld
                 )
                 for now, withheld, event, bot in said
@@ -107,14 +108,11 @@ def test_many_at_once_leave_what_one_by_one_leaves(
             while done < len(requests):
                 group = requests[done : done + next(groups)]
                 if done in deleted_before and group[0].event.message_id is not None:
-                    deletion = messages.Deletion(
-                        context=group[0].context,
-                        chat=group[0].event.chat,
-                        message_ids=(group[0].event.message_id,),
-                    )
-                    engine.write(messages.delete, deletion).result()
+                    first = group[0]
+                    ids = (first.event.message_id,)
+                    engine.write(removing.delete, first.context, first.event.chat, ids).result()
                 if name == "single":
-                    told += [engine.write(messages.record, request).result() for request in group]
+                    told += [engine.write(record, request).result() for request in group]
                 else:
                     told += engine.write(bulk.record_many, group).result()
                 done += len(group)
@@ -127,11 +125,11 @@ def test_many_at_once_leave_what_one_by_one_leaves(
 OF_ANN, OF_BEN = Chat("discord", "of Ann"), Chat("telegram", "of Ben")
 
 
-def recording_of(ids: Iterator[int], author: Account, chat: Chat, text: str) -> messages.Recording:
+def recording_of(ids: Iterator[int], author: Account, chat: Chat, text: str) -> Recording:
     event = MessageEvent(
         chat=chat, message_id=text, role="user", text=text, sent_at=0, author=author
     )
-    return messages.Recording(context=operation_context(0, "", ids), event=event)
+    return Recording(context=operation_context(0, "", ids), event=event)
 
 
 def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_single_messages(
@@ -141,12 +139,12 @@ def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_singl
     engine = open_engine(tmp_path / "chats.db")
 
     said = partial(recording_of, ids)
-    engine.write(messages.record, said(ben, OF_BEN, "b")).result()
+    engine.write(record, said(ben, OF_BEN, "b")).result()
     alone: list[str] = []
 
-    def noted(tx: Any, recording: messages.Recording) -> Any:
+    def noted(tx: Any, recording: Recording) -> Any:
         alone.append(recording.event.text)
-        return messages.record(tx, recording)
+        return record(tx, recording)
 
     monkeypatch.setattr(bulk, "record", noted)
     engine.write(
@@ -191,7 +189,7 @@ def test_one_that_cannot_be_stored_fails_alone_among_many_that_wait(tmp_path: Pa
 
     said = partial(recording_of, ids)
     for known in (said(ann, OF_ANN, "a"), said(ben, OF_BEN, "b")):
-        engine.write(messages.record, known).result()
+        engine.write(record, known).result()
 
     def wait_for_it(_: Any, until: threading.Event) -> None:
         until.wait(10)
@@ -221,7 +219,7 @@ def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path) -> None:
     ids, ann, path = count(), PEOPLE[0], tmp_path / "chats.db"
     engine = open_engine(path)
 
-    def said(text: str, message_id: str | None) -> messages.Recording:
+    def said(text: str, message_id: str | None) -> Recording:
         event = MessageEvent(
             chat=Chat("discord", "of Ann"),
             message_id=message_id,
@@ -230,7 +228,7 @@ def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path) -> None:
             sent_at=0,
             author=ann,
         )
-        return messages.Recording(context=operation_context(0, "", ids), event=event)
+        return Recording(context=operation_context(0, "", ids), event=event)
 
     def limit_pages(
         tx: Any, more: int
@@ -240,11 +238,11 @@ def test_a_full_disk_doubles_nothing_that_waits(tmp_path: Path) -> None:
         writing.execute(f"PRAGMA max_page_count = {pages + more}")
         return writing
 
-    engine.write(messages.record, said("first", "first")).result()
+    engine.write(record, said("first", "first")).result()
     writing = engine.write(limit_pages, 3).result()
     texts = [f"{number} " + "y" * (200_000 if number == 4 else 2_500) for number in range(8)]
     futures = [
-        engine.write(bulk.RECORD, said(text, f"m{number}" if number % 2 else None), is_patient=True)
+        engine.write_patiently(bulk.RECORD, said(text, f"m{number}" if number % 2 else None))
         for number, text in enumerate(texts)
     ]
     while "cannot be written" not in engine.trouble:

@@ -288,14 +288,14 @@ async def test_closing_does_not_wait_long_for_a_summariser_and_counts_no_failure
 async def test_a_session_that_another_process_sums_up_is_left_to_it(new_hub, fill, clock):
     hub = new_hub(consolidation_threshold=100)
     view = await fill(hub, range(60))
-    session_no = await hub._numbered(await id_of(view))
-    claim = work_leases.Claim(
+    session_no = await hub._session_no(await id_of(view))
+    lease = work_leases.WorkLease(
         name=lease_name(session_no), holder="another process", now=clock(), seconds=90
     )
-    assert await hub._write(work_leases.take, claim)
+    assert await hub._parts.database.write(work_leases.take, lease)
     assert await hub.consolidate(await id_of(view)) is None
     hub.store().consolidate(await id_of(view))
-    await hub._write(work_leases.release, claim)
+    await hub._parts.database.write(work_leases.release, lease)
     assert await hub.consolidate(await id_of(view)) is not None
 
 
@@ -317,11 +317,11 @@ async def test_two_hubs_sum_a_session_up_once(new_hub, fill):
 
 async def test_a_lease_taken_before_the_clock_was_set_back_holds_nobody_up(new_hub, clock):
     hub = new_hub()
-    claim = work_leases.Claim(name="work", holder="dead", now=clock(), seconds=60)
-    assert await hub._write(work_leases.take, claim)
+    lease = work_leases.WorkLease(name="work", holder="dead", now=clock(), seconds=60)
+    assert await hub._parts.database.write(work_leases.take, lease)
     clock.advance(days=-30)
-    later = work_leases.Claim(name="work", holder="living", now=clock(), seconds=60)
-    assert await hub._write(work_leases.take, later)
+    later = work_leases.WorkLease(name="work", holder="living", now=clock(), seconds=60)
+    assert await hub._parts.database.write(work_leases.take, later)
 
 
 # By tokens
@@ -366,7 +366,7 @@ async def test_where_a_tokenizer_gives_nonsense_the_tokens_are_estimated(new_hub
         def session_count_tokens(self, texts):
             return answer
 
-    assert await new_hub(Tokenizer())._tokens.count(("one two", "three")) == [2, 1]
+    assert await new_hub(Tokenizer())._parts.tokens.count(("one two", "three")) == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -519,14 +519,14 @@ async def test_a_withdrawn_summary_is_made_again_as_soon_as_the_summariser_works
 async def test_a_summary_of_which_nothing_is_left_goes_with_all_before_it(new_hub, fill, talk):
     hub = new_hub(consolidation_threshold=4)
     view = await fill(hub, range(7))
-    session_no = await hub._numbered(await id_of(view))
+    session_no = await hub._session_no(await id_of(view))
     await hub.delete(talk.direct(talk.account("ann")), [f"id-{number}" for number in range(7)])
     await hub.settle()
 
-    def left(tx, _):
+    def left(tx):
         return len(tx.all("summaries_of_session", session_no=session_no))
 
-    assert await hub._read(left, None) == 0
+    assert await hub._parts.database.read(left) == 0
 
 
 @pytest.mark.parametrize(
@@ -543,13 +543,13 @@ def test_a_setting_that_makes_no_sense_is_refused_with_its_value_and_the_rule(
     database, setting, value
 ):
     with pytest.raises(
-        ValueError, match=f"{setting} is a number, .* or more, not {re.escape(repr(value))}"
+        ValueError, match=f"{setting} must be a number of at least .*, not {re.escape(repr(value))}"
     ):
         SessionHub(database, load_entry_points=False, **{setting: value})
 
 
 def test_a_summariser_that_cannot_be_called_is_refused(database):
-    with pytest.raises(TypeError, match="summarize is a function"):
+    with pytest.raises(TypeError, match="summarize must be a function"):
         SessionHub(database, load_entry_points=False, summarize="gpt")
 
 

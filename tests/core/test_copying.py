@@ -103,7 +103,7 @@ async def test_a_backup_is_one_file_for_its_owner_only(hub, talk, link, tmp_path
 
 async def test_a_backup_replaces_nothing(hub, tmp_path):
     (tmp_path / "backup.db").write_text("something else")
-    with pytest.raises(DatabaseRefused, match=r"backup\.db is there already"):
+    with pytest.raises(DatabaseRefused, match=r"backup\.db exists already"):
         await hub.backup(tmp_path / "backup.db")
     assert (tmp_path / "backup.db").read_text() == "something else"
 
@@ -185,7 +185,7 @@ def test_a_file_that_is_not_there_is_not_made_but_refused(tmp_path, postgresql):
     with postgresql.empty() as database:
         for target in (tmp_path / "copy.db", database):
             with pytest.raises(
-                DatabaseUnavailable, match=r"mistyped\.db is not there; check the path"
+                DatabaseUnavailable, match=r"mistyped\.db does not exist; check the path"
             ):
                 copy_database(tmp_path / "mistyped.db", target)
     assert list(tmp_path.iterdir()) == []

@@ -31,7 +31,7 @@ def add(tx: Tx, user_id: str) -> None:
     tx.run("add_user", user_id=user_id, created_at=0.0)
 
 
-def count(tx: Tx, _: None) -> int:
+def count(tx: Tx) -> int:
     return sum(tx.first("user_by_id", user_id=f"user {n}") is not None for n in range(3000))
 
 
@@ -49,7 +49,7 @@ def test_the_log_stays_bounded_under_a_load_that_never_pauses(
 ) -> None:
     longest = write_without_pause(engine, tmp_path / "sessions.db-wal")
     assert LONG < longest < 10 * LONG
-    assert engine.read(count, None).result(30) == 3000
+    assert engine.read(count).result(30) == 3000
 
 
 def test_readers_elsewhere_of_whom_there_is_always_one_do_not_let_the_log_grow(
@@ -89,8 +89,8 @@ def test_what_an_earlier_log_left_in_the_file_is_not_taken_for_the_log(
 
 
 def test_no_commit_makes_a_checkpoint(engine: Engine) -> None:
-    def setting(tx: Tx, _: None) -> int:
+    def setting(tx: Tx) -> int:
         found: int = tx._execute("PRAGMA wal_autocheckpoint").fetchone()[0]  # type: ignore[attr-defined]
         return found
 
-    assert engine.write(setting, None).result(30) == 0
+    assert engine.write(setting).result(30) == 0

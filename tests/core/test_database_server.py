@@ -248,7 +248,7 @@ async def test_a_server_that_was_away_for_long_is_used_as_soon_as_it_is_back(clu
         finally:
             await asyncio.to_thread(cluster.start)
         async with asyncio.timeout(9.0):
-            while hub._intake.waiting:
+            while hub._parts.intake.waiting:
                 await asyncio.sleep(0.05)
     assert await stored(database, 2) == Counter(["before", "during"])
 
@@ -397,12 +397,12 @@ async def test_who_does_not_wait_long_is_told_too_what_became_of_a_commit(proxy)
 
 @pytest.mark.parametrize(("said", "counts"), [("", "30000"), ("&tcp_user_timeout=5000", "5000")])
 def test_a_machine_that_is_gone_is_noticed_unless_the_url_says_otherwise(postgresql, said, counts):
-    def timeout(tx: Any, _: None) -> str:
+    def timeout(tx: Any) -> str:
         return str(tx._connection.info.get_parameters()["tcp_user_timeout"])
 
     with postgresql.empty() as database:
         engine = open_engine(database + said)
-        assert engine.read(timeout, None).result(30) == counts
+        assert engine.read(timeout).result(30) == counts
         engine.close()
 
 
@@ -454,11 +454,11 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_answer(proxy, mo
     monkeypatch.setattr(writer, "GRACE", 0.1)
     between, database = proxy
     engine = await asyncio.to_thread(open_engine, database)
-    await asyncio.wrap_future(engine.read(lambda tx, _: tx.all("user_by_id", user_id="ann"), None))
+    await asyncio.wrap_future(engine.read(lambda tx: tx.all("user_by_id", user_id="ann")))
     between.is_frozen = True
     left = [
         engine.write(lambda tx, name: tx.run("add_user", user_id=name, created_at=0.0), "ann"),
-        *(engine.read(lambda tx, _: tx.all("user_by_id", user_id="ann"), None) for _ in range(8)),
+        *(engine.read(lambda tx: tx.all("user_by_id", user_id="ann")) for _ in range(8)),
     ]
     started = time.monotonic()
     await asyncio.to_thread(engine.close, 1.0)
@@ -490,7 +490,7 @@ def refusal(url: str, caplog: pytest.LogCaptureFixture) -> str:
 
 def test_a_wrong_password_is_said_to_be_wrong_and_not_shown(cluster, caplog):
     message = refusal(cluster.url(password="secret%20word"), caplog)
-    assert f"postgresql://bot@127.0.0.1:{cluster._port}/postgres does not let us in" in message
+    assert f"postgresql://bot@127.0.0.1:{cluster._port}/postgres refuses the connection" in message
     assert "password authentication failed" in message
     assert "check the user, the password and the database's name" in message
 
@@ -548,15 +548,18 @@ def test_without_its_driver_the_way_out_is_named(spawn):
 def test_what_was_prepared_for_reading_stays_prepared(postgresql):
     """A plan takes several times as long to make as to carry out."""
 
-    def plan_of_a_connection(tx: Any, _: None) -> tuple[int, Any]:
+    def plan_of_a_connection(tx: Any) -> tuple[int, Any]:
         tx.all("segments_of_session", session_no=0)
-        prepared = "FROM pg_prepared_statements WHERE statement LIKE '-- All parts of a session%'"
-        (row,) = tx._cursor.execute(f"SELECT pg_backend_pid() AS pid, prepare_time {prepared}")
+        before, _, _ = tx._queries["segments_of_session"].partition("%(session_no)s")
+        prepared = "FROM pg_prepared_statements WHERE starts_with(statement, %s)"
+        (row,) = tx._cursor.execute(
+            f"SELECT pg_backend_pid() AS pid, prepare_time {prepared}", (before,)
+        )
         return row["pid"], row["prepare_time"]
 
     with postgresql.empty() as database:
         engine = open_engine(database)
-        plans = [engine.read(plan_of_a_connection, None).result() for _ in range(12)]
+        plans = [engine.read(plan_of_a_connection).result() for _ in range(12)]
         engine.close()
     assert len(set(plans)) == len({pid for pid, _ in plans})
 
@@ -572,7 +575,7 @@ def test_what_each_message_looks_up_is_found_by_key_though_the_server_knows_noth
     through all chats.
     """
 
-    def plan(tx: Any, _: None) -> list[str]:
+    def plan(tx: Any) -> list[str]:
         names: list[str] = []
         numbered = re.sub(
             r"%\((\w+)\)s",
@@ -594,7 +597,7 @@ def test_what_each_message_looks_up_is_found_by_key_though_the_server_knows_noth
                     "ANALYZE sessions, segments, chats, accounts, messages, tombstones"
                 )
         engine = open_engine(database)
-        lines = engine.read(plan, None).result()
+        lines = engine.read(plan).result()
         engine.close()
     found = {line: following for line, following in pairwise(lines) if "Scan using" in line}
     assert found

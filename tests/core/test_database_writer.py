@@ -73,10 +73,10 @@ class Gate:
 
     def __init__(self, engine: Engine) -> None:
         self._reached, self._open = threading.Event(), threading.Event()
-        self.future = engine.write(self._wait, None)
+        self.future = engine.write(self._wait)
         assert self._reached.wait(10)
 
-    def _wait(self, tx: Tx, _: None) -> None:
+    def _wait(self, tx: Tx) -> None:
         self._reached.set()
         assert self._open.wait(10)
 
@@ -168,7 +168,7 @@ def test_closing_carries_out_what_waited_for_the_file_to_be_written_anew(
     engine = open_engine(database_file)
     engine.purge()
     assert begun.wait(10)
-    future = engine.write(add, "a", is_patient=True)
+    future = engine.write_patiently(add, "a")
     engine.close(timeout=0.1)
     assert future.result(10) == "a"
 
@@ -243,10 +243,10 @@ def test_a_patient_operation_outlives_the_busy_timeout_in_its_place(
 ) -> None:
     engine = open_engine(database, busy_timeout=0.2)
     with hold(database):
-        first = engine.write(add, "a", is_patient=True)
+        first = engine.write_patiently(add, "a")
         with pytest.raises(DatabaseLocked):
             engine.write(add, "b").result(10)
-        second = engine.write(is_there, "a", is_patient=True)
+        second = engine.write_patiently(is_there, "a")
         assert not first.done()
     assert (first.result(10), second.result(10)) == ("a", True)
     engine.close()
@@ -277,7 +277,7 @@ def test_a_full_disk_delays_who_is_patient_and_fails_who_is_not(
     gate = Gate(engine)
     big, other = "big" * size, "other"
     with full_disk(database_file):
-        patient, impatient = engine.write(add, big, is_patient=True), engine.write(add, other)
+        patient, impatient = engine.write_patiently(add, big), engine.write(add, other)
         gate.open()
         with pytest.raises(DatabaseUnavailable, match="is the disk full") as caught:
             impatient.result(30)
@@ -310,7 +310,7 @@ def test_closing_answers_everybody_while_another_process_holds_the_lock(
     engine: Engine, database: str, hold: Hold, committed: Committed
 ) -> None:
     with hold(database):
-        futures = [engine.write(add, name, is_patient=True) for name in names(600)]
+        futures = [engine.write_patiently(add, name) for name in names(600)]
         engine.close(timeout=0.2)
         assert {type(future.exception(0)) for future in futures} == {DatabaseLocked}
     assert committed() == []

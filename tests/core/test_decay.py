@@ -222,6 +222,6 @@ async def test_two_decays_at_once_remove_everything_once(hub, talk, clock):
 def test_people_are_told_the_longest_of_all_retentions(new_hub):
     assert "for 365 days" in new_hub(retention=[Retention(kind="group", days=30)]).privacy_text()
     assert (
-        "until it is erased"
+        "without a time limit"
         in new_hub(retention=[Retention(kind="group", days=None)]).privacy_text()
     )

@@ -192,7 +192,7 @@ async def test_the_log_does_not_grow_with_each_try_while_somebody_reads(
         before = log.stat().st_size
         assert (await hub.forget(ann)).is_pending
         for _ in range(2):
-            assert not await asyncio.wrap_future(hub._engine.engine.purge())
+            assert not await hub._parts.database.purge()
         assert log.stat().st_size < before + 500_000
     await until(lambda: b"zanzibar" not in bytes_of())
 
@@ -322,9 +322,9 @@ async def test_a_hub_that_closes_while_somebody_is_forgotten_stays_closed(
     by opening again.
     """
 
-    def slowly(tx, _):
+    def slowly(tx):
         time.sleep(0.3)  # so that closing comes in between
-        return newest_erasure(tx, None)
+        return newest_erasure(tx)
 
     newest_erasure = eraser.newest_erasure
     monkeypatch.setattr(eraser, "newest_erasure", slowly)

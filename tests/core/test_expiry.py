@@ -11,7 +11,7 @@ import pytest
 
 from session_plugin import DatabaseUnavailable, Expiry, Retention, SessionHub
 from session_plugin.rules.policies import End, policy_of
-from session_plugin.upkeep.rounds import Upkeep
+from session_plugin.upkeep.rounds import Rounds
 
 VIENNA = ZoneInfo("Europe/Vienna")
 
@@ -129,29 +129,29 @@ def test_the_most_particular_policy_counts(channel, kind, expected):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Expiry(max_age_hours=-1), "max_age_hours is a number, 0 or more, not -1"),
-        (lambda: Expiry(grace_minutes=-1), "grace_minutes is a number, 0 or more, not -1"),
-        (lambda: Expiry(daily_hour=24), "daily_hour is an hour from 0 to 23, not 24"),
-        (lambda: Expiry(daily_hour=4.5), "daily_hour is an hour from 0 to 23, not 4.5"),
+        (lambda: Expiry(max_age_hours=-1), "max_age_hours must be a number of at least 0, not -1"),
+        (lambda: Expiry(grace_minutes=-1), "grace_minutes must be a number of at least 0, not -1"),
+        (lambda: Expiry(daily_hour=24), "daily_hour must be an hour from 0 to 23, not 24"),
+        (lambda: Expiry(daily_hour=4.5), "daily_hour must be an hour from 0 to 23, not 4.5"),
         (
             lambda: Expiry(time_zone="Mars/Olympus"),
-            "unknown time zone 'Mars/Olympus': give a name from the IANA",
+            "unknown time zone 'Mars/Olympus': use a name from the IANA",
         ),
         (lambda: Expiry(time_zone="../etc/passwd"), "unknown time zone"),
-        (lambda: Expiry(kind="room"), "unknown kind of chat 'room': direct or group"),
-        (lambda: Retention(days=-1), "days is a number, 0 or more, not -1"),
-        (lambda: Retention(days=float("nan")), "days is a number, 0 or more, not nan"),
+        (lambda: Expiry(kind="room"), "unknown kind of chat 'room': use direct or group"),
+        (lambda: Retention(days=-1), "days must be a number of at least 0, not -1"),
+        (lambda: Retention(days=float("nan")), "days must be a number of at least 0, not nan"),
         (
             lambda: SessionHub("x.db", expiry=[Expiry(), Expiry()]),
-            "two policies are for the same channel and kind",
+            "expiry has two policies for the same channel and kind",
         ),
         (
             lambda: SessionHub("x.db", retention=[Retention(days=1, kind="group")] * 2),
-            "two policies are for the same",
+            "retention has two policies for the same",
         ),
         (
             lambda: SessionHub("x.db", upkeep_minutes=0),
-            "upkeep_minutes is a number, 0.001 or more, not 0",
+            "upkeep_minutes must be a number of at least 0.001, not 0",
         ),
     ],
 )
@@ -163,13 +163,16 @@ def test_a_policy_that_makes_no_sense_is_refused_with_its_value_and_the_rule(mak
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"expiry": Expiry(daily_hour=4)}, "expiry is a list of Expiry, not Expiry"),
-        ({"expiry": None}, "expiry is a list of Expiry, not NoneType"),
-        ({"expiry": [Retention(days=30)]}, "expiry is a list of Expiry, and Retention is none"),
-        ({"retention": Retention(days=30)}, "retention is a list of Retention, not Retention"),
+        ({"expiry": Expiry(daily_hour=4)}, "expiry must be a list of Expiry, not Expiry"),
+        ({"expiry": None}, "expiry must be a list of Expiry, not NoneType"),
+        (
+            {"expiry": [Retention(days=30)]},
+            "expiry must be a list of Expiry, but contains Retention",
+        ),
+        ({"retention": Retention(days=30)}, "retention must be a list of Retention, not Retention"),
         (
             {"retention": [Expiry(kind="group")]},
-            "retention is a list of Retention, and Expiry is none",
+            "retention must be a list of Retention, but contains Expiry",
         ),
     ],
 )
@@ -367,14 +370,14 @@ async def test_while_one_process_does_it_the_others_do_not(new_hub, talk, event_
     one, other = (
         new_hub(*plugins, max_age_hours=0.01, upkeep_minutes=5) for plugins in ((), (event_log,))
     )
-    await one._take_turn()
+    await one._parts.rounds._work()
     await other.record(talk.said(talk.account("ann"), "bye"))
     clock.advance(seconds=60)
-    await other._take_turn()
+    await other._parts.rounds._work()
     await other.settle()
     assert event_log.of("end") == []
     clock.advance(seconds=100)
-    await other._take_turn()
+    await other._parts.rounds._work()
     await other.settle()
     assert [entry["reason"] for entry in event_log.of("end")] == ["idle"]
 
@@ -386,7 +389,7 @@ async def test_a_round_that_fails_is_logged_and_the_next_one_comes(caplog):
         rounds.append(len(rounds))
         raise [DatabaseUnavailable(), RuntimeError("x")][len(rounds) % 2]
 
-    upkeep = Upkeep(work, minutes=0.0001)
+    upkeep = Rounds(work, minutes=0.0001)
     upkeep.start()
 
     async def are_three():
@@ -403,7 +406,7 @@ def test_rounds_go_on_in_the_loop_that_comes_after_one_that_ended(database):
 
     async def look():
         await hub.identity_of("nobody")
-        return hub._upkeep._task
+        return hub._parts.rounds._task
 
     first, second = asyncio.run(look()), asyncio.run(look())
     assert (first.done(), first is second) == (True, False)

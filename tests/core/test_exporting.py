@@ -50,7 +50,7 @@ async def test_everything_of_a_person_is_handed_over_over_all_accounts(
     header = {
         "kind": "export",
         "schema": 1,
-        "made_at": hub.operation_context().now,
+        "made_at": hub._parts.context().now,
         "user_id": identity.user_id,
         "state": {},
     }

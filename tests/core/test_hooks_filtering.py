@@ -271,7 +271,7 @@ async def test_a_filter_that_took_too_long_rests_and_withholds_at_once(new_hub, 
         assert (await hub.record(talk.said(ann, text))).message.is_withheld
     assert asked == ["one"]
     monkeypatch.setattr(plugins, "REST_SECONDS", 0.0)
-    hub._plugins._resting_until.clear()
+    hub._parts.plugins._resting_until.clear()
     await hub.record(talk.said(ann, "four"))
     await hub.record(talk.said(ann, "five"))
     assert asked == ["one", "four", "five"]

@@ -36,9 +36,8 @@ async def test_the_warning_says_what_is_wrong_with_the_database(new_hub, talk, d
         record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
     ]
     assert warning == (
-        f"a message was not stored within 0.5 s and waits in line: {database} is gone, or "
-        "another file is in its place: "
-        "put it back"
+        f"a message was not stored within 0.5 s and stays queued: {database} was "
+        "deleted or replaced while in use: put the file back"
     )
 
 
@@ -93,7 +92,7 @@ async def test_an_emptied_secret_is_answered_in_words_that_name_no_file(
     for argument in ("", "ABCD-2345"):
         asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell="/{}".format)
         told = (await commands.answer(new_hub(secret=None), "link", argument, asked)).text
-        assert told.startswith("Something is wrong here")
+        assert told.startswith("Something went wrong")
     assert "/link was not carried out" in caplog.text
     assert "sessions.db.secret is too short" in caplog.text
 

@@ -32,5 +32,5 @@ async def test_an_id_that_no_message_can_have_finds_none(hub, talk, message_id):
 async def test_an_id_that_is_no_text_is_refused(hub, talk, message_id):
     event = talk.said(talk.account("ann"), "hello", message_id="1")
     await hub.record(event)
-    with pytest.raises(TypeError, match="message_id is text"):
+    with pytest.raises(TypeError, match="message_id must be text"):
         await hub.find_message(event.chat, message_id)

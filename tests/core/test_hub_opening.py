@@ -243,11 +243,11 @@ def test_what_is_no_path_is_refused_as_a_database(database):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"plugins": EventLog()}, "plugins is a list of plugins, not EventLog"),
-        ({"plugins": None}, "plugins is a list of plugins, not NoneType"),
-        ({"record_when": True}, "record_when is a function, not bool: True"),
-        ({"clock": 5.0}, "clock is a function, not float: 5.0"),
-        ({"privacy_text": 5}, "privacy_text is text, not int: 5"),
+        ({"plugins": EventLog()}, "plugins must be a list of plugins, not EventLog"),
+        ({"plugins": None}, "plugins must be a list of plugins, not NoneType"),
+        ({"record_when": True}, "record_when must be a function, not bool: True"),
+        ({"clock": 5.0}, "clock must be a function, not float: 5.0"),
+        ({"privacy_text": 5}, "privacy_text must be text, not int: 5"),
     ],
 )
 def test_a_setting_of_another_kind_is_refused_by_its_name(database, settings, message):

@@ -14,7 +14,7 @@ import pytest
 
 from session_plugin import DatabaseRefused, DatabaseUnavailable, SessionHub, SessionStore, hookimpl
 from session_plugin.database import opening, writer
-from session_plugin.incoming import pending_writes as line
+from session_plugin.incoming import pending_writes
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_an_event_loop_that_ends_before_it_is_told_leaves_no_chat_unreadable(dat
         async with hub:
             assert (await hub.record(talk.said(bob, "after"))).is_stored
             async with asyncio.timeout(30):
-                while hub._intake.waiting:
+                while hub._parts.intake.waiting:
                     await asyncio.sleep(0.001)
             return [
                 len(await hub.session_of(talk.direct(one), one).history()) for one in (ann, bob)
@@ -230,7 +230,7 @@ async def test_a_message_that_waits_twice_is_stored_once(patient_hub, talk, text
 async def test_only_so_many_messages_wait(
     patient_hub, talk, texts, hold, database, monkeypatch, caplog
 ):
-    monkeypatch.setattr(line, "MOST_LATE", 5)
+    monkeypatch.setattr(pending_writes, "MOST_TIMED_OUT", 5)
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
     with hold(database):
@@ -250,7 +250,7 @@ class Words(str):
 async def test_what_is_dropped_is_not_kept_in_memory(
     patient_hub, talk, hold, database, monkeypatch
 ):
-    monkeypatch.setattr(line, "MOST_LATE", 5)
+    monkeypatch.setattr(pending_writes, "MOST_TIMED_OUT", 5)
     ann = talk.account("ann")
     await store(patient_hub, talk.said(ann, "before"))
     with hold(database):
@@ -271,7 +271,7 @@ async def test_however_many_are_dropped_few_are_kept_in_memory(
     new_hub, talk, hold, database, monkeypatch
 ):
     """Also those that come faster than the writer looks at them."""
-    monkeypatch.setattr(line, "MOST_LATE", 100)
+    monkeypatch.setattr(pending_writes, "MOST_TIMED_OUT", 100)
     monkeypatch.setattr(writer, "CROWDED", 200)
     hub, ann = new_hub(store_patience=0.01), talk.account("ann")
     await hub.record(talk.said(ann, "before"))
@@ -281,7 +281,7 @@ async def test_however_many_are_dropped_few_are_kept_in_memory(
                 *(hub.record(talk.said(ann, "\N{PARTY POPPER}")) for _ in range(100))
             )
         gc.collect()
-        assert sum(isinstance(one, line.PendingWrite) for one in gc.get_objects()) < 1000
+        assert sum(isinstance(one, pending_writes.PendingWrite) for one in gc.get_objects()) < 1000
         assert (await hub.status()).dropped > 1500
 
 

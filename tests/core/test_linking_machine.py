@@ -28,11 +28,11 @@ from session_plugin.context.digest import digest
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import LinkRefused
 from session_plugin.model import Account, Chat, MessageEvent, Receipt
-from session_plugin.records.conversation import messages, sessions
-from session_plugin.records.conversation.histories import Request, read_history
+from session_plugin.records.conversation import editing, recording, removing, sessions
+from session_plugin.records.conversation.histories import read_history
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, forgetting, link_requests, linking
-from session_plugin.records.people.unlinking import Unlinking, unlink
+from session_plugin.records.people.unlinking import unlink
 from session_plugin.records.upkeep import summaries
 from session_plugin.store import operations
 
@@ -164,14 +164,8 @@ class Linking(RuleBasedStateMachine):
             if user_id not in self.homes:
                 return
             user_id = self.homes[user_id]
-        asked = operations.Asked(
-            context=self.operation_context(bot),
-            user_id=user_id,
-            channel="",
-            channel_user_id="",
-            display_name="",
-        )
-        session = self.write_now(operations.open_session, asked).value.session
+        context = self.operation_context(bot)
+        session = self.write_now(operations.open_session, context, user_id).value.session
         self.see(Account("", user_id))
         self.handles.append((Account("", user_id), bot, session.session_id))
 
@@ -181,15 +175,8 @@ class Linking(RuleBasedStateMachine):
         """Through any handle ever given out, so also into sessions that are over."""
         owner, bot, handle = data.draw(st.sampled_from(self.handles))
         text = f"text {next(self.numbers)}"
-        saved = operations.Saved(
-            context=self.operation_context(bot),
-            handle=handle,
-            role="user",
-            content=text,
-            channel="web",
-            metadata=None,
-        )
-        self.write_now(operations.append, saved)
+        context = self.operation_context(bot)
+        self.write_now(operations.append, context, handle, role="user", content=text, channel="web")
         if self.is_private(owner):
             return
         event = MessageEvent(
@@ -210,7 +197,9 @@ class Linking(RuleBasedStateMachine):
             return
         self.write_now(
             operations.claim_account,
-            operations.Claim(context=self.operation_context(bot), handle=handle, account=account),
+            self.operation_context(bot),
+            handle,
+            account,
         )
         self.homes[account] = self.homes[owner]
         self.person(owner).add(account)
@@ -227,7 +216,7 @@ class Linking(RuleBasedStateMachine):
             edited_at=float(edited),
         )
         self.write_now(
-            messages.edit, messages.Recording(context=self.operation_context(one.bot), event=event)
+            editing.edit, recording.Recording(context=self.operation_context(one.bot), event=event)
         )
         author = None if one.first is None else one.first.author
         if self.is_private(author) or (
@@ -242,24 +231,20 @@ class Linking(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from([one for one in self.said if one.event.message_id]))
         ids = (one.event.message_id,)
-        deletion = messages.Deletion(
-            context=self.operation_context(one.bot), chat=one.event.chat, message_ids=ids
-        )
-        self.write_now(messages.delete, deletion)
+        context = self.operation_context(one.bot)
+        self.write_now(removing.delete, context, one.event.chat, ids)
         self.said.remove(one)
         self.deleted.append(one)
         again = self.write_now(
-            messages.record,
-            messages.Recording(context=self.operation_context(one.bot), event=one.event),
+            recording.record,
+            recording.Recording(context=self.operation_context(one.bot), event=one.event),
         )
         assert again.value.fate == "deleted"
 
     @rule(account=st.sampled_from(ACCOUNTS), is_private=st.booleans())
     def ask_for_privacy(self, account: Account, is_private: bool) -> None:
-        wish = accounts.Privacy(
-            context=self.operation_context(), account=account, is_private=is_private
-        )
-        self.write_now(accounts.set_privacy, wish)
+        context = self.operation_context()
+        self.write_now(accounts.set_privacy, context, account, is_private=is_private)
         self.see(account)
         person = self.person(account)
         self.private = self.private | person if is_private else self.private - person
@@ -269,9 +254,9 @@ class Linking(RuleBasedStateMachine):
         """All that is a person's goes, and what is delivered again stays away; nobody else's
         history changes.
         """
-        asked = forgetting.Forgetting(context=self.operation_context(), who=account)
+        context = self.operation_context()
         if account not in self.homes:
-            assert self.write_now(forgetting.forget, asked).value.receipt == Receipt()
+            assert self.write_now(forgetting.forget, context, account).value.receipt == Receipt()
             return
         person = self.person(account)
         gone = [
@@ -279,8 +264,8 @@ class Linking(RuleBasedStateMachine):
             for one in self.said
             if one.owner in person or one.event.author in person or self.was_of(one, person)
         ]
-        counted = self.engine.read(forgetting.count, asked).result()
-        receipt = self.write_now(forgetting.forget, asked).value.receipt
+        counted = self.engine.read(forgetting.count, account).result()
+        receipt = self.write_now(forgetting.forget, context, account).value.receipt
         assert (receipt.messages, receipt.accounts) == (len(gone), len(person))
         assert replace(counted, is_dry_run=False) == receipt
         self.lose(person, gone)
@@ -327,31 +312,29 @@ class Linking(RuleBasedStateMachine):
     @rule(one=st.sampled_from(ACCOUNTS), other=st.sampled_from(ACCOUNTS), waits=st.booleans())
     def link(self, one: Account, other: Account, waits: bool) -> None:
         hashed = b"code %d" % next(self.numbers)
-        asked = linking.CodeRequest(context=self.operation_context(), account=one, code_hash=hashed)
+        context = self.operation_context()
         if [account for account, at in self.asked if self.now - at < 3600.0].count(one) == 3:
             with pytest.raises(LinkRefused):
-                self.write_now(linking.request, asked)
+                self.write_now(linking.request, context, one, code_hash=hashed)
             return
-        self.write_now(linking.request, asked)
+        self.write_now(linking.request, context, one, code_hash=hashed)
         self.asked.append((one, self.now))
         self.see(one)
         if self.pending is not None and self.pending[0] == one:
             self.pending = None
-        typed = linking.Redemption(
-            context=self.operation_context(), account=other, code_hash=hashed
-        )
+        context = self.operation_context()
         if self.is_locked(other):
-            assert self.write_now(linking.redeem, typed).value is None
+            assert self.write_now(linking.redeem, context, other, code_hash=hashed).value is None
             return
         if other in self.person(one):
-            assert self.write_now(linking.redeem, typed).value is None
+            assert self.write_now(linking.redeem, context, other, code_hash=hashed).value is None
             self.wrong.append((other, self.now))
             return
         if self.must_rest(one, other):
             with pytest.raises(LinkRefused, match="24 hours"):
-                self.write_now(linking.redeem, typed)
+                self.write_now(linking.redeem, context, other, code_hash=hashed)
             return
-        self.write_now(linking.redeem, typed)
+        self.write_now(linking.redeem, context, other, code_hash=hashed)
         self.see(other)
         self.pending = (one, other, self.now)
         if not waits:
@@ -364,12 +347,12 @@ class Linking(RuleBasedStateMachine):
         one, other, since = self.pending
         self.pending = None
         first, second = self.person(one), self.person(other)
-        shown = self.engine.read(link_requests.pending, (self.operation_context(), one)).result()
+        shown = self.engine.read(link_requests.pending, self.operation_context(), one).result()
         if self.now - since > 600 or (first is not second and self.must_rest(one, other)):
             with pytest.raises(LinkRefused):
-                self.write_now(linking.confirm, (self.operation_context(), one, shown))
+                self.write_now(linking.confirm, self.operation_context(), one, shown)
             return
-        self.write_now(linking.confirm, (self.operation_context(), one, shown))
+        self.write_now(linking.confirm, self.operation_context(), one, shown)
         if first is not second:
             self.people.remove(second)
             first |= second
@@ -384,11 +367,9 @@ class Linking(RuleBasedStateMachine):
         others = {other for other in person if other.channel and other != account}
         if not others:
             with pytest.raises(LinkRefused):
-                self.write_now(
-                    unlink, Unlinking(context=self.operation_context(), account=account, by=by)
-                )
+                self.write_now(unlink, self.operation_context(), account, by=by)
             return
-        self.write_now(unlink, Unlinking(context=self.operation_context(), account=account, by=by))
+        self.write_now(unlink, self.operation_context(), account, by=by)
         leaving = {account}
         if any(self.homes[other] == self.homes[account] for other in others):
             self.homes[account] = self.identity(account).user_id
@@ -452,7 +433,7 @@ class Linking(RuleBasedStateMachine):
     def refuse(self, bot: str, event: MessageEvent, fate: str) -> None:
         """Hand a message in that is not to be kept."""
         done = self.write_now(
-            messages.record, messages.Recording(context=self.operation_context(bot), event=event)
+            recording.record, recording.Recording(context=self.operation_context(bot), event=event)
         )
         assert done.value.fate == fate
 
@@ -522,8 +503,8 @@ class Linking(RuleBasedStateMachine):
             context=self.operation_context(bot), chat=chat, account=where if is_account else None
         )
 
-    def write_now(self, operation, argument):
-        return self.engine.write(operation, argument).result()
+    def write_now(self, operation, *args, **kwargs):
+        return self.engine.write(operation, *args, **kwargs).result()
 
     def event(self, chat: Chat, **details) -> MessageEvent:
         number = next(self.numbers)
@@ -537,7 +518,7 @@ class Linking(RuleBasedStateMachine):
 
     def record(self, owner: Account | Chat, bot: str, event: MessageEvent) -> None:
         done = self.write_now(
-            messages.record, messages.Recording(context=self.operation_context(bot), event=event)
+            recording.record, recording.Recording(context=self.operation_context(bot), event=event)
         )
         assert done.value.fate == "stored"
         self.said.append(Said(owner, bot, event, first=event))
@@ -575,8 +556,10 @@ class Linking(RuleBasedStateMachine):
         return [one for one in self.said if one.owner in owners and one.bot == bot]
 
     def history(self, where: Account | Chat, bot: str) -> list[str]:
-        request = Request(where=self.where(where, bot), limit=None, include_previous=True)
-        return [message.content for message in self.engine.read(read_history, request).result()]
+        reading = self.engine.read(
+            read_history, self.where(where, bot), limit=None, include_previous=True
+        )
+        return [message.content for message in reading.result()]
 
 
 def direct(account: Account) -> Chat:

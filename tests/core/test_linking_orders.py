@@ -8,11 +8,11 @@ import pytest
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records.conversation import messages, sessions
-from session_plugin.records.conversation.histories import Request, read_history
+from session_plugin.records.conversation import recording, sessions
+from session_plugin.records.conversation.histories import read_history
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, joining
-from session_plugin.records.people.unlinking import Unlinking, unlink
+from session_plugin.records.people.unlinking import unlink
 
 ACCOUNTS = tuple(Account("discord", name) for name in "abcd")
 TREES = [
@@ -57,7 +57,9 @@ class World:
             sent_at=0.0,
             author=self.account(number),
         )
-        messages.record(self.tx, messages.Recording(context=self.operation_context(), event=event))
+        recording.record(
+            self.tx, recording.Recording(context=self.operation_context(), event=event)
+        )
 
     def link(self, one, other):
         joining.join_users(
@@ -65,7 +67,7 @@ class World:
         )
 
     def unlink(self, number):
-        unlink(self.tx, Unlinking(context=self.operation_context(), account=self.account(number)))
+        unlink(self.tx, self.operation_context(), self.account(number))
 
     def where(self, number):
         return sessions.Where(
@@ -74,8 +76,7 @@ class World:
 
     def live(self, number):
         return [
-            message.content
-            for message in read_history(self.tx, Request(where=self.where(number), limit=None))
+            message.content for message in read_history(self.tx, self.where(number), limit=None)
         ]
 
     def session_id(self, number):
@@ -97,11 +98,11 @@ def in_new_worlds(engine, request):
     """Play a scene once for each cast, each in a world of its own."""
 
     def play(scene, casts):
-        def all_scenes(tx, _):
+        def all_scenes(tx):
             for run, cast in enumerate(casts):
                 scene(World(tx, f"{request.node.name} {run}"), *cast)
 
-        engine.write(all_scenes, None).result()
+        engine.write(all_scenes).result()
 
     return play
 

@@ -94,10 +94,10 @@ def test_a_text_that_is_no_text_is_refused():
 @pytest.mark.parametrize(
     ("field", "bad", "message"),
     [
-        ("chat", "dm-1", "chat is a Chat, not str: 'dm-1'"),
-        ("author", "ann", "author is an Account, not str: 'ann'"),
-        ("answers", "ann", "answers is an Account, not str: 'ann'"),
-        ("author_name", None, "author_name is text, not NoneType"),
+        ("chat", "dm-1", "chat must be a Chat, not str: 'dm-1'"),
+        ("author", "ann", "author must be an Account, not str: 'ann'"),
+        ("answers", "ann", "answers must be an Account, not str: 'ann'"),
+        ("author_name", None, "author_name must be text, not NoneType"),
     ],
 )
 def test_what_an_event_cannot_be_made_of_is_refused_by_its_name(field, bad, message):
@@ -107,7 +107,7 @@ def test_what_an_event_cannot_be_made_of_is_refused_by_its_name(field, bad, mess
 
 @pytest.mark.parametrize("metadata", [None, ["a"], "a"])
 def test_metadata_that_is_no_mapping_is_refused(metadata):
-    with pytest.raises(TypeError, match="metadata is a mapping"):
+    with pytest.raises(TypeError, match="metadata must be a mapping"):
         MessageEvent(**FIRST, metadata=metadata)
 
 

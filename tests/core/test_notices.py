@@ -110,9 +110,11 @@ async def test_a_notice_that_its_taker_never_delivered_is_taken_by_another(
 ):
     here = new_hub()
     await asked_and_typed(here, talk, ann, ann_too)
-    (due,) = await here._read(notices.due, here.operation_context())
-    await here._write(notices.take, (here.operation_context(), due.notice_no))  # and is killed
-    assert await here._read(notices.due, here.operation_context()) == []
+    (due,) = await here._parts.database.read(notices.due, here._parts.context())
+    await here._parts.database.write(
+        notices.take, here._parts.context(), due.notice_no
+    )  # and is killed
+    assert await here._parts.database.read(notices.due, here._parts.context()) == []
     clock.advance(seconds=61)
     lease, told = serve(here, "discord")
     await lease.open()
@@ -256,7 +258,7 @@ async def test_a_bot_is_not_told_what_another_bot_of_the_database_has_to_say(
     _, told = serve(other, "discord")
     await asked_and_typed(one, talk, ann, ann_too)
     await other.settle()
-    other._notices.deliver_soon()
+    other._parts.notices.deliver_soon()
     await other.settle()
     assert told == []
 
@@ -280,8 +282,8 @@ async def test_a_hub_that_was_closed_is_not_opened_by_looking_for_notices(
     await asked_and_typed(hub, talk, ann, ann_too)
     await until(lambda: told)
     await hub.close()
-    await hub._notices.look()
-    assert not hub._engine.is_open
+    await hub._parts.notices.look()
+    assert not hub._parts.database.is_open
     await lease.release()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -134,17 +133,6 @@ class Scope:
         )
 
 
-class Numbered(SessionHub):
-    """A hub whose ids count up: of two users of one moment the one seen first is the older, in
-    every run alike.
-    """
-
-    ids: Iterator[int]
-
-    def operation_context(self):
-        return replace(super().operation_context(), new_id=lambda: f"id {next(self.ids):06}")
-
-
 class Operations(RuleBasedStateMachine):
     """The operations, and the model beside them."""
 
@@ -173,7 +161,8 @@ class Operations(RuleBasedStateMachine):
         self.lent.__exit__(None, None, None)
 
     def new_hub(self) -> SessionHub:
-        hub = Numbered(
+        """Make a hub whose ids count up: of two users seen at once, the first is the older."""
+        return SessionHub(
             self.database,
             clock=self.clock,
             secret="what only this test knows",
@@ -184,9 +173,8 @@ class Operations(RuleBasedStateMachine):
             consolidation_threshold=THRESHOLD,
             upkeep_minutes=None,
             store_patience=60.0,
+            new_id=lambda: f"id {next(self.ids):06}",
         )
-        hub.ids = self.ids
-        return hub
 
     # What can happen: messages
 

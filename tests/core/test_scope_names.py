@@ -164,7 +164,7 @@ async def test_while_a_plugin_fails_each_message_has_a_part_that_only_its_handle
         assert await read(views[1]) == ["four"]
     assert await views[1].state() == {}
     assert (await views[0].info()).scope_name.startswith("unresolved:")
-    assert "no plugin tells which part" in caplog.text
+    assert "no plugin says which part" in caplog.text
 
 
 async def test_nobody_names_a_part_in_place_of_a_plugin_that_fails(new_hub, talk, ann):

@@ -76,7 +76,7 @@ async def test_a_summariser_that_fails_shows_with_its_reason_and_when_it_is_trie
         FailedConsolidation(
             session_id=(await recorded.session.info()).session_id,
             failures=3,
-            reason="plugin summarize gave no usable summary: it gave nothing",
+            reason="plugin summarize gave no usable summary: it returned an empty text",
             waits_until=clock() + 3600,
         ),
     )

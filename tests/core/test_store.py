@@ -26,7 +26,7 @@ def store(database: str, clock: Any) -> Iterator[SessionStore]:
     """A store on a clock that the test sets."""
     hub = SessionHub(database, clock=clock, load_entry_points=False)
     yield hub.store()
-    hub._engine.close()
+    hub._parts.database.close()
 
 
 def words(session: Session) -> list[str]:
@@ -239,14 +239,14 @@ def test_the_same_words_twice_are_two_messages(store: SessionStore) -> None:
 
 def test_a_name_that_is_no_text_is_refused_by_what_it_is(store: SessionStore) -> None:
     nothing: Any = None
-    with pytest.raises(TypeError, match="display_name is text, not NoneType"):
+    with pytest.raises(TypeError, match="display_name must be text, not NoneType"):
         store.get_or_create("ann", display_name=nothing)
 
 
 @pytest.mark.parametrize("metadata", ["a", ["a"]])
 def test_metadata_that_is_no_mapping_is_refused(store: SessionStore, metadata: Any) -> None:
     session = store.get_or_create("ann")
-    with pytest.raises(TypeError, match="metadata is a mapping, not "):
+    with pytest.raises(TypeError, match="metadata must be a mapping, not "):
         store.save_message(session.session_id, "user", "hi", metadata=metadata)
 
 
@@ -371,7 +371,7 @@ def test_a_listing_and_get_or_create_agree_on_what_is_too_old(database: str, clo
         clock.advance(hours=0.0124)
         is_listed = session_id in {session.session_id for session in store.list_sessions()}
         assert is_listed == (store.get_or_create(f"user {number}").session_id == session_id)
-    hub._engine.close()
+    hub._parts.database.close()
 
 
 def test_a_listing_ends_at_its_limit(store: SessionStore) -> None:

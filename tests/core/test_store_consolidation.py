@@ -25,7 +25,7 @@ def hub(database: str, clock: Any) -> Iterator[SessionHub]:
     """Its clock stands still, so that no order rests on it."""
     hub = SessionHub(database, clock=clock, consolidation_threshold=10, load_entry_points=False)
     yield hub
-    hub._engine.close()
+    hub._parts.database.close()
 
 
 @pytest.fixture
@@ -187,10 +187,7 @@ def test_loading_a_session_costs_the_same_with_a_long_archive(
     )
 
     def open_for(user_id: str) -> operations.Opened:
-        asked = operations.Asked(
-            context=context, user_id=user_id, channel="", channel_user_id="", display_name=""
-        )
-        return engine.write(operations.open_session, asked).result().value
+        return engine.write(operations.open_session, context, user_id).result().value
 
     def cost_of(user_id: str) -> float:
         costs = []
@@ -201,15 +198,11 @@ def test_loading_a_session_costs_the_same_with_a_long_archive(
         return min(costs)
 
     for user_id, count in (("short", 60), ("long", 20_000)):
-        saved = operations.Saved(
-            context=context,
-            handle=open_for(user_id).session.session_id,
-            role="user",
-            content="x" * 100,
-            channel="",
-            metadata=None,
-        )
-        futures = [engine.write(operations.append, saved) for _ in range(count)]
+        handle = open_for(user_id).session.session_id
+        futures = [
+            engine.write(operations.append, context, handle, role="user", content="x" * 100)
+            for _ in range(count)
+        ]
         futures[-1].result()
     engine.close()
     with SessionStore(database_file) as store:

@@ -20,7 +20,7 @@ def hub(database: str, clock: Any) -> Iterator[SessionHub]:
         database, clock=clock, consolidation_threshold=10, load_entry_points=False, secret=SECRET
     )
     yield hub
-    hub._engine.close()
+    hub._parts.database.close()
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_a_session_id_with_a_lone_surrogate_is_refused(store: SessionStore) -> N
 
 
 def test_an_id_that_is_no_text_is_refused(store: SessionStore) -> None:
-    with pytest.raises(TypeError, match="user_id is text, not int: 7"):
+    with pytest.raises(TypeError, match="user_id must be text, not int: 7"):
         store.get_or_create(7)  # type: ignore[arg-type]
 
 

@@ -251,5 +251,5 @@ def test_a_child_of_a_fork_is_told_to_open_its_own(
         what,
     )
     said, _ = process.communicate(timeout=60)
-    assert "open it anew in each process" in said
+    assert "open it in each process" in said
     assert process.returncode == 0

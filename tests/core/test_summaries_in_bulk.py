@@ -13,7 +13,7 @@ import pytest
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records.conversation import messages
+from session_plugin.records.conversation import recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Consolidated
 from session_plugin.records.upkeep import summaries
@@ -49,10 +49,10 @@ def open_filled() -> Any:
                 sent_at=0,
                 author=author,
             )
-            engine.write(messages.record, messages.Recording(context=context, event=event)).result()
-        engine.write(
-            summaries.note_failure, summaries.Failure(session_no=3, reason="", now=1.0)
-        ).result()
+            engine.write(
+                recording.record, recording.Recording(context=context, event=event)
+            ).result()
+        engine.write(summaries.note_failure, 3, reason="", now=1.0).result()
         return engine
 
     yield opened
@@ -128,7 +128,8 @@ def test_a_summary_made_again_in_bulk_takes_the_place_of_the_withdrawn_one(
                 put_one_by_one(engine, [written(engine, number, text) for number in (1, 2)])
             for segment_no in (1, 2):
                 engine.write(
-                    lambda tx, no: summaries.withdraw_over(tx, no, (no,)), segment_no
+                    lambda tx, no: summaries.withdraw(tx, no, [(no, no)], reason="edited"),
+                    segment_no,
                 ).result()
             done = put(
                 engine, [written(engine, number, "again", threshold=None) for number in (1, 2)]
@@ -164,7 +165,7 @@ def test_summaries_are_not_put_in_place_while_another_process_writes_messages(
         engine = open_filled(database)
         several = [written(engine, number, "good") for number in (1, 2)]
         other.execute("SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema()))")
-        futures = [engine.write(summaries.PUT, one, is_patient=True) for one in several]
+        futures = [engine.write_patiently(summaries.PUT, one) for one in several]
         time.sleep(0.2)
         assert not any(future.done() for future in futures)
         other.rollback()

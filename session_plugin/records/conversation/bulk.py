@@ -15,13 +15,10 @@ from dataclasses import dataclass, field
 from session_plugin.database.engine import InBulk, Row, Tx, Value
 from session_plugin.model import Account, MessageEvent
 from session_plugin.records.cells import to_name
-from session_plugin.records.conversation.messages import (
-    Recording,
-    RecordResult,
-    message_values,
-    record,
-)
+from session_plugin.records.conversation.recording import Recording, RecordResult, record
+from session_plugin.records.message_rows import event_to_row
 from session_plugin.records.results import MessageStored, Result
+from session_plugin.rules.admission import fate_of
 
 
 def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordResult]]:
@@ -35,12 +32,7 @@ def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordRe
     for position, recording in enumerate(recordings):
         row = places.get(position)
         keys = _keys(recording.event)
-        if (
-            row is not None
-            and changed.isdisjoint(keys)
-            and _is_ordinary(recording, row)
-            and batch.has_no(recording.event, row)
-        ):
+        if row is not None and changed.isdisjoint(keys) and batch.takes(recording, row):
             batch.add(position, recording, row)
         else:
             tx.alone()
@@ -88,11 +80,17 @@ def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
     ]
 
 
-def _is_ordinary(recording: Recording, row: Row) -> bool:
-    """Tell whether a message whose place is known may go there at once."""
-    event = recording.event
-    is_of_two = event.author is not None and event.answers is not None
-    return not is_of_two and not recording.context.may_be_over(row["last_activity"])
+@dataclass(frozen=True, slots=True)
+class _RowFacts:
+    """What `ordinary_places` says about a message: the facts of rules/admission.py."""
+
+    is_stored: bool
+    is_deleted: bool
+    is_private: bool
+    has_owner: bool = True
+    """Its account is known and owns the chat, or the chat is a group."""
+    is_forgotten: bool = False
+    """Accounts of which something was forgotten have no ordinary place."""
 
 
 @dataclass(slots=True)
@@ -130,11 +128,20 @@ class _Batch:
     stored_in: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     latest: dict[int, float] = field(default_factory=dict)
 
-    def has_no(self, event: MessageEvent, row: Row) -> bool:
-        """Tell whether a message is not in the batch already: the second in a chat, whatever its
-        thread, is a duplicate.
-        """
-        return event.message_id is None or (row["chat_no"], event.message_id) not in self.seen
+    def takes(self, recording: Recording, row: Row) -> bool:
+        """Check whether a message whose place is known can be stored with the others."""
+        event = recording.event
+        is_of_two = event.author is not None and event.answers is not None
+        if is_of_two or recording.context.may_be_over(row["last_activity"]):
+            return False
+
+        is_in_batch = event.message_id is not None and (
+            (row["chat_no"], event.message_id) in self.seen
+        )
+        facts = _RowFacts(
+            is_in_batch or bool(row["is_stored"]), bool(row["is_deleted"]), bool(row["is_private"])
+        )
+        return fate_of(event, facts) == "stored"
 
     def add(self, position: int, recording: Recording, row: Row) -> None:
         self.waiting.append((position, recording, row))
@@ -161,12 +168,13 @@ class _Batch:
         for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
             now = self._received_at(recording, row)
             segment_no = row["segment_no"]
-            values = message_values(
-                recording,
+            values = event_to_row(
+                recording.event,
                 chat_no=row["chat_no"],
                 segment_no=segment_no,
                 account_no=row["account_no"],
                 received_at=now,
+                is_withheld=recording.is_withheld,
             )
             values["seq"] = seq
             messages.append(values)

@@ -19,12 +19,11 @@ from session_plugin.records.upkeep.summaries import current_summary
 
 
 def read_context(
-    tx: Tx, argument: tuple[Where, int | None]
+    tx: Tx, where: Where, *, limit: int | None
 ) -> tuple[Summary | None, list[SessionMessage]]:
     """Give the summary of a reader's live session and the newest messages that it does not stand
     for.
     """
-    where, limit = argument
     scope = find_scope(tx, where)
     if scope is None:
         return None, []

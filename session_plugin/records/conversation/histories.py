@@ -4,16 +4,13 @@ oldest first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from itertools import repeat
 from operator import attrgetter
-from typing import Any
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
-from session_plugin.records.cells import attachments_from_json, from_json, to_text
 from session_plugin.records.conversation.sessions import (
     Where,
     find_chat,
@@ -21,46 +18,45 @@ from session_plugin.records.conversation.sessions import (
     fresh_session,
     to_chat,
 )
+from session_plugin.records.message_rows import Columns, from_columns
 from session_plugin.rules.scopes import Scope
 
-Columns = Sequence[Any]
-"""A message's columns, as segment_tail and own_messages_in_groups give them; its sequence number
-comes first.
-"""
 ALL = 2**63 - 1
 """A limit for all rows: the largest number that a database takes."""
 PIECE = 100
 """Words of an account that are gone through at once for those in groups."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to read: the newest `limit` messages, before a certain one or its place, earlier
-    sessions too or not.
+def read_history(
+    tx: Tx,
+    where: Where,
+    *,
+    limit: int | None,
+    before: MessageEvent | SessionMessage | int | None = None,
+    include_previous: bool = False,
+) -> list[SessionMessage]:
+    """Return the newest messages, oldest first, without summaries.
+
+    Args:
+        tx: The transaction.
+        where: The reader.
+        limit: How many at most; None for all.
+        before: Only messages before this one, or before this sequence number.
+        include_previous: Read earlier sessions of the scope too.
     """
-
-    where: Where
-    limit: int | None
-    before: MessageEvent | SessionMessage | int | None = None
-    include_previous: bool = False
-
-
-def read_history(tx: Tx, request: Request) -> list[SessionMessage]:
-    """Give the newest messages, oldest first, without summaries; what a summary stands for is still
-    there.
-    """
-    where = request.where
     scope = find_scope(tx, where)
     if scope is None:
         return []
-    before = _seq_of(tx, where, request.before)
-    if request.include_previous:
+
+    before_seq = _seq_of(tx, where, before)
+    if include_previous:
         since, segments = 0.0, _all_segments(tx, scope)
     else:
         live, segments = fresh_session(tx, where.context, scope)
         since = where.context.now - where.context.max_age if live is None else live["started_at"]
-    groups = partial(own_messages_in_groups, tx, scope, since=since, before=before)
-    return newest(tx, segments, limit=request.limit, before=before, besides=groups)
+
+    groups = partial(own_messages_in_groups, tx, scope, since=since, before=before_seq)
+    return newest(tx, segments, limit=limit, before=before_seq, besides=groups)
 
 
 def _all_segments(tx: Tx, scope: Scope) -> list[Row]:
@@ -86,7 +82,7 @@ def own_messages_in_groups(
         )
     people: dict[tuple[str, str], Account] = {}
     return [
-        _to_message(
+        from_columns(
             columns,
             Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title),
             people,
@@ -186,7 +182,7 @@ def newest(
     shown = {segment["segment_no"]: segment for _, segment in rows}
     chats = {number: to_chat(segment, segment["thread_id"]) for number, segment in shown.items()}
     people: dict[tuple[str, str], Account] = {}
-    found = [_to_message(row, chats[segment["segment_no"]], people) for row, segment in rows]
+    found = [from_columns(row, chats[segment["segment_no"]], people) for row, segment in rows]
     if besides is not None:
         found += besides(after=_seq(rows[-1]) if len(rows) == limit else 0, limit=limit)
     return sorted(found, key=attrgetter("seq"))[-limit:]
@@ -198,51 +194,6 @@ def _last_seq(segment: Row) -> int:
 
 def _seq(entry: tuple[Columns, Row]) -> int:
     return int(entry[0][0])
-
-
-def _to_message(row: Columns, chat: Chat, people: dict[tuple[str, str], Account]) -> SessionMessage:
-    """Give a message's columns as a message of its chat; `people` are those met in this reading,
-    and get to be more.
-    """
-    (
-        seq,
-        message_id,
-        role,
-        author_name,
-        channel,
-        sent_at,
-        content,
-        metadata,
-        attachments,
-        reply_to,
-        edited_at,
-        withheld,
-        person_channel,
-        channel_user_id,
-    ) = row
-    person = None
-    if person_channel:
-        person = people.get((person_channel, channel_user_id))
-        if person is None:
-            person = people[person_channel, channel_user_id] = Account(
-                person_channel, channel_user_id
-            )
-    return SessionMessage(
-        role=role,
-        content=to_text(content),
-        channel=chat.channel if channel is None else channel,
-        timestamp=sent_at,
-        metadata=from_json(metadata),
-        message_id=message_id,
-        chat=chat,
-        author_name=author_name or "",
-        person=person,
-        reply_to=reply_to,
-        attachments=attachments_from_json(attachments),
-        edited_at=edited_at,
-        is_withheld=bool(withheld),
-        seq=seq,
-    )
 
 
 def between(
@@ -260,4 +211,22 @@ def between(
     )
     chat = to_chat(segment, segment["thread_id"])
     people: dict[tuple[str, str], Account] = {}
-    return [(row[0], _to_message(row, chat, people)) for row in rows]
+    return [(row[0], from_columns(row, chat, people)) for row in rows]
+
+
+def find_message(tx: Tx, bot: str, chat: Chat, message_id: str) -> SessionMessage | None:
+    """Return a stored message by the bot's name, its chat and its id."""
+    row = find_chat(tx, bot, chat)
+    if row is None:
+        return None
+
+    stored = tx.first("message_by_key", chat_no=row["chat_no"], message_id=message_id)
+    return None if stored is None else stored_message(tx, stored)
+
+
+def stored_message(tx: Tx, row: Row) -> SessionMessage:
+    """Return the message that a row of `message_by_key` names."""
+    segments = tx.all("segments_of_session", session_no=row["session_no"])
+    (segment,) = (one for one in segments if one["segment_no"] == row["segment_no"])
+    ((_, message),) = between(tx, segment, row["seq"], row["seq"])
+    return message

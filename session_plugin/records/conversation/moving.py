@@ -7,8 +7,6 @@ the old ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Chat
 from session_plugin.records.conversation.sessions import (
@@ -23,16 +21,7 @@ from session_plugin.records.results import Announcement, Result
 from session_plugin.rules.scopes import Scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """One group, by its old and by its new chat."""
-
-    context: OperationContext
-    old: Chat
-    new: Chat
-
-
-def move_chat(tx: Tx, move: Move) -> Result[None]:
+def move_chat(tx: Tx, context: OperationContext, old: Chat, new: Chat) -> Result[None]:
     """Let a group's sessions go on in its new chat; where both have a live one, the new chat's
     joins the old one's.
 
@@ -42,7 +31,6 @@ def move_chat(tx: Tx, move: Move) -> Result[None]:
     Raises:
         ValueError: the chats are not two groups of one bot on one channel.
     """
-    context, old, new = move.context, move.old, move.new
     if (old.kind, old.channel, old.bot_id) != (
         "group",
         new.channel,

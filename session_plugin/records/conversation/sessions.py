@@ -142,11 +142,10 @@ def end_expired(
     return None, end_session(tx, row["session_no"], ended_at=end.at, reason=end.reason)
 
 
-def seemingly_live(tx: Tx, argument: tuple[OperationContext, int, int]) -> list[int]:
+def seemingly_live(tx: Tx, context: OperationContext, *, after: int, limit: int) -> list[int]:
     """Give live sessions, from a number on, that have been silent long enough to be over (moment,
     after, limit).
     """
-    context, after, limit = argument
     silence = context.shortest_silence
     if silence is None:
         return []
@@ -156,14 +155,15 @@ def seemingly_live(tx: Tx, argument: tuple[OperationContext, int, int]) -> list[
     return [row["session_no"] for row in rows]
 
 
-def end_those_over(tx: Tx, argument: tuple[OperationContext, Sequence[int], bool]) -> Result[int]:
+def end_those_over(
+    tx: Tx, context: OperationContext, session_nos: Sequence[int], *, is_heard: bool
+) -> Result[int]:
     """End those of some live sessions whose time is over, though nobody writes to them; tell how
     many.
 
     The argument is when, which, and whether anybody wants to be told; else they count as told at
     once.
     """
-    context, session_nos, is_heard = argument
     announcements: tuple[Announcement, ...] = ()
     for session_no in session_nos:
         row = tx.first("live_session_by_no", session_no=session_no)
@@ -171,7 +171,7 @@ def end_those_over(tx: Tx, argument: tuple[OperationContext, Sequence[int], bool
         if end is not None:
             announcements += end_session(tx, session_no, ended_at=end.at, reason=end.reason)
             if not is_heard:
-                claim(tx, SessionEnded(session_no))
+                claim_announcement(tx, SessionEnded(session_no))
     return Result(len(announcements), announcements if is_heard else ())
 
 
@@ -201,18 +201,16 @@ def end_session(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message goes: a live session, and this chat's segment of it."""
+class OpenSegment:
+    """A chat's segment of the live session: where its next message goes."""
 
     session_no: int
     segment_no: int
     last_activity: float
-    """What the clock said last in this session; no message in it is received before that, though
-    the clock be set back.
-    """
+    """Of the session. No message in it is received before that, even if the clock is set back."""
 
 
-def place(
+def find_or_start_segment(
     tx: Tx,
     context: OperationContext,
     scope: Scope,
@@ -220,28 +218,20 @@ def place(
     chat_no: int,
     thread_id: str,
     founder_no: int | None,
-) -> tuple[Place, tuple[Announcement, ...]]:
-    """Find the segment that what is said now belongs to; start a session, a segment, or both where
-    there is none.
-    """
+) -> tuple[OpenSegment, tuple[Announcement, ...]]:
+    """Return the segment for a chat's next message; start a session or a segment if need be."""
     session, ended = end_expired(tx, context, scope)
     started: tuple[Announcement, ...] = ()
     if session is None:
         session, started = start_session(tx, context, scope, founder_no=founder_no)
-    segment = tx.first(
-        "segment_of", session_no=session["session_no"], chat_no=chat_no, thread_id=thread_id
-    )
+
+    key = {"session_no": session["session_no"], "chat_no": chat_no, "thread_id": thread_id}
+    segment = tx.first("segment_of", **key)
     if segment is None:
-        segment = tx.one(
-            "add_segment",
-            session_no=session["session_no"],
-            chat_no=chat_no,
-            thread_id=thread_id,
-            last_activity=session["last_activity"],
-        )
-    return Place(
-        session["session_no"], segment["segment_no"], session["last_activity"]
-    ), ended + started
+        segment = tx.one("add_segment", **key, last_activity=session["last_activity"])
+
+    found = OpenSegment(session["session_no"], segment["segment_no"], session["last_activity"])
+    return found, ended + started
 
 
 def start_session(
@@ -344,9 +334,8 @@ def read_live(tx: Tx, where: Where) -> Session | None:
     return None if session_no is None else session_data(tx, session_no)
 
 
-def read_previous(tx: Tx, argument: tuple[Where, int]) -> list[Session]:
+def read_previous(tx: Tx, where: Where, *, limit: int) -> list[Session]:
     """Give the ended sessions of a reader's scope, newest first."""
-    where, limit = argument
     scope = find_scope(tx, where)
     if scope is None:
         return []
@@ -369,9 +358,8 @@ def session_no_of(tx: Tx, session_id: str) -> int | None:
     return None if row is None else int(row["session_no"])
 
 
-def unannounced(tx: Tx, argument: tuple[str, int]) -> tuple[Announcement, ...]:
+def unannounced(tx: Tx, bot: str, *, limit: int) -> tuple[Announcement, ...]:
     """Give starts and ends of one bot's sessions that no hook was told of."""
-    bot, limit = argument
     found: list[Announcement] = []
     for row in tx.all("unannounced_sessions", bot=bot, limit=limit):
         if not row["start_announced"]:
@@ -381,7 +369,7 @@ def unannounced(tx: Tx, argument: tuple[str, int]) -> tuple[Announcement, ...]:
     return tuple(found)
 
 
-def claim(tx: Tx, announcement: SessionStarted | SessionEnded) -> bool:
+def claim_announcement(tx: Tx, announcement: SessionStarted | SessionEnded) -> bool:
     """Take it upon oneself to tell the hooks of a start or an end; False if somebody did before."""
     return _claim_announcements(tx, [announcement])[0]
 
@@ -400,7 +388,7 @@ def _claim_announcements(
     return claimed
 
 
-CLAIM_ANNOUNCEMENT = InBulk(claim, _claim_announcements)
+CLAIM_ANNOUNCEMENT = InBulk(claim_announcement, _claim_announcements)
 """`claim`, for as many as there are: after an hour's pause all who write begin a session."""
 
 

@@ -153,24 +153,17 @@ def is_known(tx: Tx, account: Account) -> bool:
     return find_account(tx, account) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Privacy:
-    """An account says that nothing of its person's is to be kept from now on, or that it may be
-    again.
-    """
-
-    context: OperationContext
-    account: Account
-    is_private: bool
-    user_id: str | None = None
-    """Whose the account is if it is new and a plugin knows."""
-
-
-def set_privacy(tx: Tx, wish: Privacy) -> Result[None]:
+def set_privacy(
+    tx: Tx,
+    context: OperationContext,
+    account: Account,
+    *,
+    is_private: bool,
+    user_id: str | None = None,
+) -> Result[None]:
     """Do as a person wishes, for all of their accounts; what was kept before stays."""
-    context = wish.context
-    person, announcements = get_or_create_account(tx, context, wish.account, user_id=wish.user_id)
-    if tx.run("set_private", user_id=person.user_id, private=int(wish.is_private)):
-        action = "private" if wish.is_private else "not_private"
+    person, announcements = get_or_create_account(tx, context, account, user_id=user_id)
+    if tx.run("set_private", user_id=person.user_id, private=int(is_private)):
+        action = "private" if is_private else "not_private"
         audit.note(tx, context, action, actor_no=person.account_no, user_id=person.user_id)
     return Result(None, announcements)

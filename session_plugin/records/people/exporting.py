@@ -22,12 +22,13 @@ Messages are everything that was said in direct chats, and of groups the person'
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account
-from session_plugin.records.cells import attachments_from_json, from_json, to_text
+from session_plugin.records.cells import from_json, to_text
+from session_plugin.records.message_rows import to_export
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.records.people.forgetting import find_user
@@ -36,7 +37,7 @@ from session_plugin.records.results import Result
 SCHEMA = 1
 PAGE = 500
 """Messages read in one snapshot."""
-PendingWrites = dict[str, Any]
+ExportLine = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +56,14 @@ class Page:
 class Person:
     """What is known of a person but for messages, and where those are."""
 
-    lines: tuple[PendingWrites, ...]
+    lines: tuple[ExportLine, ...]
     pages: tuple[Page, ...]
 
 
-def begin(tx: Tx, argument: tuple[OperationContext, Account | str]) -> Result[Person | None]:
+def begin(tx: Tx, context: OperationContext, who: Account | str) -> Result[Person | None]:
     """Read all but the messages of a person; None for nobody known. That it was handed over is
     written down.
     """
-    context, who = argument
     user_id = find_user(tx, who)
     if user_id is None:
         return Result(None)
@@ -79,7 +79,7 @@ def begin(tx: Tx, argument: tuple[OperationContext, Account | str]) -> Result[Pe
     }
     lines = [header, *map(_account, accounts)]
     for kind, query in _QUERIES.items():
-        lines += [_pending_writes(kind, row, columns) for row, columns in _rows(tx, query, user_id)]
+        lines += [_line(kind, row, columns) for row, columns in _rows(tx, query, user_id)]
     pages = [
         Page(who, row["segment_no"], None) for row in tx.all("segments_of_person", user_id=user_id)
     ]
@@ -120,7 +120,7 @@ def _rows(
         yield row, columns
 
 
-def _pending_writes(kind: str, row: Row, columns: tuple[str, ...]) -> PendingWrites:
+def _line(kind: str, row: Row, columns: tuple[str, ...]) -> ExportLine:
     values = {column: row[column] for column in columns}
     for column in ("metadata", "state"):
         if column in values:
@@ -130,7 +130,7 @@ def _pending_writes(kind: str, row: Row, columns: tuple[str, ...]) -> PendingWri
     return {"kind": kind, **values}
 
 
-def _account(row: Row) -> PendingWrites:
+def _account(row: Row) -> ExportLine:
     return {
         "kind": "account",
         "channel": row["channel"],
@@ -141,7 +141,7 @@ def _account(row: Row) -> PendingWrites:
     }
 
 
-def read_page(tx: Tx, page: Page) -> tuple[list[PendingWrites], Page | None]:
+def read_page(tx: Tx, page: Page) -> tuple[list[ExportLine], Page | None]:
     """Read some of a person's messages, oldest first, and tell where to go on; None where that was
     all.
 
@@ -153,30 +153,4 @@ def read_page(tx: Tx, page: Page) -> tuple[list[PendingWrites], Page | None]:
     else:
         rows = tx.all("export_words_in_groups", account_no=page.account_no, **place)
     following = replace(page, after=rows[-1]["seq"]) if len(rows) == PAGE else None
-    return [_message(row) for row in rows], following
-
-
-def _message(row: Row) -> PendingWrites:
-    return {
-        "kind": "message",
-        "channel": row["channel"],
-        "bot": row["bot"],
-        "bot_id": row["bot_id"],
-        "chat_id": row["chat_id"],
-        "chat_kind": row["chat_kind"],
-        "thread_id": row["thread_id"],
-        "session_id": row["session_id"],
-        "message_id": row["message_id"],
-        "role": row["role"],
-        "name": row["author_name"] or "",
-        "text": to_text(row["content"]),
-        "sent_at": row["sent_at"],
-        "received_at": row["received_at"],
-        "edited_at": row["edited_at"],
-        "reply_to": row["reply_to"],
-        "attachments": [
-            asdict(attachment) for attachment in attachments_from_json(row["attachments"])
-        ],
-        "metadata": from_json(row["metadata"]),
-        "is_withheld": bool(row["withheld"]),
-    }
+    return [to_export(row) for row in rows], following

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from session_plugin.checks import is_storable
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, Receipt
+from session_plugin.records.conversation.removing import ALL_OF_IT, remove_messages
 from session_plugin.records.conversation.sessions import to_chat
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import attempts, audit, forgotten
@@ -36,14 +37,6 @@ CONFIRM_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forgetting:
-    """Whom to forget: an account's person, or the one who goes by a user id."""
-
-    context: OperationContext
-    who: Account | str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
     """What went, and the bot's group sessions that lost something, whose summaries are to be made
     again.
@@ -63,38 +56,38 @@ def find_user(tx: Tx, who: Account | str) -> str | None:
     return current_user_id(tx, who)
 
 
-def count(tx: Tx, asked: Forgetting) -> Receipt:
+def count(tx: Tx, who: Account | str) -> Receipt:
     """Count what would go."""
-    user_id = find_user(tx, asked.who)
+    user_id = find_user(tx, who)
     if user_id is None:
         return Receipt(is_dry_run=True)
+
     row = tx.one("count_of_person", user_id=user_id)
     return Receipt(**{kind: row[kind] for kind in KINDS}, is_dry_run=True)
 
 
-def ask(tx: Tx, asked: Forgetting) -> Receipt:
+def ask(tx: Tx, context: OperationContext, account: Account) -> Receipt:
     """Count what would go, and note that the person has been asked whether it should."""
-    assert isinstance(asked.who, Account)
-    attempts.note(tx, asked.context, asked.who, attempts.FORGET)
-    return count(tx, asked)
+    attempts.note(tx, context, account, attempts.FORGET)
+    return count(tx, account)
 
 
-def confirm(tx: Tx, asked: Forgetting) -> Result[Forgotten | None]:
+def confirm(tx: Tx, context: OperationContext, account: Account) -> Result[Forgotten | None]:
     """Forget a person who was asked and says yes; None if they were not asked lately enough."""
-    assert isinstance(asked.who, Account)
-    if not attempts.was_asked_to_be_forgotten(tx, asked.context, asked.who, within=CONFIRM_SECONDS):
+    if not attempts.was_asked_to_be_forgotten(tx, context, account, within=CONFIRM_SECONDS):
         return Result(None)
-    done = forget(tx, asked)
+
+    done = forget(tx, context, account)
     return Result(done.value, done.announcements)
 
 
-def forget(tx: Tx, asked: Forgetting) -> Result[Forgotten]:
+def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forgotten]:
     """Remove a person; nobody known is no error, and of who only ever tried codes, the id goes from
     these.
     """
-    context, user_id = asked.context, find_user(tx, asked.who)
+    user_id = find_user(tx, who)
     if user_id is None:
-        tried = attempts.hide(tx, context, asked.who) if isinstance(asked.who, Account) else 0
+        tried = attempts.hide(tx, context, who) if isinstance(who, Account) else 0
         if tried:
             tx.run("add_erasure", at=context.now)
         return Result(Forgotten(receipt=Receipt(attempts=tried)))
@@ -105,7 +98,7 @@ def forget(tx: Tx, asked: Forgetting) -> Result[Forgotten]:
     for row in rows:
         number, announcements = _forget_in_groups(tx, context.bot, row)
         messages, deleted = messages + number, deleted + announcements
-    messages += tx.run("drop_direct_messages", user_id=user_id)
+    messages += _remove_direct_messages(tx, user_id)
     summaries = _drop_summaries(tx, user_id)
     sessions = _drop_sessions(tx, user_id)
     receipt = Receipt(
@@ -143,27 +136,32 @@ def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announ
     named after them. What one bot heard is nothing for the plugins and the summariser of another:
     its own hub makes its summaries again.
     """
-    account_no = account["account_no"]
-    rows = tx.all("messages_in_groups", account_no=account_no)
-    by_place: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
+    rows = tx.all("messages_in_groups", account_no=account["account_no"])
+    by_segment: defaultdict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
-        by_place[row["session_no"], row["segment_no"]].append(row)
-    tx.run("withdraw_summaries_of_person", account_no=account_no)
-    tx.run("drop_messages_of_person", account_no=account_no)
+        by_segment[row["session_no"], row["segment_no"]].append(row)
+
     announcements: list[Announcement] = []
-    for (session_no, segment_no), gone in by_place.items():
-        tx.run("recount_segment", segment_no=segment_no)
-        if gone[0]["bot"] != bot:
-            continue
-        ids = tuple(row["message_id"] for row in gone if row["message_id"] is not None)
-        announcements.append(
-            MessagesDeleted(to_chat(gone[0], gone[0]["thread_id"]), ids, session_no)
-        )
-    for chat_no in {
-        row["chat_no"] for row in rows if row["title"] and row["title"] == account["display_name"]
-    }:
+    for (session_no, segment_no), gone in by_segment.items():
+        seqs = [(row["seq"], row["seq"]) for row in gone]
+        remove_messages(tx, segment_no, seqs, reason="forgotten")
+        if gone[0]["bot"] == bot:
+            ids = tuple(row["message_id"] for row in gone if row["message_id"] is not None)
+            chat = to_chat(gone[0], gone[0]["thread_id"])
+            announcements.append(MessagesDeleted(chat, ids, session_no))
+
+    named = {row["chat_no"] for row in rows if row["title"] == account["display_name"] != ""}
+    for chat_no in named:
         tx.run("unname_chat", chat_no=chat_no)
     return len(rows), tuple(announcements)
+
+
+def _remove_direct_messages(tx: Tx, user_id: str) -> int:
+    """Remove all messages in a person's direct chats, the bot's included."""
+    return sum(
+        remove_messages(tx, row["segment_no"], [ALL_OF_IT], reason="forgotten")
+        for row in tx.all("segments_of_person", user_id=user_id)
+    )
 
 
 def _drop_summaries(tx: Tx, user_id: str) -> int:

@@ -20,9 +20,8 @@ def pending_row(tx: Tx, context: OperationContext, account: Account) -> Row | No
     return row
 
 
-def pending(tx: Tx, argument: tuple[OperationContext, Account]) -> LinkPreview | None:
+def pending(tx: Tx, context: OperationContext, account: Account) -> LinkPreview | None:
     """Give the redeemed request that waits for this account's yes; None if there is none."""
-    context, account = argument
     row = pending_row(tx, context, account)
     return None if row is None else preview_of(tx, row)
 
@@ -50,11 +49,10 @@ def is_same(waiting: LinkPreview, shown: LinkPreview) -> bool:
     return (waiting.redeemer, waiting.accounts) == (shown.redeemer, shown.accounts)
 
 
-def mark_shown(tx: Tx, argument: tuple[OperationContext, LinkPreview]) -> None:
+def mark_shown(tx: Tx, context: OperationContext, shown: LinkPreview) -> None:
     """Note what the asker has been shown, so that nobody need tell them again; not if a yes would
     link others by now.
     """
-    context, shown = argument
     row = pending_row(tx, context, shown.asker)
     if row is None:
         return
@@ -70,9 +68,8 @@ def is_any_live(tx: Tx, hashes: frozenset[bytes]) -> bool:
     )
 
 
-def burn(tx: Tx, argument: tuple[OperationContext, frozenset[bytes]]) -> int:
+def burn(tx: Tx, context: OperationContext, hashes: frozenset[bytes]) -> int:
     """Make codes worthless that others have seen; tell how many of them were codes."""
-    context, hashes = argument
     burnt = 0
     for code_hash in sorted(hashes):
         row = tx.first("link_request_by_code", code_hash=code_hash)

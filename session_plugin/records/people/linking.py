@@ -32,28 +32,22 @@ from session_plugin.rules.codes import CODE_SECONDS
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM, must_rest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeRequest:
-    """An account asks for a code; only its hash is kept."""
-
-    context: OperationContext
-    account: Account
-    code_hash: bytes
-    chat: Chat | None = None
-    """The direct chat in which it asks, so that it can be reached there."""
-    display_name: str = ""
-    user_id: str | None = None
-    """Whose the account is if it is new and a plugin knows."""
-
-
-def request(tx: Tx, asked: CodeRequest) -> Result[float]:
+def request(
+    tx: Tx,
+    context: OperationContext,
+    account: Account,
+    *,
+    code_hash: bytes,
+    chat: Chat | None = None,
+    display_name: str = "",
+    user_id: str | None = None,
+) -> Result[float]:
     """Keep a code's hash for the asking account, instead of any it had; give when it expires.
 
     Raises:
         LinkRefused: the account had three codes within the hour. Or it is SessionStore's own name
             for a user, where nobody can type or confirm anything.
     """
-    context, account = asked.context, asked.account
     _refuse_store_account(account)
     if attempts.has_asked_enough(tx, context, account):
         raise LinkRefused(
@@ -62,36 +56,31 @@ def request(tx: Tx, asked: CodeRequest) -> Result[float]:
         )
     attempts.note(tx, context, account, attempts.ASKED)
     person, announcements = get_or_create_account(
-        tx, context, account, display_name=asked.display_name, user_id=asked.user_id
+        tx, context, account, display_name=display_name, user_id=user_id
     )
-    _note_chat(tx, context, asked.chat, person)
+    _note_chat(tx, context, chat, person)
     expires_at = context.now + CODE_SECONDS
     tx.run("drop_link_request", asker_no=person.account_no)
     tx.run(
         "add_link_request",
         asker_no=person.account_no,
-        code_hash=asked.code_hash,
+        code_hash=code_hash,
         expires_at=expires_at,
     )
     audit.note(tx, context, "code_requested", actor_no=person.account_no, user_id=person.user_id)
     return Result(expires_at, announcements)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redemption:
-    """An account types a code; None where what was typed cannot be one."""
-
-    context: OperationContext
-    account: Account
-    code_hash: bytes | None
-    chat: Chat | None = None
-    """The direct chat in which it types, so that it can be reached there."""
-    display_name: str = ""
-    user_id: str | None = None
-    """Whose the account is if it is new and a plugin knows."""
-
-
-def redeem(tx: Tx, typed: Redemption) -> Result[LinkPreview | None]:
+def redeem(
+    tx: Tx,
+    context: OperationContext,
+    account: Account,
+    *,
+    code_hash: bytes | None,
+    chat: Chat | None = None,
+    display_name: str = "",
+    user_id: str | None = None,
+) -> Result[LinkPreview | None]:
     """Use up a code: the asker, who is told, may confirm from now on, for as long as a code lives.
 
     None if it never existed, is used, has expired, or is this very person's own, or if too many
@@ -101,16 +90,15 @@ def redeem(tx: Tx, typed: Redemption) -> Result[LinkPreview | None]:
         LinkRefused: one of the two has left another person too recently. Or the account is
             SessionStore's own name for a user.
     """
-    context, account = typed.context, typed.account
     _refuse_store_account(account)
     if attempts.is_locked(tx, context, account) or attempts.is_paused(tx, context, account.channel):
         return Result(None)
-    row = _request_by_code(tx, typed)
+    row = _request_by_code(tx, context, account, code_hash)
     if row is None:
         _note_wrong(tx, context, account)
         return Result(None)
     person, announcements = get_or_create_account(
-        tx, context, account, display_name=typed.display_name, user_id=typed.user_id
+        tx, context, account, display_name=display_name, user_id=user_id
     )
     _refuse_restless(tx, context, row["asker_user_id"], person.user_id)
     expires_at = context.now + CODE_SECONDS
@@ -120,7 +108,7 @@ def redeem(tx: Tx, typed: Redemption) -> Result[LinkPreview | None]:
         redeemer_no=person.account_no,
         expires_at=expires_at,
     )
-    _note_chat(tx, context, typed.chat, person)
+    _note_chat(tx, context, chat, person)
     notices.post(
         tx,
         context,
@@ -142,23 +130,21 @@ def redeem(tx: Tx, typed: Redemption) -> Result[LinkPreview | None]:
     )
 
 
-def _request_by_code(tx: Tx, typed: Redemption) -> Row | None:
+def _request_by_code(
+    tx: Tx, context: OperationContext, account: Account, code_hash: bytes | None
+) -> Row | None:
     """Find the request that a typed code is good for.
 
     The index finds it by a keyed digest, of which whoever guesses knows nothing; what decides takes
     the same time for all.
     """
-    row = (
-        None
-        if typed.code_hash is None
-        else tx.first("link_request_by_code", code_hash=typed.code_hash)
-    )
+    row = None if code_hash is None else tx.first("link_request_by_code", code_hash=code_hash)
     is_right = hmac.compare_digest(
-        b"" if row is None else bytes(row["code_hash"]), typed.code_hash or b"none"
+        b"" if row is None else bytes(row["code_hash"]), code_hash or b"none"
     )
-    if row is None or not is_right or row["expires_at"] < typed.context.now:
+    if row is None or not is_right or row["expires_at"] < context.now:
         return None
-    own = find_account(tx, typed.account)
+    own = find_account(tx, account)
     return None if own is not None and own["user_id"] == row["asker_user_id"] else row
 
 
@@ -229,7 +215,7 @@ class Linked:
 
 
 def confirm(
-    tx: Tx, argument: tuple[OperationContext, Account, LinkPreview | None]
+    tx: Tx, context: OperationContext, account: Account, shown: LinkPreview | None
 ) -> Result[Linked]:
     """Link the asker and the account that typed the asker's code, with all that are linked with
     either; all are told.
@@ -242,7 +228,6 @@ def confirm(
             the asker was shown, or has other accounts by now. Or one of the two has left another
             person too recently.
     """
-    context, account, shown = argument
     row = pending_row(tx, context, account)
     if row is None or tx.run("drop_link_request", asker_no=row["asker_no"]) == 0:
         raise LinkRefused(NOTHING_TO_CONFIRM)

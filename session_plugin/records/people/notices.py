@@ -75,9 +75,8 @@ def due(tx: Tx, context: OperationContext) -> list[Due]:
     ]
 
 
-def take(tx: Tx, argument: tuple[OperationContext, int]) -> Notice | None:
+def take(tx: Tx, context: OperationContext, notice_no: int) -> Notice | None:
     """Take a notice upon oneself; None if somebody else has, or if it has lapsed."""
-    context, notice_no = argument
     if (
         tx.run(
             "take_notice", notice_no=notice_no, now=context.now, taken_before=context.now - TAKEN
@@ -88,20 +87,18 @@ def take(tx: Tx, argument: tuple[OperationContext, int]) -> Notice | None:
     return _read(tx, context, tx.one("notice_by_no", notice_no=notice_no))
 
 
-def settle(tx: Tx, argument: tuple[OperationContext, int, Notice | None]) -> None:
+def settle(tx: Tx, context: OperationContext, notice_no: int, delivered: Notice | None) -> None:
     """Note what became of a notice that was taken: as delivered, and so it is gone; or None, and it
     waits for a command.
     """
-    context, notice_no, delivered = argument
     if delivered is None:
         tx.run("fail_notice", notice_no=notice_no, now=context.now)
     else:
         _drop(tx, context, notice_no, delivered)
 
 
-def collect(tx: Tx, argument: tuple[OperationContext, Account]) -> tuple[Notice, ...]:
+def collect(tx: Tx, context: OperationContext, account: Account) -> tuple[Notice, ...]:
     """Take all that waits for an account, to show it at a command."""
-    context, account = argument
     row = find_account(tx, account)
     if row is None:
         return ()
@@ -117,9 +114,8 @@ def collect(tx: Tx, argument: tuple[OperationContext, Account]) -> tuple[Notice,
     return tuple(notice for notice in found if notice is not None)
 
 
-def has_any(tx: Tx, argument: tuple[OperationContext, Account]) -> bool:
+def has_any(tx: Tx, context: OperationContext, account: Account) -> bool:
     """Tell whether anything waits for an account; most commands need not write to find that out."""
-    context, account = argument
     row = find_account(tx, account)
     waiting = {"now": context.now, "taken_before": context.now - TAKEN}
     return row is not None and bool(
@@ -129,7 +125,7 @@ def has_any(tx: Tx, argument: tuple[OperationContext, Account]) -> bool:
 
 def _drop(tx: Tx, context: OperationContext, notice_no: int, notified: Notice | None) -> None:
     if notified is not None and notified.preview is not None:
-        mark_shown(tx, (context, notified.preview))
+        mark_shown(tx, context, notified.preview)
     tx.run("drop_notice", notice_no=notice_no)
 
 
@@ -141,7 +137,7 @@ def _read(tx: Tx, context: OperationContext, row: Row) -> Notice | None:
     preview = None
     if row["kind"] == "link_redeemed":
         asker = to_account(tx.one("account_by_no", account_no=row["account_no"]))
-        preview = pending(tx, (context, asker))
+        preview = pending(tx, context, asker)
         if preview is None or preview.redeemer != to_account(about):
             return None
     return Notice(

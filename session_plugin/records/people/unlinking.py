@@ -5,8 +5,6 @@ What goes where is decided in rules/linking.py; here it is carried out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import LinkRefused
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent
@@ -31,26 +29,16 @@ from session_plugin.records.upkeep.summaries import set_archive_edges
 from session_plugin.rules.linking import Home, Part, Return, oldest, part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unlinking:
-    """An account is to leave a person, by its own word or by that of another account of the same
-    person.
-    """
-
-    context: OperationContext
-    account: Account
-    by: Account | None = None
-
-
-def unlink(tx: Tx, asked: Unlinking) -> Result[Linked]:
+def unlink(
+    tx: Tx, context: OperationContext, account: Account, *, by: Account | None = None
+) -> Result[Linked]:
     """Take one account out of a person; all of them are told.
 
     Raises:
         LinkRefused: the account is not linked with any other, or not with the one that asks for it.
             Or it is SessionStore's own name for a user, which goes where its id goes.
     """
-    context, account = asked.context, asked.account
-    row, by = find_account(tx, account), find_account(tx, asked.by or account)
+    row, asker = find_account(tx, account), find_account(tx, by or account)
     others = (
         []
         if row is None
@@ -58,10 +46,10 @@ def unlink(tx: Tx, asked: Unlinking) -> Result[Linked]:
     )
     if (
         row is None
-        or by is None
+        or asker is None
         or not others
         or account.channel == STORE_CHANNEL
-        or row["user_id"] != by["user_id"]
+        or row["user_id"] != asker["user_id"]
     ):
         raise LinkRefused("This account is not linked with another one.")
     before = row["user_id"]
@@ -78,9 +66,9 @@ def unlink(tx: Tx, asked: Unlinking) -> Result[Linked]:
     ):
         begun += _divide(tx, context, session_no, leaving, user_ids)
     stayed = user_ids[others[0]["account_no"]]
-    _let_rest(tx, context, row["account_no"], by["account_no"], stayed)
-    _notify(tx, context, row["account_no"], by["account_no"], others)
-    actor_no, user_id = by["account_no"], user_ids[row["account_no"]]
+    _let_rest(tx, context, row["account_no"], asker["account_no"], stayed)
+    _notify(tx, context, row["account_no"], asker["account_no"], others)
+    actor_no, user_id = asker["account_no"], user_ids[row["account_no"]]
     audit.note(tx, context, "unlinked", actor_no=actor_no, user_id=user_id, other_user_id=stayed)
     changed = [
         a
@@ -92,8 +80,10 @@ def unlink(tx: Tx, asked: Unlinking) -> Result[Linked]:
         IdentityChanged(_unlinked(a, user_ids[a["account_no"]], before)) for a in changed
     )
     linked = Linked(
-        identity=identity_of(tx, user_ids[by["account_no"]]),
-        others=tuple(to_account(a) for a in (row, *others) if a["account_no"] != by["account_no"]),
+        identity=identity_of(tx, user_ids[asker["account_no"]]),
+        others=tuple(
+            to_account(a) for a in (row, *others) if a["account_no"] != asker["account_no"]
+        ),
     )
     return Result(linked, ended + begun + events)
 

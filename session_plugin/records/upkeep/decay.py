@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from session_plugin.checks import LATEST
 from session_plugin.database.engine import Row, Tx
+from session_plugin.records.conversation.removing import remove_messages
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.reports import DecayPart, DecayReport
 from session_plugin.rules.policies import Retention, policy_of
@@ -117,7 +118,7 @@ def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
     return going - staying
 
 
-def remove_messages(tx: Tx, cutoff: Cutoff) -> int:
+def remove_old_messages(tx: Tx, cutoff: Cutoff) -> int:
     """Remove some messages that are too old; tell how many, 0 when none is left."""
     removed = 0
     for segment in tx.all("segments_with_old", **cutoff.values, limit=PLACES):
@@ -126,28 +127,19 @@ def remove_messages(tx: Tx, cutoff: Cutoff) -> int:
             (position for position, row in enumerate(rows) if row["received_at"] >= cutoff.before),
             len(rows),
         )
-        _remove_head(tx, segment, [row["seq"] for row in rows[:young]])
+        if young:
+            head = (0, rows[young - 1]["seq"])
+            remove_messages(tx, segment["segment_no"], [head], reason="retention")
         removed += young
         if removed >= PIECE:
             break
     return removed
 
 
-def _remove_head(tx: Tx, segment: Row, seqs: Sequence[int]) -> None:
-    """Take the oldest messages of a segment out of history, archive, summaries and counters."""
-    segment_no, to_seq = segment["segment_no"], seqs[-1]
-    live = sum(seq >= segment["live_from"] for seq in seqs)
-    tx.run("remove_head", segment_no=segment_no, to_seq=to_seq)
-    tx.run("uncount_head", segment_no=segment_no, count=len(seqs), live=live)
-    tx.run("withdraw_summaries_of_head", segment_no=segment_no, to_seq=to_seq)
-    tx.run("set_oldest", segment_no=segment_no)
-
-
-def remove_sessions(tx: Tx, argument: tuple[Retentions, int]) -> tuple[int, int | None]:
+def remove_sessions(tx: Tx, retentions: Retentions, *, after: int) -> tuple[int, int | None]:
     """Remove some sessions of which nothing is left, from a number on: how many, and where to go
     on; None at the end.
     """
-    retentions, after = argument
     rows = tx.all(
         "empty_sessions",
         after=after,
@@ -161,9 +153,8 @@ def remove_sessions(tx: Tx, argument: tuple[Retentions, int]) -> tuple[int, int 
     return len(gone), rows[-1]["session_no"] if rows else None
 
 
-def pin(tx: Tx, argument: tuple[int, bool]) -> None:
+def pin(tx: Tx, session_no: int, *, is_pinned: bool) -> None:
     """Keep a session from retention, or no longer (its number, whether)."""
-    session_no, is_pinned = argument
     tx.run("set_pinned", session_no=session_no, pinned=int(is_pinned))
 
 

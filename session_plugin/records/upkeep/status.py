@@ -29,11 +29,10 @@ class Counts:
     failed_consolidations: tuple[FailedConsolidation, ...]
 
 
-def count(tx: Tx, argument: tuple[str, int]) -> Counts:
+def count(tx: Tx, bot: str, *, threshold: int) -> Counts:
     """Count (bot, threshold of consolidation). It looks at every session, so it is nothing to do
     with each message.
     """
-    bot, threshold = argument
     people, of_bot = tx.one("count_people"), tx.one("count_of_bot", bot=bot)
     return Counts(
         size_bytes=tx.one("database_size")["size"],

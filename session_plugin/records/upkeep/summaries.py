@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from session_plugin.database.engine import InBulk, Row, Tx, Value
 from session_plugin.model import SessionMessage, Summary, SummaryPart
@@ -17,15 +18,18 @@ from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.conversation.histories import ALL, between
 from session_plugin.records.conversation.sessions import to_chat
 from session_plugin.records.results import Consolidated, Result
-from session_plugin.records.upkeep.work_leases import Claim, is_anothers
+from session_plugin.records.upkeep.work_leases import WorkLease, is_held_elsewhere
 from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
+
+WithdrawReason = Literal["edited", "deleted", "forgotten", "retention"]
+"""What happened to a message under a summary."""
 
 PAGE = 250
 """Messages read at once for a summary: a few milliseconds, for all of which others wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedPart:
+class PlannedRange:
     """One segment's range, and how often the segment had changed when it was read.
 
     What is to be summed up begins at `read_from`; what is before that, the summary so far stands
@@ -50,7 +54,7 @@ class Plan:
     session_no: int
     messages: tuple[SessionMessage, ...]
     previous: str | None
-    parts: tuple[PlannedPart, ...]
+    ranges: tuple[PlannedRange, ...]
     supersedes: tuple[int, ...]
 
 
@@ -73,24 +77,22 @@ def live_texts(tx: Tx, session_no: int) -> list[str]:
     return [to_text(row["content"]) for row in tx.all("live_contents", session_no=session_no)]
 
 
-def withdrawn(tx: Tx, argument: tuple[str, float, int]) -> list[int]:
+def withdrawn(tx: Tx, bot: str, *, now: float, limit: int) -> list[int]:
     """Give sessions of which a summary waits to be made again, and may be by now (bot, now,
     limit).
     """
-    bot, now, limit = argument
     return [
         row["session_no"]
         for row in tx.all("sessions_with_withdrawn", bot=bot, now=now, limit=limit)
     ]
 
 
-def is_due(tx: Tx, argument: tuple[PlanRequest, float | None]) -> bool:
+def is_due(tx: Tx, request: PlanRequest, *, now: float | None) -> bool:
     """Tell whether there is anything to plan, without reading any message (request, now).
 
     There is not while a session is left alone after failures; a now of None looks past that.
     """
-    request, now = argument
-    if now is not None and is_waiting(tx, (request.session_no, now)):
+    if now is not None and is_waiting(tx, request.session_no, now=now):
         return False
     current = tx.all("current_summaries", session_no=request.session_no)
     if request.at_least or any(summary["content"] is None for summary in current):
@@ -133,21 +135,20 @@ def begin(tx: Tx, request: PlanRequest, *, most: int = PAGE) -> Beginning | None
         return None
     by_no = {segment["segment_no"]: segment for segment in segments}
     messages: list[tuple[int, SessionMessage]] = []
-    for part in outlined.parts:
+    for part in outlined.ranges:
         messages += between(tx, by_no[part.segment_no], part.read_from, part.to_seq, limit=most)
         if len(messages) >= most:
             return Beginning(plan=outlined, is_whole=False)
     return Beginning(plan=filled(outlined, messages), is_whole=True)
 
 
-def begin_unless_anothers(
-    tx: Tx, argument: tuple[PlanRequest, float | None, Claim]
+def begin_unless_leased(
+    tx: Tx, request: PlanRequest, *, now: float | None, lease: WorkLease
 ) -> Beginning | None:
-    """Do what `begin` does if a summary is due and nobody else has the lease for it (request, now,
-    claim).
-    """
-    request, now, claim = argument
-    return begin(tx, request) if is_due(tx, (request, now)) and not is_anothers(tx, claim) else None
+    """Do what `begin` does if a summary is due and no other process has the lease for it."""
+    if not is_due(tx, request, now=now) or is_held_elsewhere(tx, lease):
+        return None
+    return begin(tx, request)
 
 
 def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | None:
@@ -175,15 +176,15 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
         for number in numbers
         for part in tx.all("parts_of_summary", summary_no=number)
     }
-    parts = []
+    ranges = []
     for segment in segments:
         segment_no, live_from = segment["segment_no"], segment["live_from"]
         to_seq = max(
             (seq for seq, of in live[: max(count, 0)] if of == segment_no), default=live_from - 1
         )
         if to_seq > 0 or segment_no in covered:
-            parts.append(
-                PlannedPart(
+            ranges.append(
+                PlannedRange(
                     segment_no=segment_no,
                     from_seq=_first_seq(tx, segment_no, default=to_seq) if to_seq > 0 else 0,
                     read_from=0 if is_stale else live_from,
@@ -195,7 +196,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
         session_no=request.session_no,
         messages=(),
         previous="\n".join(to_text(row["content"]) for row in built_on) or None,
-        parts=tuple(parts),
+        ranges=tuple(ranges),
         supersedes=tuple(row["summary_no"] for row in current),
     )
 
@@ -207,22 +208,13 @@ def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some messages of a planned part: those before `before`."""
-
-    session_no: int
-    part: PlannedPart
-    before: int
-
-
-def read_page(tx: Tx, page: Page) -> list[tuple[int, SessionMessage]]:
-    """Read some of a part's messages, the newest first; none are left where there are fewer than a
-    page holds.
-    """
-    for segment in tx.all("segments_of_session", session_no=page.session_no):
-        if segment["segment_no"] == page.part.segment_no:
-            return between(tx, segment, page.part.read_from, page.before - 1, limit=PAGE)
+def read_page(
+    tx: Tx, session_no: int, planned: PlannedRange, *, before: int
+) -> list[tuple[int, SessionMessage]]:
+    """Return up to `PAGE` messages of a planned range before a sequence number, newest first."""
+    for segment in tx.all("segments_of_session", session_no=session_no):
+        if segment["segment_no"] == planned.segment_no:
+            return between(tx, segment, planned.read_from, before - 1, limit=PAGE)
     return []
 
 
@@ -265,7 +257,7 @@ def _put_many(tx: Tx, several: Sequence[Written]) -> list[Result[bool]]:
             row["summary_no"] for row in current[session_no]
         ) == written.plan.supersedes and all(
             changed.get((session_no, part.segment_no)) == part.changed
-            for part in written.plan.parts
+            for part in written.plan.ranges
         )
         is_put = is_unchanged and chosen.setdefault(session_no, written) is written
         done.append(Result(True, (Consolidated(session_no),)) if is_put else Result(value=False))
@@ -314,7 +306,7 @@ def _put_all(tx: Tx, chosen: Mapping[int, Written], current: Mapping[int, Sequen
     parts = [
         (added[session_no], part)
         for session_no, written in chosen.items()
-        for part in written.plan.parts
+        for part in written.plan.ranges
     ]
     ranges: list[dict[str, Value]] = [
         {
@@ -377,40 +369,30 @@ def set_archive_edges(tx: Tx, segment_nos: Sequence[int]) -> None:
     tx.run_many("recount_live", rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why a session could not be summed up, and when."""
-
-    session_no: int
-    reason: str
-    now: float
-
-
-def note_failure(tx: Tx, failure: Failure) -> int | None:
+def note_failure(tx: Tx, session_no: int, *, reason: str, now: float) -> int | None:
     """Count a failure, and let the session wait if there were many in a row; tell how many. None if
     the session is gone.
     """
-    if tx.first("session_by_no", session_no=failure.session_no) is None:
+    if tx.first("session_by_no", session_no=session_no) is None:
         return None
-    row = tx.first("consolidation_failure", session_no=failure.session_no)
+    row = tx.first("consolidation_failure", session_no=session_no)
     failures = 1 if row is None else row["failures"] + 1
     wait = wait_after(failures)
     tx.run(
         "note_consolidation_failure",
-        session_no=failure.session_no,
+        session_no=session_no,
         failures=failures,
-        reason=failure.reason,
-        waits_until=None if wait is None else failure.now + wait,
+        reason=reason,
+        waits_until=None if wait is None else now + wait,
     )
     return int(failures)
 
 
-def is_waiting(tx: Tx, argument: tuple[int, float]) -> bool:
+def is_waiting(tx: Tx, session_no: int, *, now: float) -> bool:
     """Tell whether a session is left alone now after failures (session number, now).
 
     A clock that was set back makes no wait longer than any is.
     """
-    session_no, now = argument
     row = tx.first("consolidation_failure", session_no=session_no)
     return (
         row is not None
@@ -419,10 +401,18 @@ def is_waiting(tx: Tx, argument: tuple[int, float]) -> bool:
     )
 
 
-def withdraw_over(tx: Tx, segment_no: int, seqs: Iterable[int]) -> None:
-    """Blank every summary, superseded ones too, that stands for one of these messages."""
-    for seq in seqs:
-        tx.run("withdraw_summaries", segment_no=segment_no, seq=seq)
+def withdraw(
+    tx: Tx, segment_no: int, ranges: Iterable[tuple[int, int]], *, reason: WithdrawReason
+) -> None:
+    """Blank every summary, superseded ones too, that covers a message of these ranges.
+
+    It is made again without what was removed. The reason is stored with it.
+    """
+    rows: list[dict[str, Value]] = [
+        {"segment_no": segment_no, "from_seq": from_seq, "to_seq": to_seq, "reason": reason}
+        for from_seq, to_seq in ranges
+    ]
+    tx.run_many("withdraw_summaries", rows)
 
 
 def current_summary(tx: Tx, session_no: int) -> Summary | None:

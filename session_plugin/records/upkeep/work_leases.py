@@ -1,4 +1,4 @@
-"""Leases: work that several processes might do at once, and one should."""
+"""Work leases: one process at a time does work that several could do."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ counts for nothing.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Who wants to do what, from now for so many seconds.
+class WorkLease:
+    """Which work, for whom, from `now` for so many seconds.
 
-    Whoever dies meanwhile keeps the others waiting no longer than that.
+    If its holder dies, the others wait no longer than that.
     """
 
     name: str
@@ -25,38 +25,38 @@ class Claim:
     seconds: float
 
 
-def take(tx: Tx, claim: Claim) -> bool:
-    """Take a lease, or take it for longer; False while somebody else has it."""
-    until = claim.now + min(claim.seconds, LONGEST)
-    latest = claim.now + LONGEST
+def take(tx: Tx, lease: WorkLease) -> bool:
+    """Take a lease, or extend it. Return False while another process holds it."""
+    until = lease.now + min(lease.seconds, LONGEST)
+    latest = lease.now + LONGEST
     return (
         tx.run(
             "take_work_lease",
-            name=claim.name,
-            holder=claim.holder,
+            name=lease.name,
+            holder=lease.holder,
             until=until,
-            now=claim.now,
+            now=lease.now,
             latest=latest,
         )
         == 1
     )
 
 
-def is_anothers(tx: Tx, claim: Claim) -> bool:
-    """Tell whether somebody else has a lease, so that taking it would fail."""
-    latest = claim.now + LONGEST
+def is_held_elsewhere(tx: Tx, lease: WorkLease) -> bool:
+    """Check whether another process holds a lease."""
+    latest = lease.now + LONGEST
     return (
         tx.first(
             "work_lease_of_another",
-            name=claim.name,
-            holder=claim.holder,
-            now=claim.now,
+            name=lease.name,
+            holder=lease.holder,
+            now=lease.now,
             latest=latest,
         )
         is not None
     )
 
 
-def release(tx: Tx, claim: Claim) -> None:
-    """Give a lease back before it ends; harmless where somebody else has it by now."""
-    tx.run("release_work_lease", name=claim.name, holder=claim.holder)
+def release(tx: Tx, lease: WorkLease) -> None:
+    """End a lease early; without effect where another process holds it by now."""
+    tx.run("release_work_lease", name=lease.name, holder=lease.holder)

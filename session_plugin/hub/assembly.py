@@ -1,0 +1,144 @@
+"""The one place where a hub is put together: what it consists of, and who knows whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from session_plugin.announcing.announcer import Announcer
+from session_plugin.announcing.background import BackgroundTasks
+from session_plugin.announcing.leases import Lease, Leases
+from session_plugin.announcing.notices import Notices
+from session_plugin.database.database import Database
+from session_plugin.hub.settings import Settings
+from session_plugin.incoming.intake import Intake
+from session_plugin.incoming.screening import Screening
+from session_plugin.keys import Keys
+from session_plugin.plugins.counting import TokenCounter
+from session_plugin.plugins.manager import Plugins
+from session_plugin.records.conversation import sessions
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.upkeep.consolidator import Consolidator, Limits
+from session_plugin.upkeep.eraser import Eraser
+from session_plugin.upkeep.rounds import Rounds
+from session_plugin.upkeep.work import UpkeepWork
+
+UNANNOUNCED_AT_OPENING = 1000
+"""Starts and ends announced at opening that an earlier process did not come to announce."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubParts:
+    """Everything a hub consists of. Its verbs, its views and its stores share this and no more."""
+
+    settings: Settings
+    database: Database
+    keys: Keys
+    plugins: Plugins
+    background: BackgroundTasks
+    announcer: Announcer
+    tokens: TokenCounter
+    screening: Screening
+    intake: Intake
+    consolidator: Consolidator
+    leases: Leases
+    notices: Notices
+    eraser: Eraser
+    upkeep: UpkeepWork
+    rounds: Rounds
+    context: Callable[[], OperationContext]
+    """Returns what operations need to know of now and of this hub."""
+    own_leases: list[Lease] = field(default_factory=list)
+    """Leases of `async with hub` blocks."""
+
+
+def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
+    """Put a hub together; the database is not touched yet."""
+    handle, plugins, background = Database(database), Plugins(), BackgroundTasks()
+    keys = Keys(secret, database=handle.path)
+
+    def context() -> OperationContext:
+        return OperationContext(
+            bot=settings.bot,
+            now=settings.clock(),
+            max_age=settings.max_age,
+            new_id=settings.new_id,
+            expiries=settings.expiries,
+            keyed_hash=keys.keyed_hash,
+        )
+
+    announcer = Announcer(plugins, database=handle, background=background)
+    leases = Leases()
+    notices = Notices(leases, database=handle, context=context, background=background)
+
+    tokens = TokenCounter(plugins)
+    consolidator = Consolidator(
+        plugins,
+        database=handle,
+        announcer=announcer,
+        count=tokens.count,
+        clock=settings.clock,
+        start=background.start,
+        limits=Limits(
+            messages=settings.consolidation_threshold,
+            tokens=settings.consolidation_tokens,
+            patience=settings.summary_patience,
+        ),
+    )
+
+    screening = Screening(
+        plugins, database=handle, keys=keys, context=context, record_when=settings.record_when
+    )
+    intake = Intake(
+        screening,
+        database=handle,
+        announce=announcer.announce,
+        patience=settings.store_patience,
+        on_growth=consolidator.note_growth,
+        on_change=consolidator.renew,
+    )
+
+    eraser = Eraser(handle)
+    upkeep = UpkeepWork(
+        database=handle,
+        plugins=plugins,
+        announcer=announcer,
+        consolidator=consolidator,
+        eraser=eraser,
+        context=context,
+        retentions=settings.retentions,
+    )
+    minutes = settings.upkeep_minutes
+    work = partial(upkeep.run_unless_done, minutes=minutes or 0.0)
+    rounds = Rounds(work, minutes=minutes)
+
+    async def opened() -> None:
+        unannounced = await handle.read(
+            sessions.unannounced, settings.bot, limit=UNANNOUNCED_AT_OPENING
+        )
+        announcer.announce(None, unannounced)
+        background.start(eraser.go_on())
+
+    handle.on_use(rounds.start)
+    handle.on_open(opened)
+
+    return HubParts(
+        settings=settings,
+        database=handle,
+        keys=keys,
+        plugins=plugins,
+        background=background,
+        announcer=announcer,
+        tokens=tokens,
+        screening=screening,
+        intake=intake,
+        consolidator=consolidator,
+        leases=leases,
+        notices=notices,
+        eraser=eraser,
+        upkeep=upkeep,
+        rounds=rounds,
+        context=context,
+    )

@@ -1,0 +1,137 @@
+"""SessionHub: what adapters, bots and plugins talk to.
+
+A hub belongs to no event loop: it opens when it is first needed, and closes when the last lease on
+it ends. Knows settings and parts; knows no SQL and no platform.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from session_plugin.checks import check_list
+from session_plugin.hub.assembly import assemble
+from session_plugin.hub.lifecycle import Lifecycle
+from session_plugin.hub.linking import Linking
+from session_plugin.hub.memory import Memory
+from session_plugin.hub.people import People
+from session_plugin.hub.recording import Recording
+from session_plugin.hub.settings import Settings
+from session_plugin.model import Chat
+from session_plugin.plugins.summarizer import Summarize, Summarizer
+from session_plugin.rules.policies import Expiry, Retention
+
+logger = logging.getLogger("session_plugin.hub")
+
+
+class SessionHub(Recording, People, Linking, Memory, Lifecycle):
+    """One conversation per person across channels, kept in one database.
+
+    Args:
+        database: A path, or `":memory:"`.
+        bot: Your name for the assistant, if several share a database; their sessions are apart.
+        max_age_hours: Hours of silence after which the next message starts a new session; exactly
+            as many do not.
+        expiry: When else a session is over: daily at an hour, or otherwise on some channel or in
+            some kind of chat; the most particular one counts. One for all of them replaces
+            `max_age_hours`.
+        retention_days: Days after which messages are removed; None keeps them.
+        retention: The same for some channel or kind of chat; the most particular one counts.
+        upkeep_minutes: How often the open hub ends sessions that nobody writes to any more, removes
+            what is past its retention and makes withdrawn summaries again; None: only when `upkeep`
+            and `decay` are called.
+        consolidation_threshold: Unconsolidated messages of a session beyond which the oldest half
+            gets a summary in front.
+        consolidation_tokens: The same by tokens: beyond so many, the older half of them; None
+            counts messages only.
+        summarize: What sums messages up: an `async (messages, previous) -> str`, as the hook
+            `session_summarize` does; where neither says anything, a digest without a model.
+        summary_patience: Seconds that a summariser has for each piece that it is given.
+        plugins: Objects with hook implementations; see `session_plugin.hooks`.
+        load_entry_points: Also register the plugins that installed packages offer in the
+            entry-point group `session_plugin`. Off by default: any dependency could read every
+            message.
+        store_patience: Seconds after which the bot goes on although the database has not taken a
+            message.
+        secret: 16 bytes or more under which link codes are hashed, the same in all processes.
+            Without it the environment's SESSION_SECRET; without that, on SQLite, a file beside the
+            database, made when it is needed. On other databases linking is off until there is one.
+        record_when: Tells of a chat whether what is said in it is kept; None keeps everything.
+        direct_sees_groups: In their direct chats, people are also shown what they themselves said
+            in groups and were answered there. Otherwise what is said in a group is seen there only.
+        privacy_text: What /privacy answers; None says what is kept, for how long, who sees it and
+            how to leave.
+        clock: Returns seconds since 1970.
+        new_id: Returns an id that was never used before, for users and sessions.
+
+    Raises:
+        TypeError: a setting is of another kind than it has to be.
+        ValueError: a setting makes no sense, or the secret is too short.
+        PluginError: a plugin does not fit the hook specifications.
+
+    Example:
+        async with SessionHub("bot.db", max_age_hours=24) as hub:
+            recorded = await hub.record(event)
+            print([message.content for message in await recorded.session.history()])
+    """
+
+    def __init__(
+        self,
+        database: str | Path,
+        *,
+        bot: str = "",
+        max_age_hours: float = 24.0,
+        expiry: Iterable[Expiry] = (),
+        retention_days: float | None = 365,
+        retention: Iterable[Retention] = (),
+        upkeep_minutes: float | None = 5.0,
+        consolidation_threshold: int = 100,
+        consolidation_tokens: int | None = None,
+        summarize: Summarize | None = None,
+        summary_patience: float = 60.0,
+        plugins: Iterable[object] = (),
+        load_entry_points: bool = False,
+        store_patience: float = 2.0,
+        secret: str | bytes | None = None,
+        record_when: Callable[[Chat], bool] | None = None,
+        direct_sees_groups: bool = False,
+        privacy_text: str | None = None,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        """Check the settings and register the plugins; the database is not touched yet."""
+        settings = Settings(
+            bot=bot,
+            max_age_hours=max_age_hours,
+            expiry=expiry,
+            retention_days=retention_days,
+            retention=retention,
+            upkeep_minutes=upkeep_minutes,
+            consolidation_threshold=consolidation_threshold,
+            consolidation_tokens=consolidation_tokens,
+            summary_patience=summary_patience,
+            store_patience=store_patience,
+            record_when=record_when,
+            direct_sees_groups=direct_sees_groups,
+            privacy_text=privacy_text,
+            clock=clock,
+            new_id=new_id,
+        )
+        check_list("plugins", plugins, of="plugins")
+        self._parts = assemble(database, settings, secret=secret)
+
+        for plugin in plugins:
+            self.register(plugin)
+        if summarize is not None:
+            self.register(Summarizer(summarize), "summarize")
+        if load_entry_points:
+            for loaded in self._parts.plugins.load_entry_points():
+                logger.info("plugin %s", loaded)
+
+    @property
+    def bot(self) -> str:
+        """The author's name for the assistant."""
+        return self._parts.settings.bot

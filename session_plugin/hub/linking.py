@@ -1,0 +1,160 @@
+"""A hub's links: two accounts proven to be one person, and taken apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from session_plugin.errors import LinkRefused, SessionError
+from session_plugin.hub.assembly import HubParts
+from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, SessionIdentity
+from session_plugin.records.people import link_requests, linking, notices, unlinking
+from session_plugin.rules.codes import new_code
+
+
+class Linking:
+    """Linking and unlinking."""
+
+    _parts: HubParts
+
+    async def request_link(
+        self, account: Account, *, chat: Chat | None = None, display_name: str = ""
+    ) -> LinkCode:
+        """Make a one-time code, to be typed on the account that is to be linked with this one
+        within ten minutes.
+
+        An account has one code at a time, and three within an hour; only a keyed hash of it is
+        stored.
+
+        Args:
+            account: Who asks.
+            chat: The direct chat in which they ask, where they can be told who typed the code; None
+                for one known already.
+            display_name: The name that the other side is shown; empty leaves the one that is known.
+
+        Raises:
+            LinkRefused: the account has had three codes within the hour.
+            LinkingOff: there is no secret.
+        """
+        code = new_code(secrets.choice)
+        hashed = await asyncio.to_thread(self._parts.keys.code_hash, code)
+        if hashed is None:
+            raise SessionError("a code was made that no one can type")
+
+        expires_at = await self._parts.announcer.write(
+            linking.request,
+            self._parts.context(),
+            account,
+            code_hash=hashed,
+            chat=chat,
+            display_name=display_name,
+            user_id=await self._parts.screening.user_id_for(account),
+        )
+        return LinkCode(code=code, expires_at=expires_at)
+
+    async def redeem_link(
+        self, account: Account, code: str, *, chat: Chat | None = None, display_name: str = ""
+    ) -> LinkPreview:
+        """Use up a code on the other account. Nothing is linked, and nothing shared, before its
+        asker confirms.
+
+        The asker is told on their own platform who typed it. After five wrong codes an account's
+        next ones are refused for an hour whatever they are; after twenty on a channel within ten
+        minutes, everybody's there for ten minutes.
+
+        `chat` and `display_name` are as in `request_link`, of the account that types the code. In a
+        group the code is refused, and worthless from then on.
+
+        Raises:
+            LinkRefused: whatever is wrong with the code; which it is, is not told. Or, told in its
+                words, one of the accounts left other accounts less than 24 hours ago.
+            LinkingOff: there is no secret.
+        """
+        hashed = await asyncio.to_thread(self._parts.keys.code_hash, code)
+        if chat is not None and chat.kind != "direct":
+            await self._parts.screening.burn_codes(code)
+            raise LinkRefused
+
+        preview = await self._parts.announcer.write(
+            linking.redeem,
+            self._parts.context(),
+            account,
+            code_hash=hashed,
+            chat=chat,
+            display_name=display_name,
+            user_id=await self._parts.screening.user_id_for(account),
+        )
+        if preview is None:
+            raise LinkRefused
+        self._parts.notices.deliver_soon()
+        return preview
+
+    async def pending_link(self, account: Account) -> LinkPreview | None:
+        """Give the link that waits for this account's confirmation, if any; a notice on its way has
+        not shown it yet.
+        """
+        return await self._parts.database.read(
+            link_requests.pending, self._parts.context(), account
+        )
+
+    async def show_pending_link(self, shown: LinkPreview) -> None:
+        """Note what the asker has been shown; without effect where a yes would link others, or more
+        accounts, by now.
+        """
+        await self._parts.database.write(link_requests.mark_shown, self._parts.context(), shown)
+
+    async def confirm_link(
+        self, account: Account, *, shown: LinkPreview | None = None
+    ) -> SessionIdentity:
+        """Link the account that asked for a code with the one that typed it: one user, one history
+        in order.
+
+        Accounts that either is linked with already come along; all are told.
+
+        Args:
+            account: Who asked for the code, and says yes.
+            shown: What they were shown before they said so: nobody is linked but whom it names, as
+                they were then. None takes your word that they know whoever typed the code.
+
+        Raises:
+            LinkRefused: nobody typed this account's code, or too long ago; who did is not whom the
+                asker was shown; or one of the accounts left others less than 24 hours ago.
+
+        Example:
+            code = await hub.request_link(ann)
+            preview = await hub.redeem_link(ann_too, code.code)
+            await hub.confirm_link(ann, shown=preview)
+        """
+        linked = await self._parts.announcer.write(
+            linking.confirm, self._parts.context(), account, shown
+        )
+        self._parts.notices.deliver_soon()
+        return linked.identity
+
+    async def unlink(self, account: Account, *, by: Account | None = None) -> SessionIdentity:
+        """Take one account out of a person: each side gets back exactly what came from it. All
+        accounts are told.
+
+        Args:
+            account: Which one.
+            by: Another account of the same person, where that asks for it; None for the account
+                itself.
+
+        Returns: Who is now whoever asked for it.
+
+        Raises:
+            LinkRefused: the account is not linked with any other, or not with `by`.
+        """
+        linked = await self._parts.announcer.write(
+            unlinking.unlink, self._parts.context(), account, by=by
+        )
+        self._parts.notices.deliver_soon()
+        return linked.identity
+
+    async def unread_notices(self, account: Account) -> tuple[Notice, ...]:
+        """Take the notices that could not be delivered to an account, to show them to it now."""
+        await self._parts.notices.delivered()
+        context = self._parts.context()
+        if not await self._parts.database.read(notices.has_any, context, account):
+            return ()
+        return await self._parts.database.write(notices.collect, context, account)

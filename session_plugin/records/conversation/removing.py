@@ -1,0 +1,106 @@
+"""How messages cease to be: one function removes them, whatever the reason."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from session_plugin.database.engine import Row, Tx, Value
+from session_plugin.model import Chat
+from session_plugin.records.conversation.sessions import find_chat, get_or_create_chat
+from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.results import MessagesDeleted, Result
+from session_plugin.records.upkeep.summaries import WithdrawReason, withdraw
+
+AT_ONCE = 200
+"""Messages of a chat removed in one transaction, which takes a few milliseconds."""
+ALL_OF_IT = (0, 2**63 - 1)
+"""The range of all messages of a segment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """How many messages were removed, and from which sessions."""
+
+    count: int
+    session_nos: tuple[int, ...]
+
+
+def remove_messages(
+    tx: Tx, segment_no: int, ranges: Iterable[tuple[int, int]], *, reason: WithdrawReason
+) -> int:
+    """Remove ranges of a segment's messages from history, archive, summaries and counters.
+
+    Args:
+        tx: The transaction.
+        segment_no: The segment.
+        ranges: First and last sequence numbers, both included; ranges may not overlap.
+        reason: Why; noted with the summaries that covered the messages.
+
+    Returns: How many messages there were.
+    """
+    ranges = list(ranges)
+    withdraw(tx, segment_no, ranges, reason=reason)
+    rows: list[dict[str, Value]] = [
+        {"segment_no": segment_no, "from_seq": from_seq, "to_seq": to_seq}
+        for from_seq, to_seq in ranges
+    ]
+    counts = tx.all_many("count_ranges", rows)
+    count = sum(int(row["count"]) for row in counts)
+    if not count:
+        return 0
+
+    tx.run_many("remove_messages", rows)
+    tx.run(
+        "uncount_messages",
+        segment_no=segment_no,
+        count=count,
+        live=sum(row["live"] for row in counts),
+    )
+    return count
+
+
+def delete(
+    tx: Tx, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+) -> Result[Removed]:
+    """Remove messages by their ids, and remember that they are deleted."""
+    chat_no = get_or_create_chat(tx, context.bot, chat)["chat_no"]
+    rows = []
+    for message_id in dict.fromkeys(message_ids):
+        key = {"chat_no": chat_no, "message_id": message_id}
+        tx.run("add_tombstone", **key, at=context.now)
+        row = tx.first("message_by_key", **key)
+        if row is not None:
+            rows.append((message_id, row))
+
+    return _removed(tx, chat, rows)
+
+
+def delete_from_chat(tx: Tx, context: OperationContext, chat: Chat) -> Result[Removed]:
+    """Remove up to `AT_ONCE` messages of a chat, or of its thread; a count of 0 at the end."""
+    row = find_chat(tx, context.bot, chat)
+    if row is None:
+        return Result(Removed(count=0, session_nos=()))
+
+    rows = tx.all(
+        "messages_of_chat", chat_no=row["chat_no"], thread_id=chat.thread_id, limit=AT_ONCE
+    )
+    return _removed(tx, chat, [(one["message_id"], one) for one in rows])
+
+
+def _removed(tx: Tx, chat: Chat, rows: Sequence[tuple[str | None, Row]]) -> Result[Removed]:
+    """Remove the messages of some rows, and announce them by session."""
+    seqs: defaultdict[int, list[int]] = defaultdict(list)
+    gone: defaultdict[int, list[str]] = defaultdict(list)
+    for message_id, row in rows:
+        seqs[row["segment_no"]].append(row["seq"])
+        gone[row["session_no"]].extend([] if message_id is None else [message_id])
+
+    for segment_no, found in seqs.items():
+        remove_messages(tx, segment_no, [(seq, seq) for seq in found], reason="deleted")
+
+    announcements = tuple(
+        MessagesDeleted(chat, tuple(ids), session_no) for session_no, ids in gone.items()
+    )
+    return Result(Removed(count=len(rows), session_nos=tuple(gone)), announcements)

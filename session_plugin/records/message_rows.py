@@ -1,0 +1,217 @@
+"""A message's columns: to a row, from a row, and as an exported line.
+
+`sql/queries/message_rows.sql` has every statement that lists them. A new field of a message is a
+column there, in the schema, and here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from session_plugin.database.engine import Row, Value
+from session_plugin.model import Account, Attachment, Chat, MessageEvent, SessionMessage
+from session_plugin.records.cells import (
+    attachments_from_json,
+    attachments_to_json,
+    from_json,
+    to_bytes,
+    to_json,
+    to_name,
+    to_text,
+)
+
+Columns = Sequence[Any]
+"""A message's columns in the order of the statement `segment_tail`; `seq` comes first."""
+
+
+def to_row(
+    *,
+    chat_no: int,
+    segment_no: int,
+    account_no: int | None,
+    received_at: float,
+    message_id: str | None,
+    role: str,
+    content: str,
+    sent_at: float,
+    author_name: str = "",
+    channel: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    attachments: Sequence[Attachment] = (),
+    reply_to: str | None = None,
+    edited_at: float | None = None,
+    is_withheld: bool = False,
+) -> dict[str, Value]:
+    """Return a message's columns except its sequence number.
+
+    Args:
+        chat_no: Its chat.
+        segment_no: Its segment.
+        account_no: Who said it; for the bot's messages, whom they answer.
+        received_at: Seconds since 1970 by our clock.
+        message_id: The platform's id.
+        role: Who speaks, as a model would see it.
+        content: The text.
+        sent_at: Seconds since 1970 by the platform's clock.
+        author_name: The name that is shown.
+        channel: The label of a SessionStore's caller; None for the chat's own channel.
+        metadata: A JSON object.
+        attachments: Descriptions.
+        reply_to: The `message_id` it replies to.
+        edited_at: Seconds since 1970 by the platform's clock.
+        is_withheld: A filter failed on it.
+    """
+    return {
+        "chat_no": chat_no,
+        "segment_no": segment_no,
+        "message_id": message_id,
+        "role": role,
+        "account_no": account_no,
+        "author_name": to_name(author_name) or None,
+        "channel": channel,
+        "sent_at": sent_at,
+        "received_at": received_at,
+        "content": to_bytes(content),
+        "metadata": to_json(metadata or {}),
+        "attachments": attachments_to_json(attachments),
+        "reply_to": reply_to,
+        "edited_at": edited_at,
+        "withheld": int(is_withheld),
+    }
+
+
+def event_to_row(
+    event: MessageEvent,
+    *,
+    chat_no: int,
+    segment_no: int,
+    account_no: int | None,
+    received_at: float,
+    is_withheld: bool,
+) -> dict[str, Value]:
+    """Return the columns of an event, as `to_row` does."""
+    return to_row(
+        chat_no=chat_no,
+        segment_no=segment_no,
+        account_no=account_no,
+        received_at=received_at,
+        message_id=event.message_id,
+        role=event.role,
+        content=event.text,
+        sent_at=event.sent_at,
+        author_name=event.author_name,
+        metadata=event.metadata,
+        attachments=event.attachments,
+        reply_to=event.reply_to,
+        edited_at=event.edited_at,
+        is_withheld=is_withheld,
+    )
+
+
+def edited_columns(event: MessageEvent, *, edited_at: float, is_withheld: bool) -> dict[str, Value]:
+    """Return the columns that an edit replaces."""
+    return {
+        "content": to_bytes(event.text),
+        "attachments": attachments_to_json(event.attachments),
+        "metadata": to_json(event.metadata),
+        "edited_at": edited_at,
+        "withheld": int(is_withheld),
+    }
+
+
+def from_columns(
+    columns: Columns, chat: Chat, people: dict[tuple[str, str], Account]
+) -> SessionMessage:
+    """Return a row of `segment_tail` as a message of its chat.
+
+    `people` holds the accounts met in this reading, and is added to.
+    """
+    (
+        seq,
+        message_id,
+        role,
+        author_name,
+        channel,
+        sent_at,
+        content,
+        metadata,
+        attachments,
+        reply_to,
+        edited_at,
+        withheld,
+        person_channel,
+        channel_user_id,
+    ) = columns
+    person = None
+    if person_channel:
+        person = people.get((person_channel, channel_user_id))
+        if person is None:
+            person = people[person_channel, channel_user_id] = Account(
+                person_channel, channel_user_id
+            )
+
+    return SessionMessage(
+        role=role,
+        content=to_text(content),
+        channel=chat.channel if channel is None else channel,
+        timestamp=sent_at,
+        metadata=from_json(metadata),
+        message_id=message_id,
+        chat=chat,
+        author_name=author_name or "",
+        person=person,
+        reply_to=reply_to,
+        attachments=attachments_from_json(attachments),
+        edited_at=edited_at,
+        is_withheld=bool(withheld),
+        seq=seq,
+    )
+
+
+def from_event(
+    event: MessageEvent, *, person: Account | None, seq: int, is_withheld: bool
+) -> SessionMessage:
+    """Return an event that was just stored as reading it would."""
+    return SessionMessage(
+        role=event.role,
+        content=event.text,
+        channel=event.chat.channel,
+        timestamp=event.sent_at,
+        metadata=from_json(to_json(event.metadata)),
+        message_id=event.message_id,
+        chat=event.chat,
+        author_name=to_name(event.author_name),
+        person=person,
+        reply_to=event.reply_to,
+        attachments=event.attachments,
+        edited_at=event.edited_at,
+        is_withheld=is_withheld,
+        seq=seq,
+    )
+
+
+def to_export(row: Row) -> dict[str, Any]:
+    """Return a row of `export_segment` or `export_words_in_groups` as a line of an export."""
+    return {
+        "kind": "message",
+        "channel": row["channel"],
+        "bot": row["bot"],
+        "bot_id": row["bot_id"],
+        "chat_id": row["chat_id"],
+        "chat_kind": row["chat_kind"],
+        "thread_id": row["thread_id"],
+        "session_id": row["session_id"],
+        "message_id": row["message_id"],
+        "role": row["role"],
+        "name": row["author_name"] or "",
+        "text": to_text(row["content"]),
+        "sent_at": row["sent_at"],
+        "received_at": row["received_at"],
+        "edited_at": row["edited_at"],
+        "reply_to": row["reply_to"],
+        "attachments": [asdict(one) for one in attachments_from_json(row["attachments"])],
+        "metadata": from_json(row["metadata"]),
+        "is_withheld": bool(row["withheld"]),
+    }
