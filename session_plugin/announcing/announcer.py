@@ -119,7 +119,7 @@ class Announcer:
     def _all_notified(
         self, loop: asyncio.AbstractEventLoop, chat: Chat | None
     ) -> tuple[asyncio.Event, ...]:
-        """Give what is set when the other queues of an event loop have told all that is in them
+        """Return what is set when the other queues of an event loop have told all that is in them
         now.
         """
         events = []
@@ -173,9 +173,9 @@ class Announcer:
         hook, notify = _HOOKS[type(announcement)], self._plugins.notify
         if isinstance(announcement, IdentityChanged):
             user_id = announcement.event.user_id
-            identity = await self._database.read(identity_of_user, user_id) or SessionIdentity(
-                user_id=user_id
-            )  # forgotten since
+            identity = await self._database.read(identity_of_user, user_id)
+            if identity is None:  # forgotten since
+                identity = SessionIdentity(user_id=user_id)
             await notify(hook, event=announcement.event, identity=identity)
             return
         if isinstance(announcement, SessionStarted | SessionEnded) and not (

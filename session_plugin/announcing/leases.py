@@ -40,7 +40,7 @@ class Leases:
             return not self._held
 
     def serve(self, chat: Chat) -> bool:
-        """Tell whether an adapter of this process can say something in a chat."""
+        """Check whether an adapter of this process can say something in a chat."""
         return self._serving(chat) is not None
 
     def _serving(self, chat: Chat) -> Lease | None:

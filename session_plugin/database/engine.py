@@ -22,7 +22,7 @@ class Row(Protocol):
     """One row; columns by name."""
 
     def __getitem__(self, column: str, /) -> Any:
-        """Give one column's value."""
+        """Return one column's value."""
 
 
 class Tx(Protocol):
@@ -47,7 +47,7 @@ class Tx(Protocol):
         """
 
     def run(self, query: str, /, **values: Value) -> int:
-        """Run the statement named `query` and tell how many rows it changed."""
+        """Run the statement named `query` and return how many rows it changed."""
 
     def all_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> list[Row]:
         """Run the statement named `query`, which asks about each of `rows`, once for all of

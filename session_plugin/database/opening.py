@@ -52,7 +52,7 @@ def _engine_for(where: str, busy_timeout: float) -> Engine:
 
 @contextmanager
 def needs_psycopg() -> Iterator[None]:
-    """Say how to get the driver where it cannot be imported."""
+    """Return how to get the driver where it cannot be imported."""
     try:
         yield
     except ImportError as error:
@@ -63,7 +63,7 @@ def needs_psycopg() -> Iterator[None]:
 
 
 def located(database: str | Path) -> str:
-    """Give `database` as it is to be found from any working directory: a path absolute, anything
+    """Return `database` as it is to be found from any working directory: a path absolute, anything
     else as it is.
 
     No shell has looked at a path from a file of settings, so a leading `~` is the home folder here,

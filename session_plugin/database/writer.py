@@ -75,7 +75,7 @@ class WriteConnection(Protocol):
         """
 
     def was_committed(self) -> bool:
-        """Tell what became of the transaction that is in doubt.
+        """Return what became of the transaction that is in doubt.
 
         Raises:
             DatabaseUnavailable: that cannot be told yet.
@@ -114,13 +114,13 @@ class FutureTask(Task):
         self.future: Future[Any] = Future()
 
     def start(self) -> bool:
-        """Tell whether to go on with it, and let nobody cancel it from now on."""
+        """Check whether to go on with it, and let nobody cancel it from now on."""
         if not self.is_started:
             self.is_started = self.future.set_running_or_notify_cancel()
         return self.is_started
 
     def is_wanted(self) -> bool:
-        """Tell whether nobody has cancelled it."""
+        """Check whether nobody has cancelled it."""
         return not self.future.cancelled()
 
 
@@ -181,9 +181,8 @@ class Writer:
         if threading.current_thread() is self._thread:
             return
         self._thread.join(timeout + GRACE)
-        if (
-            self._thread.is_alive()
-        ):  # the database does not answer at all; the thread ends with the process, if not before
+        # the database does not answer at all; the thread ends with the process, if not before
+        if self._thread.is_alive():
             with self._changed:
                 left = [*self._group, *self._waiting]
                 self._waiting.clear()
@@ -195,9 +194,8 @@ class Writer:
             try:
                 self._run(group)
                 self._tries, self.trouble = 0, ""
-            except (
-                SessionError
-            ) as error:  # the database's own; an operation's error went to its caller
+            # the database's own; an operation's error went to its caller
+            except SessionError as error:
                 self._connection.rollback()
                 self._wait_or_fail(group, error)
             except Exception as error:  # a mistake of ours: whoever waits must not wait for ever

@@ -98,7 +98,7 @@ class Lifecycle:
         await self._parts.announcer.finish()
 
     def store(self) -> SessionStore:
-        """Give the blocking API over this hub's database and writer. It calls no hooks."""
+        """Return the blocking API over this hub's database and writer. It calls no hooks."""
         settings = self._parts.settings
         return SessionStore._on(
             self._parts.database.block,

@@ -90,8 +90,8 @@ class Linking:
         return preview
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
-        """Give the link that waits for this account's confirmation, if any; a notice on its way has
-        not shown it yet.
+        """Return the link that waits for this account's confirmation, if any; a notice on its way
+        has not shown it yet.
         """
         return await self._parts.database.read(
             link_requests.pending, self._parts.context(), account

@@ -101,8 +101,8 @@ class Memory:
         return await self._parts.upkeep.end_silent()
 
     async def status(self) -> HubStatus:
-        """Say how the hub is: how much it keeps, what waits, what fails. It looks at every session,
-        so ask now and then.
+        """Return how the hub is: how much it keeps, what waits, what fails. It looks at every
+        session, so ask now and then.
         """
         settings = self._parts.settings
         counts = await self._parts.database.read(

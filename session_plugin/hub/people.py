@@ -27,7 +27,7 @@ class People:
     _parts: HubParts
 
     async def identity_of(self, who: Account | str) -> SessionIdentity | None:
-        """Give the user of an account, or of a user id that is or was theirs; None for nobody
+        """Return the user of an account, or of a user id that is or was theirs; None for nobody
         known.
 
         Raises:

@@ -81,14 +81,14 @@ class SessionView:
         self.seq = 0
 
     async def info(self) -> Session | None:
-        """Give the live session without its messages; None before anybody has said anything in
+        """Return the live session without its messages; None before anybody has said anything in
         it.
         """
         return await self._read(sessions.read_live, await self._where())
 
     async def identity(self) -> SessionIdentity | None:
-        """Give the canonical user of this view's account, with all linked accounts; None for nobody
-        known.
+        """Return the canonical user of this view's account, with all linked accounts; None for
+        nobody known.
         """
         if self.account is None:
             return None
@@ -101,7 +101,7 @@ class SessionView:
         before: MessageEvent | SessionMessage | None = None,
         include_previous: bool = False,
     ) -> list[SessionMessage]:
-        """Give the newest messages of the live session, oldest first, without summaries.
+        """Return the newest messages of the live session, oldest first, without summaries.
 
         Args:
             limit: How many at most; None for all.
@@ -131,7 +131,7 @@ class SessionView:
     async def for_model(
         self, *, max_tokens: int | None = None, max_messages: int | None = None
     ) -> ModelContext:
-        """Give what a model should see: the summary so far, and the newest messages that it does
+        """Return what a model should see: the summary so far, and the newest messages that it does
         not stand for.
 
         The newest message is always in, whole unless it alone is more than `max_tokens`: then its
@@ -179,8 +179,8 @@ class SessionView:
         return await view._record(event)
 
     async def state(self) -> dict[str, Any]:
-        """Give what your code noted down about the live session: a small JSON object, gone with the
-        session.
+        """Return what your code noted down about the live session: a small JSON object, gone with
+        the session.
 
         The next session begins with none; while a session is joined into another, that one's
         counts.
@@ -205,7 +205,7 @@ class SessionView:
         return await self._set_state(states.of_session, change, values)
 
     async def user_state(self) -> dict[str, Any]:
-        """Give what your code noted down about the person whose view this is, over all their
+        """Return what your code noted down about the person whose view this is, over all their
         channels and sessions.
 
         It is kept with the `user_id`: linked accounts share the one of the id that stays, and on
@@ -256,7 +256,7 @@ class SessionView:
         return await self._parts.announcer.write_in(self.chat, sessions.start_new, where)
 
     async def previous(self, *, limit: int = 10) -> list[Session]:
-        """Give the sessions that are over, newest first, without their messages.
+        """Return the sessions that are over, newest first, without their messages.
 
         Raises:
             ValueError: the limit is no whole number, or negative.
@@ -306,7 +306,7 @@ class SessionView:
 
 
 def _checked(name: str, limit: int | None, *, at_least: int = 0) -> int:
-    """Give a limit as a database takes it, and takes it with one more; None is for all.
+    """Return a limit as a database takes it, and takes it with one more; None is for all.
 
     Raises:
         ValueError: it is no whole number of at least `at_least`.

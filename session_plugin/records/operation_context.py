@@ -42,7 +42,7 @@ class OperationContext:
         )
 
     def may_be_over(self, last_activity: float) -> bool:
-        """Tell whether a session that was last active then can be over, wherever it is."""
+        """Check whether a session that was last active then can be over, wherever it is."""
         silence = self.shortest_silence
         return silence is not None and self.now - last_activity > silence
 

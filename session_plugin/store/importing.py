@@ -55,7 +55,7 @@ class Import:
         self._original.close()
 
     def next_piece(self) -> Piece | None:
-        """Give what to take in next; None when that was all."""
+        """Return what to take in next; None when that was all."""
         return next(self._pieces, None)
 
     def note(self, piece: Piece, imported: Imported) -> None:

@@ -148,13 +148,14 @@ def _by_handle(
 
 
 def session_no_of_handle(tx: Tx, bot: str, handle: str) -> int | None:
-    """Give the number of the session that has a part with this handle (bot, handle), or None."""
+    """Return the number of the session that has a part with this handle (bot, handle), or None."""
     segment = tx.first("segment_by_handle", handle=handle, bot=bot)
     return None if segment is None else int(segment["session_no"])
 
 
 def claim_account(tx: Tx, context: OperationContext, handle: str, account: Account) -> Result[None]:
-    """Give an account that nobody owns to the user of a session; an unknown session has no effect.
+    """Return an account that nobody owns to the user of a session; an unknown session has no
+    effect.
 
     Raises:
         AccountTaken: the account belongs to another user.

@@ -133,7 +133,7 @@ class Original:
         return int(row["count"])
 
     def pieces(self) -> Iterator[Piece]:
-        """Give everything in pieces: sessions as they began, each one's messages as they were
+        """Return everything in pieces: sessions as they began, each one's messages as they were
         stored.
         """
         for row in self._rows("original_orphans"):

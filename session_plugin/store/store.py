@@ -134,7 +134,8 @@ class SessionStore:
     def get_or_create(
         self, user_id: str, *, channel: str = "", channel_user_id: str = "", display_name: str = ""
     ) -> Session:
-        """Give the user's live session, with its summary and unconsolidated messages, or a new one.
+        """Return the user's live session, with its summary and unconsolidated messages, or a new
+        one.
 
         Args:
             user_id: Who; also the id under which the hub knows this person.
@@ -248,7 +249,7 @@ class SessionStore:
 
     def decay(self, max_age_hours: float | None = None) -> int:
         """Remove sessions in which nothing was said for more than `max_age_hours`, but for pinned
-        ones; tell how many.
+        ones; return how many.
 
         Args:
             max_age_hours: None for the store's own; 0 for all in which nothing was said just now.

@@ -236,7 +236,7 @@ class Consolidator:
         return True
 
     async def _filled(self, beginning: summaries.Beginning) -> summaries.Plan:
-        """Give a plan with its messages; many are read page by page: a long session must not hold
+        """Return a plan with its messages; many are read page by page: a long session must not hold
         up those who write.
 
         If one changes between two pages, putting the summary in place finds that out.
@@ -284,8 +284,8 @@ class Consolidator:
         )
 
     async def _is_heavy(self, session_no: int, live_count: int, text: str) -> bool:
-        """Tell whether a session has more tokens than the limit, reading it only where its messages
-        were not all seen.
+        """Check whether a session has more tokens than the limit, reading it only where its
+        messages were not all seen.
         """
         if self._limits.tokens is None:
             return False

@@ -90,7 +90,7 @@ class Eraser:
 
 
 def newest_erasure(tx: Tx) -> int | None:
-    """Give the number of the newest erasure that has not been seen to; None if all have."""
+    """Return the number of the newest erasure that has not been seen to; None if all have."""
     number: int | None = tx.one("newest_erasure")["erasure_no"]
     return number
 

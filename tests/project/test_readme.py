@@ -1,4 +1,6 @@
-"""What the README and the pages in docs/ show runs, on real clients, and their links lead somewhere."""
+"""What the README and the pages in docs/ show runs, on real clients, and their links lead
+somewhere.
+"""
 
 import ast
 import asyncio

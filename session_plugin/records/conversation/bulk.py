@@ -48,15 +48,15 @@ def _person(event: MessageEvent) -> Account | None:
 
 
 def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
-    """Give the chat and the accounts of a message; nobody is no account, or all messages would have
-    it in common.
+    """Return the chat and the accounts of a message; nobody is no account, or all messages would
+    have it in common.
     """
     chat = (event.chat.channel, event.chat.bot_id, event.chat.chat_id)
     return (chat, *(account for account in (event.author, event.answers) if account is not None))
 
 
 def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
-    """Give what is asked of the database: a row for each message that is somebody's."""
+    """Return what is asked of the database: a row for each message that is somebody's."""
     return [
         {
             "position": position,
@@ -148,7 +148,7 @@ class _Batch:
         self.seen.add((row["chat_no"], recording.event.message_id))
 
     def _received_at(self, recording: Recording, row: Row) -> float:
-        """Give when a message counts as received: never before what is in its session already."""
+        """Return when a message counts as received: never before what is in its session already."""
         latest: float = max(
             recording.context.now, self.latest.get(row["session_no"], row["last_activity"])
         )

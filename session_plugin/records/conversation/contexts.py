@@ -21,7 +21,7 @@ from session_plugin.records.upkeep.summaries import current_summary
 def read_context(
     tx: Tx, where: Where, *, limit: int | None
 ) -> tuple[Summary | None, list[SessionMessage]]:
-    """Give the summary of a reader's live session and the newest messages that it does not stand
+    """Return the summary of a reader's live session and the newest messages that it does not stand
     for.
     """
     scope = find_scope(tx, where)
@@ -36,7 +36,7 @@ def read_context(
 
 
 def session_with_messages(tx: Tx, session_no: int) -> tuple[Session, Summary | None]:
-    """Give a session with its unconsolidated messages, and the summary that stands in front of
+    """Return a session with its unconsolidated messages, and the summary that stands in front of
     them.
     """
     session = session_data(tx, session_no)

@@ -70,8 +70,8 @@ def _all_segments(tx: Tx, scope: Scope) -> list[Row]:
 def own_messages_in_groups(
     tx: Tx, scope: Scope, *, since: float, before: int | None = None, after: int, limit: int
 ) -> list[SessionMessage]:
-    """Give the newest of what a person said in groups and was answered there, for a reader who sees
-    it.
+    """Return the newest of what a person said in groups and was answered there, for a reader who
+    sees it.
     """
     if not scope.sees_groups:
         return []
@@ -101,7 +101,7 @@ def _own_messages(
     after: int,
     limit: int,
 ) -> list[Columns]:
-    """Give the same of one account: piece by piece from the newest on, until one in which all is
+    """Return the same of one account: piece by piece from the newest on, until one in which all is
     older than `since`.
 
     So the cost does not grow with what lies behind. That all of a piece has to be, and not one
@@ -199,8 +199,8 @@ def _seq(entry: tuple[Columns, Row]) -> int:
 def between(
     tx: Tx, segment: Row, from_seq: int, to_seq: int, *, limit: int = ALL
 ) -> list[tuple[int, SessionMessage]]:
-    """Give the messages of a segment in a range, both ends included, each with its sequence number,
-    the newest first.
+    """Return the messages of a segment in a range, both ends included, each with its sequence
+    number, the newest first.
     """
     rows = tx.tuples(
         "segment_tail",

@@ -71,10 +71,10 @@ def move_chat(tx: Tx, context: OperationContext, old: Chat, new: Chat) -> Result
 
 
 def _part(row: Row) -> tuple[str, str]:
-    """Give what keeps sessions of one group apart: the thread, and the name of the part."""
+    """Return what keeps sessions of one group apart: the thread, and the name of the part."""
     return row["thread_id"], row["name"]
 
 
 def _chats(tx: Tx, session_no: int) -> set[int]:
-    """Give the chats that have a segment in a session; all of a group's are of its thread."""
+    """Return the chats that have a segment in a session; all of a group's are of its thread."""
     return {row["chat_no"] for row in tx.all("segments_of_session", session_no=session_no)}

@@ -39,7 +39,7 @@ def find_chat(tx: Tx, bot: str, chat: Chat) -> Row | None:
 
 
 def group_no(row: Row) -> int:
-    """Give the number of the chat where a group's sessions are: its own, or that of the chat it
+    """Return the number of the chat where a group's sessions are: its own, or that of the chat it
     became.
     """
     return int(row["chat_no"] if row["became"] is None else row["became"])
@@ -61,8 +61,8 @@ class Where:
 
 
 def find_scope(tx: Tx, where: Where) -> Scope | None:
-    """Give the scope that a reader here has; None where nothing was ever said or nobody is known to
-    own it.
+    """Return the scope that a reader here has; None where nothing was ever said or nobody is known
+    to own it.
     """
     row = _reader(tx, where)
     if where.chat.kind == "direct":
@@ -93,8 +93,8 @@ def _reader(tx: Tx, where: Where) -> Row:
 
 
 def _owner(row: Row, where: Where) -> tuple[int | None, str | None]:
-    """Give the account and the user whose direct chat this is; to a reader who is somebody else it
-    is nobody's.
+    """Return the account and the user whose direct chat this is; to a reader who is somebody else
+    it is nobody's.
     """
     if row["peer_no"] is None:
         return row["reader_no"], row["reader_user_id"]
@@ -104,15 +104,15 @@ def _owner(row: Row, where: Where) -> tuple[int | None, str | None]:
 
 
 def live_session(tx: Tx, scope: Scope) -> Row | None:
-    """Give the live session of a scope, with its last activity over all segments; it may have been
-    idle for too long.
+    """Return the live session of a scope, with its last activity over all segments; it may have
+    been idle for too long.
     """
     return next(iter(_live(tx, scope)), None)
 
 
 def _live(tx: Tx, scope: Scope) -> list[Row]:
-    """Give the live session of a scope beside each of its segments, the most recently active first:
-    that says how it is.
+    """Return the live session of a scope beside each of its segments, the most recently active
+    first: that says how it is.
     """
     if scope.user_id is not None:
         return tx.all("live_direct_session", bot=scope.bot, user_id=scope.user_id, name=scope.name)
@@ -122,7 +122,7 @@ def _live(tx: Tx, scope: Scope) -> list[Row]:
 
 
 def fresh_session(tx: Tx, context: OperationContext, scope: Scope) -> tuple[Row | None, list[Row]]:
-    """Give the live session of a scope unless it has been idle for too long, and its segments;
+    """Return the live session of a scope unless it has been idle for too long, and its segments;
     changes nothing.
     """
     rows = _live(tx, scope)
@@ -143,7 +143,7 @@ def end_expired(
 
 
 def seemingly_live(tx: Tx, context: OperationContext, *, after: int, limit: int) -> list[int]:
-    """Give live sessions, from a number on, that have been silent long enough to be over (moment,
+    """Return live sessions, from a number on, that have been silent long enough to be over (moment,
     after, limit).
     """
     silence = context.shortest_silence
@@ -260,7 +260,7 @@ def start_session(
 
 
 def _last_ended(tx: Tx, scope: Scope) -> Row | None:
-    """Give the session of a scope that ended last; one that is joined into another does not
+    """Return the session of a scope that ended last; one that is joined into another does not
     count.
     """
     if scope.user_id is not None:
@@ -271,7 +271,7 @@ def _last_ended(tx: Tx, scope: Scope) -> Row | None:
 
 
 def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:
-    """Give the sessions of a scope, newest first, without those that are joined into another."""
+    """Return the sessions of a scope, newest first, without those that are joined into another."""
     if scope.user_id is not None:
         return tx.all(
             "direct_sessions", bot=scope.bot, user_id=scope.user_id, name=scope.name, limit=limit
@@ -281,7 +281,7 @@ def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:
 
 
 def session_data(tx: Tx, session_no: int) -> Session | None:
-    """Give a session as data, with its identity and without messages; None if it is gone."""
+    """Return a session as data, with its identity and without messages; None if it is gone."""
     row = tx.first("session_by_no", session_no=session_no)
     if row is None:
         return None
@@ -310,7 +310,7 @@ def session_data(tx: Tx, session_no: int) -> Session | None:
 
 
 def to_chat(row: Row, thread_id: str) -> Chat:
-    """Give a chat's row as a chat."""
+    """Return a chat's row as a chat."""
     return Chat(
         row["channel"],
         row["chat_id"],
@@ -322,20 +322,20 @@ def to_chat(row: Row, thread_id: str) -> Chat:
 
 
 def live_session_no(tx: Tx, where: Where) -> int | None:
-    """Give the number of the session that a reader here is in; None if none is live."""
+    """Return the number of the session that a reader here is in; None if none is live."""
     scope = find_scope(tx, where)
     live = None if scope is None else fresh_session(tx, where.context, scope)[0]
     return None if live is None else int(live["session_no"])
 
 
 def read_live(tx: Tx, where: Where) -> Session | None:
-    """Give the live session of a reader, or None."""
+    """Return the live session of a reader, or None."""
     session_no = live_session_no(tx, where)
     return None if session_no is None else session_data(tx, session_no)
 
 
 def read_previous(tx: Tx, where: Where, *, limit: int) -> list[Session]:
-    """Give the ended sessions of a reader's scope, newest first."""
+    """Return the ended sessions of a reader's scope, newest first."""
     scope = find_scope(tx, where)
     if scope is None:
         return []
@@ -345,21 +345,20 @@ def read_previous(tx: Tx, where: Where, *, limit: int) -> list[Session]:
     numbers = [row["session_no"] for row in earlier_sessions(tx, scope, limit=limit + 1)]
     found = [session_data(tx, number) for number in numbers if number != skipped]
     for session in found:
-        if (
-            session is not None and session.ended_at is None and end is not None
-        ):  # as it will be recorded
+        # as it will be recorded
+        if session is not None and session.ended_at is None and end is not None:
             session.ended_at, session.end_reason = end.at, end.reason
     return [session for session in found if session is not None][:limit]
 
 
 def session_no_of(tx: Tx, session_id: str) -> int | None:
-    """Give the number of the session with this id; None if there is none."""
+    """Return the number of the session with this id; None if there is none."""
     row = tx.first("session_by_id", session_id=session_id) if is_storable(session_id) else None
     return None if row is None else int(row["session_no"])
 
 
 def unannounced(tx: Tx, bot: str, *, limit: int) -> tuple[Announcement, ...]:
-    """Give starts and ends of one bot's sessions that no hook was told of."""
+    """Return starts and ends of one bot's sessions that no hook was told of."""
     found: list[Announcement] = []
     for row in tx.all("unannounced_sessions", bot=bot, limit=limit):
         if not row["start_announced"]:

@@ -32,7 +32,7 @@ Find = Callable[[Tx, Where], State | None]
 
 
 def of_session(tx: Tx, where: Where) -> State | None:
-    """Give the state of a reader's live session."""
+    """Return the state of a reader's live session."""
     session_no = live_session_no(tx, where)
     if session_no is None:
         return None
@@ -43,7 +43,7 @@ def of_session(tx: Tx, where: Where) -> State | None:
 
 
 def of_user(tx: Tx, where: Where) -> State | None:
-    """Give the state of the person that a reader is."""
+    """Return the state of the person that a reader is."""
     account: Account | None = where.account
     row = None if account is None else find_account(tx, account)
     if row is None:

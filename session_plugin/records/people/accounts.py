@@ -30,7 +30,7 @@ def find_account(tx: Tx, account: Account) -> Row | None:
 
 
 def current_user_id(tx: Tx, user_id: str) -> str:
-    """Give the id that a user goes by now: its own, or that of the user it was linked into."""
+    """Return the id that a user goes by now: its own, or that of the user it was linked into."""
     row = tx.first("user_by_id", user_id=user_id)
     return user_id if row is None or row["merged_into"] is None else str(row["merged_into"])
 
@@ -91,12 +91,12 @@ def _make_account(
 
 
 def to_account(row: Row) -> Account:
-    """Give the key of an account's row."""
+    """Return the key of an account's row."""
     return Account(row["channel"], row["channel_user_id"])
 
 
 def platform_accounts(tx: Tx, user_id: str) -> list[Row]:
-    """Give a user's accounts on platforms, longest known first; SessionStore's own name for the
+    """Return a user's accounts on platforms, longest known first; SessionStore's own name for the
     user is none.
     """
     return [
@@ -107,13 +107,13 @@ def platform_accounts(tx: Tx, user_id: str) -> list[Row]:
 
 
 def person_of(tx: Tx, account_no: int) -> Person:
-    """Give an account by its number."""
+    """Return an account by its number."""
     row = tx.one("account_by_no", account_no=account_no)
     return Person(row["account_no"], row["user_id"], to_account(row))
 
 
 def identity_of(tx: Tx, user_id: str) -> SessionIdentity:
-    """Give a user with all accounts."""
+    """Return a user with all accounts."""
     rows = tx.all("accounts_of_user", user_id=user_id)
     channel_ids: dict[str, str] = {}
     for row in rows:
@@ -132,7 +132,7 @@ def identity_of(tx: Tx, user_id: str) -> SessionIdentity:
 
 
 def identity_of_account(tx: Tx, account: Account) -> SessionIdentity | None:
-    """Give the user of an account, under the name it has there; None if it was never seen."""
+    """Return the user of an account, under the name it has there; None if it was never seen."""
     row = find_account(tx, account)
     if row is None:
         return None
@@ -142,14 +142,14 @@ def identity_of_account(tx: Tx, account: Account) -> SessionIdentity | None:
 
 
 def identity_of_user(tx: Tx, user_id: str) -> SessionIdentity | None:
-    """Give a user by an id that is or was theirs; None if it never was anybody's."""
+    """Return a user by an id that is or was theirs; None if it never was anybody's."""
     if not is_storable(user_id) or tx.first("user_by_id", user_id=user_id) is None:
         return None
     return identity_of(tx, current_user_id(tx, user_id))
 
 
 def is_known(tx: Tx, account: Account) -> bool:
-    """Tell whether an account was seen before."""
+    """Check whether an account was seen before."""
     return find_account(tx, account) is not None
 
 

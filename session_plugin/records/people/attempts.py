@@ -42,21 +42,21 @@ def drop_old(tx: Tx, context: OperationContext) -> None:
 
 
 def has_asked_enough(tx: Tx, context: OperationContext, account: Account) -> bool:
-    """Tell whether an account has had all the codes it gets for now."""
+    """Check whether an account has had all the codes it gets for now."""
     return CODES_OF_ACCOUNT.is_reached(
         _of_account(tx, context, account, ASKED, CODES_OF_ACCOUNT), context.now
     )
 
 
 def is_locked(tx: Tx, context: OperationContext, account: Account) -> bool:
-    """Tell whether an account has typed too many wrong codes to type another now."""
+    """Check whether an account has typed too many wrong codes to type another now."""
     return WRONG_BY_ACCOUNT.is_reached(
         _of_account(tx, context, account, WRONG, WRONG_BY_ACCOUNT), context.now
     )
 
 
 def is_paused(tx: Tx, context: OperationContext, channel: str) -> bool:
-    """Tell whether so many wrong codes were typed on a channel that nobody's is looked at now."""
+    """Check whether so many wrong codes were typed on a channel that nobody's is looked at now."""
     since = context.now - WRONG_ON_CHANNEL.memory
     rows = tx.all("attempts_on_channel", channel=channel, kind=WRONG, since=since)
     return WRONG_ON_CHANNEL.is_reached([row["at"] for row in rows], context.now)
@@ -65,7 +65,7 @@ def is_paused(tx: Tx, context: OperationContext, channel: str) -> bool:
 def was_asked_to_be_forgotten(
     tx: Tx, context: OperationContext, account: Account, *, within: float
 ) -> bool:
-    """Tell whether an account has been asked lately whether it wants to be forgotten."""
+    """Check whether an account has been asked lately whether it wants to be forgotten."""
     limit = Limit(1, within=within)
     return limit.is_reached(_of_account(tx, context, account, FORGET, limit), context.now)
 

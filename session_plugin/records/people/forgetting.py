@@ -47,7 +47,7 @@ class Forgotten:
 
 
 def find_user(tx: Tx, who: Account | str) -> str | None:
-    """Give the id that somebody goes by; None for nobody known."""
+    """Return the id that somebody goes by; None for nobody known."""
     if isinstance(who, Account):
         row = find_account(tx, who)
         return None if row is None else str(row["user_id"])

@@ -98,7 +98,7 @@ def find(tx: Tx, context: OperationContext, account: Account) -> Row | None:
 
 
 def is_known_again(tx: Tx, context: OperationContext, event: MessageEvent) -> bool:
-    """Tell whether a message, whosever it is said to be now, is one of those that have a hash of
+    """Check whether a message, whosever it is said to be now, is one of those that have a hash of
     their own.
     """
     if (
@@ -112,7 +112,7 @@ def is_known_again(tx: Tx, context: OperationContext, event: MessageEvent) -> bo
 
 
 def account_hash(context: OperationContext, account: Account) -> bytes:
-    """Give by what an account is known again without being kept."""
+    """Return by what an account is known again without being kept."""
     assert context.keyed_hash is not None
     return context.keyed_hash("account", account.channel, account.channel_user_id)
 

@@ -21,13 +21,13 @@ def pending_row(tx: Tx, context: OperationContext, account: Account) -> Row | No
 
 
 def pending(tx: Tx, context: OperationContext, account: Account) -> LinkPreview | None:
-    """Give the redeemed request that waits for this account's yes; None if there is none."""
+    """Return the redeemed request that waits for this account's yes; None if there is none."""
     row = pending_row(tx, context, account)
     return None if row is None else preview_of(tx, row)
 
 
 def preview_of(tx: Tx, row: Row) -> LinkPreview:
-    """Give a request as both sides are shown it, with what would be one conversation."""
+    """Return a request as both sides are shown it, with what would be one conversation."""
     user_ids = sorted({row["asker_user_id"], row["redeemer_user_id"]})
     counts = [tx.one("count_of_user", user_id=user_id) for user_id in user_ids]
     accounts = sum(len(platform_accounts(tx, user_id)) for user_id in user_ids)
@@ -45,7 +45,7 @@ def preview_of(tx: Tx, row: Row) -> LinkPreview:
 
 
 def is_same(waiting: LinkPreview, shown: LinkPreview) -> bool:
-    """Tell whether a yes would link just those who were shown."""
+    """Check whether a yes would link just those who were shown."""
     return (waiting.redeemer, waiting.accounts) == (shown.redeemer, shown.accounts)
 
 
@@ -62,14 +62,14 @@ def mark_shown(tx: Tx, context: OperationContext, shown: LinkPreview) -> None:
 
 
 def is_any_live(tx: Tx, hashes: frozenset[bytes]) -> bool:
-    """Tell whether one of these is a code that was given out."""
+    """Check whether one of these is a code that was given out."""
     return any(
         tx.first("link_request_by_code", code_hash=code_hash) is not None for code_hash in hashes
     )
 
 
 def burn(tx: Tx, context: OperationContext, hashes: frozenset[bytes]) -> int:
-    """Make codes worthless that others have seen; tell how many of them were codes."""
+    """Make codes worthless that others have seen; return how many of them were codes."""
     burnt = 0
     for code_hash in sorted(hashes):
         row = tx.first("link_request_by_code", code_hash=code_hash)

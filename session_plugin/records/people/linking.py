@@ -197,7 +197,7 @@ def _refuse_restless(tx: Tx, context: OperationContext, one: str, other: str) ->
 
 
 def _left_lately(tx: Tx, context: OperationContext, user_id: str) -> set[str]:
-    """Give whom a user's accounts have left within a day, by the ids that they go by now."""
+    """Return whom a user's accounts have left within a day, by the ids that they go by now."""
     resting = [
         row
         for row in tx.all("accounts_of_user", user_id=user_id)

@@ -57,7 +57,7 @@ def post(
 
 
 def due(tx: Tx, context: OperationContext) -> list[Due]:
-    """Give the notices that wait for one of this bot's adapters, oldest first."""
+    """Return the notices that wait for one of this bot's adapters, oldest first."""
     rows = tx.all("due_notices", bot=context.bot, now=context.now, taken_before=context.now - TAKEN)
     return [
         Due(
@@ -115,7 +115,7 @@ def collect(tx: Tx, context: OperationContext, account: Account) -> tuple[Notice
 
 
 def has_any(tx: Tx, context: OperationContext, account: Account) -> bool:
-    """Tell whether anything waits for an account; most commands need not write to find that out."""
+    """Check whether anything waits for an account, without writing."""
     row = find_account(tx, account)
     waiting = {"now": context.now, "taken_before": context.now - TAKEN}
     return row is not None and bool(
@@ -130,7 +130,7 @@ def _drop(tx: Tx, context: OperationContext, notice_no: int, notified: Notice | 
 
 
 def _read(tx: Tx, context: OperationContext, row: Row) -> Notice | None:
-    """Give a notice as it is to be told now; None where there is nothing to ask any more, or
+    """Return a notice as it is to be told now; None where there is nothing to ask any more, or
     somebody else to ask about.
     """
     about = tx.one("account_by_no", account_no=row["about_no"])

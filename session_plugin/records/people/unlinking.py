@@ -125,7 +125,7 @@ def _user_id_of(tx: Tx, account_no: int) -> str:
 
 
 def _part_ids(tx: Tx, context: OperationContext, row: Row, others: list[Row]) -> frozenset[int]:
-    """Give each side its user id, and tell which accounts leave: this one, and its id's own store
+    """Return each side its user id, and tell which accounts leave: this one, and its id's own store
     account.
 
     An id goes back with the account whose home it is. If that is the id that everybody goes by,

@@ -49,7 +49,7 @@ class Retentions:
     policies: tuple[Retention, ...]
 
     def before(self, channel: str, kind: str) -> float | None:
-        """Give the time of receipt before which nothing is kept in such a chat; None: everything
+        """Return the time of receipt before which nothing is kept in such a chat; None: everything
         is.
         """
         return policy_of(self.policies, channel, kind).before(self.context.now)
@@ -66,7 +66,7 @@ class Retentions:
 
 
 def cutoffs(tx: Tx, retentions: Retentions) -> list[Cutoff]:
-    """Give what is too old, for each channel and kind of chat that there is and that has a
+    """Return what is too old, for each channel and kind of chat that there is and that has a
     retention.
     """
     bot, found = retentions.context.bot, []
@@ -119,7 +119,7 @@ def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
 
 
 def remove_old_messages(tx: Tx, cutoff: Cutoff) -> int:
-    """Remove some messages that are too old; tell how many, 0 when none is left."""
+    """Remove some messages that are too old; return how many, 0 when none is left."""
     removed = 0
     for segment in tx.all("segments_with_old", **cutoff.values, limit=PLACES):
         rows = tx.all("segment_head", segment_no=segment["segment_no"], limit=PIECE - removed)
@@ -159,7 +159,7 @@ def pin(tx: Tx, session_no: int, *, is_pinned: bool) -> None:
 
 
 def _may_go(tx: Tx, session: Row, retentions: Retentions) -> bool:
-    """Tell whether a session is over, and was last active so long ago that nothing said in it is
+    """Check whether a session is over, and was last active so long ago that nothing said in it is
     kept.
     """
     if session["ended_at"] is None:
@@ -177,7 +177,7 @@ def _may_go(tx: Tx, session: Row, retentions: Retentions) -> bool:
 
 
 def remove_tombstones(tx: Tx, cutoff: Cutoff) -> int:
-    """Remove some deletions that no platform will contradict any more; tell how many."""
+    """Remove some deletions that no platform will contradict any more; return how many."""
     return tx.run("drop_old_tombstones", **cutoff.values, limit=PIECE)
 
 
@@ -191,7 +191,7 @@ def drop_session(tx: Tx, session_no: int) -> None:
 
 
 def part_of(cutoff: Cutoff, *, messages: int = 0, tombstones: int = 0) -> DecayPart:
-    """Say how much of what is too old went, or would go, and why."""
+    """Return how much of what is too old went, or would go, and why."""
     return DecayPart(
         channel=cutoff.channel,
         kind=cutoff.kind,

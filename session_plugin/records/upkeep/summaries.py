@@ -73,12 +73,12 @@ class PlanRequest:
 
 
 def live_texts(tx: Tx, session_no: int) -> list[str]:
-    """Give the texts of a session's unconsolidated messages, in order."""
+    """Return the texts of a session's unconsolidated messages, in order."""
     return [to_text(row["content"]) for row in tx.all("live_contents", session_no=session_no)]
 
 
 def withdrawn(tx: Tx, bot: str, *, now: float, limit: int) -> list[int]:
-    """Give sessions of which a summary waits to be made again, and may be by now (bot, now,
+    """Return sessions of which a summary waits to be made again, and may be by now (bot, now,
     limit).
     """
     return [
@@ -88,7 +88,7 @@ def withdrawn(tx: Tx, bot: str, *, now: float, limit: int) -> list[int]:
 
 
 def is_due(tx: Tx, request: PlanRequest, *, now: float | None) -> bool:
-    """Tell whether there is anything to plan, without reading any message (request, now).
+    """Check whether there is anything to plan, without reading any message (request, now).
 
     There is not while a session is left alone after failures; a now of None looks past that.
     """
@@ -105,7 +105,7 @@ def is_due(tx: Tx, request: PlanRequest, *, now: float | None) -> bool:
 
 
 def _count_due(request: PlanRequest, live_count: int) -> int:
-    """Give how many of so many unconsolidated messages give way by their number."""
+    """Return how many of so many unconsolidated messages give way by their number."""
     if request.threshold is None or live_count <= request.beyond:
         return 0
     return messages_to_consolidate(live_count, threshold=request.threshold)
@@ -202,7 +202,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
 
 
 def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:
-    """Give a plan with its messages, in order."""
+    """Return a plan with its messages, in order."""
     return replace(
         plan_, messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0]))
     )
@@ -370,8 +370,8 @@ def set_archive_edges(tx: Tx, segment_nos: Sequence[int]) -> None:
 
 
 def note_failure(tx: Tx, session_no: int, *, reason: str, now: float) -> int | None:
-    """Count a failure, and let the session wait if there were many in a row; tell how many. None if
-    the session is gone.
+    """Count a failure, and let the session wait if there were many in a row; return how many. None
+    if the session is gone.
     """
     if tx.first("session_by_no", session_no=session_no) is None:
         return None
@@ -389,7 +389,7 @@ def note_failure(tx: Tx, session_no: int, *, reason: str, now: float) -> int | N
 
 
 def is_waiting(tx: Tx, session_no: int, *, now: float) -> bool:
-    """Tell whether a session is left alone now after failures (session number, now).
+    """Check whether a session is left alone now after failures (session number, now).
 
     A clock that was set back makes no wait longer than any is.
     """
@@ -416,8 +416,8 @@ def withdraw(
 
 
 def current_summary(tx: Tx, session_no: int) -> Summary | None:
-    """Give what stands in front of a session's recent messages; after a link, both sides' summaries
-    as one.
+    """Return what stands in front of a session's recent messages; after a link, both sides'
+    summaries as one.
     """
     rows = [
         row
