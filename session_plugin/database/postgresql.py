@@ -62,9 +62,9 @@ CONNECTION = {
 after one minute at most. Parameters of the URL take precedence.
 """
 RECONNECT_SECONDS = 5.0
-"""Seconds for which the pool tries to replace a connection. It doubles each pause between attempts,
-so after a long outage it would long not notice that the server is back. Past this limit, the next
-request for a connection restarts it.
+"""Seconds for which the pool tries to replace a connection; the next request for one then starts
+again. The pool doubles each pause between attempts, so after a long outage it would take as long to
+notice that the server is back.
 """
 
 

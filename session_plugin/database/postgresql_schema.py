@@ -78,7 +78,7 @@ def _connect(url: str, shown: str) -> Connection:
         if "FATAL" in reason and not any(passing in reason for passing in PASSING):
             raise DatabaseRefused(
                 f"{shown} refuses the connection: {reason}; check the user, the password and the "
-                "name of the database"
+                "database's name"
             ) from error
 
         raise DatabaseUnavailable(
