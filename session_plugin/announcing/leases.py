@@ -1,6 +1,4 @@
-"""Who keeps a hub open, and how each of them tells a person something. Knows no database and no
-platform.
-"""
+"""Leases: how adapters keep a hub open, and how they deliver notices. Knows no platform."""
 
 from __future__ import annotations
 
@@ -13,13 +11,13 @@ from typing import Any
 from session_plugin.model import Chat, Notice
 
 Deliver = Callable[[Chat, Notice], Coroutine[Any, Any, None]]
-"""How an adapter tells a person something in a chat; it raises if it cannot."""
+"""Delivers a notice in a chat, by an adapter; raises if it cannot."""
 
 logger = logging.getLogger("session_plugin.hub")
 
 
 class Leases:
-    """The claims on one hub."""
+    """The leases on one hub."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -32,7 +30,7 @@ class Leases:
             self._held.append(lease)
 
     def end(self, lease: Lease) -> bool:
-        """Let a lease go; True if it was the last one."""
+        """Remove a lease. Return True if it was the last one."""
         with self._guard:
             if lease not in self._held:
                 return False
@@ -40,7 +38,7 @@ class Leases:
             return not self._held
 
     def serve(self, chat: Chat) -> bool:
-        """Check whether an adapter of this process can say something in a chat."""
+        """Check whether an adapter of this process can deliver notices in a chat."""
         return self._serving(chat) is not None
 
     def _serving(self, chat: Chat) -> Lease | None:
@@ -50,12 +48,11 @@ class Leases:
         return next((one for one in serving if one.deliver is not None), None)
 
     async def deliver(self, chat: Chat, notice: Notice) -> bool:
-        """Tell a person something, by the adapter that serves the chat; False where none of this
-        process can.
-        """
+        """Deliver a notice by the adapter that serves the chat. Return False if that fails."""
         lease = self._serving(chat)
         if lease is None:
             return False
+
         try:
             await lease.notify(chat, notice)
         except Exception as error:
@@ -67,7 +64,7 @@ class Leases:
 
 
 class Lease:
-    """A claim on a hub: it stays open until the last one is released.
+    """An adapter's hold on a hub, which stays open until the last lease is released.
 
     Example:
         lease = hub.attach("linechat", "bot-1")
@@ -97,10 +94,10 @@ class Lease:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
-        """Open the database now, so that what is wrong with it shows at the start.
+        """Open the database now, so that a fault shows at the start.
 
         Raises:
-            DatabaseRefused: it may not be used. The lease is released.
+            DatabaseRefused: the database may not be used. The lease is released.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -112,9 +109,7 @@ class Lease:
             self._watching = self._loop.create_task(self._watcher())
 
     async def notify(self, chat: Chat, notice: Notice) -> None:
-        """Deliver a notice on the event loop that opened this lease: a platform's client knows no
-        other.
-        """
+        """Deliver a notice on the event loop that opened this lease, where the client lives."""
         if self.deliver is None:
             return
         delivery = self.deliver(chat, notice)
@@ -124,7 +119,7 @@ class Lease:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(delivery, self._loop))
 
     async def release(self) -> None:
-        """End this claim; the last one closes the hub. Releasing twice does nothing."""
+        """Release the hold; the last release closes the hub. Releasing twice does nothing."""
         watching, self._watching = self._watching, None
         if watching is not None and not watching.get_loop().is_closed():
             watching.get_loop().call_soon_threadsafe(watching.cancel)

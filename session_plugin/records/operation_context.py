@@ -1,4 +1,4 @@
-"""When, for which bot and under which settings an operation runs."""
+"""When, for which bot and under which policies an operation runs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class OperationContext:
     Args:
         bot: The author's name for the assistant.
         now: Seconds since 1970, by the hub's clock.
-        max_age: Seconds of silence after which a session is over where no other policy is.
-        new_id: Makes an id that was never used before.
-        expiries: When a session is over, where that goes by more than `max_age`.
-        keyed_hash: By what accounts and messages that were forgotten are known again; None where
-            that is not asked.
+        max_age: Seconds of silence after which a session is over where no policy says otherwise.
+        new_id: Returns an id that was never used before.
+        expiries: When sessions are over, by channel and kind of chat.
+        keyed_hash: Hashes ids, so that forgotten accounts and messages are recognised without being
+            stored; None where nothing is compared.
     """
 
     bot: str
@@ -32,10 +32,10 @@ class OperationContext:
     keyed_hash: Callable[..., bytes] | None = None
 
     def end_of(self, session: Row) -> End | None:
-        """Say when and why a live session is over by now; None if it goes on.
+        """Return when and why a live session is over by now; None if it goes on.
 
-        Its row has when it began and was last active, and the channel and kind of the chat in which
-        it was.
+        The row has `started_at`, `last_activity`, and the `channel` and `kind` of the chat in which
+        it was last active.
         """
         return self._expiry(session["channel"], session["kind"]).end_of(
             started_at=session["started_at"], last_activity=session["last_activity"], now=self.now

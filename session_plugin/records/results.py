@@ -1,6 +1,4 @@
-"""What an operation hands back besides its value: what there is to announce once it is
-committed.
-"""
+"""What an operation returns: its value, and what to announce after the COMMIT."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class MessageStored:
-    """A message that was not known before is in its session."""
+    """A new message was stored."""
 
     event: MessageEvent
     session_no: int
@@ -22,7 +20,7 @@ class MessageStored:
 
 @dataclass(frozen=True, slots=True)
 class MessageEdited:
-    """A stored message has other words now."""
+    """A stored message was changed."""
 
     event: MessageEvent
     session_no: int
@@ -30,7 +28,7 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True)
 class MessagesDeleted:
-    """Messages of one session are gone."""
+    """Messages of one session were removed."""
 
     chat: Chat
     message_ids: tuple[str, ...]
@@ -46,21 +44,21 @@ class SessionStarted:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """A session is over; one that was joined into another is not announced."""
+    """A session ended. A session that was joined into another is not announced."""
 
     session_no: int
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanged:
-    """Something became known about who somebody is."""
+    """An account was seen, renamed, linked, unlinked or forgotten."""
 
     event: IdentityEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Consolidated:
-    """A summary stands in front of a session's recent messages."""
+    """A session has a new summary."""
 
     session_no: int
 
