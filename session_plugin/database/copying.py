@@ -220,8 +220,10 @@ def _numbers_to_schema(server: Connection[Any], file: sqlite3.Connection) -> Non
 
     for table, column, _ in server.execute(queries["numbers_given_out"].encode()).fetchall():
         if numbers.get(table):
-            values = {"table": table, "column": column, "number": numbers[table]}
-            server.execute(queries["set_sequence"].encode(), values)
+            server.execute(
+                queries["set_sequence"].encode(),
+                {"table": table, "column": column, "number": numbers[table]},
+            )
 
 
 def _table_to_schema(server: Connection[Any], file: sqlite3.Connection, table: str) -> None:

@@ -140,8 +140,8 @@ def _migrate(connection: Connection, shown: str) -> None:
                 return
 
             connection.execute(migrations[version].encode())
-            query = load_queries("postgresql")["set_schema_version"].encode()
-            connection.execute(query, {"version": version + 1})
+            queries = load_queries("postgresql")
+            connection.execute(queries["set_schema_version"].encode(), {"version": version + 1})
 
 
 def _version(connection: Connection, shown: str) -> int:
