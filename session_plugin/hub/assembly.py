@@ -63,9 +63,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         return OperationContext(
             bot=settings.bot,
             now=settings.clock(),
-            max_age=settings.max_age,
+            policies=settings.policies,
             new_id=settings.new_id,
-            expiries=settings.expiries,
             keyed_hash=keys.keyed_hash,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from session_plugin.checks import (
     HOUR,
@@ -13,7 +13,7 @@ from session_plugin.checks import (
     check_text,
 )
 from session_plugin.model import Chat
-from session_plugin.rules.policies import Expiry, Retention, completed
+from session_plugin.rules.policies import Expiry, Policies, Retention, completed
 
 SHORTEST_UPKEEP = 0.001
 """Minutes; a pause of none would leave no time for anything else."""
@@ -21,10 +21,7 @@ SHORTEST_UPKEEP = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What `SessionHub` was given; its docstring says what each setting means.
-
-    `expiry` and `retention` are complete here: the last policy of each is the default.
-    """
+    """What `SessionHub` was given; its docstring says what each setting means."""
 
     bot: str
     max_age_hours: float
@@ -41,13 +38,10 @@ class Settings:
     privacy_text: str | None
     clock: Callable[[], float]
     new_id: Callable[[], str]
-    expiries: tuple[Expiry, ...] = ()
-    retentions: tuple[Retention, ...] = ()
-
-    @property
-    def max_age(self) -> float:
-        """Seconds of silence after which a session is over where no policy says otherwise."""
-        return self.max_age_hours * HOUR
+    policies: Policies = field(init=False)
+    """`max_age_hours` and `expiry`, as operations take them."""
+    retentions: tuple[Retention, ...] = field(init=False)
+    """`retention`, with `retention_days` for all other chats."""
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -72,5 +66,6 @@ class Settings:
 
         expiries = completed("expiry", self.expiry, Expiry(max_age_hours=self.max_age_hours))
         retentions = completed("retention", self.retention, Retention(days=self.retention_days))
-        object.__setattr__(self, "expiries", expiries)
+        policies = Policies(max_age=self.max_age_hours * HOUR, expiries=expiries)
+        object.__setattr__(self, "policies", policies)
         object.__setattr__(self, "retentions", retentions)

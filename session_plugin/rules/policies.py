@@ -188,6 +188,29 @@ def policy_of(policies: Sequence[P], channel: str, kind: str) -> P:
     raise LookupError(f"no policy applies to channel {channel!r} and kind {kind!r}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What a hub's or store's settings say about sessions, for operations.
+
+    Args:
+        max_age: Seconds of silence after which a session is over where no expiry says otherwise.
+        expiries: When sessions are over, by channel and kind of chat; complete if not empty.
+    """
+
+    max_age: float
+    expiries: tuple[Expiry, ...] = ()
+
+    def expiry_of(self, channel: str, kind: str) -> Expiry:
+        """Return the expiry of a chat."""
+        default = (Expiry(max_age_hours=self.max_age / HOUR),)
+        return policy_of(self.expiries or default, channel, kind)
+
+    @property
+    def shortest_silence(self) -> float | None:
+        """Seconds of silence without which no session is over; None where none ever is."""
+        return shortest_silence(self.expiries) if self.expiries else self.max_age
+
+
 @lru_cache
 def shortest_silence(expiries: tuple[Expiry, ...]) -> float | None:
     """Return the least seconds of silence that can end a session anywhere; None if none does."""

@@ -35,6 +35,7 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import summaries, work_leases
 from session_plugin.reports import ImportReport, OnProgress
 from session_plugin.rules.consolidation import lease_name
+from session_plugin.rules.policies import Policies
 from session_plugin.store import import_operations, operations
 from session_plugin.store.importing import Import
 
@@ -92,11 +93,13 @@ class SessionStore:
             # A secret is looked for only where somebody was forgotten.
             return Keys(None, database=where).keyed_hash(*parts)
 
+        policies = Policies(max_age=max_age_hours * HOUR)
+
         def context() -> OperationContext:
             return OperationContext(
                 bot="",
                 now=time.time(),
-                max_age=max_age_hours * HOUR,
+                policies=policies,
                 new_id=lambda: uuid.uuid4().hex,
                 keyed_hash=keyed_hash,
             )
@@ -258,7 +261,7 @@ class SessionStore:
             ValueError: the age makes no sense.
         """
         context = self._context()
-        max_age = context.max_age
+        max_age = context.policies.max_age
         if max_age_hours is not None:
             check_number("max_age_hours", max_age_hours)
             max_age = max_age_hours * HOUR
@@ -295,7 +298,7 @@ class SessionStore:
         check_number("limit", limit, at_least=-1)
         limit = ALL if limit == -1 else int(min(limit, ALL))
         context = self._context()
-        max_age = context.max_age if active_only else None
+        max_age = context.policies.max_age if active_only else None
         return self._read(operations.list_sessions, context, max_age=max_age, limit=limit)
 
     def import_original(

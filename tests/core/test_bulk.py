@@ -23,6 +23,7 @@ from session_plugin.model import Account, Attachment, Chat, MessageEvent
 from session_plugin.records.conversation import bulk, removing
 from session_plugin.records.conversation.recording import Recording, record
 from session_plugin.records.operation_context import OperationContext
+from session_plugin.rules.policies import Policies
 
 PEOPLE = (Account("discord", "1"), Account("telegram", "1"))
 GROUPS = (Chat("discord", "lobby", "group"), Chat("discord", "lobby", "group", thread_id="7"))
@@ -66,7 +67,9 @@ def recordings(draw: st.DrawFn) -> list[tuple[float, bool, MessageEvent, str]]:
 
 
 def operation_context(now: float, bot: str, ids: Any) -> OperationContext:
-    return OperationContext(bot=bot, now=now, max_age=24 * HOUR, new_id=lambda: f"id {next(ids)}")
+    return OperationContext(
+        bot=bot, now=now, policies=Policies(max_age=24 * HOUR), new_id=lambda: f"id {next(ids)}"
+    )
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:

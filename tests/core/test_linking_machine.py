@@ -34,6 +34,7 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, forgetting, link_requests, linking
 from session_plugin.records.people.unlinking import unlink
 from session_plugin.records.upkeep import summaries
+from session_plugin.rules.policies import Policies
 from session_plugin.store import operations
 
 ACCOUNTS = tuple(
@@ -491,7 +492,7 @@ class Linking(RuleBasedStateMachine):
         return OperationContext(
             bot=bot,
             now=self.now,
-            max_age=MAX_AGE,
+            policies=Policies(max_age=MAX_AGE),
             new_id=lambda: f"id-{next(self.numbers):06}",
             keyed_hash=lambda *parts: repr(parts).encode(),
         )

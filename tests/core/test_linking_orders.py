@@ -13,6 +13,7 @@ from session_plugin.records.conversation.histories import read_history
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, joining
 from session_plugin.records.people.unlinking import unlink
+from session_plugin.rules.policies import Policies
 
 ACCOUNTS = tuple(Account("discord", name) for name in "abcd")
 TREES = [
@@ -38,7 +39,7 @@ class World:
         return OperationContext(
             bot=f"bot {self.run}",
             now=1000.0 + tick,
-            max_age=86400.0,
+            policies=Policies(max_age=86400.0),
             new_id=lambda: f"{self.run}-{tick:05}",
         )
 

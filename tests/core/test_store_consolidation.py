@@ -15,6 +15,7 @@ from session_plugin.context.digest import DIGEST_BUDGET, digest
 from session_plugin.database.opening import open_engine
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.rules.consolidation import messages_to_consolidate
+from session_plugin.rules.policies import Policies
 from session_plugin.store import operations
 
 HEADING = "Session history summary:"
@@ -183,7 +184,10 @@ def test_loading_a_session_costs_the_same_with_a_long_archive(
     """A factor of 8 is far from the 300 that reading the whole archive would cost."""
     engine = open_engine(database_file)
     context = OperationContext(
-        bot="", now=time.time(), max_age=86400.0, new_id=lambda: f"id {random.random()}"
+        bot="",
+        now=time.time(),
+        policies=Policies(max_age=86400.0),
+        new_id=lambda: f"id {random.random()}",
     )
 
     def open_for(user_id: str) -> operations.Opened:

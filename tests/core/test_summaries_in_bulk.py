@@ -17,6 +17,7 @@ from session_plugin.records.conversation import recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Consolidated
 from session_plugin.records.upkeep import summaries
+from session_plugin.rules.policies import Policies
 
 LEFT = (
     "SELECT * FROM summaries ORDER BY summary_no",
@@ -35,7 +36,9 @@ def open_filled() -> Any:
 
     def opened(database: str) -> Any:
         ids = count()
-        context = OperationContext(bot="", now=1.0, max_age=60.0, new_id=lambda: f"id {next(ids)}")
+        context = OperationContext(
+            bot="", now=1.0, policies=Policies(max_age=60.0), new_id=lambda: f"id {next(ids)}"
+        )
         engine = open_engine(database)
         engines.append(engine)
         for number in range(24):

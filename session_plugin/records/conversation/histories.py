@@ -53,7 +53,11 @@ def read_history(
         since, segments = 0.0, _all_segments(tx, scope)
     else:
         live, segments = fresh_session(tx, where.context, scope)
-        since = where.context.now - where.context.max_age if live is None else live["started_at"]
+        since = (
+            where.context.now - where.context.policies.max_age
+            if live is None
+            else live["started_at"]
+        )
 
     groups = partial(own_messages_in_groups, tx, scope, since=since, before=before_seq)
     return newest(tx, segments, limit=limit, before=before_seq, besides=groups)

@@ -146,7 +146,7 @@ def seemingly_live(tx: Tx, context: OperationContext, *, after: int, limit: int)
     """Return live sessions, from a number on, that have been silent long enough to be over (moment,
     after, limit).
     """
-    silence = context.shortest_silence
+    silence = context.policies.shortest_silence
     if silence is None:
         return []
     rows = tx.all(
