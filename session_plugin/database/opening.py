@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from session_plugin.database.engine import Engine
+from session_plugin.database.sqlite import SqliteEngine
 from session_plugin.database.sqlite_file import MEMORY
 from session_plugin.errors import DatabaseRefused
 
@@ -33,12 +34,8 @@ def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
 
 
 def _engine_for(where: str, busy_timeout: float) -> Engine:
-    """Load the engine that serves a database; only the one that is chosen, and what it stands
-    on.
-    """
+    """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
-        from session_plugin.database.sqlite import SqliteEngine  # noqa: PLC0415 - see above
-
         return SqliteEngine(where, busy_timeout=busy_timeout)
     scheme = where.partition("://")[0]
     if scheme not in POSTGRESQL:

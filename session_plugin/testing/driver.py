@@ -281,7 +281,7 @@ class Driver(ABC):
 
         return str((await self.answer(chat, after=said)).text)
 
-    async def notified(self, chat: Any, words: str) -> str:
+    async def told(self, chat: Any, words: str) -> str:
         """Wait for a message of the bot that contains `words`, and return its text."""
 
         def found() -> str | None:

@@ -73,7 +73,7 @@ async def _link_by_slash(on_discord: DiscordDriver, hub: SessionHub, path: Path)
         assert code is not None
         assert f"/link {code.group(1)}" in asked.text
         typed = await answer(on_discord, other, others, "link", words=code.group(1))
-        await on_discord.notified(mine, "Annie")
+        await on_discord.told(mine, "Annie")
         confirmed = await answer(on_discord, ann, mine, "link", words="confirm")
         identity = await hub.identity_of(on_discord.account(other))
         assert {one.channel_user_id for one in identity.accounts} == {str(ann.id), str(other.id)}
@@ -359,7 +359,7 @@ async def test_a_long_answer_comes_in_messages_that_discord_takes(
     dm = on_discord.direct_chat(ann)
     async with on_discord.connected(bot):
         await on_discord.say(ann, dm, "!privacy")
-        await on_discord.notified(dm, "Sentence 149")
+        await on_discord.told(dm, "Sentence 149")
         used = await on_discord.simulator.slash(ann, dm, "privacy")
         await on_discord.until(lambda: any("Sentence 149" in one.text for one in used.answers))
         await hub.settle()
@@ -409,7 +409,7 @@ async def test_what_is_markup_in_a_name_is_shown_as_it_is_and_the_authors_own_is
         code = CODE.search(await on_discord.ask(ann, dm, "!link"))
         assert code is not None
         redeemed = await on_discord.ask(eve, other, f"!link {code[1]}")
-        told = await on_discord.notified(dm, "typed your code")
+        told = await on_discord.told(dm, "typed your code")
         asked = await on_discord.ask(ann, dm, "!link")
         privacy = await on_discord.ask(ann, dm, "!privacy")
     for shown in (redeemed, told, asked):

@@ -306,5 +306,5 @@ async def test_what_is_sent_after_the_end_opens_nothing_again(
         await bot.unload_extension("session_plugin_discord")
         with discord.http.handle_message_parameters("late") as params:
             await sends[0](dm.id, params=params)
-        await on_discord.notified(dm, "late")
+        await on_discord.told(dm, "late")
         assert not hub._parts.database.is_open

@@ -220,9 +220,9 @@ async def test_two_processes_with_a_shard_each_share_one_database(
             # A direct message of the other process comes back to this one, which must store it once
             # and as hers.
             await driver.say(ann, rooms[1], "tell me")
-            await driver.notified(dm, "told by shard 1")
+            await driver.told(dm, "told by shard 1")
             await driver.say(ann, rooms[1], "!whoami")
-            await driver.notified(rooms[1], "direct message")
+            await driver.told(rooms[1], "direct message")
             assert await driver.ask(ann, dm, "and now?") == "shard 0, 4"
             hub = SessionHub(path, load_entry_points=False)
             async with hub:

@@ -199,7 +199,7 @@ async def test_the_preview_of_an_unstored_answer_stores_nothing(
         said = await on_discord.simulator.say(ann, dm, "hello")
         await on_discord.simulator.answer(dm, after=said)
         asked = await on_discord.simulator.say(ann, dm, "!whoami")
-        await on_discord.notified(dm, "You are Ann")
+        await on_discord.told(dm, "You are Ann")
         await on_discord.simulator.unfurl(on_discord.simulator.messages(dm)[-1])
         await on_discord.simulator.unfurl(asked)
         await on_discord.simulator.repeat(asked)
@@ -276,7 +276,7 @@ async def test_guild_text_that_the_bot_may_not_see_is_not_stored_as_empty_and_sa
     room, dm = on_discord.simulator.group("Friends", ann), on_discord.simulator.direct_chat(ann)
     async with on_discord.running(hub, echo, content=False):
         await on_discord.simulator.say(ann, room, "not for you")
-        await on_discord.notified(room, "you said")
+        await on_discord.told(room, "you said")
         await on_discord.ask(ann, room, f"<@{on_discord.bot_id}> for you")
         await on_discord.ask(ann, dm, "in private")
         history = await on_discord.history(hub, room, count=3)
@@ -307,7 +307,7 @@ async def test_a_resumed_connection_that_replays_stores_once(
         await on_discord.simulator.answer(dm, after=second)
         await on_discord.simulator.repeat(second)
         await on_discord.simulator.repeat(on_discord.simulator.messages(dm)[1])
-        await on_discord.notified(dm, "you said two")
+        await on_discord.told(dm, "you said two")
         await on_discord.ask(ann, dm, "three")
         kept = await contents(on_discord, hub, dm)
     assert [text for text in kept if not text.startswith("you")] == ["one", "two", "three"]

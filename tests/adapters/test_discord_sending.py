@@ -277,7 +277,7 @@ async def test_the_handler_of_one_event_does_not_answer_the_author_of_an_earlier
         said = await on_discord.simulator.say(ann, room, "one")
         await on_discord.simulator.say(ann, room, "two")
         await on_discord.simulator.delete(said)
-        await on_discord.notified(room, "deleted")
+        await on_discord.told(room, "deleted")
         while len(history := await on_discord.history(hub, room, count=2)) != 2:
             await asyncio.sleep(0.01)
     assert [(one.content, one.person) for one in history] == [
@@ -328,7 +328,7 @@ async def test_the_handler_of_a_later_event_answers_nobody_although_somebody_spo
     async with on_discord.started(bot):
         await on_discord.say(ann, room, "hello")
         on_discord.simulator.group("Others", bob, guild=room.guild)
-        await on_discord.notified(room, "a new channel")
+        await on_discord.told(room, "a new channel")
         _, told = await says(on_discord, room, ["hello", "a new channel"])
     assert told.person is None
 
@@ -413,10 +413,10 @@ async def test_an_answer_to_a_message_that_was_waited_for_leaves_only_when_that_
     room = on_discord.group("Friends", ann, bob)
     async with on_discord.started(bot):
         await on_discord.say(ann, room, "!quiz")
-        await on_discord.notified(room, "who knows?")
+        await on_discord.told(room, "who knows?")
         await on_discord.history(hub, room, count=2)
         await on_discord.say(bob, room, "I do")
-        await on_discord.notified(room, "right")
+        await on_discord.told(room, "right")
         assert stored(path)[:3] == ["!quiz", "who knows?", "I do"]
 
 
@@ -506,7 +506,7 @@ async def test_an_edit_passes_the_filters_once_although_discord_tells_of_it_twic
         ann = simulator.user("Ann")
         async with on_discord.running(hub, answer):
             await simulator.say(ann, simulator.direct_chat(ann), "hello")
-            await on_discord.notified(simulator.direct_chat(ann), "4")
+            await on_discord.told(simulator.direct_chat(ann), "4")
             await asyncio.sleep(0.1)  # in which the events come
             await says(on_discord, simulator.direct_chat(ann), ["hello", "4"])
     assert counting.seen == ["hello", "0", "1", "2", "3", "4"]
@@ -574,7 +574,7 @@ async def test_an_edit_of_an_answer_that_is_not_kept_does_not_bring_it_back(
         else:
             (shown,) = [one for one in on_discord.messages(room) if one.is_from_bot]
             await on_discord.simulator.press(bob, shown, how)
-        await on_discord.notified(room, "I have X, ")
+        await on_discord.told(room, "I have X, ")
         await on_discord.say(bob, room, "last")
         await says(on_discord, room, ["last"])
 
@@ -596,7 +596,7 @@ async def test_who_presses_a_button_below_an_answer_that_was_never_stored_is_not
         async with on_discord.started(bot):
             bot.add_view(Menu(timeout=None))
             await simulator.press(bob, simulator.messages(room)[0], how)
-            await on_discord.notified(room, "for Ann, ")
+            await on_discord.told(room, "for Ann, ")
             (kept,) = await on_discord.history(hub, room, count=1)
     assert (kept.role, kept.person, kept.metadata) == (
         "assistant",
@@ -627,7 +627,7 @@ async def test_a_task_that_outlives_its_handler_answers_nobody_once_somebody_els
     async with on_discord.running(hub, answer):
         for user, text in ((ann, "tea"), (ann, "cake"), (bob, "coffee"), (ann, "milk")):
             await on_discord.say(user, room, text)
-            await on_discord.notified(room, f"about {text}")
+            await on_discord.told(room, f"about {text}")
         history = await on_discord.history(hub, room, count=8)
         workers[0].cancel()
     whose = {one.content: one.person for one in history if one.role == "assistant"}

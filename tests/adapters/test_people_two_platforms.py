@@ -41,7 +41,7 @@ class Side:
         return await self.ask(self.driver.command(name, argument))
 
     async def told(self, words: str) -> str:
-        return str(await self.driver.notified(self.chat, words))
+        return str(await self.driver.told(self.chat, words))
 
     def files(self) -> list[tuple[str, bytes]]:
         """All files that the bot sent here."""

@@ -284,7 +284,7 @@ async def test_a_long_answer_comes_in_messages_that_telegram_takes(
     dm = on_telegram.simulator.direct_chat(ann)
     async with on_telegram.running(hub):
         await on_telegram.simulator.say(ann, dm, "/privacy")
-        await on_telegram.notified(dm, "Sentence 299")
+        await on_telegram.told(dm, "Sentence 299")
         await hub.settle()
         assert await on_telegram.history(hub, dm, count=0) == []
     told = [one.text for one in on_telegram.simulator.messages(dm)[1:]]
@@ -309,7 +309,7 @@ async def test_our_answers_and_notices_are_plain_text_whatever_the_authors_defau
             assert await on_telegram.ask(ann, asking, f"/{name}")
         code = (await on_telegram.ask(ann, asking, "/link")).partition("Your code is ")[2][:9]
         assert "Ann_<3" in await on_telegram.ask(eve, typing, f"/link {code}")
-        assert eve.name in await on_telegram.notified(asking, "typed your code")
+        assert eve.name in await on_telegram.told(asking, "typed your code")
 
 
 async def test_codes_may_be_copied_and_exports_saved_where_the_author_protects_what_the_bot_says(

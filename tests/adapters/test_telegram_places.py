@@ -255,7 +255,7 @@ async def test_edits_and_deletions_in_a_businesss_chat_are_followed(
         await on_telegram.simulator.edit(one, "one, edited")
         await on_telegram.simulator.delete(two)
         await on_telegram.simulator.say(carl, chat, "last")
-        await on_telegram.notified(chat, "done")
+        await on_telegram.told(chat, "done")
         history = await history_of(view, count=4)
     assert [one.content for one in history] == ["one, edited", "three", "last", "done"]
 

@@ -210,7 +210,7 @@ async def test_messages_that_the_bot_deletes_are_gone(on_telegram: Any, hub: Ses
     ):
         async with on_telegram.running(hub, answer):
             await on_telegram.simulator.say(ann, place, "hello")
-            await on_telegram.notified(place, "done")
+            await on_telegram.told(place, "done")
             await asyncio.sleep(0.05)
             history = await on_telegram.history(hub, place, count=3)
         assert [one.content for one in history] == ["hello", "three", "done"]
@@ -296,7 +296,7 @@ async def test_an_answer_to_a_private_person_is_not_kept_when_it_is_edited(
                 room, after=await on_telegram.say(ann, room, "secret")
             )
             await edited(on_telegram, app, question, bob)
-            await on_telegram.notified(room, "and more")
+            await on_telegram.told(room, "and more")
         assert await on_telegram.history(hub, room, count=0) == []
 
 
@@ -315,7 +315,7 @@ async def test_an_answer_to_a_forgotten_person_is_not_kept_when_it_is_edited(
             await on_telegram.ask(ann, dm, "/forget")
             assert "Deleted" in await on_telegram.ask(ann, dm, "/forget confirm")
             await edited(on_telegram, app, question, bob)
-            await on_telegram.notified(room, "and more")
+            await on_telegram.told(room, "and more")
         assert await on_telegram.history(hub, room, count=0) == []
 
 
@@ -333,7 +333,7 @@ async def test_words_edited_into_an_answer_to_somebody_who_is_private_by_now_are
             await on_telegram.history(hub, room, count=2)
             await on_telegram.ask(ann, on_telegram.direct_chat(ann), "/private on")
             await edited(on_telegram, app, question, bob)
-            await on_telegram.notified(room, "and more")
+            await on_telegram.told(room, "and more")
         assert [one.content for one in await on_telegram.history(hub, room, count=1)] == ["secret"]
 
 
@@ -518,7 +518,7 @@ async def test_what_cannot_be_recorded_is_sent_all_the_same(
     async with on_telegram.running(hub, answer):
         said = await on_telegram.simulator.say(ann, dm, "hello")
         await on_telegram.simulator.answer(dm, after=said)
-        assert await on_telegram.notified(dm, "sent")
+        assert await on_telegram.told(dm, "sent")
 
 
 @pytest.mark.parametrize(
@@ -661,4 +661,4 @@ async def test_buttons_that_carry_any_object_still_do(on_telegram: Any, hub: Ses
         keyboard = InlineKeyboardMarkup([[InlineKeyboardButton("yes", callback_data=(1, "two"))]])
         await app.bot.send_message(ann.id, "tea?", reply_markup=keyboard)
         await on_telegram.simulator.press(ann, await on_telegram.simulator.answer(dm), "yes")
-        await on_telegram.notified(dm, "got (1, 'two')")
+        await on_telegram.told(dm, "got (1, 'two')")

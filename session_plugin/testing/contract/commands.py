@@ -34,9 +34,9 @@ async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
     await driver.ask(second, away, driver.command("link", code))
 
     await driver.say(first, home, driver.command("link"))
-    await driver.notified(home, "Is that you?")
+    await driver.told(home, "Is that you?")
     await driver.say(first, home, driver.command("link", "confirm"))
-    await driver.notified(home, "Linked.")
+    await driver.told(home, "Linked.")
     return home, away
 
 
