@@ -12,11 +12,11 @@ from session_plugin.model import STORE_CHANNEL
 from session_plugin.store.store import SessionStore
 
 MOST_CLOSINGS = 3
-"""Times that closing closes what others have opened meanwhile; who goes on after that means to."""
+"""Times that closing closes what others have opened meanwhile; after that they mean to."""
 
 
 class Lifecycle:
-    """Opening, closing, leases, plugins, and the store on the same database."""
+    """Opening and closing, leases, plugins, and the store on the same database."""
 
     _parts: HubParts
 
@@ -29,7 +29,7 @@ class Lifecycle:
         return self._parts.plugins.register(plugin, name)
 
     def attach(self, channel: str, bot_id: str, deliver: Deliver | None = None) -> Lease:
-        """Take a lease for an adapter, and say how it delivers notices to people on its channel."""
+        """Return a lease for an adapter; `deliver` delivers notices on its channel."""
         lease = Lease(
             channel,
             bot_id,
@@ -66,12 +66,13 @@ class Lifecycle:
         await self._parts.own_leases.pop().release()
 
     async def close(self) -> None:
-        """Close the database now, whoever holds leases: what waits is stored and hooks are told
-        first.
+        """Close the database now, even if leases are held.
+
+        What waits is stored first, and plugins are notified.
         """
         for _ in range(MOST_CLOSINGS):
             await self._close()
-            # what was stored last is told now, and what plugins say to it opens the database again
+            # What a plugin does when it is notified of the last messages opens the database again.
             await self.settle()
             if not self._parts.database.is_open:
                 break
@@ -79,17 +80,18 @@ class Lifecycle:
     async def _close(self) -> None:
         await self._parts.rounds.stop()
         await self._parts.eraser.stop()
+
         if self._parts.database.is_open or self._parts.intake.is_opening:
             await self._parts.consolidator.finish()
             await self.settle()
             await self._parts.rounds.stop()  # storing what waited may have started it again
-            await self._parts.eraser.stop()  # as may have what was being forgotten
+            await self._parts.eraser.stop()  # and so may have a forgetting
+
         self._parts.intake.stop_opening()
         await asyncio.to_thread(self._parts.database.close)
 
     async def settle(self) -> None:
-        """Wait until what was handed in is stored, hooks were told of it, and consolidations under
-        way are done.
+        """Wait until what was handed in is stored, announced and consolidated.
 
         What the database cannot take within `store_patience` is not waited for.
         """
