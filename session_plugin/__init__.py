@@ -21,7 +21,7 @@ Where to look:
 """
 
 from session_plugin.announcing.leases import Lease
-from session_plugin.context.quoting import quoted
+from session_plugin.context.marks import quoted
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.copying import copy_database
 from session_plugin.errors import (

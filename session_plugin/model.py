@@ -27,6 +27,8 @@ NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
 
 KINDS: frozenset[str] = frozenset(get_args(ChatKind))
 ROLES: frozenset[str] = frozenset(get_args(Role))
+INSTRUCTION_ROLES: frozenset[str] = frozenset({"system", "developer"})
+"""The roles by which the bot's author instructs a model; what they say is not conversation."""
 STORE_CHANNEL = ""
 """The channel of users whose id the caller of SessionStore chooses."""
 

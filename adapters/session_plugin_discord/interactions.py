@@ -68,7 +68,7 @@ def to_input_event(interaction: discord.Interaction, *, bot_id: int) -> MessageE
         attachments=tuple(
             _file(option, resolved) for option in options if option["type"] == ATTACHMENT
         ),
-        metadata=place | {"interaction": describe(interaction)},
+        metadata=place | {"interaction": describe(interaction)} | _mentions(options, resolved),
     )
 
 
@@ -127,6 +127,25 @@ def _as_typed(option: Mapping[str, Any], resolved: Mapping[str, Any]) -> str:
         kind = USER if str(value) in resolved.get("users", {}) else ROLE
 
     return MENTIONS.get(kind, "{}").format(value)
+
+
+def _mentions(
+    options: Iterable[Mapping[str, Any]], resolved: Mapping[str, Any]
+) -> dict[str, list[dict[str, str]]]:
+    """Return what options that are mentions stand for, as metadata like that of messages."""
+    found: list[dict[str, str]] = []
+    for option in options:
+        number = str(option.get("value", ""))
+        for kind, held in ((USER, "users"), (ROLE, "roles"), (CHANNEL, "channels")):
+            thing = resolved.get(held, {}).get(number)
+            if thing is None or option["type"] not in (kind, MENTIONABLE):
+                continue
+            name = thing.get("name") or thing.get("global_name") or thing.get("username") or ""
+            is_person = kind == USER and not thing.get("bot")
+            who = {"account": number} if is_person else {"name": name}
+            found.append({"text": MENTIONS[kind].format(number), **who})
+
+    return {"mentions": found} if found else {}
 
 
 def _file(option: Mapping[str, Any], resolved: Mapping[str, Any]) -> Attachment:

@@ -229,5 +229,26 @@ def _metadata(message: discord.Message) -> dict[str, Any]:
         metadata["forwarded"] = True
     if message.flags.ephemeral:
         metadata["ephemeral"] = True
+    if mentions := _mentions(message):
+        metadata["mentions"] = mentions
 
     return metadata
+
+
+def _mentions(message: discord.Message) -> list[dict[str, str]]:
+    """Return what each mention in the text stands for; `mentions` has also who is replied to.
+
+    A person is given by id: names of people are stored with their own messages only.
+    """
+    found: list[dict[str, str]] = []
+    for user in message.mentions:
+        who = {"name": user.display_name} if user.bot else {"account": str(user.id)}
+        found += [{"text": form.format(user.id), **who} for form in ("<@{}>", "<@!{}>")]
+    found += [{"text": role.mention, "name": role.name} for role in message.role_mentions]
+    found += [
+        {"text": channel.mention, "name": f"#{name}"}
+        for channel in message.channel_mentions
+        if (name := getattr(channel, "name", None))
+    ]
+
+    return [mention for mention in found if mention["text"] in message.content]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from session_plugin.context.quoting import names_of, one_line, shown_name, words_of
+from session_plugin.context.marks import is_forwarded, shown_words
+from session_plugin.context.quoting import names_of, one_line, shown_name
 from session_plugin.model import SessionMessage
 
 DIGEST_BUDGET = 4000
@@ -37,9 +38,7 @@ def digest(
     width = max(SHORTEST_LINE, min(LONGEST_LINE, capacity // max(1, len(messages)) - 1))
 
     names = names_of(messages)
-    newer = _thin(
-        messages, capacity, lambda message: _line(message, shown_name(message, names), width)
-    )
+    newer = _thin(messages, capacity, lambda message: _line(message, names, width))
     return "\n".join(older + newer)
 
 
@@ -50,9 +49,11 @@ def _evenly(items: Sequence[T], most: int) -> Sequence[T]:
     return [items[position * len(items) // most] for position in range(most)]
 
 
-def _line(message: SessionMessage, name: str, width: int) -> str:
-    name = name.translate(NO_BRACKETS)  # so that a name cannot imitate the end of its brackets
-    line = f"[{message.role} {name}".rstrip() + f"] {one_line(words_of(message))}"
+def _line(message: SessionMessage, names: Mapping[Hashable, str], width: int) -> str:
+    # without brackets, so that a name cannot imitate the end of its own
+    name = shown_name(message, names).translate(NO_BRACKETS)
+    author = f"{message.role} {name}".rstrip() + (", forwarded" if is_forwarded(message) else "")
+    line = f"[{author}] {one_line(shown_words(message, names))}"
     return line if len(line) <= width else line[: width - 1] + "…"
 
 

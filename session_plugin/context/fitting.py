@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from session_plugin.context.turns import ModelContext, Turn, cut, turns_of
-from session_plugin.model import SessionMessage, Summary
+from session_plugin.context.marks import replied_key
+from session_plugin.context.turns import ModelContext, Turn, cut, split, turns_of
 
 Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 """Returns the number of tokens of each text."""
@@ -20,35 +20,32 @@ CUTS_AT_ONCE = 16
 """Lengths tried in one round when a message has to be cut."""
 
 
-async def fit(
-    summary: Summary | None,
-    messages: Sequence[SessionMessage],
-    *,
-    max_tokens: int | None,
-    count: Count,
-) -> ModelContext:
-    """Return the part of a conversation that fits: newest message, summary, older messages.
+async def fit(whole: ModelContext, *, max_tokens: int | None, count: Count) -> ModelContext:
+    """Return the part of a context that fits a budget.
 
-    In this order: the newest message always, then the summary, then older messages from the
-    newest to the oldest while they fit. A newest message that alone exceeds the budget is cut at
-    its end and given alone.
+    In this order: instructions and the newest message always, then the summary, then older messages
+    from the newest to the oldest while they fit. A newest message that exceeds what instructions
+    leave is cut at its end and given without the summary. Instructions are never cut.
 
     Args:
-        summary: The summary of what came before `messages`, if there is one.
-        messages: The messages, oldest first.
+        whole: The context without a budget.
         max_tokens: The budget; None returns everything, uncounted.
         count: Counts the tokens of texts.
     """
-    context = ModelContext(summary=summary, messages=tuple(messages))
-    if max_tokens is None or not (messages or summary):
-        return context
+    if max_tokens is None or not (whole.messages or whole.summary):
+        return whole
 
-    sizes = await _sizes(turns_of(summary, messages), count)
-    of_summary = sizes.pop(0) if summary is not None else 0
-    if sizes and sizes[-1] > max_tokens:
-        return await _cut_to(messages[-1], max_tokens, count)
+    instructions, messages = split(whole.messages)
+    sizes = await _sizes(turns_of(whole), count)
+    total = sum(sizes[: len(instructions)])
+    del sizes[: len(instructions)]
 
-    total = sizes[-1] if sizes else 0
+    of_summary = sizes.pop(0) if whole.summary is not None else 0
+    if sizes and total + sizes[-1] > max_tokens:
+        return await _cut_to(whole, max_tokens, count)
+
+    total += sizes[-1] if sizes else 0
+    context = whole
     if total + of_summary > max_tokens:
         context, of_summary = replace(context, summary=None), 0
     total += of_summary
@@ -57,27 +54,48 @@ async def fit(
     while start > 0 and total + sizes[start - 1] <= max_tokens:
         start -= 1
         total += sizes[start]
-    return replace(context, messages=tuple(messages[start:]), tokens=total)
+    return replace(_from(context, start), tokens=total)
+
+
+def _from(context: ModelContext, start: int) -> ModelContext:
+    """Return a context without the messages before `start`, except those that others reply to."""
+    instructions, messages = split(context.messages)
+    wanted = {replied_key(message) for message in messages[start:]}
+    known = (*context.background.replied_to, *messages[:start])
+    replied_to = tuple(one for one in known if (one.chat, one.message_id) in wanted)
+
+    return replace(
+        context,
+        messages=(*instructions, *messages[start:]),
+        background=replace(context.background, replied_to=replied_to),
+    )
 
 
 async def _sizes(turns: Sequence[Turn], count: Count) -> list[int]:
     return [tokens + OVERHEAD for tokens in await count([turn.text for turn in turns])]
 
 
-async def _cut_to(message: SessionMessage, max_tokens: int, count: Count) -> ModelContext:
-    """Return the longest beginning of a message that fits.
+async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelContext:
+    """Return the instructions and the longest beginning of the newest message that fits.
 
     It is searched in rounds of `CUTS_AT_ONCE` lengths, because counting may call a plugin.
     """
-    longest, too_long = 0, len(message.content)
+    instructions, messages = split(whole.messages)
+    newest = _from(replace(whole, summary=None, is_cut=True), len(messages) - 1)
+    fixed = sum(await _sizes(turns_of(newest)[: len(instructions)], count))
+
+    def cut_at(length: int) -> ModelContext:
+        return replace(newest, messages=(*instructions, cut(messages[-1], length)))
+
+    longest, too_long = 0, len(messages[-1].content)
     while too_long - longest > 1:
         step = max(1, (too_long - longest) // CUTS_AT_ONCE)
         lengths = range(longest + step, too_long, step)
-        turns = [turns_of(None, [cut(message, length)])[0] for length in lengths]
+        sizes = await _sizes([turns_of(cut_at(length))[-1] for length in lengths], count)
         fitting = [
             length
-            for length, size in zip(lengths, await _sizes(turns, count), strict=True)
-            if size <= max_tokens
+            for length, size in zip(lengths, sizes, strict=True)
+            if fixed + size <= max_tokens
         ]
 
         if not fitting:
@@ -86,6 +104,5 @@ async def _cut_to(message: SessionMessage, max_tokens: int, count: Count) -> Mod
         longest = max(fitting)
         too_long = min(too_long, longest + step)
 
-    shown = cut(message, longest)
-    (tokens,) = await _sizes(turns_of(None, [shown]), count)
-    return ModelContext(summary=None, messages=(shown,), tokens=tokens, is_cut=True)
+    (tokens,) = await _sizes(turns_of(cut_at(longest))[-1:], count)
+    return replace(cut_at(longest), tokens=fixed + tokens)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
-from session_plugin.model import SessionMessage
+from session_plugin.model import Account, SessionMessage
 
 LONGEST_NAME = 64
 MARK = "> "
@@ -62,18 +62,38 @@ def speaker_of(message: SessionMessage) -> Hashable:
     return message.person if message.person is not None else message.author_name
 
 
-def names_of(messages: Iterable[SessionMessage]) -> dict[Hashable, str]:
-    """Return a different name for each speaker, based on the newest of the speaker's names."""
+def names_of(
+    messages: Iterable[SessionMessage], mentioned: Mapping[Account, str] | None = None
+) -> dict[Hashable, str]:
+    """Return a different name for each speaker, based on the newest of the speaker's names.
+
+    Accounts have that name too, so that whoever is mentioned can be named.
+
+    Args:
+        messages: The messages.
+        mentioned: Names of accounts that may be mentioned without having spoken.
+    """
+    messages = list(messages)
     newest = {
         speaker_of(message): message.author_name for message in messages if message.role == "user"
     }
 
     names: dict[Hashable, str] = {}
     for speaker, name in newest.items():
-        shown = one_line(without_surrogates(name))[:LONGEST_NAME] or "somebody"
-        names[speaker] = other_than(names.values(), shown, " ({})")
+        names[speaker] = _different(names, name)
+    for message in messages:
+        if message.role == "user" and message.person is not None:
+            names.setdefault(message.person, names[speaker_of(message)])
+    for account, name in (mentioned or {}).items():
+        if account not in names:
+            names[account] = _different(names, name)
 
     return names
+
+
+def _different(names: Mapping[Hashable, str], name: str) -> str:
+    shown = one_line(without_surrogates(name))[:LONGEST_NAME] or "somebody"
+    return other_than(names.values(), shown, " ({})")
 
 
 def other_than(taken: Collection[str], name: str, suffix: str) -> str:
@@ -97,28 +117,3 @@ def shown_name(message: SessionMessage, names: Mapping[Hashable, str]) -> str:
         return names[speaker_of(message)]
 
     return one_line(message.author_name)
-
-
-def quoted(messages: Iterable[SessionMessage]) -> str:
-    """Return messages as quoted data for a prompt, each below a line with its role and author.
-
-    Every line of a message begins with `> `, so a message can neither end the quotation nor
-    imitate a message of somebody else. People with the same name are numbered. Use it in a
-    summariser, or wherever a prompt contains a conversation as data.
-
-    Example:
-        await hub.record(event)
-        print("Summarise this conversation.", quoted(await session.history()))
-    """
-    messages = list(messages)
-    names = names_of(messages)
-
-    return "\n".join(
-        f"{_heading(message.role, shown_name(message, names))}\n{quote(words_of(message))}"
-        for message in messages
-    )
-
-
-def _heading(role: str, name: str) -> str:
-    """Return the line above a message: its role, and the author's name in quotation marks."""
-    return f"{role} {quoted_name(name)}:" if name else f"{role}:"

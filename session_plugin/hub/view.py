@@ -115,45 +115,71 @@ class SessionView:
             ValueError: the limit is no whole number, or negative.
         """
         most = _checked("limit", limit)
-        if not isinstance(before, MessageEvent | SessionMessage | None):
-            raise TypeError(
-                f"before is a message, as it was handed in or as it is stored, not {before!r}"
-            )
-        place = self.seq if before is self.event and self.seq else before
         return await self._read(
             histories.read_history,
             await self._where(),
             limit=most,
-            before=place,
+            before=self._place("before", before),
             include_previous=include_previous,
         )
 
     async def for_model(
-        self, *, max_tokens: int | None = None, max_messages: int | None = None
+        self,
+        *,
+        max_tokens: int | None = None,
+        max_messages: int | None = None,
+        before: MessageEvent | SessionMessage | None = None,
+        upto: MessageEvent | SessionMessage | None = None,
     ) -> ModelContext:
-        """Return what a model should see: the summary so far, and the newest messages that it does
-        not stand for.
+        """Return what a model should see: what you said as system or developer, the summary so far,
+        and the newest messages that it does not stand for.
 
-        The newest message is always in, whole unless it alone is more than `max_tokens`: then its
-        end is cut off and marked. The summary is in if it fits beside that one; then come older
-        messages as long as they fit, whole ones only.
+        What you said as system or developer in this session comes first, whole, whatever the
+        limits. The newest message is always in, whole unless there is no room for it in
+        `max_tokens`: then its end is cut off and marked. The summary is in if it fits beside that
+        one; then come older messages as long as they fit, whole ones only.
 
         Args:
             max_tokens: How many tokens at most, as a model is given it; counted by a
                 `session_count_tokens` hook, else by an estimate that rather counts too many.
             max_messages: How many messages at most, the newest; None for all that no summary stands
-                for, 0 for the summary alone.
+                for, 0 for the summary alone. System and developer messages are not counted.
+            before: Only what came before this message. A message that was never stored limits
+                nothing.
+            upto: Only what came up to this message, which is then the newest: `upto=session.event`
+                leaves out a placeholder that was sent already, and other questions.
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
-            ValueError: a limit is no whole number, or too small.
+            TypeError: `before` or `upto` is no message.
+            ValueError: a limit is no whole number, or too small; or both `before` and `upto` are
+                given.
         """
         budget = _checked("max_tokens", max_tokens, at_least=1)
         most = min(_checked("max_messages", max_messages), budget // OVERHEAD + 1)
-        summary, messages = await self._read(contexts.read_context, await self._where(), limit=most)
+        if before is not None and upto is not None:
+            raise ValueError("give before or upto, not both: each says where the context ends")
 
-        count = self._parts.tokens.count
-        return await fit(summary, messages, max_tokens=max_tokens, count=count)
+        whole = await self._read(
+            contexts.read_context,
+            await self._where(),
+            limit=most,
+            before=self._place("before", before),
+            upto=self._place("upto", upto),
+        )
+        return await fit(whole, max_tokens=max_tokens, count=self._parts.tokens.count)
+
+    def _place(
+        self, name: str, message: MessageEvent | SessionMessage | None
+    ) -> MessageEvent | SessionMessage | int | None:
+        """Return a message, or its place if it is the one being answered: that is known even after
+        it was deleted.
+        """
+        if not isinstance(message, MessageEvent | SessionMessage | None):
+            raise TypeError(
+                f"{name} is a message, as it was handed in or as it is stored, not {message!r}"
+            )
+        return self.seq if message is self.event and self.seq else message
 
     async def add(
         self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from session_plugin.checks import HOUR
-from session_plugin.context.quoting import quoted
+from session_plugin.context.marks import quoted
 from session_plugin.model import SessionMessage
 
 PATIENT_FAILURES = 3

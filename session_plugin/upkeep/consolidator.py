@@ -292,9 +292,12 @@ class Consolidator:
         if len(self._weights) > MOST_WEIGHTS:
             self._weights.clear()
         count, tokens = self._weights.get(session_no, (-1, 0))
-        if count + 1 == live_count:
+        is_known = count + 1 == live_count
+        if is_known:
             tokens += sum(await self._count((text,)))
-        else:
+        if (
+            not is_known or tokens > self._limits.tokens
+        ):  # instructions were added, but do not count
             texts = await self._database.read(summaries.live_texts, session_no)
             tokens = sum(await self._count(texts))
         self._weights[session_no] = (live_count, tokens)

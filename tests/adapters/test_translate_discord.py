@@ -321,6 +321,19 @@ async def test_a_forward_has_its_words_and_files_from_the_snapshot_and_is_marked
     assert found.text == "said by an embed"
 
 
+async def test_what_a_mention_stands_for_is_told_people_by_their_number(world: World) -> None:
+    bob = user(77, "Bob")
+    text = f"<@77> and <@!77> ask <@{BOT_ID}> in <#{ROOM}>"
+    found = world.event(content=text, mentions=[bob, BOT, user(78, "Replied To")])
+    assert found.metadata["mentions"] == [
+        {"text": "<@77>", "account": "77"},
+        {"text": "<@!77>", "account": "77"},
+        {"text": f"<@{BOT_ID}>", "name": "Marvin"},
+        {"text": f"<#{ROOM}>", "name": "#general"},
+    ]
+    assert "mentions" not in world.event(content="x", mentions=[bob]).metadata
+
+
 async def test_an_edit_has_its_time(world: World) -> None:
     assert (
         world.event(content="x", edited_timestamp="2026-01-02T00:00:00+00:00").edited_at
@@ -375,7 +388,10 @@ async def test_a_mentionable_option_is_a_person_or_a_role(world: World) -> None:
         "options": options,
         "resolved": {"users": {str(ANN_ID): ANN}},
     }
-    assert (
-        to_input_event(interaction(world, data=data), bot_id=BOT_ID).text
-        == f"/say to:<@{ANN_ID}> of:<@&77>"
-    )
+    data["resolved"]["roles"] = {"77": {"id": "77", "name": "Cooks"}}
+    found = to_input_event(interaction(world, data=data), bot_id=BOT_ID)
+    assert found.text == f"/say to:<@{ANN_ID}> of:<@&77>"
+    assert found.metadata["mentions"] == [
+        {"text": f"<@{ANN_ID}>", "account": str(ANN_ID)},
+        {"text": "<@&77>", "name": "Cooks"},
+    ]

@@ -4,7 +4,7 @@ oldest first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import repeat
 from operator import attrgetter
@@ -48,7 +48,7 @@ def read_history(
     if scope is None:
         return []
 
-    before_seq = _seq_of(tx, where, before)
+    before_seq = seq_of(tx, where, before)
     if include_previous:
         since, segments = 0.0, _all_segments(tx, scope)
     else:
@@ -133,9 +133,8 @@ def _own_messages(
     return rows
 
 
-def _seq_of(
-    tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None
-) -> int | None:
+def seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None) -> int | None:
+    """Return the sequence number of a message; None if it is not stored."""
     if isinstance(message, int):
         return message
     if isinstance(message, SessionMessage):
@@ -155,11 +154,13 @@ def newest(
     *,
     limit: int | None,
     before: int | None = None,
-    only_live: bool = False,
+    live_from: Mapping[int, int] | None = None,
     besides: Callable[..., list[SessionMessage]] | None = None,
 ) -> list[SessionMessage]:
     """Merge the tails of segments: the newest `limit` messages over all of them, oldest first; None
     for all.
+
+    `live_from` gives for each segment the sequence number from which on it is read.
 
     `besides` gives messages from elsewhere that stand among them: `limit` of those that came
     `after` one.
@@ -178,7 +179,7 @@ def newest(
             "segment_tail",
             segment_no=segment["segment_no"],
             before=before,
-            from_seq=segment["live_from"] if only_live else 0,
+            from_seq=0 if live_from is None else live_from[segment["segment_no"]],
             limit=limit,
         )
         rows += zip(tail, repeat(segment))

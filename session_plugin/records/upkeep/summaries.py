@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from session_plugin.database.engine import InBulk, Row, Tx, Value
-from session_plugin.model import SessionMessage, Summary, SummaryPart
+from session_plugin.model import INSTRUCTION_ROLES, SessionMessage, Summary, SummaryPart
 from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.conversation.histories import ALL, between
 from session_plugin.records.conversation.sessions import to_chat
@@ -202,9 +202,14 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
 
 
 def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:
-    """Return a plan with its messages, in order."""
+    """Return a plan with its messages, in order, without instructions: they stay as they are."""
     return replace(
-        plan_, messages=tuple(message for _, message in sorted(messages, key=lambda pair: pair[0]))
+        plan_,
+        messages=tuple(
+            message
+            for _, message in sorted(messages, key=lambda pair: pair[0])
+            if message.role not in INSTRUCTION_ROLES
+        ),
     )
 
 
@@ -327,12 +332,8 @@ def clear(tx: Tx, plan_: Plan) -> None:
     """
     for number in plan_.supersedes:
         for part in tx.all("parts_of_summary", summary_no=number):
-            if tx.all(
-                "segment_tail",
-                segment_no=part["segment_no"],
-                from_seq=0,
-                before=part["to_seq"] + 1,
-                limit=1,
+            if tx.first(
+                "message_to_summarise", segment_no=part["segment_no"], to_seq=part["to_seq"]
             ):
                 return
     for number in plan_.supersedes:
@@ -419,11 +420,12 @@ def current_summary(tx: Tx, session_no: int) -> Summary | None:
     """Return what stands in front of a session's recent messages; after a link, both sides'
     summaries as one.
     """
-    rows = [
-        row
-        for row in tx.all("current_summaries", session_no=session_no)
-        if row["content"] is not None
-    ]
+    return summary_of(tx, tx.all("current_summaries", session_no=session_no))
+
+
+def summary_of(tx: Tx, found: Sequence[Row]) -> Summary | None:
+    """Return summaries as one, without those that are withdrawn; None if there is no other."""
+    rows = [row for row in found if row["content"] is not None]
     if not rows:
         return None
     return Summary(

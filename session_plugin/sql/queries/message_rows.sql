@@ -49,8 +49,27 @@ WHERE m.segment_no = :segment_no AND m.seq >= :from_seq
   AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
+-- name: segment_instructions
+-- What the bot's author said as system or developer in a segment. The columns of segment_tail.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, a.channel, a.channel_user_id
+FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
+WHERE m.segment_no = :segment_no AND m.role IN ('system', 'developer')
+ORDER BY m.seq
+
+-- name: message_in_thread
+-- A message that another one in its thread replies to. The columns of segment_tail.
+SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, a.channel, a.channel_user_id
+FROM messages AS m
+JOIN segments AS g ON g.segment_no = m.segment_no
+JOIN sessions AS s ON s.session_no = g.session_no
+LEFT JOIN accounts AS a ON a.account_no = m.account_no
+WHERE m.chat_no = :chat_no AND m.message_id = :message_id AND g.thread_id = :thread_id
+  AND s.name = :name
+
 -- name: own_messages_in_groups
--- The messages of such a piece that were written in groups, newest first.
+-- The messages of such a piece that were written in groups, newest first; no instructions.
 -- The columns are read by position: the place, then those of segment_tail.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
   m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
@@ -62,6 +81,7 @@ JOIN chats AS c ON c.chat_no = m.chat_no
 JOIN sessions AS s ON s.session_no = g.session_no
 WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before AND c.kind = 'group'
   AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
+  AND m.role NOT IN ('system', 'developer')
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: own_messages_in_groups [postgresql]

@@ -1,17 +1,23 @@
 -- Summaries: planning, adding, withdrawing and undoing them, and failures to make them.
 
 -- name: live_seqs
--- The messages of a session that no summary covers.
+-- The messages of a session that no summary covers, without instructions.
 SELECT m.seq, m.segment_no FROM segments AS g
 JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
-WHERE g.session_no = :session_no
+WHERE g.session_no = :session_no AND m.role NOT IN ('system', 'developer')
 
 -- name: live_contents
 -- Their contents, for counting tokens.
 SELECT m.content FROM segments AS g
 JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
-WHERE g.session_no = :session_no
+WHERE g.session_no = :session_no AND m.role NOT IN ('system', 'developer')
 ORDER BY m.seq
+
+-- name: message_to_summarise
+-- A message of a segment up to this number that a summary can cover: no instruction.
+SELECT seq FROM messages
+WHERE segment_no = :segment_no AND seq <= :to_seq AND role NOT IN ('system', 'developer')
+LIMIT 1
 
 -- name: first_seq
 -- The sequence number of a segment's first message.
@@ -21,6 +27,12 @@ SELECT MIN(seq) AS seq FROM messages WHERE segment_no = :segment_no
 -- The summaries at the head of a session; two after a link, one for each side.
 SELECT summary_no, content, made_by, made_at FROM summaries
 WHERE session_no = :session_no AND superseded_by IS NULL
+ORDER BY summary_no
+
+-- name: summaries_superseded_by
+-- The summaries that a newer one replaced.
+SELECT summary_no, content, made_by, made_at FROM summaries
+WHERE superseded_by = :superseded_by
 ORDER BY summary_no
 
 -- name: summaries_of_the_gone

@@ -127,6 +127,8 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX message_once ON messages (chat_no, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX message_tail ON messages (segment_no, seq);
 CREATE INDEX message_person ON messages (account_no, seq) WHERE account_no IS NOT NULL;
+CREATE INDEX message_instructions ON messages (segment_no, seq)
+  WHERE role IN ('system', 'developer');
 
 CREATE TABLE tombstones (  -- deletions, also of messages not seen yet
   chat_no    INTEGER NOT NULL REFERENCES chats,
