@@ -37,7 +37,7 @@ from session_plugin.errors import (
     UnknownSession,
 )
 from session_plugin.hooks import hookimpl
-from session_plugin.hub import Recorded, SessionHub
+from session_plugin.hub import Held, Recorded, SessionHub
 from session_plugin.hub.view import SessionView
 from session_plugin.model import (
     Account,
@@ -83,6 +83,7 @@ __all__ = [
     "Expiry",
     "FailedConsolidation",
     "ForgetRefused",
+    "Held",
     "HubStatus",
     "IdentityEvent",
     "ImportReport",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from session_plugin.checks import check_id, check_storable, check_text, is_storable
 from session_plugin.hub.assembly import HubParts
 from session_plugin.hub.view import SessionView
+from session_plugin.incoming.intake import Submission
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation.histories import find_message
 
@@ -36,6 +37,28 @@ class Recorded:
     is_stored: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that only its author has seen so far, and that is stored once others see it.
+
+    Until then it is in the history of `session` alone: of this view, not of others on the same
+    session.
+
+    Example:
+        held = hub.hold(event)
+        print(await held.session.history())
+        await held.record()
+    """
+
+    session: SessionView
+
+    async def record(self) -> Recorded:
+        """Store the message, as `SessionHub.record` does. Call it once."""
+        event = self.session.event
+        assert event is not None, "a held message has an event"
+        return await _record(self.session, event)
+
+
 class Recording:
     """Messages in, and views to read them by."""
 
@@ -62,14 +85,18 @@ class Recording:
 
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
-        message = await view._record(event)
+        return await _record(view, event)
 
-        return Recorded(
-            session=view,
-            message=message,
-            is_new=not view.is_duplicate,
-            is_stored=view.is_stored,
-        )
+    def hold(self, event: MessageEvent) -> Held:
+        """Keep a message back until it is known whether others see it; store nothing yet.
+
+        For a command in a group whose answer may be shown to one person only. Its handler finds
+        the message in its own session; nobody else does before `Held.record`. A message that
+        nobody else sees is never recorded: let the object go.
+        """
+        view = self.session_of(event.chat, event.author or event.answers, event=event)
+        view._held = Submission(event, None, on_result=view._note_result)
+        return Held(view)
 
     async def edit(self, event: MessageEvent, *, is_command: bool = False) -> bool:
         """Change a stored message to what it says now; one that was never seen is stored.
@@ -144,3 +171,14 @@ class Recording:
     async def burn_codes(self, text: str) -> None:
         """Make worthless whatever in a text is a link code: others than its owner have seen it."""
         await self._parts.screening.burn_codes(text)
+
+
+async def _record(view: SessionView, event: MessageEvent) -> Recorded:
+    message = await view._record(event)
+
+    return Recorded(
+        session=view,
+        message=message,
+        is_new=not view.is_duplicate,
+        is_stored=view.is_stored,
+    )

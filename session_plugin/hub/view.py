@@ -6,7 +6,7 @@ each call, so that a link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -54,6 +54,8 @@ class SessionView:
             waits for nothing; else it waits for what was handed in before.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
             not known to be stored.
+        before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
+            see a message before it is handed to the hub waits here until it is.
 
     Example:
         await hub.record(event)
@@ -79,6 +81,8 @@ class SessionView:
         self.is_duplicate = False
         self.is_stored = False
         self.seq = 0
+        self.before_reading: Callable[[], Awaitable[object]] | None = None
+        self._held: Submission | None = None
 
     async def info(self) -> Session | None:
         """Return the live session without its messages; None before anybody has said anything in
@@ -115,13 +119,16 @@ class SessionView:
             ValueError: the limit is no whole number, or negative.
         """
         most = _checked("limit", limit)
-        return await self._read(
+        place = self._place("before", before)
+        held = await self._held_message() if before is None else None
+        messages = await self._read(
             histories.read_history,
             await self._where(),
             limit=most,
-            before=self._place("before", before),
+            before=place,
             include_previous=include_previous,
         )
+        return _with_held(messages, held, most=most)
 
     async def for_model(
         self,
@@ -160,6 +167,9 @@ class SessionView:
         if before is not None and upto is not None:
             raise ValueError("give before or upto, not both: each says where the context ends")
 
+        is_open = before is None and (upto is None or upto is self.event)
+        held = await self._held_message() if is_open else None
+
         whole = await self._read(
             contexts.read_context,
             await self._where(),
@@ -167,6 +177,9 @@ class SessionView:
             before=self._place("before", before),
             upto=self._place("upto", upto),
         )
+        if held is not None:
+            messages = tuple(_with_held(list(whole.messages), held, most=most))
+            whole = replace(whole, messages=messages)
         return await fit(whole, max_tokens=max_tokens, count=self._parts.tokens.count)
 
     def _place(
@@ -200,6 +213,9 @@ class SessionView:
             answers=None if role == "user" else self.account,
             metadata=metadata or {},
         )
+        if self.before_reading is not None:
+            await self.before_reading()
+
         view = SessionView(self._parts, self.chat, self.account, event)
         view.scope_name = await self._scope_name()
         return await view._record(event)
@@ -278,6 +294,8 @@ class SessionView:
         is known to own one.
         """
         where = await self._where()
+        if self.before_reading is not None:
+            await self.before_reading()
         await self._parts.intake.settled(self.chat)
         return await self._parts.announcer.write_in(self.chat, sessions.start_new, where)
 
@@ -292,7 +310,10 @@ class SessionView:
 
     async def _record(self, event: MessageEvent) -> SessionMessage | None:
         """Store `event` as the message of this view, for SessionHub.record and for `add`."""
-        submission = Submission(event, self.scope_name, on_result=self._note_result)
+        submission, self._held = self._held, None
+        if submission is None:
+            submission = Submission(event, None, on_result=self._note_result)
+        submission.scope_name = self.scope_name
         await self._parts.intake.record(self._parts.context(), submission)
         self.scope_name = submission.scope_name
         if submission.recording is None or submission.result is None:
@@ -308,9 +329,28 @@ class SessionView:
     def _note_result(self, result: RecordResult) -> None:
         self.seq = result.seq
 
+    async def _held_message(self) -> SessionMessage | None:
+        """Return the message that is not stored yet because nobody but its author has seen it."""
+        held = self._held
+        if held is None:
+            return None
+
+        who = await self.identity()
+        if who is not None and who.is_private:
+            return None
+
+        held.scope_name = await self._scope_name()
+        recording = await self._parts.intake.screen_held(self._parts.context(), held)
+        if recording is None:
+            return None
+        result = RecordResult(fate="stored", person=held.event.author)
+        return as_stored(recording, result)
+
     async def _read(
         self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        if self.before_reading is not None:
+            await self.before_reading()
         if not self.is_stored:
             await self._parts.intake.settled(self.chat)
         return await self._parts.database.read(operation, *args, **kwargs)
@@ -329,6 +369,20 @@ class SessionView:
             asked = self._parts.screening.scope_name
             self.scope_name = "" if self.event is None else await asked(self.event)
         return self.scope_name
+
+
+def _with_held(
+    messages: list[SessionMessage], held: SessionMessage | None, *, most: int
+) -> list[SessionMessage]:
+    """Return messages with a held one as the newest, unless it was stored meanwhile."""
+    if held is None or not most or any(_key(message) == _key(held) for message in messages):
+        return messages
+    return [*messages, held][-most:]
+
+
+def _key(message: SessionMessage) -> tuple[str, str | None, str | None]:
+    chat_id = None if message.chat is None else message.chat.chat_id
+    return message.channel, chat_id, message.message_id
 
 
 def _checked(name: str, limit: int | None, *, at_least: int = 0) -> int:

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -43,10 +43,13 @@ class Submission:
     """A message that was handed in, and what became of it.
 
     `recording` is None where screening stores nothing of it, `result` where it still waits.
+    `is_screened` means that `recording` is final: a message that is held is screened once, when it
+    is first read.
     """
 
     event: MessageEvent
     scope_name: str | None
+    is_screened: bool = False
     recording: Recording | None = None
     result: RecordResult | None = None
     on_result: Callable[[RecordResult], None] | None = None
@@ -135,17 +138,40 @@ class Intake:
     async def _record(self, context: OperationContext, submission: Submission) -> None:
         event = submission.event
         async with self._chat_lock(event.chat):
-            if submission.scope_name is None:
-                submission.scope_name = await self._screening.scope_name(event)
-            submission.recording = recording = await self._screening.screen(
-                context, event, scope_name=submission.scope_name
-            )
+            if submission.is_screened and event.chat.kind == "group":
+                await self._screening.burn_codes(event.text)
+            recording = await self._screen(context, submission)
             if recording is None:
                 return
             write = await self._enqueue(event.chat, RECORD, recording)
 
         submission.result = await self._writes.wait(write)
         self._recorded(submission, submission.result)
+
+    async def screen_held(
+        self, context: OperationContext, submission: Submission
+    ) -> Recording | None:
+        """Return a held message as it would be stored; None if nothing of it would be."""
+        async with self._chat_lock(submission.event.chat):
+            return await self._screen(context, submission, is_seen=False)
+
+    async def _screen(
+        self, context: OperationContext, submission: Submission, *, is_seen: bool = True
+    ) -> Recording | None:
+        """Screen a message under its chat's lock, unless that was done when it was read."""
+        if submission.is_screened:
+            recording = submission.recording
+            return None if recording is None else replace(recording, context=context)
+
+        event = submission.event
+        if submission.scope_name is None:
+            submission.scope_name = await self._screening.scope_name(event)
+
+        submission.recording = await self._screening.screen(
+            context, event, scope_name=submission.scope_name, is_seen=is_seen
+        )
+        submission.is_screened = True
+        return submission.recording
 
     def _recorded(self, submission: Submission, result: RecordResult) -> None:
         """Follow up a committed message, whether or not its caller still waits."""

@@ -75,14 +75,19 @@ class Screening:
         )
 
     async def screen(
-        self, context: OperationContext, event: MessageEvent, *, scope_name: str
+        self,
+        context: OperationContext,
+        event: MessageEvent,
+        *,
+        scope_name: str,
+        is_seen: bool = True,
     ) -> Recording | None:
         """Ask all questions but for the scope's name; None if nothing of the message is stored.
 
         The context is that of the moment at which the message was handed in, however long the
-        filters take.
+        filters take. `is_seen` is False for a message that only its author has seen so far.
         """
-        if event.chat.kind == "group":
+        if event.chat.kind == "group" and is_seen:
             await self.burn_codes(event.text)
         if not self._is_recorded(event.chat):
             return None
