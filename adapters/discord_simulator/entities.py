@@ -57,6 +57,9 @@ class SimulatedGuild:
     created_at: float
     has_bot: bool = True
     """Whether the bot is a member and receives the guild's events."""
+    allows_external_apps: bool = True
+    """Whether members may use apps that they installed themselves (USE_EXTERNAL_APPS). If not, all
+    responses of such an app are ephemeral."""
     members: list[SimulatedUser] = field(default_factory=list, repr=False)
     channels: list[SimulatedChat] = field(default_factory=list, repr=False)
     threads: list[SimulatedChat] = field(default_factory=list, repr=False)
@@ -125,7 +128,7 @@ class SimulatedMessage:
     is_deleted: bool = False
     kind: int = DEFAULT
     webhook: SimulatedUser | None = None
-    """The webhook that wrote it, as a user with the webhook's id."""
+    """The webhook that wrote it, as a user with the webhook's id and the name shown."""
     attachments: list[SimulatedAttachment] = field(default_factory=list)
     embeds: list[Json] = field(default_factory=list, repr=False)
     components: list[Json] = field(default_factory=list, repr=False)
@@ -186,6 +189,8 @@ class SimulatedInteraction:
     """Whether the first response is visible to the person only."""
     answers: list[SimulatedMessage] = field(default_factory=list)
     """All responses, oldest first. Empty while the first one is missing."""
+    opened_by: SimulatedInteraction | None = field(default=None, repr=False)
+    """The interaction whose response was this form; None for others."""
     form: Json | None = field(default=None, repr=False)
     """The form that the bot showed instead of a message."""
     choices: list[Json] = field(default_factory=list, repr=False)

@@ -63,7 +63,10 @@ class InteractionPayloads:
         }
 
     def _owners(self, interaction: SimulatedInteraction) -> Json:
+        """Return who installed the app: the guild, or the user where the bot is no member."""
         guild = interaction.chat.guild
+        if guild is not None and not guild.has_bot:
+            return {"1": str(interaction.user.id)}
         return {"0": "0" if guild is None else str(guild.id)}
 
     def _data(self, interaction: SimulatedInteraction) -> Json:
@@ -124,15 +127,10 @@ class InteractionPayloads:
         application_id = str(
             world.application_id if message.is_from_bot else world.account_of(message).id
         )
-        user = self._payloads.user(interaction.user)
-
-        metadata: Json = {
-            "id": str(interaction.id),
-            "type": interaction.kind,
-            "user": user,
-            "authorizing_integration_owners": self._owners(interaction),
-        }
-        metadata |= self._origin(interaction)
+        metadata = self._metadata(interaction)
+        if interaction.opened_by is not None:
+            opened_by = self._metadata(interaction.opened_by)
+            metadata["triggering_interaction_metadata"] = opened_by
 
         if (
             interaction.answers
@@ -146,6 +144,15 @@ class InteractionPayloads:
             "application_id": application_id,
             "interaction_metadata": metadata,
         }
+
+    def _metadata(self, interaction: SimulatedInteraction) -> Json:
+        metadata: Json = {
+            "id": str(interaction.id),
+            "type": interaction.kind,
+            "user": self._payloads.user(interaction.user),
+            "authorizing_integration_owners": self._owners(interaction),
+        }
+        return metadata | self._origin(interaction)
 
     def _origin(self, interaction: SimulatedInteraction) -> Json:
         data: Json = interaction.data

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 
 from .endpoint import ApiError, ApiRequest, ResponseBody, Route, invalid_form
 from .entities import (
@@ -155,7 +156,7 @@ class InteractionRoutes:
             return await self._speak(request)
 
         first = interaction.original
-        if first is not None and first.flags & LOADING:
+        if first is not None and first.flags & LOADING and not first.is_deleted:
             await self._fill_in(request, first)
             return self._object(first)
 
@@ -194,6 +195,10 @@ class InteractionRoutes:
         text: str | None = None,
         reply_to: SimulatedMessage | None = None,
     ) -> SimulatedMessage:
+        guild = interaction.chat.guild
+        if guild is not None and not guild.has_bot and not guild.allows_external_apps:
+            flags |= EPHEMERAL
+
         kind = DEFAULT
         if reply_to is not None:
             kind = REPLY
@@ -246,7 +251,8 @@ class InteractionRoutes:
         else:
             webhook, chat_id = self._webhooks[request.http.match_info["token"]]
             messages = self._world.chats[chat_id].messages.values()
-            found = _with_id((item for item in messages if item.webhook is webhook), wanted)
+            own = (item for item in messages if item.webhook and item.webhook.id == webhook.id)
+            found = _with_id(own, wanted)
 
         if found is None or found.is_deleted:
             raise ApiError(404, 10008, "Unknown Message")
@@ -262,10 +268,8 @@ class InteractionRoutes:
         if chat is None or chat.kind != "group":
             raise ApiError(404, 10003, "Unknown Channel")
 
-        webhook, token = (
-            self._world.webhook(chat, str(request.fields().get("name"))),
-            secrets.token_urlsafe(48),
-        )
+        webhook = self._world.own_webhook(str(request.fields().get("name")))
+        token = secrets.token_urlsafe(48)
         self._webhooks[token] = (webhook, chat.id)
         made: Json = {
             "id": str(webhook.id),
@@ -277,12 +281,14 @@ class InteractionRoutes:
 
         return made | {
             "channel_id": str(chat.id),
-            "application_id": None,
+            "application_id": str(self._world.application_id),
             "user": self._payloads.own_user(),
         }
 
     async def _speak(self, request: ApiRequest) -> ResponseBody:
         webhook, chat_id = self._webhooks[request.http.match_info["token"]]
+        if name := request.field("username", str):
+            webhook = replace(webhook, name=name, username=name)
         message = self._messages.make(
             request, self._world.chats[chat_id], flags=0, kind=DEFAULT, webhook=webhook
         )

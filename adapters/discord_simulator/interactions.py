@@ -60,10 +60,12 @@ class Interactions:
         data: Json,
         *,
         message: SimulatedMessage | None = None,
+        opened_by: SimulatedInteraction | None = None,
     ) -> SimulatedInteraction:
         """Create an interaction."""
+        now = self._world.clock()
         made = SimulatedInteraction(
-            self._world.next_id(), kind, user, chat, data, self._world.clock(), message
+            self._world.next_id(), kind, user, chat, data, now, message, opened_by=opened_by
         )
         self._by_token[made.token] = made
         return made

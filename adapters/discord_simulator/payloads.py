@@ -245,6 +245,8 @@ class Payloads:
 
         if message.webhook is not None:
             payload["webhook_id"] = str(message.webhook.id)
+            if message.webhook.id in self.world.own_webhooks:
+                payload["application_id"] = str(self.world.application_id)
         if message.thread is not None:
             payload["thread"] = self.channel(message.thread)
         payload |= self.interaction_of(message)

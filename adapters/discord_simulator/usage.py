@@ -93,7 +93,7 @@ class Usage(SimulatorBase):
             for custom_id, value in values.items()
         ]
         data = {"custom_id": shown.form["custom_id"], "components": rows}
-        return await self._use(FORM, user, shown.chat, data, message=shown.message)
+        return await self._use(FORM, user, shown.chat, data, message=shown.message, opened_by=shown)
 
     async def _use(
         self,
@@ -103,9 +103,12 @@ class Usage(SimulatorBase):
         data: Json,
         *,
         message: SimulatedMessage | None = None,
+        opened_by: SimulatedInteraction | None = None,
     ) -> SimulatedInteraction:
         self._check_presence(user, chat)
-        interaction = self._interactions.begin(kind, user, chat, data, message=message)
+        interaction = self._interactions.begin(
+            kind, user, chat, data, message=message, opened_by=opened_by
+        )
         await self.repeat_use(interaction)
         return interaction
 

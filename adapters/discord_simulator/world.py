@@ -38,6 +38,8 @@ class World:
         self.guilds: dict[int, SimulatedGuild] = {}
         self.chats: dict[int, SimulatedChat] = {}
         self.webhooks: dict[tuple[int, str], SimulatedUser] = {}
+        self.own_webhooks: dict[int, SimulatedUser] = {}
+        """Webhooks that the bot's application made, by id."""
         self.files: dict[int, SimulatedAttachment] = {}
         self._direct_chats: dict[int, SimulatedChat] = {}
         self.owner = self.add_user("Owner")
@@ -156,6 +158,12 @@ class World:
                 self.next_id(), name, name, is_bot=True, discriminator="0000"
             )
         return self.webhooks[chat.id, name]
+
+    def own_webhook(self, name: str) -> SimulatedUser:
+        """Create a webhook of the bot's application."""
+        webhook = SimulatedUser(self.next_id(), name, name, is_bot=True, discriminator="0000")
+        self.own_webhooks[webhook.id] = webhook
+        return webhook
 
     def attachment(self, filename: str, content: bytes) -> SimulatedAttachment:
         """Store a file for a message or a command."""
