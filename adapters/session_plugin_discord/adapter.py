@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import discord
@@ -58,7 +59,12 @@ class Adapter:
         self._own_messages = OwnMessages(client, hub, store_ephemeral=ephemeral)
         self.commands = SessionCommands(client, hub, self._own_messages, commands, group)
         self._incoming = Incoming(
-            client, hub, self._own_messages, self.commands, store_slash_input=slash_input
+            client,
+            hub,
+            self._own_messages,
+            self.commands,
+            store_slash_input=slash_input,
+            store_ephemeral=ephemeral,
         )
         self._outgoing = Outgoing(client, self._own_messages, self._incoming.pending)
         self._handler_counter = HandlerCounter(client)
@@ -151,7 +157,10 @@ class Adapter:
         if isinstance(source, commands.Context):
             source = source.interaction or source.message
 
-        return await self._incoming.pending.session_of(source.id) or self._incoming.view(source)
+        pending = self._incoming.pending
+        view = await pending.session_of(source.id) or self._incoming.view(source)
+        view.before_reading = partial(pending.catch_up, view)
+        return view
 
 
 def _observing(observe: Callable[[Any], None]) -> Callable[[Any], bool]:

@@ -38,7 +38,7 @@ MAX_CHARACTERS = 2000
 
 logger = logging.getLogger("session_plugin.discord")
 
-_MARKUP = re.compile(r"[\\_*~|`\[\]]")
+_MARKUP = re.compile(r"[\\_*~|`\[\]<]")
 
 
 class SessionCommands:
@@ -133,7 +133,9 @@ class SessionCommands:
 
         reply = await self._answer(command, argument, chat, interaction.user, "/")
         for message in _messages(reply):
-            await interaction.followup.send(**message, ephemeral=True)
+            await interaction.followup.send(
+                **message, ephemeral=True, allowed_mentions=discord.AllowedMentions.none()
+            )
 
     async def _answer_group(self, ctx: commands.Context[Any]) -> None:
         """Answer the name of the group alone with an overview of its commands."""
@@ -171,7 +173,11 @@ class SessionCommands:
     async def _send(self, channel: discord.abc.Messageable, reply: Reply) -> None:
         """Send to the channel itself: an author's context class may override `send`."""
         for message in _messages(reply):
-            await channel.send(**message, nonce=self._own_messages.unrecorded_nonce())
+            await channel.send(
+                **message,
+                nonce=self._own_messages.unrecorded_nonce(),
+                allowed_mentions=discord.AllowedMentions.none(),  # a name may look like a mention
+            )
 
     @property
     def _bot_id(self) -> int:

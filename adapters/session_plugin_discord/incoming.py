@@ -14,7 +14,7 @@ from typing import Any
 
 import discord
 
-from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
+from session_plugin import Account, Chat, Held, MessageEvent, SessionHub, SessionView
 from session_plugin_discord.answering import Answering, Speaker, answering, start_recording
 from session_plugin_discord.commands import SessionCommands
 from session_plugin_discord.interactions import (
@@ -23,7 +23,14 @@ from session_plugin_discord.interactions import (
     is_slash_command,
     to_input_event,
 )
-from session_plugin_discord.own_messages import BoundedDict, KnownInteraction, OwnMessages
+from session_plugin_discord.own_messages import (
+    BoundedDict,
+    KnownInteraction,
+    OriginalResponse,
+    OwnMessages,
+)
+from session_plugin_discord.seen_text import text_beside
+from session_plugin_discord.slash_input import SlashInput
 from session_plugin_discord.translate import (
     author_of,
     place_metadata,
@@ -35,6 +42,8 @@ from session_plugin_discord.translate import (
 
 PREFIX_TIMEOUT = 2.0
 """Seconds within which the author's prefix function must return, with the wait for the lock."""
+CATCH_UP_TIMEOUT = 5.0
+"""Seconds that reading a session waits for other events of its channel, each bounded by itself."""
 
 logger = logging.getLogger("session_plugin.discord")
 
@@ -49,15 +58,36 @@ class PendingEvents:
         """Start with none."""
         self._by_id: BoundedDict[int, Recording] = BoundedDict()
         self._latest: BoundedDict[int, Recording] = BoundedDict()
+        self._latest_by: BoundedDict[tuple[int, Account | None], Recording] = BoundedDict()
         self._changes: BoundedDict[int, asyncio.Task[Any]] = BoundedDict()
+        self._running: dict[int, set[asyncio.Task[Any]]] = {}
 
-    def add(self, event_id: int, channel_id: int, recording: Recording) -> None:
+    def add(
+        self, event_id: int, channel_id: int, account: Account | None, recording: Recording
+    ) -> None:
         """Add a message or an interaction that is being recorded."""
         self._by_id[event_id] = recording
         self._latest[channel_id] = recording
+        self._latest_by[channel_id, account] = recording
+        self.add_work(channel_id, recording)
 
-    def add_change(self, message_ids: Iterable[int], change: asyncio.Task[Any]) -> None:
+    def add_work(self, channel_id: int, work: asyncio.Task[Any]) -> None:
+        """Add anything that is being recorded of a channel: reading a session waits for it."""
+        running = self._running.setdefault(channel_id, set())
+        running.add(work)
+
+        def end(_: asyncio.Task[Any]) -> None:
+            running.discard(work)
+            if not running and self._running.get(channel_id) is running:
+                del self._running[channel_id]
+
+        work.add_done_callback(end)
+
+    def add_change(
+        self, channel_id: int, message_ids: Iterable[int], change: asyncio.Task[Any]
+    ) -> None:
         """Add an edit or a deletion: reading the messages' sessions waits for it from now on."""
+        self.add_work(channel_id, change)
         for message_id in message_ids:
             self._changes[message_id] = change
             recording = self._by_id.get(message_id)
@@ -75,6 +105,24 @@ class PendingEvents:
         if change is not None:
             await asyncio.wait({change})
         return view
+
+    async def catch_up(self, view: SessionView) -> None:
+        """Wait until all that Discord has reported of a view's chat so far is recorded.
+
+        A handler may have seen more than the event that it answers: what it waited for with
+        `wait_for`, for example. What a plugin reads while something is recorded waits for nothing.
+        """
+        current = answering.get()
+        if current is not None and not current.waits_for_storage:
+            return
+
+        channel_id = int(view.chat.chat_id)
+        if running := self._running.get(channel_id):
+            await asyncio.wait(set(running), timeout=CATCH_UP_TIMEOUT)
+
+        newest = self._latest_by.get((channel_id, view.account))
+        if newest is not None and not _is_stored(newest):
+            view.is_stored = False  # the hub raises if it cannot be stored now
 
     async def wait_until_stored(
         self, channel_id: int, current: Answering | None, *, seconds: float | None = None
@@ -94,6 +142,12 @@ class PendingEvents:
             await asyncio.wait(running, timeout=seconds)
 
 
+def _is_stored(recording: Recording) -> bool:
+    """Check whether a recording is finished, and nothing of it waits for the database."""
+    is_finished = recording.done() and not recording.cancelled()
+    return is_finished and recording.result().is_stored
+
+
 def _mark_as_changed(recording: Recording) -> None:
     """Make reading wait for what was queued later: the message is no longer as it was stored."""
     if not recording.cancelled():
@@ -111,14 +165,19 @@ class Incoming:
         session_commands: SessionCommands,
         *,
         store_slash_input: bool,
+        store_ephemeral: bool,
     ) -> None:
-        """Record in `hub`; input of slash commands only with `store_slash_input`."""
+        """Record in `hub`; input of slash commands only with `store_slash_input`.
+
+        Without `store_ephemeral`, their input in groups is not stored before others see an answer.
+        """
         self.pending = PendingEvents()
         self._client = client
         self._hub = hub
         self._own_messages = own_messages
         self._session_commands = session_commands
         self._store_slash_input = store_slash_input
+        self._store_ephemeral = store_ephemeral
 
         self._speakers: weakref.WeakValueDictionary[int, Speaker] = weakref.WeakValueDictionary()
         self._chat_locks: weakref.WeakValueDictionary[Chat, asyncio.Lock] = (
@@ -155,14 +214,19 @@ class Incoming:
     # Messages and interactions
 
     def _on_message(self, message: discord.Message) -> None:
-        if message.author.id == self._bot_id:
-            self._own_messages.record(message)
+        event = to_event(message, bot_id=self._bot_id, application_id=self._client.application_id)
+        self._burn_codes(text_beside(message, event))
+        if self._own_messages.is_own(message):
+            own = self._own_messages.record(message)
+            if own is not None:
+                self.pending.add_work(message.channel.id, own)
             return
 
         self._own_messages.add_direct_chat(message.channel, message.author)
-        recording = self._start(self._record(message, to_event(message, bot_id=self._bot_id)))
-        self.pending.add(message.id, message.channel.id, recording)
-        self._set_answering(message.channel.id, author_of(message), recording)
+        account = author_of(message)
+        recording = self._start(self._record(message, event))
+        self.pending.add(message.id, message.channel.id, account, recording)
+        self._set_answering(message.channel.id, account, recording)
 
     def _on_interaction(self, interaction: discord.Interaction) -> None:
         """Record a slash command's input, and remember every interaction that can be answered."""
@@ -173,27 +237,75 @@ class Incoming:
         account = to_account(interaction.user)
         self._own_messages.add_direct_chat(interaction.channel, interaction.user)
         is_session_command = self._session_commands.is_session_interaction(interaction)
-        is_stored = (
-            self._store_slash_input and not is_session_command and is_slash_command(interaction)
-        )
 
-        recording = None
-        if is_stored:
-            event = to_input_event(interaction, bot_id=self._bot_id)
-            recording = self._start(self._record(interaction, event))
-            self.pending.add(interaction.id, int(chat.chat_id), recording)
+        slash_input, recording = None, None
+        if is_slash_command(interaction) and not is_session_command:
+            slash_input, recording = self._take_input(interaction, chat)
+        if recording is not None:
+            self.pending.add(interaction.id, int(chat.chat_id), account, recording)
 
         place = place_metadata(interaction.channel, interaction.guild)
+        message = interaction.message  # that of a button; it is the original response
         known = KnownInteraction(
             id=interaction.id,
             chat=chat,
             account=account,
             metadata=place | {"interaction": describe(interaction)},
             is_session_command=is_session_command,
-            is_stored=is_stored,
+            input=slash_input,
+            original=OriginalResponse(None if message is None else message.id),
         )
         self._own_messages.add_interaction(interaction.token, known)
         self._set_answering(int(chat.chat_id), account, recording)
+
+    def _take_input(
+        self, interaction: discord.Interaction, chat: Chat
+    ) -> tuple[SlashInput | None, Recording | None]:
+        """Return the input of a slash command, and the task that ends with its session.
+
+        In a direct chat it is stored at once. In a group it is held until others see an answer.
+        """
+        event = to_input_event(interaction, bot_id=self._bot_id)
+        if not self._store_slash_input:
+            is_seen, what = chat.kind == "group", f"the codes in interaction {interaction.id}"
+            slash_input = SlashInput(
+                lambda: self._start(_logged(self._hub.burn_codes(event.text), what)),
+                is_message=False,
+            )
+            return (slash_input if is_seen else None), None
+
+        if chat.kind == "direct" or self._store_ephemeral:
+            slash_input = SlashInput(
+                lambda: self._start(self._record(interaction, event)), is_message=True
+            )
+            return slash_input, slash_input.record()
+
+        earlier = self._own_messages.interaction(interaction.token)
+        held = self._hub.hold(event)
+        held.session.is_duplicate = earlier is not None
+        if earlier is not None and earlier.input is not None:
+            slash_input = earlier.input
+        else:
+            slash_input = SlashInput(
+                lambda: self._start(self._record(interaction, event, held)), is_message=True
+            )
+        return slash_input, self._start(self._hold(interaction, event, held))
+
+    async def _hold(
+        self, interaction: discord.Interaction, event: MessageEvent, held: Held
+    ) -> SessionView:
+        """Return the session of a held input, after the messages before it.
+
+        An input that was stored before a restart, or by another process, is a duplicate.
+        """
+        try:
+            await self._is_session_command(interaction, event.chat)
+            if await self._hub.find_message(event.chat, str(interaction.id)) is not None:
+                return (await self._hub.record(event)).session
+        except Exception:
+            logger.exception("it is not known whether interaction %s is stored", interaction.id)
+
+        return held.session
 
     def _set_answering(
         self, channel_id: int, account: Account | None, recording: asyncio.Task[Any] | None
@@ -216,11 +328,14 @@ class Incoming:
         speaker = self._speakers[channel_id] = Speaker(account)
         return speaker
 
-    async def _record(self, source: Input, event: MessageEvent | None) -> SessionView:
+    async def _record(
+        self, source: Input, event: MessageEvent | None, held: Held | None = None
+    ) -> SessionView:
         """Record an event unless it is a session command; return the session for its handlers."""
         try:
             if event is not None and not await self._is_session_command(source, event.chat):
-                return (await self._hub.record(event)).session
+                recorded = await (self._hub.record(event) if held is None else held.record())
+                return recorded.session
         except Exception:
             logger.exception(
                 "message %s could not be recorded; its handlers run all the same", source.id
@@ -249,19 +364,25 @@ class Incoming:
         deferred answer that is filled in also has no time; that is a new message.
         """
         message = payload.message
-        if message.author.id == self._bot_id:
-            self._own_messages.record_edit(message)
+        event = to_event(message, bot_id=self._bot_id, application_id=self._client.application_id)
+        self._burn_codes(text_beside(message, event))
+        if self._own_messages.is_own(message):
+            own = self._own_messages.record_edit(message)
+            if own is not None:
+                self.pending.add_work(message.channel.id, own)
             return
 
-        event = to_event(message, bot_id=self._bot_id)
         if event is None:
             return
         if message.edited_at is not None:
             what = f"the edit of message {message.id}"
             edit = self._start(_logged(self._edit(message, event), what))
-            self.pending.add_change([message.id], edit)
+            self.pending.add_change(message.channel.id, [message.id], edit)
         elif message.interaction_metadata is not None:
-            self._start(_logged(self._hub.record(event), f"the deferred answer {message.id}"))
+            what = f"the deferred answer {message.id}"
+            self.pending.add_work(
+                message.channel.id, self._start(_logged(self._hub.record(event), what))
+            )
 
     async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
         is_command = await self._is_session_command(message, event.chat)
@@ -283,7 +404,7 @@ class Incoming:
         deleted = [str(message_id) for message_id in sorted(message_ids)]
         what = f"the deletion of {len(deleted)} messages in channel {channel_id}"
         deletion = self._start(_logged(self._hub.delete(chat, deleted), what))
-        self.pending.add_change(message_ids, deletion)
+        self.pending.add_change(channel_id, message_ids, deletion)
 
     def _on_thread_deletion(self, payload: discord.RawThreadDeleteEvent) -> None:
         """Delete the chat of a thread or of a forum post."""
@@ -296,6 +417,11 @@ class Incoming:
     def _delete_chat(self, channel_id: int, guild_id: int) -> None:
         chat = raw_chat(channel_id, guild_id, bot_id=self._bot_id)
         self._start(_logged(self._hub.delete_chat(chat), f"the deletion of channel {channel_id}"))
+
+    def _burn_codes(self, text: str) -> None:
+        """Make link codes worthless that a group saw outside of a message's text."""
+        if text:
+            self._start(_logged(self._hub.burn_codes(text), "the codes that a group saw"))
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = start_recording(work)

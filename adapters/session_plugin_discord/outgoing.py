@@ -18,14 +18,14 @@ from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 from session_plugin_discord.answering import Answering, answering, is_answer, start_recording
 from session_plugin_discord.incoming import PendingEvents
-from session_plugin_discord.own_messages import KnownInteraction, OwnMessages
+from session_plugin_discord.own_messages import ORIGINAL, KnownInteraction, OwnMessages
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that a closing bot waits for what it is sending."""
 FIRST_ANSWER_TIMEOUT = 2.0
 """Seconds that the first answer to an interaction waits: Discord refuses it after three."""
-CHANNEL_MESSAGE = 4
-"""The type of a first answer with a message; others defer it, edit a message or open a form."""
+CHANNEL_MESSAGE, DEFERRED_MESSAGE, UPDATE_MESSAGE = 4, 5, 7
+"""Types of a first answer: a message, one that follows later, an edit of a button's message."""
 
 logger = logging.getLogger("session_plugin.discord")
 
@@ -131,25 +131,52 @@ class Outgoing:
     async def answer(
         self, interaction: KnownInteraction, route: Any, options: dict[str, Any], send: Send
     ) -> Any:
-        """Send an answer to an interaction, and record it if it has a message."""
+        """Send an answer to an interaction, and record what Discord responds."""
         is_first = route.path.startswith("/interactions/")
+        name = str(route.url).partition("?")[0].rpartition("/")[2]
         payload = _payload(options.get("payload"), options.get("multipart"))
-        has_message = (
-            payload.get("type") == CHANNEL_MESSAGE
-            if is_first
-            else route.method in ("POST", "PATCH")
-        )
+        kind = payload.get("type") if is_first else None
 
-        if has_message:
+        if kind == CHANNEL_MESSAGE or (not is_first and route.method in ("POST", "PATCH")):
             seconds = FIRST_ANSWER_TIMEOUT if is_first else None
             channel_id = int(interaction.chat.chat_id)
             await self._pending.wait_until_stored(channel_id, answering.get(), seconds=seconds)
 
         async def record(data: Any) -> None:
+            if route.method == "DELETE":
+                await self._own_messages.record_deleted_answer(interaction, name)
+                return
+
             message = (data.get("resource") or {}).get("message") if is_first and data else data
-            if has_message and message:
-                is_edit = route.method == "PATCH"
+            if not message:
+                return
+
+            if route.method not in ("POST", "PATCH"):
+                if name == ORIGINAL:
+                    self._own_messages.note_original(interaction, message)
+                return
+
+            if is_first or name == ORIGINAL or int(message["id"]) == interaction.original.id:
+                self._own_messages.note_original(interaction, message)
+            if kind in (CHANNEL_MESSAGE, DEFERRED_MESSAGE, UPDATE_MESSAGE, None):
+                is_edit = route.method == "PATCH" or kind == UPDATE_MESSAGE
                 await self._own_messages.record_answer(interaction, message, is_edit=is_edit)
+
+        return await self._carry_out(send, record)
+
+    async def speak(self, route: Any, send: Send) -> Any:
+        """Send, edit or delete a message by a webhook; record the first two where Discord shows it.
+
+        The bot may answer by a webhook of its own.
+        """
+        if route.method == "POST":
+            await self.wait_until_answerable()
+
+        async def record(data: Any) -> None:
+            is_said = route.method in ("POST", "PATCH")
+            if is_said and isinstance(data, dict) and "author" in data:
+                is_edit = route.method == "PATCH"
+                await self._own_messages.record_spoken(data, is_edit=is_edit)
 
         return await self._carry_out(send, record)
 
@@ -214,9 +241,7 @@ class RecordingWebhookAdapter(AsyncWebhookAdapter):
         if interaction is not None:
             return await self._outgoing.answer(interaction, route, options, send)
 
-        if route.method == "POST":  # the bot may answer by a webhook of its own
-            await self._outgoing.wait_until_answerable()
-        return await send()
+        return await self._outgoing.speak(route, send)
 
 
 def _payload(payload: Any, multipart: Any) -> dict[str, Any]:

@@ -21,12 +21,17 @@ import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
 from session_plugin_discord.answering import start_recording
-from session_plugin_discord.translate import to_account, to_chat, to_event
+from session_plugin_discord.slash_input import SlashInput
+from session_plugin_discord.translate import is_from_bot, to_account, to_chat, to_event
 
 MAX_RECENT = 2000
 """The size of each dictionary in memory: entries that belong together arrive within moments."""
 UNRECORDED = "session-"
 """Prefix of the nonce of a message that no process records."""
+ORIGINAL = "@original"
+"""The name under which an interaction's original response is edited and deleted."""
+LOADING = 1 << 7
+"""The flag of a deferred answer that has not been filled in."""
 
 logger = logging.getLogger("session_plugin.discord")
 
@@ -53,6 +58,21 @@ class BoundedDict(OrderedDict[K, V]):
             self.popitem(last=False)
 
 
+@dataclass(slots=True)
+class OriginalResponse:
+    """What is known of an interaction's original response, which is edited and deleted by name.
+
+    Args:
+        id: Its message id; None if it is unknown.
+        is_loading: It was deferred and has not been filled in.
+        is_withdrawn: It was deleted before it was filled in.
+    """
+
+    id: int | None = None
+    is_loading: bool = False
+    is_withdrawn: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownInteraction:
     """An interaction that the bot may answer.
@@ -63,7 +83,8 @@ class KnownInteraction:
         account: Who used it; None for a user without an account.
         metadata: What is stored with each answer to it.
         is_session_command: It is one of the session commands, so no answer to it is stored.
-        is_stored: Its input is a message in the session.
+        input: What a slash command was given; None for other interactions.
+        original: What is known of its original response.
     """
 
     id: int
@@ -71,7 +92,13 @@ class KnownInteraction:
     account: Account | None
     metadata: dict[str, Any]
     is_session_command: bool
-    is_stored: bool
+    input: SlashInput | None
+    original: OriginalResponse
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its input is a message in the session."""
+        return self.input is not None and self.input.is_stored
 
 
 class OwnMessages:
@@ -116,6 +143,10 @@ class OwnMessages:
 
     # Recording
 
+    def is_own(self, message: discord.Message) -> bool:
+        """Check whether the bot wrote a message, itself or by a webhook of its application."""
+        return is_from_bot(message, bot_id=self._bot_id, application_id=self._client.application_id)
+
     def record(
         self, message: discord.Message, interaction: KnownInteraction | None = None
     ) -> asyncio.Task[None] | None:
@@ -130,6 +161,7 @@ class OwnMessages:
         """
         if str(message.nonce).startswith(UNRECORDED):
             return None
+        self._record_input(message, interaction)
         return self._once((message.id, None), self._hub.record, message, interaction)
 
     def record_edit(self, message: discord.Message) -> asyncio.Task[None] | None:
@@ -159,20 +191,29 @@ class OwnMessages:
         if channel is not None:
             await _wait_for(self.record_edit(self._message(channel, data)))
 
+    async def record_spoken(self, data: Any, *, is_edit: bool) -> None:
+        """Record what a webhook said or edited from Discord's response, if it is the bot's own."""
+        channel = self._channel(int(data["channel_id"]))
+        if channel is None:
+            return
+
+        message = self._message(channel, data)
+        if self.is_own(message):
+            await _wait_for(self.record_edit(message) if is_edit else self.record(message))
+
     async def record_deleted(self, channel_id: int, message_ids: Iterable[int]) -> None:
         """Delete what the bot deleted: its own messages, and those of other people."""
         channel = self._channel(channel_id)
         if channel is None:
             return
 
-        user: Any = self._client.user
-        chat = to_chat(channel, getattr(channel, "guild", None), bot_id=user.id)
+        chat = to_chat(channel, getattr(channel, "guild", None), bot_id=self._bot_id)
         await self._hub.delete(chat, [str(message_id) for message_id in message_ids])
 
     async def record_answer(
         self, interaction: KnownInteraction, data: Any, *, is_edit: bool
     ) -> None:
-        """Record an answer to an interaction from Discord's response.
+        """Record an answer to an interaction from Discord's response, after the input.
 
         A deferred answer exists, empty, before it is filled in, so filling it in edits a message
         that was never stored. A message that is edited by a button below it still answers the same
@@ -183,11 +224,69 @@ class OwnMessages:
             state=self._client._connection, id=channel_id
         )
         message = self._message(channel, data)
+        metadata = message.interaction_metadata
+        if metadata is not None and interaction.original.id is None:
+            interaction.original.id = metadata.original_response_message_id
+        await _wait_for(self._record_input(message, interaction))
+        await self._withdraw_input(message, interaction)
 
         if not is_edit:
             await _wait_for(self.record(message, interaction))
         elif (event := self._translated(message, shown_in=interaction.chat)) is not None:
             await self._hub.edit(await self._attributed(message, event))
+
+    async def record_deleted_answer(self, interaction: KnownInteraction, name: str) -> None:
+        """Delete an answer that the bot deleted, by its id or as the original response.
+
+        Discord reports the deletion only where the bot is a member.
+        """
+        original = interaction.original
+        message_id = original.id if name == ORIGINAL else int(name)
+        if message_id is None:
+            return
+
+        if message_id == original.id and original.is_loading:
+            original.is_loading, original.is_withdrawn = False, True
+        await self._hub.delete(interaction.chat, [str(message_id)])
+
+    def note_original(self, interaction: KnownInteraction, data: Any) -> None:
+        """Remember an interaction's original response, which may be edited or deleted by name."""
+        interaction.original.id = int(data["id"])
+        interaction.original.is_loading = bool(int(data.get("flags") or 0) & LOADING)
+
+    def _record_input(
+        self, message: discord.Message, interaction: KnownInteraction | None
+    ) -> asyncio.Task[Any] | None:
+        """Start storing the input of the slash command that a message answers, if others see it.
+
+        An answer to a form stands below the command that opened the form.
+        """
+        metadata = message.interaction_metadata
+        if message.flags.ephemeral:
+            return None
+
+        if interaction is None and metadata is not None:
+            interaction = self._by_id.get(metadata.id)
+        if metadata is not None and metadata.modal_interaction is not None:
+            interaction = self._by_id.get(metadata.modal_interaction.id, interaction)
+
+        slash_input = None if interaction is None else interaction.input
+        return None if slash_input is None else slash_input.record()
+
+    async def _withdraw_input(
+        self, message: discord.Message, interaction: KnownInteraction
+    ) -> None:
+        """Delete the input of a slash command that, after all, one person alone sees answered.
+
+        Others saw only a deferred answer that was deleted before it had said anything.
+        """
+        original = interaction.original
+        if not original.is_withdrawn:
+            return
+
+        original.is_withdrawn = False
+        if message.flags.ephemeral and interaction.is_stored and not self._store_ephemeral:
+            await self._hub.delete(interaction.chat, [str(interaction.id)])
 
     async def finish(self) -> None:
         """Wait until everything started so far is recorded."""
@@ -204,11 +303,21 @@ class OwnMessages:
             event = self._translated(message, interaction)
             if event is None:
                 return None
-            self._recordings[key] = start_recording(self._store(store, message, event))
+            self._recordings[key] = start_recording(
+                self._store(store, message, event, after=self._record_input(message, interaction))
+            )
 
         return self._recordings[key]
 
-    async def _store(self, store: Store, message: discord.Message, event: MessageEvent) -> None:
+    async def _store(
+        self,
+        store: Store,
+        message: discord.Message,
+        event: MessageEvent,
+        *,
+        after: asyncio.Task[Any] | None,
+    ) -> None:
+        await _wait_for(after)
         try:
             await store(await self._attributed(message, event))
         except Exception:
@@ -221,6 +330,11 @@ class OwnMessages:
 
     def _message(self, channel: Any, data: Any) -> discord.Message:
         return discord.Message(state=self._client._connection, channel=channel, data=data)
+
+    @property
+    def _bot_id(self) -> int:
+        user: Any = self._client.user  # set before the first event
+        return int(user.id)
 
     # Whom they answer
 
@@ -241,7 +355,12 @@ class OwnMessages:
             return None
 
         shown_in = shown_in if interaction is None else interaction.chat
-        event = to_event(message, bot_id=message.author.id, shown_in=shown_in)
+        event = to_event(
+            message,
+            bot_id=self._bot_id,
+            application_id=self._client.application_id,
+            shown_in=shown_in,
+        )
         if event is None or interaction is None:
             return event
 
@@ -286,7 +405,7 @@ class OwnMessages:
         return to_account(user)
 
 
-async def _wait_for(*recordings: asyncio.Task[None] | None) -> None:
+async def _wait_for(*recordings: asyncio.Task[Any] | None) -> None:
     running = [task for task in recordings if task is not None and not task.done()]
     if running:
         await asyncio.wait(running)

@@ -5,6 +5,7 @@ Pure functions; they know no hub and no bot.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -21,9 +22,15 @@ Example:
 TEXT_DISPLAY = 10
 """The component type of plain text, known to discord.py since 2.6."""
 
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 
 def to_event(
-    message: discord.Message, *, bot_id: int, shown_in: Chat | None = None
+    message: discord.Message,
+    *,
+    bot_id: int,
+    application_id: int | None = None,
+    shown_in: Chat | None = None,
 ) -> MessageEvent | None:
     """Return a message as a MessageEvent; None if it has nothing to store.
 
@@ -35,6 +42,8 @@ def to_event(
         message: The message.
         bot_id: The bot's own user id: its messages get the role "assistant". Answers to
             interactions have a webhook id too, so the author's id decides.
+        application_id: The id of the bot's application, whose webhooks say the bot's words. None if
+            it equals `bot_id`, as it does unless the application is older than 2016.
         shown_in: The chat in which the message is shown, if the caller knows better than the
             message. An ephemeral message is then translated as well.
 
@@ -42,7 +51,7 @@ def to_event(
         async def on_message(message: discord.Message) -> None:
             print(to_event(message, bot_id=message.guild.me.id))
     """
-    is_own = message.author.id == bot_id
+    is_own = is_from_bot(message, bot_id=bot_id, application_id=application_id)
     text = _text(message)
     attachments = _attachments(message)
 
@@ -64,6 +73,21 @@ def to_event(
         metadata=_metadata(message),
         edited_at=message.edited_at.timestamp() if message.edited_at is not None else None,
     )
+
+
+def is_from_bot(
+    message: discord.Message, *, bot_id: int, application_id: int | None = None
+) -> bool:
+    """Check whether a message is the bot's, by its own account or by a webhook of its application.
+
+    Discord names the application of a webhook that an application made. Webhooks that people made
+    have none, whoever uses them.
+    """
+    if message.author.id == bot_id:
+        return True
+
+    application_id = application_id or bot_id
+    return message.webhook_id is not None and message.application_id == application_id
 
 
 def author_of(message: discord.Message) -> Account | None:
@@ -90,7 +114,7 @@ def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
         return Chat(CHANNEL, str(channel.id), "direct", bot_id=str(bot_id))
 
     name = getattr(channel, "name", None)  # a channel that is not cached has none
-    title = f"{guild.name} #{name}" if guild is not None and name else ""
+    title = without_bidi(f"{guild.name} #{name}") if guild is not None and name else ""
     return Chat(CHANNEL, str(channel.id), "group", bot_id=str(bot_id), title=title)
 
 
@@ -103,7 +127,12 @@ def raw_chat(channel_id: int, guild_id: int | None, *, bot_id: int) -> Chat:
 
 def shown_name(user: discord.abc.User) -> str:
     """Return a person's name in all of Discord, not their nickname in one guild."""
-    return getattr(user, "global_name", None) or user.name
+    return without_bidi(getattr(user, "global_name", None) or user.name)
+
+
+def without_bidi(name: str) -> str:
+    """Return a name without the characters that change the direction of what follows it."""
+    return _BIDI.sub("", name)
 
 
 def place_metadata(channel: Any, guild: discord.Guild | None) -> dict[str, Any]:
@@ -212,7 +241,7 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
         for holder in holders
         for sticker in getattr(holder, "stickers", ())  # in snapshots since discord.py 2.6
     ]
-    if message.poll is not None:
+    if message.poll is not None:  # its choices are metadata
         found.append(Attachment(id="", kind="poll", filename=message.poll.question))
     found += [
         Attachment(id="", kind="embed", filename=embed.title or "")
@@ -231,6 +260,8 @@ def _metadata(message: discord.Message) -> dict[str, Any]:
         metadata["ephemeral"] = True
     if mentions := _mentions(message):
         metadata["mentions"] = mentions
+    if message.poll is not None:
+        metadata["poll"] = _poll(message.poll)
 
     return metadata
 
@@ -252,3 +283,20 @@ def _mentions(message: discord.Message) -> list[dict[str, str]]:
     ]
 
     return [mention for mention in found if mention["text"] in message.content]
+
+
+def _poll(poll: discord.Poll) -> dict[str, Any]:
+    """Return a poll as it was asked; votes are not messages."""
+    ends_at = poll.expires_at
+
+    return {
+        "question": poll.question,
+        "options": [_shown_choice(answer) for answer in poll.answers],
+        "allows_multiple_answers": poll.multiple,
+        "ends_at": None if ends_at is None else ends_at.timestamp(),
+    }
+
+
+def _shown_choice(answer: discord.PollAnswer) -> str:
+    """Return a choice of a poll as people see it: an emoji, a text, or both."""
+    return " ".join(str(part) for part in (answer.emoji, answer.text) if part)
