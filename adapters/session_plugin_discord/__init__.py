@@ -33,7 +33,9 @@ Modules, in the order in which a message meets them:
     adapter.py         one client's attachment to a hub: opened, listening, closed
     incoming.py        messages, interactions, edits and deletions, before their handlers
     translate.py       a Discord message as a MessageEvent; pure
+    seen_text.py       what a group sees of a message besides its text; pure
     interactions.py    a slash command, button, menu or form in the core's terms; pure
+    slash_input.py     a slash command's input, stored when others have seen it
     context.py         the type of `ctx`
     answering.py       which event a handler answers, and whether the handler still runs
     outgoing.py        what the bot sends: after the question is stored, recorded from the response
@@ -44,12 +46,25 @@ Modules, in the order in which a message meets them:
 """
 
 try:
-    import discord as _discord  # noqa: F401 - imported only to report that it is missing
+    import discord as _discord
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "session_plugin_discord needs discord.py: pip install 'session-plugin[discord]'",
+        "session_plugin_discord needs discord.py 2.5 or newer: "
+        "pip install 'session-plugin[discord]'. Bots of other libraries, such as nextcord and "
+        "disnake, need an adapter of their own: see adapters/README.md",
         name="discord",
     ) from error
+
+if getattr(_discord, "__title__", "") != "discord" or _discord.version_info < (2, 5):
+    raise ImportError(
+        "session_plugin_discord needs discord.py 2.5 or newer, and the installed package discord "
+        f"is {getattr(_discord, '__title__', 'unknown')} "
+        f"{getattr(_discord, '__version__', '')}: uninstall it, then "
+        "pip install --force-reinstall 'session-plugin[discord]'. Bots of forks that install a "
+        "package of this name (py-cord, nextcord) need an adapter of their own: see "
+        "adapters/README.md",
+        name="discord",
+    )
 
 from session_plugin_discord.context import SessionContext
 from session_plugin_discord.install import SessionCog, install, session, setup, teardown

@@ -272,12 +272,14 @@ class Incoming:
                 lambda: self._start(_logged(self._hub.burn_codes(event.text), what)),
                 is_message=False,
             )
+            slash_input.is_queued.set()
             return (slash_input if is_seen else None), None
 
         if chat.kind == "direct" or self._store_ephemeral:
             slash_input = SlashInput(
                 lambda: self._start(self._record(interaction, event)), is_message=True
             )
+            slash_input.is_queued.set()
             return slash_input, slash_input.record()
 
         earlier = self._own_messages.interaction(interaction.token)
@@ -287,7 +289,8 @@ class Incoming:
             slash_input = earlier.input
         else:
             slash_input = SlashInput(
-                lambda: self._start(self._record(interaction, event, held)), is_message=True
+                lambda: self._start(self._record_held(interaction, held, slash_input.is_queued)),
+                is_message=True,
             )
         return slash_input, self._start(self._hold(interaction, event, held))
 
@@ -304,6 +307,20 @@ class Incoming:
                 return (await self._hub.record(event)).session
         except Exception:
             logger.exception("it is not known whether interaction %s is stored", interaction.id)
+
+        return held.session
+
+    async def _record_held(
+        self, interaction: discord.Interaction, held: Held, is_queued: asyncio.Event
+    ) -> SessionView:
+        try:
+            await self._is_session_command(interaction, held.session.chat)
+            is_queued.set()
+            await held.record()
+        except Exception:
+            logger.exception("interaction %s could not be recorded", interaction.id)
+        finally:
+            is_queued.set()
 
         return held.session
 
@@ -328,14 +345,11 @@ class Incoming:
         speaker = self._speakers[channel_id] = Speaker(account)
         return speaker
 
-    async def _record(
-        self, source: Input, event: MessageEvent | None, held: Held | None = None
-    ) -> SessionView:
+    async def _record(self, source: Input, event: MessageEvent | None) -> SessionView:
         """Record an event unless it is a session command; return the session for its handlers."""
         try:
             if event is not None and not await self._is_session_command(source, event.chat):
-                recorded = await (self._hub.record(event) if held is None else held.record())
-                return recorded.session
+                return (await self._hub.record(event)).session
         except Exception:
             logger.exception(
                 "message %s could not be recorded; its handlers run all the same", source.id

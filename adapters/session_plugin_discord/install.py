@@ -57,8 +57,11 @@ def install(
         session_plugin_discord.install(bot, hub, commands={"new": "reset"}, group="session")
     """
     if not isinstance(bot, discord.Client):
+        kind = type(bot)
         raise TypeError(
-            f"bot must be a commands.Bot or another discord.Client, not {type(bot).__name__}"
+            "bot must be a commands.Bot or another discord.Client of discord.py, not "
+            f"{kind.__module__}.{kind.__qualname__}: bots of other libraries, forks included, "
+            "need an adapter of their own"
         )
     if getattr(bot, "session_hub", hub) is not hub or _adapter_of(bot) is not None:
         raise ValueError("this bot has a hub already: install one hub, once")

@@ -227,7 +227,9 @@ class OwnMessages:
         metadata = message.interaction_metadata
         if metadata is not None and interaction.original.id is None:
             interaction.original.id = metadata.original_response_message_id
-        await _wait_for(self._record_input(message, interaction))
+        slash_input = self._record_input(message, interaction)
+        if slash_input is not None:
+            await _wait_for(slash_input.record())
         await self._withdraw_input(message, interaction)
 
         if not is_edit:
@@ -256,7 +258,7 @@ class OwnMessages:
 
     def _record_input(
         self, message: discord.Message, interaction: KnownInteraction | None
-    ) -> asyncio.Task[Any] | None:
+    ) -> SlashInput | None:
         """Start storing the input of the slash command that a message answers, if others see it.
 
         An answer to a form stands below the command that opened the form.
@@ -271,7 +273,9 @@ class OwnMessages:
             interaction = self._by_id.get(metadata.modal_interaction.id, interaction)
 
         slash_input = None if interaction is None else interaction.input
-        return None if slash_input is None else slash_input.record()
+        if slash_input is not None:
+            slash_input.record()
+        return slash_input
 
     async def _withdraw_input(
         self, message: discord.Message, interaction: KnownInteraction
@@ -315,9 +319,10 @@ class OwnMessages:
         message: discord.Message,
         event: MessageEvent,
         *,
-        after: asyncio.Task[Any] | None,
+        after: SlashInput | None,
     ) -> None:
-        await _wait_for(after)
+        if after is not None:
+            await after.is_queued.wait()
         try:
             await store(await self._attributed(message, event))
         except Exception:

@@ -26,6 +26,8 @@ class SlashInput:
         self._start = start
         self._is_message = is_message
         self._recording: asyncio.Task[Any] | None = None
+        self.is_queued = asyncio.Event()
+        """Set when it is handed to the hub: what is recorded from then on comes after it."""
 
     @property
     def is_stored(self) -> bool:

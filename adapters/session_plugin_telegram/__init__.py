@@ -28,12 +28,22 @@ Modules:
 """
 
 try:
-    import telegram as _telegram  # noqa: F401 - only to name what is missing
+    import telegram as _telegram
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "session_plugin_telegram needs python-telegram-bot: pip install 'session-plugin[telegram]'",
+        "session_plugin_telegram needs python-telegram-bot 21.4 or newer: "
+        "pip install 'session-plugin[telegram]'. Bots of other libraries, such as aiogram, need an "
+        "adapter of their own: see adapters/README.md",
         name="telegram",
     ) from error
+
+if getattr(_telegram, "__version_info__", (0, 0))[:2] < (21, 4):
+    raise ImportError(
+        "session_plugin_telegram needs python-telegram-bot 21.4 or newer, and the installed "
+        f"package telegram is {getattr(_telegram, '__version__', 'another one')}: "
+        "pip install --upgrade 'session-plugin[telegram]'",
+        name="telegram",
+    )
 
 from session_plugin_telegram.commands import add_to_menu
 from session_plugin_telegram.context import SessionContext
