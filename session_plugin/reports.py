@@ -109,7 +109,7 @@ class HubStatus:
     """The state of a hub. Users are counted over the whole database, all else for this bot only.
 
     Args:
-        database: Its path or URL, without a password.
+        database: Its path; or the scheme, host, port and name in its URL.
         size_bytes: The size of the database on disk, without its write-ahead log.
         users: People; ids that a link merged into another are not counted.
         archived_messages: Those of `messages` that a summary replaces.

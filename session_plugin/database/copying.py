@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from session_plugin.database.opening import located, needs_psycopg
+from session_plugin.database.opening import check_scheme, located, needs_psycopg
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_errors import as_our_errors as as_our_file_errors
 from session_plugin.database.sqlite_file import (
@@ -249,12 +249,13 @@ def _schema(url: str, *, is_to_be_written: bool = False) -> Iterator[Connection[
     Raises:
         DatabaseRefused: the schema cannot be used, or is to be written and not empty.
     """
+    check_scheme(url)
     with needs_psycopg():
         import psycopg  # noqa: PLC0415 - only needed for such a URL
 
         from session_plugin.database import postgresql_errors, postgresql_schema  # noqa: PLC0415
 
-    shown = postgresql_schema.safe_url(url)
+    shown = postgresql_schema.shown_url(url)
     queries = load_queries("postgresql")
 
     with postgresql_errors.as_our_errors(shown):

@@ -152,7 +152,7 @@ class Task:
 class Engine(Protocol):
     """A database that runs operations.
 
-    `url` names it in errors and logs, without a password.
+    `url` names it in errors and logs: a path, or what `shown_url` leaves of a URL.
     """
 
     url: str

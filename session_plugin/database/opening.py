@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,18 @@ from session_plugin.errors import DatabaseRefused
 
 POSTGRESQL = ("postgresql", "postgres")
 """How its URLs may begin."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_KEYWORD = re.compile(
+    r"(?:^|[\s;])(?:host|hostaddr|server|data source|port|dbname|database|user|user id|username|"
+    r"uid|password|pwd|passfile|service|ssl\w*|options|application_name|driver)\s*=",
+    re.IGNORECASE,
+)
+"""A setting of a connection string, as libpq, ODBC and ADO.NET write it."""
+_NO_SCHEME = re.compile(r"(?://)?[^/@\s]*:.*@[^@/]+(?:/|$)|(?://)?[^/\s]+:[0-9]+/")
+"""`user:password@host/...` or `host:5432/...`, a URL without its scheme."""
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_FORM = "give the path of an SQLite file, or postgresql://..."
 
 
 def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
@@ -37,14 +50,23 @@ def _engine_for(where: str, busy_timeout: float) -> Engine:
     """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
         return SqliteEngine(where, busy_timeout=busy_timeout)
-    scheme = where.partition("://")[0]
-    if scheme not in POSTGRESQL:
-        raise DatabaseRefused(
-            f"no engine serves {scheme}:// URLs; give the path of an SQLite file, or postgresql://..."
-        )
+    check_scheme(where)
     with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
     return PostgresqlEngine(where, busy_timeout=busy_timeout)
+
+
+def check_scheme(url: str) -> None:
+    """Check that an engine serves a URL.
+
+    Raises:
+        DatabaseRefused: none does.
+    """
+    scheme = url.partition("://")[0]
+    if scheme not in POSTGRESQL:
+        # What stands before :// may be a password, unless it is spelt as a scheme is.
+        shown = f"{scheme}:// URLs" if _SCHEME.fullmatch(scheme) else "this URL"
+        raise DatabaseRefused(f"no engine serves {shown}; {_FORM}")
 
 
 @contextmanager
@@ -67,20 +89,52 @@ def located(database: str | Path) -> str:
     too.
 
     Raises:
-        DatabaseRefused: it is a mistyped URL of PostgreSQL, which must not become a file of that
-            name.
+        TypeError: it is neither a path nor text. It may hold a password, so it is not shown.
+        DatabaseRefused: it is a mistyped URL or a connection string, which must not become a file
+            of that name.
     """
-    if not isinstance(database, str | os.PathLike):
-        raise TypeError(
-            f"a database is a path or a URL, not {type(database).__name__}: {database!r}"
-        )
+    if not isinstance(database, str | os.PathLike) or isinstance(os.fspath(database), bytes):
+        raise TypeError(f"a database is a path or a URL, not {type(database).__name__}")
     where = os.fspath(database)
     if where == MEMORY or "://" in where:
         return where
+
     scheme, colon, _ = where.partition(":")
-    if colon and scheme in POSTGRESQL:
-        raise DatabaseRefused(
-            f"{scheme}: without // is no URL; give the path of an SQLite file, or postgresql://..."
-        )
+    if colon and scheme.lower() in POSTGRESQL:
+        raise DatabaseRefused(f"{scheme}: without // is no URL; {_FORM}")
+    _refuse_connection_string(where)
+
     path = Path(where)
     return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
+
+
+def located_file(path: str | Path) -> Path:
+    """Return the absolute path of a file that is no server's address.
+
+    Raises:
+        DatabaseRefused: it is a URL, which is not shown, or looks like a connection string.
+    """
+    where = located(path)
+    if "://" in where:
+        raise DatabaseRefused("this takes the path of an SQLite file, not a URL")
+    return Path(where)
+
+
+def _refuse_connection_string(where: str) -> None:
+    """Check that a path is not what another program takes for the address of a server.
+
+    It is not shown, because a password may be anywhere in it.
+
+    Raises:
+        DatabaseRefused: it looks like one.
+    """
+    begins_as_path = where.startswith(("/", "\\", "./", "../", "~")) and where[:2] != "//"
+    if begins_as_path or _DRIVE.match(where):
+        return
+
+    if _KEYWORD.search(where) or _NO_SCHEME.match(where):
+        raise DatabaseRefused(
+            "the database looks like a connection string, which is not shown here; "
+            f"{_FORM}: postgresql://user:password@host:5432/database, with %40 for @, %2F for /, "
+            "%23 for # and %3F for ? in the password. A file of that name is given as ./name."
+        )

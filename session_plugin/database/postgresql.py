@@ -28,7 +28,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from session_plugin.database.engine import NotAlone, Row, Tx, Value
 from session_plugin.database.postgresql_arrays import columns, take_columns
 from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
-from session_plugin.database.postgresql_schema import prepare, safe_url
+from session_plugin.database.postgresql_schema import prepare, shown_url
 from session_plugin.database.queries import load_queries
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.database.writer import GRACE, CommitInDoubt
@@ -76,7 +76,7 @@ class PostgresqlEngine(ThreadedEngine):
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
         """Prepare the engine for a URL; nothing is connected before `open`."""
-        super().__init__(safe_url(url), busy_timeout=busy_timeout)
+        super().__init__(shown_url(url), busy_timeout=busy_timeout)
         self._conninfo = url
         self._pool: ConnectionPool[Connection] | None = None
 

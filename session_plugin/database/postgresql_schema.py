@@ -7,7 +7,8 @@ Any other schema is left unchanged.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+import re
+from urllib.parse import quote
 
 import psycopg
 from psycopg import conninfo
@@ -17,6 +18,9 @@ from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 
 OLDEST_SERVER = 130000
 """PostgreSQL 13, the oldest supported version when this was written; older ones are untested."""
+
+PORT = re.compile(r"[0-9,]*")
+"""A port, or one for each of several hosts."""
 
 PASSING = (
     "starting up",
@@ -30,17 +34,39 @@ PASSING = (
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def safe_url(url: str) -> str:
-    """Return a URL without its passwords, for errors and logs."""
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    netloc = user.partition(":")[0] + at + place
+def shown_url(url: str) -> str:
+    """Return what errors and logs may show of a URL: its scheme, host, port and database.
 
-    secret = ("password", "sslpassword")
-    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in secret]
+    They are what the driver itself parsed, so no other reading can take a part of the password
+    for one of them.
 
-    shown = (parts.scheme, netloc, parts.path, urlencode(query, quote_via=quote), "")
-    return urlunsplit(shown)
+    Raises:
+        DatabaseRefused: the driver cannot parse it, or would take a part of the user or password
+            for something else.
+    """
+    try:
+        parsed = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        parsed = {}
+    scheme, _, rest = url.partition("://")
+    place = rest.partition("/")[0]
+
+    # An @ after the first / means that the driver ends the host before the password does.
+    is_misread = rest.count("@") != place.count("@") or place.count("@") > 1
+    port = str(parsed.get("port", ""))
+    if not parsed or is_misread or not PORT.fullmatch(port):
+        # The driver's own message quotes the URL, so it is not chained either.
+        raise DatabaseRefused(
+            f"what follows {scheme}:// is not a PostgreSQL URL, or is one with an unescaped "
+            "character; write postgresql://user@host:5432/database. In a user or a password, write "
+            "%40 for @, %2F for /, %23 for #, %3F for ?, %25 for % and %20 for a space, as "
+            "urllib.parse.quote(password, safe='') does."
+        )
+
+    host = quote(str(parsed.get("host", "")), safe=",:")
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{scheme}://{host}{port and ':'}{port}/{quote(str(parsed.get('dbname', '')), safe='')}"
 
 
 def prepare(url: str, shown: str) -> None:
@@ -48,10 +74,10 @@ def prepare(url: str, shown: str) -> None:
 
     Args:
         url: The URL to connect to.
-        shown: The URL without passwords, for errors.
+        shown: What errors may show of it; see `shown_url`.
 
     Raises:
-        DatabaseRefused: the URL is wrong, the server refuses the connection, or the schema cannot
+        DatabaseRefused: the server refuses the connection, or the schema cannot
             be used.
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
@@ -62,13 +88,6 @@ def prepare(url: str, shown: str) -> None:
 
 
 def _connect(url: str, shown: str) -> Connection:
-    try:
-        conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise DatabaseRefused(
-            f"{shown} is not a PostgreSQL URL; write postgresql://user@host:5432/database"
-        ) from error
-
     try:
         return psycopg.connect(
             url, autocommit=True, connect_timeout=10, application_name="session_plugin"

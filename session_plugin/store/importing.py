@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from session_plugin.database.opening import located
+from session_plugin.database.opening import located_file
 from session_plugin.reports import ImportReport, OnProgress, Progress, Skipped
 from session_plugin.store.import_operations import Imported
 from session_plugin.store.original_file import Original, Piece
@@ -25,7 +25,7 @@ class Import:
         self, path: str | Path, *, before: float | None, progress: OnProgress | None
     ) -> None:
         """Read from `path`; messages from before `before` are past their retention."""
-        self._original = Original(path=Path(located(path)))
+        self._original = Original(path=located_file(path))
         self._before = before
         self._progress = progress
         self._pieces: Iterator[Piece] = iter(())

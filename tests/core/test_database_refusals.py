@@ -13,11 +13,20 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import pytest
 
-from session_plugin import DatabaseRefused, SessionHub, SessionStore
+from session_plugin import (
+    DatabaseRefused,
+    DatabaseUnavailable,
+    SessionError,
+    SessionHub,
+    SessionStore,
+    copy_database,
+)
+from session_plugin.store.importing import Import
 
 PAGE = 4096
 
@@ -332,6 +341,127 @@ def test_a_url_that_no_engine_serves_is_refused_without_its_password(
     assert url.partition(":")[0] in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+# Passwords
+
+SECRETS = ("hunt", "er2")
+"""The two halves of a password; whatever stands between them may split it for a parser."""
+
+
+def passwords() -> list[str]:
+    between = [
+        "",
+        "/",
+        "#",
+        "?",
+        "@",
+        ":",
+        "%",
+        "%zz",
+        " ",
+        "[",
+        "]",
+        ",",
+        "&",
+        "=",
+        ";",
+        "://",
+        "/?",
+    ]
+    return [SECRETS[0] + one + SECRETS[1] for one in between] + ["12/s?user=hunter2", "1/hunter2"]
+
+
+def addresses() -> list[str]:
+    """Write a server's address in every way, right and wrong, with every password."""
+    forms = [
+        "postgresql://bot:{}@127.0.0.1:1/db",
+        "postgres://bot:{}@127.0.0.1:1",
+        "postgresql://:{}@127.0.0.1:1/db",
+        "postgresql://bot:{}",
+        "postgresql://127.0.0.1:1/db?user=bot&password={}",
+        "postgresql://127.0.0.1:1/db?{}",
+        "postgresql:/bot:{}@127.0.0.1:1/db",
+        "Postgresql:bot:{}@127.0.0.1:1/db",
+        "postgresql+asyncpg://bot:{}@127.0.0.1:1/db",
+        "jdbc:postgresql://127.0.0.1:1/db?user=bot&password={}",
+        "bot:{}@127.0.0.1:1/db",
+        "//bot:{}@127.0.0.1:1/db",
+        "host=127.0.0.1 port=1 user=bot password={}",
+        "password='{}' host=127.0.0.1 port=1",
+        "Server=127.0.0.1;Port=1;User Id=bot;Password={};",
+        "Driver={{PostgreSQL}};Server=127.0.0.1;Pwd={};",
+        "bot:{}://127.0.0.1:1",
+    ]
+    well_formed = ("postgresql://bot:hunt@er2", "postgresql://bot:1/hunter2")  # a host, a database
+    every = [form.format(password) for form in forms for password in passwords()]
+    return [one for one in every if one not in well_formed]
+
+
+def test_no_part_of_a_password_is_shown_and_no_file_is_made_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in the error, in those that led to it, or in the log, whatever is done with it."""
+    monkeypatch.chdir(tmp_path)
+    SessionStore("bot.db").close()
+    caplog.set_level("DEBUG")
+    uses: list[Callable[[Any], Any]] = [
+        SessionStore,
+        lambda database: copy_database(database, "copy.db"),
+        lambda database: copy_database("bot.db", database),
+        lambda database: Import(database, before=None, progress=None).open(),
+    ]
+    for address in addresses():
+        for use in uses:
+            with pytest.raises(SessionError) as caught:
+                use(address)
+            said = "".join(format_exception(caught.value))
+            assert not [half for half in (*SECRETS, "s?user") if half in said + caplog.text], (
+                address
+            )
+    assert [one.name for one in tmp_path.iterdir()] == ["bot.db"]
+
+
+@pytest.mark.parametrize("database", [b"bot:hunter2@db", {"password": "hunter2"}, ("hunter2",)])
+def test_what_is_no_path_is_refused_without_its_content(database: Any) -> None:
+    with pytest.raises(TypeError, match=f"not {type(database).__name__}") as caught:
+        SessionStore(database)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_hub_says_the_right_form_of_what_looks_like_a_connection_string() -> None:
+    with pytest.raises(DatabaseRefused, match="postgresql://user:password@host:5432/database"):
+        SessionHub("host=127.0.0.1 user=bot password=hunter2")
+
+
+def test_the_right_form_is_named_where_a_password_has_to_be_escaped() -> None:
+    with pytest.raises(DatabaseRefused, match="%2F for /, %23 for #, %3F for"):
+        SessionStore("postgresql://bot:hunt/er2@127.0.0.1:1/db")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://bot:hunt%2Fer2@127.0.0.1:1/db", "postgresql://127.0.0.1:1/db"),
+        ("postgres://bot:hunt#er2@127.0.0.1:1/db", "postgres://127.0.0.1:1/db"),
+        ("postgresql://bot:hunt?er2@[::1]:1/db", "postgresql://[::1]:1/db"),
+        ("postgresql:///a%20b?host=127.0.0.1&port=1&user=x", "postgresql://127.0.0.1:1/a%20b"),
+    ],
+)
+def test_what_is_shown_is_what_the_driver_understood(url: str, shown: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match=f"^{re.escape(shown)} cannot be reached"):
+        SessionStore(url)
+
+
+@pytest.mark.parametrize(
+    "name", ["./password=1.db", "bot=1.db", "a@b.db", "notes:1.db", "my password.db"]
+)
+def test_a_file_that_is_oddly_called_is_a_file_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    SessionStore(name).close()
+    assert [one.name for one in tmp_path.iterdir()] == [Path(name).name]
 
 
 WITHOUT_PRIVILEGES = """

@@ -490,7 +490,7 @@ def refusal(url: str, caplog: pytest.LogCaptureFixture) -> str:
 
 def test_a_wrong_password_is_said_to_be_wrong_and_not_shown(cluster, caplog):
     message = refusal(cluster.url(password="secret%20word"), caplog)
-    assert f"postgresql://bot@127.0.0.1:{cluster._port}/postgres refuses the connection" in message
+    assert f"postgresql://127.0.0.1:{cluster._port}/postgres refuses the connection" in message
     assert "password authentication failed" in message
     assert "check the user, the password and the database's name" in message
 
@@ -504,7 +504,7 @@ def test_a_missing_database_is_said_to_be_missing(cluster, caplog):
 def test_a_server_out_of_reach_is_said_to_be(caplog):
     port = free_port()
     message = refusal(f"postgresql://bot:{QUOTED}@127.0.0.1:{port}/postgres", caplog)
-    assert f"postgresql://bot@127.0.0.1:{port}/postgres cannot be reached" in message
+    assert f"postgresql://127.0.0.1:{port}/postgres cannot be reached" in message
     assert "is the server running there?" in message
 
 
