@@ -111,6 +111,9 @@ def session_resolve_scope(event: MessageEvent) -> str | None:
     stored under a name are visible under that name only. The hook is also called for the bot's
     own messages. A handler reads under the name of the message that it answers.
 
+    Where there is no message (a session command such as /new, a button, `hub.session_of`), the
+    hook is called with an empty one of the account in that chat; its `message_id` is None.
+
     If the hook raises, takes too long or returns no valid name, it is unknown who may read the
     message. No other plugin is asked then, the message is stored under a name of its own
     (`unresolved:` and an id), and its handler sees nothing else. Return None where the unnamed

@@ -366,9 +366,22 @@ class SessionView:
 
     async def _scope_name(self) -> str:
         if self.scope_name is None:
-            asked = self._parts.screening.scope_name
-            self.scope_name = "" if self.event is None else await asked(self.event)
+            event = self.event or self._unsaid()
+            self.scope_name = await self._parts.screening.scope_name(event)
         return self.scope_name
+
+    def _unsaid(self) -> MessageEvent:
+        """Return an empty message of this view's account: a command or a button says nothing, and
+        belongs where the account's next message would.
+        """
+        return MessageEvent(
+            chat=self.chat,
+            message_id=None,
+            role="user",
+            text="",
+            sent_at=self._parts.context().now,
+            author=self.account,
+        )
 
 
 def _with_held(

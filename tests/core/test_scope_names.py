@@ -189,6 +189,28 @@ async def test_the_plugins_are_asked_once_for_a_message(new_hub, talk, ann):
     assert asked == ["hello"]
 
 
+class ByAuthor:
+    """Everybody has a part of their own, in groups as well."""
+
+    @hookimpl
+    def session_resolve_scope(self, event):
+        who = event.author or event.answers
+        return None if who is None else who.channel_user_id
+
+
+async def test_without_a_message_a_view_reads_where_its_accounts_next_message_would_be(
+    new_hub, talk, ann
+):
+    hub, bob, lobby = new_hub(ByAuthor()), talk.account("bob"), talk.group()
+    for text, author in (("of ann", ann), ("of bob", bob)):
+        await hub.record(talk.said(lobby, text, author=author))
+    views = [hub.session_of(lobby, account) for account in (ann, bob, None)]
+    assert [await read(view) for view in views] == [["of ann"], ["of bob"], []]
+    assert [view.event for view in views] == [None, None, None]
+    await views[0].start_new()
+    assert [await read(view) for view in views] == [[], ["of bob"], []]
+
+
 # Groups, seen from a direct chat
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Account, SessionHub
+from session_plugin import Account, MessageEvent, SessionHub, hookimpl
 from session_plugin.testing.contract.part import ContractPart
 from session_plugin.testing.driver import Driver, Turn
 
@@ -38,6 +38,14 @@ async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
     await driver.say(first, home, driver.command("link", "confirm"))
     await driver.told(home, "Linked.")
     return home, away
+
+
+class Direct:
+    """Keeps direct chats in a part of their own."""
+
+    @hookimpl
+    def session_resolve_scope(self, event: MessageEvent) -> str | None:
+        return "direct" if event.chat.kind == "direct" else None
 
 
 class CommandContract(ContractPart):
@@ -190,6 +198,26 @@ class CommandContract(ContractPart):
             "after",
             "you said after",
         ]
+
+    async def test_new_begins_the_part_of_the_scope_anew_in_which_it_is_typed(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
+        hub.register(Direct())
+        seen = {}
+
+        async def recall(turn: Turn) -> None:
+            if not turn.text.startswith(("/", "!")):
+                history = await turn.session.history(before=turn.session.event)
+                seen[turn.text] = [message.content for message in history]
+                await turn.say("noted")
+
+        ann = driver.user("Ann")
+        dm = driver.direct_chat(ann)
+        async with driver.running(hub, recall):
+            for text in ("one", "two", driver.command("new"), "three"):
+                await driver.ask(ann, dm, text)
+
+        assert seen == {"one": [], "two": ["one", "noted"], "three": []}
 
     async def test_neither_commands_nor_their_answers_nor_notices_are_stored(
         self, driver: Driver, hub: SessionHub
