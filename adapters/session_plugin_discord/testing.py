@@ -23,6 +23,7 @@ import discord
 import pytest
 import pytest_asyncio
 import yarl
+from discord import app_commands
 from discord.ext import commands
 
 import session_plugin_discord
@@ -45,6 +46,7 @@ class DiscordDriver(Driver):
     channel = "discord"
     prefix = "!"
     package = session_plugin_discord
+    reports = ("discord", "Ignoring exception in")
 
     def make(
         self,
@@ -103,7 +105,16 @@ class DiscordDriver(Driver):
     async def slash(self, user: Any, chat: Any, name: str, /, **options: Any) -> str:
         """Let a person use a slash command of the bot; return the text of the first answer."""
         used = await self.simulator.slash(user, chat, name, **options)
-        return str((await self.simulator.answered(used))[0].text)
+        answers = await self.unless_failed(self.simulator.answered(used))
+        return str(answers[0].text)
+
+    def raised_by_handler(self, error: BaseException) -> BaseException | None:
+        """Return the original of a wrapped error; None for a command that is unknown or refused."""
+        while (original := getattr(error, "original", None)) is not None:
+            error = original
+
+        is_refusal = isinstance(error, commands.CommandError | app_commands.AppCommandError)
+        return None if is_refusal else error
 
     async def strangers(self, group: Any) -> list[tuple[Any, str]]:
         """Let a webhook and another bot speak; return the group and the name of each."""

@@ -45,6 +45,7 @@ class TelegramDriver(Driver):
     channel = "telegram"
     prefix = "/"
     package = session_plugin_telegram
+    reports = ("telegram.ext.Application", "No error handlers are registered")
 
     def builder(self) -> Any:
         """Return an ApplicationBuilder with the simulator's token and addresses set."""

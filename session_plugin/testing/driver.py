@@ -6,12 +6,26 @@ Knows the hub's public names and no platform. An adapter's author derives a driv
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pytest
 
@@ -23,6 +37,8 @@ from session_plugin import (
     SessionMessage,
     SessionView,
 )
+
+T = TypeVar("T")
 
 Ability = Literal[
     "groups", "threads", "edits", "replies", "attachments", "repeats", "strangers", "sending"
@@ -72,8 +88,8 @@ class Driver(ABC):
     A subclass sets the first four attributes below and implements `make` and `connected`. People,
     chats and messages are objects of the simulator with these attributes:
     - a person: `id`;
-    - a chat: `id`, `kind` (`"direct"` or something else), `members`, and `thread_id` if the
-      platform has threads;
+    - a chat: `id`, `kind` (`"direct"` or something else), `members`, and if the platform has
+      threads `thread_id`, and `parent` of a thread;
     - a message: `id`, `text`, `is_from_bot`.
 
     Args:
@@ -89,7 +105,10 @@ class Driver(ABC):
         program: A command line that starts a bot in another process. The bot answers every
             message in a direct chat, uses the database in SESSION_DATABASE, and finds the
             simulator by `environment()`. Without a program, tests that kill a bot are skipped.
-        failures: What handlers raised. The first is raised when the bot has stopped.
+        failures: What handlers raised, of bots that `make` made. Waiting raises the first at once,
+            or else it is raised when the bot has stopped.
+        reports: The logger under which the client library reports what a handler raised and nobody
+            handled, and how these messages begin. Waiting for a message of the bot raises it.
 
     Example:
         class MyDriver(Driver):
@@ -106,11 +125,13 @@ class Driver(ABC):
     package: Any
     lacks: frozenset[Ability] = frozenset()
     program: Sequence[str] = ()
+    reports: tuple[str, str] | None = None
 
     def __init__(self, simulator: Any) -> None:
         """Use a simulator that has started."""
         self.simulator = simulator
         self.failures: list[BaseException] = []
+        self._reported: list[BaseException] = []
 
     # Methods that a subclass implements
 
@@ -159,11 +180,11 @@ class Driver(ABC):
     @asynccontextmanager
     async def started(self, bot: Any) -> AsyncIterator[Any]:
         """Run a bot while the block runs; at the end, raise what its handler raised first."""
-        async with self.connected(bot):
-            yield bot
+        with self._noting_reports():
+            async with self.connected(bot):
+                yield bot
 
-        if self.failures:
-            raise self.failures[0]
+        self._raise_failure()
 
     @asynccontextmanager
     async def running(
@@ -189,6 +210,27 @@ class Driver(ABC):
         except BaseException as failure:
             self.failures.append(failure)
             raise
+
+    def raised_by_handler(self, error: BaseException) -> BaseException | None:
+        """Return what a handler raised, from what the client library reported; None if it only
+        refused to call one.
+        """
+        return error
+
+    @contextmanager
+    def _noting_reports(self) -> Iterator[None]:
+        self._reported.clear()
+        if self.reports is None:
+            yield
+            return
+
+        name, beginning = self.reports
+        logger, handler = logging.getLogger(name), _ReportHandler(beginning, self._reported.append)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
 
     # People, chats and messages
 
@@ -294,13 +336,33 @@ class Driver(ABC):
         """Wait until a condition is true."""
         await self._until(lambda: is_true() or None, "the condition did not become true")
 
+    async def unless_failed(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """Wait for something of the simulator's, or until a handler raises, and raise that."""
+        task = asyncio.ensure_future(waiting)
+        try:
+            await self._until(lambda: task.done() or None, "the simulator did not answer")
+            return await task
+        finally:
+            task.cancel()
+
     async def _until(self, find: Callable[[], Any], otherwise: str) -> Any:
         for _ in range(int(PATIENCE / STEP)):
             if (found := find()) is not None:
                 return found
+            self._raise_failure()
+            for report in self._reported:
+                if (failure := self.raised_by_handler(report)) is not None:
+                    raise failure
             await asyncio.sleep(STEP)
 
-        raise TimeoutError(f"{otherwise} within {PATIENCE:g} s")
+        raise TimeoutError(f"{otherwise} within {PATIENCE:g} s") from self._last_report()
+
+    def _raise_failure(self) -> None:
+        if self.failures:
+            raise self.failures[0]
+
+    def _last_report(self) -> BaseException | None:
+        return self._reported[-1] if self._reported else None
 
     # What the hub stores
 
@@ -319,14 +381,14 @@ class Driver(ABC):
 
     def chat(self, chat: Any) -> Chat:
         """Return the Chat that the adapter must make of a chat."""
-        kind: Literal["direct", "group"] = "direct" if chat.kind == "direct" else "group"
+        kind: Literal["direct", "group"] = "direct" if _is_direct(chat) else "group"
         thread = str(getattr(chat, "thread_id", None) or "")
 
         return Chat(self.channel, str(chat.id), kind, bot_id=self.bot_id, thread_id=thread)
 
     def view(self, hub: SessionHub, chat: Any, user: Any = None) -> SessionView:
         """Return the session that a person sees in a chat, by default a direct chat's owner."""
-        if user is None and chat.kind == "direct":
+        if user is None and _is_direct(chat):
             user = getattr(chat, "user", None) or chat.members[0]
 
         return hub.session_of(self.chat(chat), None if user is None else self.account(user))
@@ -340,7 +402,29 @@ class Driver(ABC):
                 found = await self.view(hub, chat).history(limit=None)
             if len(found) >= count:
                 return found
+            self._raise_failure()
             await asyncio.sleep(STEP)
 
         texts = [message.content for message in found]
-        raise AssertionError(f"{count} messages were expected, but these are stored: {texts}")
+        raise AssertionError(
+            f"{count} messages were expected, but these are stored: {texts}"
+        ) from self._last_report()
+
+
+class _ReportHandler(logging.Handler):
+    """Passes on the errors of a client library's log messages that begin in a certain way."""
+
+    def __init__(self, beginning: str, note: Callable[[BaseException], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._beginning = beginning
+        self._note = note
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and str(record.msg).startswith(self._beginning):
+            self._note(error)
+
+
+def _is_direct(chat: Any) -> bool:
+    """Check whether a chat is direct, or a thread in a direct one."""
+    return bool((getattr(chat, "parent", None) or chat).kind == "direct")

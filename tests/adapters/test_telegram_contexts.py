@@ -22,6 +22,7 @@ from telegram.ext import (
 
 import session_plugin_telegram
 from session_plugin import SessionHub
+from session_plugin.commands import DESCRIPTIONS
 from session_plugin_telegram.testing import TelegramDriver
 from telegram_simulator import TelegramSimulator
 
@@ -304,7 +305,7 @@ async def test_the_menu_is_left_alone_unless_asked_and_then_ours_join_it(
         assert len(await app.bot.get_my_commands()) == len(menu)
     assert list(menu)[:2] == ["start", "connect"]
     assert menu["start"] == "Begin"
-    assert menu["connect"] == "Link this account with your account on another platform"
+    assert menu["connect"] == DESCRIPTIONS["link"]
     assert "new" in menu
     assert "unlink" not in menu
 
