@@ -122,6 +122,17 @@ class ForgetRefused(SessionError):
     """
 
 
+class ExportRefused(SessionError):
+    """This account has had as many exports as it gets for now. Ask again later.
+
+    Example:
+        try:
+            await hub.request_export(ann)
+        except ExportRefused as refusal:
+            print(refusal)
+    """
+
+
 class PluginError(SessionError):
     """A plugin failed, or it does not match the hook specifications.
 

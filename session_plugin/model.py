@@ -404,8 +404,9 @@ class Receipt:
     """What forgetting a person erased, or would erase (`is_dry_run`): counts by kind.
 
     `audit_details` counts audit entries that remain without naming the person. `is_pending` means
-    that the rows are deleted, but their bytes may still be in the database's file, because
-    another process is reading it; the hub retries until they are gone.
+    that the rows are deleted, but their bytes may still be in the database's file: it was
+    rewritten only lately, and is rewritten again in `pending_seconds`; or another process is
+    reading it. The hub goes on until they are gone.
 
     Example:
         await hub.record(event)
@@ -424,3 +425,4 @@ class Receipt:
     audit_details: int = 0
     is_pending: bool = False
     is_dry_run: bool = False
+    pending_seconds: float = 0.0

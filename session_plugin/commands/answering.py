@@ -10,6 +10,7 @@ from session_plugin.commands.names import ANYWHERE, TAKE_WORDS, Command
 from session_plugin.commands.replies import Asked, Reply
 from session_plugin.errors import (
     DatabaseUnavailable,
+    ExportRefused,
     ForgetRefused,
     LinkingOff,
     LinkRefused,
@@ -57,7 +58,7 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
 
 def _refusal(command: Command, error: SessionError) -> str:
     """Return why nothing was done. What concerns the operator names files, so it is only logged."""
-    if isinstance(error, LinkRefused | ForgetRefused):
+    if isinstance(error, LinkRefused | ForgetRefused | ExportRefused):
         return str(error)
     if isinstance(error, DatabaseUnavailable):
         return texts.UNAVAILABLE
@@ -164,7 +165,8 @@ async def _forget(hub: SessionHub, argument: str, account: Account, asked: Asked
 
 
 async def _export(hub: SessionHub, account: Account) -> Reply:
-    documents = await documents_of(hub.export(account))
-    if not documents:
+    if await hub.identity_of(account) is None:
         return Reply(text=texts.NOTHING_TO_EXPORT)
+    await hub.request_export(account)
+    documents = await documents_of(hub.export(account))
     return Reply(text=texts.EXPORTED, documents=documents)

@@ -5,8 +5,10 @@ Knows no hub: each function returns a text from plain values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
+from session_plugin.checks import MINUTE
 from session_plugin.commands.names import Command, Spell
 from session_plugin.context.quoting import quoted_name
 from session_plugin.model import (
@@ -203,11 +205,11 @@ def forget_usage(spell: Spell) -> str:
 
 def forgotten_text(receipt: Receipt) -> str:
     """Return what was deleted."""
-    rest = (
-        " The last traces in the database file are still being overwritten."
-        if receipt.is_pending
-        else ""
-    )
+    rest = ""
+    if receipt.is_pending:
+        minutes = math.ceil(receipt.pending_seconds / MINUTE)
+        when = f"within about {minutes} minutes" if minutes > 1 else "within minutes"
+        rest = f" The last traces in the database file are overwritten {when}."
     return f"Deleted: {_counted(receipt)}.{rest} If you write to me again, we start from scratch."
 
 

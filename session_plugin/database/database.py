@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from session_plugin.database import opening
-from session_plugin.database.engine import Engine, Tx
+from session_plugin.database.engine import Engine, Purged, Tx
 from session_plugin.database.reading import read
 from session_plugin.errors import DatabaseUnavailable
 
@@ -86,9 +86,9 @@ class Database:
         """Run an operation on the writer and return its result after the COMMIT."""
         return await asyncio.wrap_future((await self.open()).write(operation, *args, **kwargs))
 
-    async def purge(self) -> bool:
-        """Erase the bytes of deleted rows; False if that has to be tried again."""
-        return await asyncio.wrap_future((await self.open()).purge())
+    async def purge(self, *, is_rewritten: bool = False) -> Purged:
+        """Erase the bytes of deleted rows; `Engine.purge` says what may come of it."""
+        return await asyncio.wrap_future((await self.open()).purge(is_rewritten=is_rewritten))
 
     def block(self) -> Engine:
         """Return the engine, opened if need be, and block the calling thread meanwhile."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 A = TypeVar("A")
@@ -149,6 +150,16 @@ class Task:
         return True
 
 
+class Purged(IntEnum):
+    """What came of a purge; only `ALL` means that no byte is left."""
+
+    NOTHING = 0
+    """Somebody reads or writes the file, or the disk is full: nothing was done."""
+    REWRITTEN = 1
+    """The file was rewritten, but somebody reads from its log, which still has to be emptied."""
+    ALL = 2
+
+
 class Engine(Protocol):
     """A database that runs operations.
 
@@ -202,11 +213,17 @@ class Engine(Protocol):
             DatabaseUnavailable: the engine is closed.
         """
 
-    def purge(self) -> Future[bool]:
-        """See to it that no byte is left of what was deleted, in the file and beside it; False if
-        it has to be tried again.
+    @property
+    def must_rewrite(self) -> bool:
+        """Whether a purge rewrites a file, which holds the writer for as long as that takes."""
+
+    def purge(self, *, is_rewritten: bool = False) -> Future[Purged]:
+        """See to it that no byte is left of what was deleted, in the file and beside it.
 
         Where the database is somebody else's to keep, a server's, there is nothing to do here.
+
+        Args:
+            is_rewritten: The file was rewritten since; only its log is to be emptied.
         """
 
     def close(self, timeout: float = 10.0) -> None:

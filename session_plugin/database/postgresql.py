@@ -25,7 +25,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from session_plugin.database.engine import NotAlone, Row, Tx, Value
+from session_plugin.database.engine import NotAlone, Purged, Row, Tx, Value
 from session_plugin.database.postgresql_arrays import columns, take_columns
 from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
 from session_plugin.database.postgresql_schema import prepare, shown_url
@@ -108,13 +108,18 @@ class PostgresqlEngine(ThreadedEngine):
 
         self._start(_WriteConnection(pool, self.url), readers=READERS)
 
-    def purge(self) -> Future[bool]:
-        """Do nothing, and return True.
+    @property
+    def must_rewrite(self) -> bool:
+        """Return False."""
+        return False
+
+    def purge(self, *, is_rewritten: bool = False) -> Future[Purged]:
+        """Do nothing: that is all there is to be done here.
 
         The server's VACUUM removes deleted rows; its log and its backups are up to its operator.
         """
-        done: Future[bool] = Future()
-        done.set_result(True)
+        done: Future[Purged] = Future()
+        done.set_result(Purged.ALL)
         return done
 
     def close(self, timeout: float = 10.0) -> None:

@@ -9,6 +9,7 @@ through SQLite only.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -22,7 +23,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from session_plugin.database.checkpoints import Checkpointer
-from session_plugin.database.engine import Row, Tx, Value
+from session_plugin.database.engine import Purged, Row, Tx, Value
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_errors import as_our_errors
 from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare, to_text
@@ -46,6 +47,8 @@ LONGEST_BLOCK_MS = 500
 """Milliseconds of one attempt to get the write lock. The writer retries; in between it can be
 closed.
 """
+
+logger = logging.getLogger("session_plugin.database")
 
 _PARAMETER = re.compile(r":([a-z_]+)")
 _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
@@ -76,35 +79,53 @@ class SqliteEngine(ThreadedEngine):
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
         self._start(_WriteConnection(connection, self.url), readers=readers)
 
-    def purge(self) -> Future[bool]:
+    @property
+    def must_rewrite(self) -> bool:
+        """Return True for a file."""
+        return self._purger is not None
+
+    def purge(self, *, is_rewritten: bool = False) -> Future[Purged]:
         """Rewrite the file without deleted data (VACUUM), and empty its log.
 
         `secure_delete` overwrites deleted rows, but not the copies that SQLite leaves on other
         pages when it balances its trees. Searches of real files do find such copies.
 
-        Returns:
-            A future; False if other processes prevented it, or the disk is full.
+        Args:
+            is_rewritten: Only empty the log: the file was rewritten since the data was deleted.
         """
         purger = self._purger
         if purger is None:
-            done: Future[bool] = Future()
-            done.set_result(self._writer is not None)
+            done: Future[Purged] = Future()
+            done.set_result(Purged.ALL if self._writer is not None else Purged.NOTHING)
             return done
-        return purger.submit(self._purge)
+        return purger.submit(self._empty if is_rewritten else self._purge)
 
-    def _purge(self) -> bool:
+    def _purge(self) -> Purged:
         # The log is emptied first: while a reader prevents that, each attempt at VACUUM would add
         # the whole file to it once more.
+        if self._empty() is not Purged.ALL:
+            return Purged.NOTHING
+        if not self._on_purger(self._rewrite):
+            return Purged.NOTHING
+        return self._empty()
+
+    def _empty(self) -> Purged:
+        return Purged.ALL if self._on_purger(_empty_log) else Purged.REWRITTEN
+
+    def _rewrite(self, connection: sqlite3.Connection) -> bool:
+        started = time.monotonic()
+        connection.execute("VACUUM")
+        logger.info("%s was rewritten in %.1f s", self.url, time.monotonic() - started)
+        return True
+
+    def _on_purger(self, step: Callable[[sqlite3.Connection], bool]) -> bool:
+        """Do a step of a purge on a connection of its own; False if others are in its way."""
         with (
             as_our_errors(self.url),
             closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection,
         ):
             try:
-                if not _empty_log(connection):
-                    return False
-
-                connection.execute("VACUUM")
-                return _empty_log(connection)
+                return step(connection)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF in (
                     sqlite3.SQLITE_BUSY,

@@ -99,7 +99,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         on_change=consolidator.renew,
     )
 
-    eraser = Eraser(handle)
+    eraser = Eraser(handle, clock=settings.clock, minutes=settings.erasure_minutes)
     upkeep = UpkeepWork(
         database=handle,
         plugins=plugins,

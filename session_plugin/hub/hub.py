@@ -53,6 +53,8 @@ class SessionHub(Recording, People, Linking, Memory, Lifecycle):
         upkeep_minutes: How often the open hub ends sessions that nobody writes to any more, removes
             what is past its retention and makes withdrawn summaries again; None: only when `upkeep`
             and `decay` are called.
+        erasure_minutes: On SQLite, the file is rewritten at most once in so many minutes to erase
+            the last bytes of people who were forgotten; nobody can write meanwhile.
         consolidation_threshold: Unconsolidated messages of a session beyond which the oldest half
             gets a summary in front.
         consolidation_tokens: The same by tokens: beyond so many, the older half of them; None
@@ -98,6 +100,7 @@ class SessionHub(Recording, People, Linking, Memory, Lifecycle):
         retention_days: float | None = 365,
         retention: Iterable[Retention] = (),
         upkeep_minutes: float | None = 5.0,
+        erasure_minutes: float = 60.0,
         consolidation_threshold: int = 100,
         consolidation_tokens: int | None = None,
         summarize: Summarize | None = None,
@@ -120,6 +123,7 @@ class SessionHub(Recording, People, Linking, Memory, Lifecycle):
             retention_days=retention_days,
             retention=retention,
             upkeep_minutes=upkeep_minutes,
+            erasure_minutes=erasure_minutes,
             consolidation_threshold=consolidation_threshold,
             consolidation_tokens=consolidation_tokens,
             summary_patience=summary_patience,

@@ -12,7 +12,7 @@ from session_plugin.errors import ForgetRefused
 from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Account, Receipt, SessionIdentity
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import accounts, exporting, forgetting
+from session_plugin.records.people import accounts, attempts, exporting, forgetting
 from session_plugin.records.results import Result
 from session_plugin.rules.policies import longest
 from session_plugin.rules.privacy import privacy_text
@@ -63,7 +63,7 @@ class People:
             direct_sees_groups=settings.direct_sees_groups,
         )
 
-    async def forget(self, who: Account | str) -> Receipt:
+    async def forget(self, who: Account | str, *, at_once: bool = False) -> Receipt:
         """Erase a person: messages, archive, summaries, identities, links and codes, over all
         linked accounts and all bots.
 
@@ -75,28 +75,37 @@ class People:
         Args:
             who: An account of theirs, or a user id that is or was theirs. For nobody known, nothing
                 is done.
+            at_once: Rewrite an SQLite file now, however lately that was done. Nobody can write
+                meanwhile, so leave this to the operator.
 
         Returns: What went, by kind. On SQLite no byte of it is left in the file, its log or its
-        shared memory; if somebody else reads the file just now it says `is_pending`, and that is
-        tried again until it is so.
+        shared memory, which takes a rewrite of the file. If that was done within
+        `erasure_minutes`, or somebody else reads the file just now, the receipt says `is_pending`,
+        and the hub does it as soon as it can, for all who wait at once.
 
         Raises:
             TypeError: `who` is neither an account nor a user id.
         """
         _check_who(who)
         await self._parts.intake.finish()
-        receipt = await self._forget_all(forgetting.forget, who)
+        receipt = await self._forget_all(forgetting.forget, who, at_once=at_once)
         assert receipt is not None
         return receipt
 
     async def ask_to_forget(self, account: Account) -> Receipt:
         """Count what would go if an account's person were forgotten; `confirm_forget` does it
         within ten minutes.
+
+        Raises:
+            ForgetRefused: the account has asked three times within 24 hours.
         """
-        return await self._parts.database.write(forgetting.ask, self._parts.context(), account)
+        await self._parts.database.write(
+            attempts.request_forgetting, self._parts.context(), account
+        )
+        return await self._parts.database.read(forgetting.count, account)
 
     async def confirm_forget(self, account: Account) -> Receipt:
-        """Forget an account's person, as `forget` does.
+        """Forget an account's person, as `forget` does without `at_once`.
 
         Raises:
             ForgetRefused: the account was not asked whether it wants that, or too long ago.
@@ -111,6 +120,8 @@ class People:
         self,
         operation: Callable[[Tx, OperationContext, W], Result[F]],
         who: W,
+        *,
+        at_once: bool = False,
     ) -> Receipt | None:
         """Forget a person to the last byte, even if the caller is cancelled meanwhile.
 
@@ -126,10 +137,22 @@ class People:
             self._parts.consolidator.renew(forgotten.session_nos)
             if forgotten.receipt == Receipt():
                 return forgotten.receipt
-            is_erased = await self._parts.eraser.erase()
-            return replace(forgotten.receipt, is_pending=not is_erased)
+            erasure = await self._parts.eraser.erase(at_once=at_once)
+            return replace(
+                forgotten.receipt,
+                is_pending=not erasure.is_done,
+                pending_seconds=erasure.seconds,
+            )
 
         return await asyncio.shield(self._parts.background.keep(carry_out()))
+
+    async def request_export(self, account: Account) -> None:
+        """Count that an account asks for an export; `export` then hands it over.
+
+        Raises:
+            ExportRefused: the account has had three within 24 hours.
+        """
+        await self._parts.database.write(attempts.request_export, self._parts.context(), account)
 
     async def export(self, who: Account | str) -> AsyncIterator[dict[str, Any]]:
         """Hand over all that is known of a person, over all linked accounts and bots; nothing about
@@ -147,7 +170,10 @@ class People:
             TypeError: `who` is neither an account nor a user id.
         """
         _check_who(who)
-        person = await self._parts.announcer.write(exporting.begin, self._parts.context(), who)
+        context = self._parts.context()
+        if not await self._parts.database.write(exporting.note, context, who):
+            return
+        person = await self._parts.database.read(exporting.begin, context, who)
         if person is None:
             return
         for line in person.lines:

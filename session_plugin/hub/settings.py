@@ -29,6 +29,7 @@ class Settings:
     retention_days: float | None
     retention: Iterable[Retention]
     upkeep_minutes: float | None
+    erasure_minutes: float
     consolidation_threshold: int
     consolidation_tokens: int | None
     summary_patience: float
@@ -56,6 +57,7 @@ class Settings:
             check_number("retention_days", self.retention_days)
         if self.upkeep_minutes is not None:
             check_number("upkeep_minutes", self.upkeep_minutes, at_least=SHORTEST_UPKEEP)
+        check_number("erasure_minutes", self.erasure_minutes)
         check_number("consolidation_threshold", self.consolidation_threshold, at_least=2)
         if self.consolidation_tokens is not None:
             check_number("consolidation_tokens", self.consolidation_tokens, at_least=2)

@@ -1,50 +1,77 @@
-"""See to it that what was forgotten leaves no byte behind, now if that can be, else again and again
-until it has been done.
+"""See to it that what was forgotten leaves no byte behind: now if that can be, else as soon as it
+can.
 
-What is still to be seen to lies in the database, so another process, or the next start, goes on
-with it.
+On SQLite that rewrites the file, and nobody can write meanwhile. So all who were forgotten since
+the last rewrite share the next one, and there is at most one in so many minutes.
+
+What is still to be seen to lies in the database, and so does when the file was last rewritten. So
+another process, or the next start, goes on with it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
+from session_plugin.checks import MINUTE
 from session_plugin.database.database import Database
-from session_plugin.database.engine import Tx
+from session_plugin.database.engine import Engine, Purged, Tx
 from session_plugin.errors import SessionError
+from session_plugin.records.upkeep import marks
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Seconds between tries, each pause twice as long as the one before it."""
+TRIED_AGAIN = "what was forgotten is still in the database's file, and is tried again: %s"
 
 logger = logging.getLogger("session_plugin.hub")
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What came of a try. `seconds` is when the next rewrite of the file is due; 0 where none is,
+    or where it waits for others to leave the file.
+    """
+
+    is_done: bool
+    seconds: float = 0.0
 
 
 class Eraser:
     """One hub's erasing."""
 
-    def __init__(self, database: Database) -> None:
-        """Erase in `database` what is marked there."""
+    def __init__(self, database: Database, *, clock: Callable[[], float], minutes: float) -> None:
+        """Erase in `database` what is marked there, in one rewrite in so many minutes at most."""
         self._database = database
+        self._clock = clock
+        self._apart = minutes * MINUTE
+        self._rewritten: tuple[Engine, int] | None = None
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            WeakKeyDictionary()
+        )
         self._trying: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
+        self._woken: dict[asyncio.AbstractEventLoop, asyncio.Event] = {}
 
-    async def erase(self) -> bool:
-        """Erase what is to be erased; False if it could not be done now, and is tried again in the
-        background.
+    async def erase(self, *, at_once: bool = False) -> Erasure:
+        """Erase what is to be erased, or go on with it in the background.
+
+        Args:
+            at_once: However lately the file was rewritten.
         """
         try:
-            is_done = await self._try()
+            erasure = await self._try(at_once=at_once)
         except SessionError as error:
-            logger.warning(
-                "what was forgotten is still in the database's file, and is tried again: %s", error
-            )
-            is_done = False
-        if not is_done:
+            logger.warning(TRIED_AGAIN, error)
+            erasure = Erasure(is_done=False)
+        if not erasure.is_done:
             self._keep_trying()
-        return is_done
+        return erasure
 
     async def go_on(self) -> None:
-        """Take up what an earlier process did not come to."""
+        """Take up what an earlier process did not come to, or what is due by now."""
         if await self._database.read(newest_erasure) is not None:
             self._keep_trying()
 
@@ -58,35 +85,90 @@ class Eraser:
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(task.cancel)
 
-    async def _try(self) -> bool:
-        newest = await self._database.read(newest_erasure)
-        if newest is None:
-            return True
-        if not await self._database.purge():
-            return False
-        await self._database.write(drop_erasures, newest)
-        return True
+    async def _try(self, *, at_once: bool = False) -> Erasure:
+        """Erase, if it is time; who waits for the lock finds it done, or shares what is next.
+
+        What has begun is finished even if the caller is cancelled, as the engine does when it
+        closes: what is noted in the database has to be true.
+        """
+        async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            newest = await self._database.read(newest_erasure)
+            if newest is None:
+                return Erasure(is_done=True)
+
+            apart = 0.0 if at_once else self._apart
+            erasing = asyncio.ensure_future(self._erase(newest, apart=apart))
+            try:
+                return await asyncio.shield(erasing)
+            except asyncio.CancelledError:
+                await asyncio.wait({erasing})
+                raise
+
+    async def _erase(self, newest: int, *, apart: float) -> Erasure:
+        engine = await self._database.open()
+        is_rewritten = self._is_rewritten(engine, newest)
+        if engine.must_rewrite and not is_rewritten:
+            erasure = await self._rewrite(engine, newest, apart=apart)
+        else:
+            purged = await self._database.purge(is_rewritten=is_rewritten)
+            erasure = Erasure(is_done=purged is Purged.ALL)
+
+        if erasure.is_done:
+            await self._database.write(drop_erasures, newest)
+        return erasure
+
+    def _is_rewritten(self, engine: Engine, newest: int) -> bool:
+        """Check whether the file was rewritten after all that is to be erased was deleted."""
+        return (
+            self._rewritten is not None
+            and self._rewritten[0] is engine
+            and newest <= self._rewritten[1]
+        )
+
+    async def _rewrite(self, engine: Engine, newest: int, *, apart: float) -> Erasure:
+        """Rewrite the file, unless that was done less than `apart` seconds ago."""
+        now = self._clock()
+        turn = await self._database.write(marks.take_turn, marks.REWRITTEN, now=now, apart=apart)
+        if turn.seconds:
+            return Erasure(is_done=False, seconds=turn.seconds)
+
+        purged = Purged.NOTHING
+        try:
+            purged = await self._database.purge()
+        finally:
+            if purged is Purged.NOTHING:
+                await self._database.write(marks.put, marks.REWRITTEN, turn.before)
+        if purged is not Purged.NOTHING:
+            self._rewritten = engine, newest
+        return Erasure(is_done=purged is Purged.ALL)
 
     def _keep_trying(self) -> None:
         loop = asyncio.get_running_loop()
-        if loop not in self._trying:
-            self._trying[loop] = task = loop.create_task(self._until_done())
-            task.add_done_callback(lambda _: self._trying.pop(loop, None))
+        if loop in self._trying:
+            self._woken[loop].set()
+            return
 
-    async def _until_done(self) -> None:
+        self._woken[loop] = asyncio.Event()
+        self._trying[loop] = task = loop.create_task(self._until_done(self._woken[loop]))
+        task.add_done_callback(lambda _: self._trying.pop(loop, None))
+
+    async def _until_done(self, woken: asyncio.Event) -> None:
         pause = FIRST_PAUSE
         while self._database.is_open:
+            seconds = 0.0
+            woken.clear()
             try:
-                if await self._try():
+                erasure = await self._try()
+                if erasure.is_done:
                     logger.info("what was forgotten has left the database's file")
                     return
+                seconds = erasure.seconds
             except SessionError as error:
-                logger.warning(
-                    "what was forgotten is still in the database's file, and is tried again: %s",
-                    error,
-                )
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+                logger.warning(TRIED_AGAIN, error)
+
+            with suppress(TimeoutError):  # a longer wait is cut: the clock may be set meanwhile
+                await asyncio.wait_for(woken.wait(), min(seconds or pause, LONGEST_PAUSE))
+            pause = FIRST_PAUSE if seconds else min(2 * pause, LONGEST_PAUSE)
 
 
 def newest_erasure(tx: Tx) -> int | None:

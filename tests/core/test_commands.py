@@ -197,6 +197,25 @@ async def test_a_yes_to_being_forgotten_without_the_question_does_nothing(say, h
     assert await texts(hub, ann) == ["of ann"]
 
 
+async def test_who_must_wait_for_the_last_bytes_is_told_how_long(say, ann, talk, hub, database):
+    bob = talk.account("bob")
+    await hub.record(talk.said(bob, "of bob"))
+    told = []
+    for account in (ann, bob):
+        await say(account, "forget")
+        told.append(await say(account, "forget", "confirm"))
+    assert "last traces" not in told[0]
+    is_file = "://" not in database  # a server's file is not ours to rewrite
+    assert ("overwritten within about 60 minutes" in told[1]) == is_file
+
+
+async def test_a_fourth_request_within_a_day_is_refused_with_when_to_ask_again(say, ann):
+    for command in ("forget", "export"):
+        for _ in range(3):
+            assert "ask again" not in await say(ann, command)
+        assert "Please ask again in 24 hours." in await say(ann, command)
+
+
 async def test_export_hands_over_a_file_of_json_lines(hub, ann, talk):
     asked = commands.Asked(chat=talk.direct(ann), account=ann, name="", spell=spell)
     reply = await commands.answer(hub, "export", "", asked)

@@ -3,6 +3,7 @@ got there.
 """
 
 import asyncio
+import logging
 import random
 import sqlite3
 import threading
@@ -132,7 +133,7 @@ async def test_rows_that_sqlite_moved_about_leave_no_copy(new_hub, database, byt
     for start in range(0, 1200, 50):
         await asyncio.gather(*(say(number) for number in range(start, start + 50)))
     for who in chance.sample(people, len(people)):
-        receipt = await hub.forget(who)
+        receipt = await hub.forget(who, at_once=True)
         assert not receipt.is_pending
         assert who.channel_user_id.encode() not in bytes_of(), who
 
@@ -281,6 +282,126 @@ async def test_what_another_process_did_not_come_to_erase_upkeep_does(
 def _erasures(database):
     with closing(sqlite3.connect(database)) as raw:
         return raw.execute("SELECT COUNT(*) FROM erasures").fetchone()[0]
+
+
+@pytest.fixture
+def rewrites(caplog):
+    """Count how often a file was rewritten."""
+    caplog.set_level(logging.INFO, "session_plugin.database")
+    return lambda: sum("was rewritten" in record.message for record in caplog.records)
+
+
+async def test_all_who_are_forgotten_within_the_hour_share_one_rewrite(
+    new_hub, talk, bytes_of, database, clock, rewrites
+):
+    """Each rewrite keeps everybody from writing, and anybody may ask to be forgotten."""
+    hub = new_hub()
+    people = [talk.account(f"person-{number}") for number in range(6)]
+    for person in people:
+        await hub.record(talk.said(person, f"zanzibar of {person.channel_user_id}"))
+    for person in people[:5]:
+        await hub.ask_to_forget(person)
+
+    receipts = [await hub.confirm_forget(people[0])]
+    clock.advance(seconds=540)
+    receipts += [await hub.confirm_forget(person) for person in people[1:5]]
+    assert [receipt.is_pending for receipt in receipts] == [False, True, True, True, True]
+    assert {receipt.pending_seconds for receipt in receipts[1:]} == {3060.0}
+    await hub.upkeep()
+    await asyncio.sleep(0.2)
+    assert (rewrites(), _erasures(database)) == (1, 4)
+
+    clock.advance(seconds=3060)
+    await hub.upkeep()
+    await until(lambda: _erasures(database) == 0)
+    assert rewrites() == 2
+    assert all(
+        f"zanzibar of {one.channel_user_id}".encode() not in bytes_of() for one in people[:5]
+    )
+    assert f"zanzibar of {people[5].channel_user_id}".encode() in bytes_of()
+
+
+async def test_who_wait_at_once_share_one_rewrite(new_hub, talk, database, rewrites):
+    hub = new_hub(erasure_minutes=0)
+    people = [talk.account(f"person-{number}") for number in range(20)]
+    await asyncio.gather(*(hub.record(talk.said(person, "zanzibar")) for person in people))
+    receipts = await asyncio.gather(*(hub.forget(person) for person in people))
+    assert not any(receipt.is_pending for receipt in receipts)
+    assert rewrites() <= 4
+    assert _erasures(database) == 0
+
+
+async def test_neither_a_restart_nor_another_process_rewrites_sooner(
+    new_hub, talk, database, ann, rewrites, clock
+):
+    bob, hub = talk.account("bob"), new_hub()
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "zanzibar"))
+    await hub.forget(ann)
+    assert (await hub.forget(bob)).is_pending
+    await hub.close()
+
+    again, beside = new_hub(), new_hub()
+    for one in (again, beside):
+        assert await one.identity_of(bob) is None
+        await one.upkeep()
+    await asyncio.sleep(0.2)
+    assert (rewrites(), _erasures(database)) == (1, 1)
+    clock.advance(hours=1)
+    for one in (again, beside):
+        await one.upkeep()
+    await until(lambda: _erasures(database) == 0)
+    assert rewrites() == 2
+
+
+async def test_a_clock_that_was_set_back_puts_no_rewrite_off(new_hub, talk, ann, clock, bytes_of):
+    hub, bob = new_hub(), talk.account("bob")
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "zanzibar"))
+    clock.advance(days=400)
+    assert not (await hub.forget(ann)).is_pending
+    clock.advance(days=-400)
+    assert not (await hub.forget(bob)).is_pending
+    assert b"zanzibar" not in bytes_of()
+
+
+async def test_the_operator_may_have_the_file_rewritten_at_once(hub, talk, ann, bytes_of, rewrites):
+    bob = talk.account("bob")
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "zanzibar"))
+    await hub.forget(ann)
+    assert not (await hub.forget(bob, at_once=True)).is_pending
+    assert b"zanzibar" not in bytes_of()
+    assert rewrites() == 2
+
+
+async def test_who_reads_on_after_the_rewrite_has_no_second_one_made(
+    hub, talk, ann, database, bytes_of, rewrites
+):
+    """What is left of the deleted then is in the old file only until the log is copied."""
+    await hub.record(talk.said(ann, "zanzibar"))
+    readers = []
+
+    class ReadOnceRewritten(logging.Handler):
+        def emit(self, record):
+            if "was rewritten" in record.getMessage():
+                reader = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+                reader.execute("BEGIN")
+                reader.execute("SELECT COUNT(*) FROM messages").fetchone()
+                readers.append(reader)
+
+    handler = ReadOnceRewritten()
+    logging.getLogger("session_plugin.database").addHandler(handler)
+    try:
+        receipt = await hub.forget(ann)
+    finally:
+        logging.getLogger("session_plugin.database").removeHandler(handler)
+    assert receipt.is_pending
+    await asyncio.sleep(3.0)
+    readers[0].close()
+    await until(lambda: _erasures(database) == 0)
+    assert b"zanzibar" not in bytes_of()
+    assert rewrites() == 1
 
 
 async def test_the_file_is_whole_and_writable_afterwards(hub, talk, texts, database, ann):

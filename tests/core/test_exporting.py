@@ -4,10 +4,12 @@ else.
 
 import asyncio
 import json
+import time
 from collections import Counter
 
 import pytest
 
+from session_plugin import ExportRefused
 from session_plugin.records.people import exporting
 
 
@@ -242,3 +244,46 @@ async def test_handing_over_is_audited(hub, talk, ann):
     assert "exported" in [
         line["action"] for line in await exported(hub, ann) if line["kind"] == "audit"
     ]
+
+
+async def test_one_may_ask_for_three_exports_a_day_and_forgetting_does_not_help(
+    hub, talk, ann, bob, clock
+):
+    await hub.record(talk.said(ann, "mine"))
+    for _ in range(3):
+        await hub.request_export(ann)
+    await hub.forget(ann)
+    with pytest.raises(ExportRefused, match="24 hours"):
+        await hub.request_export(ann)
+    await hub.request_export(bob)
+    clock.advance(hours=24)
+    await hub.request_export(ann)
+
+
+async def test_no_piece_of_an_export_holds_the_writer_for_long(new_hub, talk, ann, monkeypatch):
+    """In memory there is one connection for readers and the writer."""
+    hub = new_hub(path=":memory:", consolidation_threshold=2)
+    view = hub.session_of(talk.direct(ann), ann)
+    for number in range(400):
+        for _ in range(3):
+            await hub.record(talk.said(ann, f"words {number} " * 50))
+        await view.start_new()
+    await hub.settle()
+
+    took = []
+
+    def timed(operation):
+        def run(*arguments):
+            started = time.thread_time()
+            result = operation(*arguments)
+            took.append(time.thread_time() - started)
+            return result
+
+        return run
+
+    for name in ("note", "begin", "read_page"):
+        monkeypatch.setattr(exporting, name, timed(getattr(exporting, name)))
+    kinds = Counter(line["kind"] for line in await exported(hub, ann))
+    assert (kinds["message"], kinds["session"], kinds["summary"]) == (1200, 401, 400)
+    assert len(took) > 400
+    assert max(took) < 0.02

@@ -312,6 +312,30 @@ async def test_a_yes_needs_a_question_within_ten_minutes(hub, talk, texts, ann, 
     assert (await hub.confirm_forget(ann)).messages == 1
 
 
+async def test_one_may_ask_three_times_a_day_and_being_forgotten_does_not_help(
+    hub, talk, ann, bob, clock
+):
+    """Each forgetting may rewrite the file that all write to."""
+    for _ in range(3):
+        await hub.record(talk.said(ann, "zanzibar"))
+        await hub.ask_to_forget(ann)
+        await hub.confirm_forget(ann)
+        clock.advance(hours=1)
+    await hub.record(talk.said(ann, "zanzibar"))
+    with pytest.raises(ForgetRefused, match="in 21 hours"):
+        await hub.ask_to_forget(ann)
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(ann)
+    await hub.upkeep()
+    with pytest.raises(ForgetRefused):
+        await hub.ask_to_forget(ann)
+    await hub.ask_to_forget(bob)
+
+    clock.advance(hours=21)
+    assert (await hub.ask_to_forget(ann)).messages == 1
+    assert (await hub.confirm_forget(ann)).messages == 1
+
+
 @pytest.mark.parametrize("asked", ["by who asks for the link", "by the other"])
 async def test_a_yes_to_fewer_accounts_than_there_are_by_now_forgets_nobody(
     hub, talk, texts, link, ann, ann_too, asked

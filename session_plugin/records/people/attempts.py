@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from session_plugin.database.engine import Row, Tx
+from session_plugin.errors import ExportRefused, ForgetRefused
 from session_plugin.model import Account
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import forgotten
+from session_plugin.rules import requests
 from session_plugin.rules.codes import (
     CODES_OF_ACCOUNT,
     LONGEST_MEMORY,
@@ -22,6 +24,7 @@ from session_plugin.rules.codes import (
 )
 
 ASKED, WRONG, FORGET = "asked", "wrong", "forget"
+FORGETTING, EXPORT = "forgetting requested", "export requested"
 
 
 def note(tx: Tx, context: OperationContext, account: Account, kind: str) -> None:
@@ -38,7 +41,13 @@ def note(tx: Tx, context: OperationContext, account: Account, kind: str) -> None
 
 def drop_old(tx: Tx, context: OperationContext) -> None:
     """Drop the attempts that matter no more."""
-    tx.run("drop_old_attempts", before=context.now - LONGEST_MEMORY)
+    tx.run(
+        "drop_old_attempts",
+        before=context.now - LONGEST_MEMORY,
+        forgetting=FORGETTING,
+        export=EXPORT,
+        requests_before=context.now - requests.LONGEST_MEMORY,
+    )
 
 
 def has_asked_enough(tx: Tx, context: OperationContext, account: Account) -> bool:
@@ -60,6 +69,33 @@ def is_paused(tx: Tx, context: OperationContext, channel: str) -> bool:
     since = context.now - WRONG_ON_CHANNEL.memory
     rows = tx.all("attempts_on_channel", channel=channel, kind=WRONG, since=since)
     return WRONG_ON_CHANNEL.is_reached([row["at"] for row in rows], context.now)
+
+
+def request_forgetting(tx: Tx, context: OperationContext, account: Account) -> None:
+    """Note that an account is asked whether its person wants to be forgotten.
+
+    Raises:
+        ForgetRefused: it was asked too often today.
+    """
+    limit = requests.FORGETS_OF_ACCOUNT
+    times = _of_account(tx, context, account, FORGETTING, limit)
+    if reason := requests.asked_enough(times, limit, now=context.now):
+        raise ForgetRefused(reason)
+    note(tx, context, account, FORGETTING)
+    note(tx, context, account, FORGET)
+
+
+def request_export(tx: Tx, context: OperationContext, account: Account) -> None:
+    """Note that an account asks for an export.
+
+    Raises:
+        ExportRefused: it has had too many today.
+    """
+    limit = requests.EXPORTS_OF_ACCOUNT
+    times = _of_account(tx, context, account, EXPORT, limit)
+    if reason := requests.asked_enough(times, limit, now=context.now):
+        raise ExportRefused(reason)
+    note(tx, context, account, EXPORT)
 
 
 def was_asked_to_be_forgotten(

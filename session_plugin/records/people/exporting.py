@@ -21,7 +21,6 @@ Messages are everything that was said in direct chats, and of groups the person'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,42 +31,48 @@ from session_plugin.records.message_rows import to_export
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.records.people.forgetting import find_user
-from session_plugin.records.results import Result
 
 SCHEMA = 1
-PAGE = 500
-"""Messages read in one snapshot."""
+PAGE = 100
+"""Rows read in one snapshot, which takes a few milliseconds: in memory, readers hold the writer."""
 ExportLine = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where to go on: after message `after` of a direct chat's segment or an account's words in
-    groups, if still `who`'s.
+    """Where to go on: after row `after` of a kind, or of the messages of a direct chat's segment or
+    of an account's words in groups, if still `who`'s.
     """
 
     who: Account | str
-    segment_no: int | None
-    account_no: int | None
+    kind: str
+    segment_no: int | None = None
+    account_no: int | None = None
     after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known of a person but for messages, and where those are."""
+    """The first lines about a person, and where the rest is."""
 
     lines: tuple[ExportLine, ...]
     pages: tuple[Page, ...]
 
 
-def begin(tx: Tx, context: OperationContext, who: Account | str) -> Result[Person | None]:
-    """Read all but the messages of a person; None for nobody known. That it was handed over is
-    written down.
-    """
+def note(tx: Tx, context: OperationContext, who: Account | str) -> bool:
+    """Write down that a person's data is handed over; False for nobody known."""
+    user_id = find_user(tx, who)
+    if user_id is not None:
+        audit.note(tx, context, "exported", user_id=user_id)
+    return user_id is not None
+
+
+def begin(tx: Tx, context: OperationContext, who: Account | str) -> Person | None:
+    """Read who somebody is, and where all else about them is; None for nobody known."""
     user_id = find_user(tx, who)
     if user_id is None:
-        return Result(None)
-    audit.note(tx, context, "exported", user_id=user_id)
+        return None
+
     accounts = tx.all("accounts_of_user", user_id=user_id)
     state = from_json(tx.one("state_of_user", user_id=user_id)["state"])
     header = {
@@ -78,17 +83,25 @@ def begin(tx: Tx, context: OperationContext, who: Account | str) -> Result[Perso
         "state": state,
     }
     lines = [header, *map(_account, accounts)]
-    for kind, query in _QUERIES.items():
-        lines += [_line(kind, row, columns) for row, columns in _rows(tx, query, user_id)]
-    pages = [
-        Page(who, row["segment_no"], None) for row in tx.all("segments_of_person", user_id=user_id)
+    for kind, (query, columns) in _FEW.items():
+        lines += [_line(kind, row, columns) for row in tx.all(query, user_id=user_id)]
+
+    pages = [Page(who, kind) for kind in _MANY]
+    pages += [
+        Page(who, "message", segment_no=row["segment_no"])
+        for row in tx.all("segments_of_person", user_id=user_id)
     ]
-    pages += [Page(who, None, row["account_no"]) for row in accounts]
-    return Result(Person(tuple(lines), tuple(pages)))
+    pages += [Page(who, "message", account_no=row["account_no"]) for row in accounts]
+    return Person(tuple(lines), tuple(pages))
 
 
-_QUERIES = {
+_FEW = {
     "merged_user": ("export_merged_users", ("user_id", "state")),
+    "attempt": ("export_attempts", ("channel", "attempt", "at")),
+}
+"""Kinds of which there are a few only: accounts are linked by hand, attempts are limited."""
+
+_MANY = {
     "chat": ("export_chats", ("channel", "bot", "bot_id", "chat_id", "title")),
     "session": (
         "export_sessions",
@@ -107,17 +120,9 @@ _QUERIES = {
     "summary": ("export_summaries", ("session_id", "text", "made_at", "made_by")),
     "link_request": ("export_link_requests", ("role", "expires_at")),
     "notice": ("export_notices", ("notice", "expires_at")),
-    "attempt": ("export_attempts", ("channel", "attempt", "at")),
     "audit": ("export_audit", ("action", "at")),
 }
-
-
-def _rows(
-    tx: Tx, query: tuple[str, tuple[str, ...]], user_id: str
-) -> Iterator[tuple[Row, tuple[str, ...]]]:
-    name, columns = query
-    for row in tx.all(name, user_id=user_id):
-        yield row, columns
+"""Kinds that are read page by page."""
 
 
 def _line(kind: str, row: Row, columns: tuple[str, ...]) -> ExportLine:
@@ -142,15 +147,20 @@ def _account(row: Row) -> ExportLine:
 
 
 def read_page(tx: Tx, page: Page) -> tuple[list[ExportLine], Page | None]:
-    """Read some of a person's messages, oldest first, and tell where to go on; None where that was
-    all.
+    """Read some of what is stored about a person, oldest first, and tell where to go on; None where
+    that was all.
 
-    An account that has left them since the export began takes its messages along.
+    An account that has left them since the export began takes its rows along.
     """
     place = {"user_id": find_user(tx, page.who), "after": page.after, "limit": PAGE}
     if page.segment_no is not None:
         rows = tx.all("export_segment", segment_no=page.segment_no, **place)
-    else:
+    elif page.account_no is not None:
         rows = tx.all("export_words_in_groups", account_no=page.account_no, **place)
+    else:
+        rows = tx.all(_MANY[page.kind][0], **place)
+
     following = replace(page, after=rows[-1]["seq"]) if len(rows) == PAGE else None
-    return [to_export(row) for row in rows], following
+    if page.kind == "message":
+        return [to_export(row) for row in rows], following
+    return [_line(page.kind, row, _MANY[page.kind][1]) for row in rows], following

@@ -66,12 +66,6 @@ def count(tx: Tx, who: Account | str) -> Receipt:
     return Receipt(**{kind: row[kind] for kind in KINDS}, is_dry_run=True)
 
 
-def ask(tx: Tx, context: OperationContext, account: Account) -> Receipt:
-    """Count what would go, and note that the person has been asked whether it should."""
-    attempts.note(tx, context, account, attempts.FORGET)
-    return count(tx, account)
-
-
 def confirm(tx: Tx, context: OperationContext, account: Account) -> Result[Forgotten | None]:
     """Forget a person who was asked and says yes; None if they were not asked lately enough."""
     if not attempts.was_asked_to_be_forgotten(tx, context, account, within=CONFIRM_SECONDS):

@@ -17,8 +17,9 @@ ORDER BY at
 SELECT at FROM attempts WHERE channel = :channel AND kind = :kind AND at > :since ORDER BY at
 
 -- name: drop_old_attempts
--- Delete attempts that no limit counts any more.
-DELETE FROM attempts WHERE at < :before
+-- Delete attempts that no limit counts any more; requests are counted for longer.
+DELETE FROM attempts
+WHERE at < :before AND (at < :requests_before OR kind NOT IN (:forgetting, :export))
 
 -- name: drop_attempts_of_kind
 -- An account's attempts of this kind are settled.

@@ -257,6 +257,11 @@ CREATE TABLE work_leases (  -- work that one process at a time does
   until  DOUBLE PRECISION NOT NULL
 );
 
+CREATE TABLE marks (  -- when something was last done, by the clock of the hub that did it
+  name TEXT COLLATE "C" PRIMARY KEY,
+  at   DOUBLE PRECISION NOT NULL
+);
+
 -- Text with a NUL or a lone surrogate is not valid to the server; it is shown escaped.
 CREATE FUNCTION readable(content BYTEA) RETURNS TEXT LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN

@@ -238,6 +238,11 @@ CREATE TABLE work_leases (  -- work that one process at a time does
   until  REAL NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE marks (  -- when something was last done, by the clock of the hub that did it
+  name TEXT PRIMARY KEY,
+  at   REAL NOT NULL
+) WITHOUT ROWID;
+
 CREATE VIEW readable_messages AS  -- for people, by other programs
 SELECT m.seq, c.channel, c.chat_id, g.thread_id, s.session_id, s.user_id, m.role, m.author_name,
        datetime(m.sent_at, 'unixepoch') AS sent, CAST(m.content AS TEXT) AS content
