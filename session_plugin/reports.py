@@ -116,6 +116,7 @@ class HubStatus:
         oldest_message_at: When the oldest message was received; None if there is none.
         waiting: Messages, edits and deletions that are queued and not yet committed.
         dropped: Those that were discarded because the queue was full.
+        postponed: Messages that are withheld because a filter rests, and are filtered later.
         pending_consolidations: Sessions with more messages than the threshold, or with a summary
             that has to be rebuilt.
         failed_consolidations: Sessions whose summariser fails; most failures first, at most 100.
@@ -139,6 +140,7 @@ class HubStatus:
     oldest_message_at: float | None
     waiting: int
     dropped: int
+    postponed: int
     pending_consolidations: int
     failed_consolidations: tuple[FailedConsolidation, ...]
     plugins: tuple[PluginStatus, ...]

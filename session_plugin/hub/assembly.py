@@ -14,11 +14,14 @@ from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
 from session_plugin.hub.settings import Settings
 from session_plugin.incoming.intake import Intake
+from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.keys import Keys
+from session_plugin.model import MessageEvent
 from session_plugin.plugins.counting import TokenCounter
 from session_plugin.plugins.manager import Plugins
-from session_plugin.records.conversation import sessions
+from session_plugin.records.conversation import editing, sessions
+from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.upkeep.consolidator import Consolidator, Limits
 from session_plugin.upkeep.eraser import Eraser
@@ -41,6 +44,7 @@ class HubParts:
     announcer: Announcer
     tokens: TokenCounter
     screening: Screening
+    postponed: Postponed
     intake: Intake
     consolidator: Consolidator
     leases: Leases
@@ -90,9 +94,16 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     screening = Screening(
         plugins, database=handle, keys=keys, context=context, record_when=settings.record_when
     )
+
+    async def restore(recording: Recording, event: MessageEvent | None, seq: int) -> int | None:
+        chat = recording.event.chat
+        return await announcer.write_in(chat, editing.restore, recording, event, seq=seq)
+
+    postponed = Postponed(plugins, restore=restore, on_change=consolidator.renew)
     intake = Intake(
         screening,
         database=handle,
+        postponed=postponed,
         announce=announcer.announce,
         patience=settings.store_patience,
         on_growth=consolidator.note_growth,
@@ -132,6 +143,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         announcer=announcer,
         tokens=tokens,
         screening=screening,
+        postponed=postponed,
         intake=intake,
         consolidator=consolidator,
         leases=leases,

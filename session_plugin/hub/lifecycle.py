@@ -84,6 +84,7 @@ class Lifecycle:
         if self._parts.database.is_open or self._parts.intake.is_opening:
             await self._parts.consolidator.finish()
             await self.settle()
+            await self._parts.postponed.finish()
             await self._parts.rounds.stop()  # storing what waited may have started it again
             await self._parts.eraser.stop()  # and so may have a forgetting
 

@@ -112,6 +112,7 @@ class Memory:
             database=(await self._parts.database.open()).url,
             waiting=self._parts.intake.waiting,
             dropped=self._parts.intake.dropped,
+            postponed=self._parts.postponed.waiting,
             plugins=self._parts.plugins.status(),
             **{name: getattr(counts, name) for name in status.Counts.__slots__},
         )

@@ -21,6 +21,7 @@ from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
+from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.model import Chat, MessageEvent
 from session_plugin.records.conversation import editing, moving, removing
@@ -71,6 +72,7 @@ class Intake:
         screening: Screening,
         *,
         database: Database,
+        postponed: Postponed,
         announce: Announce,
         patience: float,
         on_growth: Callable[[RecordResult, str], None],
@@ -83,6 +85,7 @@ class Intake:
         """
         self._screening = screening
         self._database = database
+        self._postponed = postponed
         self._patience = patience
         self._on_growth = on_growth
         self._on_change = on_change
@@ -178,6 +181,8 @@ class Intake:
         if submission.on_result is not None:
             submission.on_result(result)
         assert submission.recording is not None
+        if result.fate == "stored":
+            self._postponed.add(submission.recording, result.seq)
         self._on_growth(result, submission.recording.event.text)
 
     async def edit(
@@ -206,6 +211,7 @@ class Intake:
 
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
+            self._postponed.add(recording, result.seq)
             self._on_growth(result, recording.event.text)
             self._on_change((result.session_no,))
         return result is not None

@@ -24,7 +24,7 @@ from session_plugin.database.database import Database
 from session_plugin.errors import LinkingOff, PluginError, SessionError
 from session_plugin.keys import Keys
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.plugins.manager import Plugins
+from session_plugin.plugins.manager import FilterRests, Plugins
 from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, link_requests
@@ -38,10 +38,13 @@ _check_user_id = partial(check_id, "user_id")
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """A message as the filters left it; without content if one of them failed."""
+    """A message as the filters left it; without content if one of them failed, or rests: then
+    `original` is to be filtered later.
+    """
 
     event: MessageEvent
     is_withheld: bool = False
+    original: MessageEvent | None = None
 
 
 class Screening:
@@ -103,6 +106,7 @@ class Screening:
             answered_user_id=await self.user_id_for(filtered.event.answers),
             is_withheld=filtered.is_withheld,
             scope_name=scope_name,
+            original=filtered.original,
         )
 
     async def burn_codes(self, text: str) -> None:
@@ -184,7 +188,8 @@ class Screening:
 
         try:
             kept = await self._plugins.filter(event)
-        except PluginError:
+        except PluginError as error:
             blank = replace(event, text="", attachments=(), metadata={})
-            return Filtered(blank, is_withheld=True)
+            original = event if isinstance(error, FilterRests) else None
+            return Filtered(blank, is_withheld=True, original=original)
         return None if kept is None else Filtered(kept)

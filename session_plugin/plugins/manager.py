@@ -26,6 +26,7 @@ from session_plugin import hooks
 from session_plugin.errors import PluginError
 from session_plugin.model import MessageEvent
 from session_plugin.plugins.faults import check_filtered, fault_of
+from session_plugin.plugins.resting import Rests
 from session_plugin.reports import PluginStatus
 
 ASYNC_SECONDS = 5.0
@@ -33,7 +34,7 @@ ASYNC_SECONDS = 5.0
 CANCEL_SECONDS = 0.5
 """The time that a cancelled hook has to end before it is abandoned."""
 REST_SECONDS = 60.0
-"""For so long, a filter that timed out fails at once; otherwise it would delay every message."""
+"""For so long, a filter that timed out is not asked about like messages, which it would delay."""
 SLOW_SECONDS = 0.05
 """A plain hook that blocks the event loop for longer is logged."""
 
@@ -41,6 +42,10 @@ Check = Callable[[Any], None]
 """Raises an exception for an answer that cannot be used."""
 
 logger = logging.getLogger("session_plugin.plugins")
+
+
+class FilterRests(PluginError):
+    """A filter was not asked about a message, because it hung on others lately. It may be later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Plugins:
         """Start without any plugin."""
         self._manager = pluggy.PluginManager(hooks.PROJECT)
         self._manager.add_hookspecs(hooks)
-        self._resting_until: dict[str, float] = {}
+        self._resting_until = Rests(time.monotonic)
         self._abandoned: set[asyncio.Future[Any]] = set()
         self._counted: defaultdict[str, _Counted] = defaultdict(_Counted)
         self._has: dict[str, bool] = {}  # a cache: `has` is called several times for each message
@@ -218,24 +223,31 @@ class Plugins:
             raise failure
         return None
 
-    async def filter(self, event: MessageEvent) -> MessageEvent | None:
+    async def filter(
+        self, event: MessageEvent, *, is_last_try: bool = False
+    ) -> MessageEvent | None:
         """Return a message as every filter in turn left it; None if one of them returned None.
 
+        Args:
+            event: The message.
+            is_last_try: Also ask filters that rest.
+
         Raises:
+            FilterRests: a filter was not asked, because it hung on other messages lately.
             PluginError: a filter failed, so it is unknown what may be stored.
         """
+        if not is_last_try:
+            self._refuse_while_resting(event)
+
         hook = "session_filter_message"
 
         for implementation in self._implementations(hook):
             try:
-                self._refuse_while_resting(implementation.plugin_name)
                 check = partial(check_filtered, event)
                 answer = await self._call(implementation, hook, {"event": event}, check=check)
             except Exception as error:
                 if isinstance(error, TimeoutError):
-                    self._resting_until.setdefault(
-                        implementation.plugin_name, time.monotonic() + REST_SECONDS
-                    )
+                    self._let_rest(implementation.plugin_name, event)
                 _log_failure(implementation, hook, error)
                 raise PluginError(
                     f"plugin {implementation.plugin_name} failed to filter a message"
@@ -247,14 +259,26 @@ class Plugins:
 
         return event
 
-    def _refuse_while_resting(self, name: str) -> None:
-        until = self._resting_until.get(name)
-        if until is None:
-            return
+    def rest_seconds(self, event: MessageEvent) -> float:
+        """Return for how long some filter is not asked about a message; 0 if all would be."""
+        left = (
+            self._resting_until.seconds_left(implementation.plugin_name, event)
+            for implementation in self._implementations("session_filter_message")
+        )
+        return max(left, default=0.0)
 
-        if time.monotonic() < until:
-            raise TimeoutError(f"it timed out within the last {REST_SECONDS:g} s")
-        del self._resting_until[name]
+    def _refuse_while_resting(self, event: MessageEvent) -> None:
+        if self.rest_seconds(event):
+            raise FilterRests(f"a filter timed out within the last {REST_SECONDS:g} s")
+
+    def _let_rest(self, name: str, event: MessageEvent) -> None:
+        where = self._resting_until.note_hang(name, event, seconds=REST_SECONDS)
+        logger.warning(
+            "plugin %s is not asked to filter messages for %g s %s, because it took too long",
+            name,
+            REST_SECONDS,
+            where,
+        )
 
     def _implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
         """Return the implementations in the order in which pluggy would call them."""

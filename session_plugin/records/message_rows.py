@@ -110,7 +110,9 @@ def event_to_row(
     )
 
 
-def edited_columns(event: MessageEvent, *, edited_at: float, is_withheld: bool) -> dict[str, Value]:
+def edited_columns(
+    event: MessageEvent, *, edited_at: float | None, is_withheld: bool
+) -> dict[str, Value]:
     """Return the columns that an edit replaces."""
     return {
         "content": to_bytes(event.text),

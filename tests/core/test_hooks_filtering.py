@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from session_plugin import Account, Attachment, hookimpl
+from session_plugin.incoming import postponed
 from session_plugin.plugins import manager as plugins
 
 SECRET = "4111-1111-1111-1111"
@@ -302,3 +303,157 @@ async def test_a_filter_that_puts_what_no_database_takes_into_a_message_withhold
 
     hub, ann = new_hub(filtering(spoil)), talk.account("ann")
     assert (await hub.record(talk.said(ann, "hi", metadata={}))).message.is_withheld
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Filters hang and rest for less than a second."""
+    monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.05)
+    monkeypatch.setattr(plugins, "CANCEL_SECONDS", 0.02)
+    monkeypatch.setattr(plugins, "REST_SECONDS", 0.5)
+
+
+class HangsOn:
+    """Hangs on some texts, and redacts others."""
+
+    def __init__(self, *texts):
+        self.texts = texts
+        self.asked = []
+
+    @hookimpl
+    async def session_filter_message(self, event):
+        self.asked.append(event.text)
+        if event.text in self.texts:
+            await asyncio.Event().wait()
+        return None if event.text == "nothing" else redact(event)
+
+
+async def until(is_true):
+    async with asyncio.timeout(20):
+        while not await is_true():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_message_on_which_a_filter_hangs_withholds_nothing_in_other_chats(
+    new_hub, talk, soon
+):
+    hub, ann, bob = new_hub(HangsOn("bomb")), talk.account("ann"), talk.account("bob")
+    assert (await hub.record(talk.said(ann, "bomb"))).message.is_withheld
+    assert (await hub.record(talk.said(ann, "in her chat"))).message.is_withheld
+    lobby = talk.group()
+    for event in (talk.said(bob, "hi"), talk.said(lobby, "hi", author=bob)):
+        assert not (await hub.record(event)).message.is_withheld
+    assert not (await hub.record(talk.said(lobby, "elsewhere", author=ann))).message.is_withheld
+
+
+async def test_who_makes_a_filter_hang_in_two_chats_is_withheld_everywhere_and_nobody_else(
+    new_hub, talk, soon
+):
+    hub, ann, bob = new_hub(HangsOn("bomb")), talk.account("ann"), talk.account("bob")
+    for room in ("one", "two"):
+        await hub.record(talk.said(talk.group(room), "bomb", author=ann))
+    third = talk.group("three")
+    assert (await hub.record(talk.said(third, "hi", author=ann))).message.is_withheld
+    assert (await hub.record(talk.said(ann, "hi"))).message.is_withheld
+    assert not (await hub.record(talk.said(third, "hi", author=bob))).message.is_withheld
+
+
+async def test_a_filter_that_hangs_on_three_people_is_asked_about_nobody(new_hub, talk, soon):
+    plugin = HangsOn("bomb")
+    hub = new_hub(plugin)
+    for name in ("ann", "bob", "cid"):
+        await hub.record(talk.said(talk.account(name), "bomb"))
+    assert (await hub.record(talk.said(talk.account("dan"), "hi"))).message.is_withheld
+    assert plugin.asked == ["bomb"] * 3
+    assert (await hub.status()).postponed == 1
+
+
+async def test_what_a_resting_filter_did_not_see_is_filtered_when_it_rests_no_longer(
+    new_hub, event_log, talk, texts, raw, soon
+):
+    hub, ann = new_hub(HangsOn("bomb"), event_log), talk.account("ann")
+    await hub.record(talk.said(ann, "bomb"))
+    await hub.record(talk.said(ann, f"my card is {SECRET}", metadata={"k": 1}))
+    await hub.record(talk.said(ann, "nothing"))
+    added = await hub.session_of(talk.direct(ann), ann).add("tool", f"result {SECRET}")
+    edited = talk.said(ann, "first")
+    await hub.record(edited)
+    await hub.edit(replace(edited, text=f"then {SECRET}", edited_at=5.0))
+    assert added.is_withheld
+    assert await texts(hub, ann) == [""] * 5
+
+    async def is_filtered():
+        return (await hub.status()).postponed == 0
+
+    await until(is_filtered)
+    history = await hub.session_of(talk.direct(ann), ann).history()
+    assert [message.content for message in history] == [
+        "",
+        "my card is [card]",
+        "result [card]",
+        "then [card]",
+    ]
+    assert [message.is_withheld for message in history] == [True, False, False, False]
+    assert [message.edited_at for message in history] == [None, None, None, 5.0]
+    assert history[1].metadata == {"k": 1}
+    await hub.settle()
+    assert "my card is [card]" in [one["event"].text for one in event_log.of("edit")]
+    assert SECRET.encode() not in raw.contents()
+
+
+async def test_what_was_edited_or_deleted_meanwhile_stays_as_it_is(new_hub, talk, texts, soon):
+    hub, ann = new_hub(HangsOn("bomb")), talk.account("ann")
+    deleted, edited = talk.said(ann, "deleted"), talk.said(ann, "before")
+    for event in (talk.said(ann, "bomb"), deleted, edited, talk.said(ann, "bomb")):
+        await hub.record(event)
+    await hub.delete(deleted.chat, [deleted.message_id])
+    await asyncio.sleep(0.6)
+    await hub.edit(replace(edited, text="after", edited_at=2.0))
+
+    async def is_filtered():
+        return (await hub.status()).postponed == 0
+
+    await until(is_filtered)
+    assert await texts(hub, ann) == ["", "after", ""]
+
+
+async def test_what_still_waits_for_a_resting_filter_is_filtered_before_the_hub_closes(
+    new_hub, talk, texts, monkeypatch
+):
+    monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.05)
+    hub, ann = new_hub(HangsOn("bomb")), talk.account("ann")
+    for text in ("bomb", "hello", "there"):
+        await hub.record(talk.said(ann, text))
+    await hub.close()
+    assert await texts(new_hub(), ann) == ["", "hello", "there"]
+
+
+async def test_nothing_unfiltered_of_who_was_forgotten_or_is_private_comes_back(
+    new_hub, talk, texts, soon
+):
+    hub, ann, bob = new_hub(HangsOn("bomb")), talk.account("ann"), talk.account("bob")
+    for account in (ann, bob):
+        await hub.record(talk.said(account, "bomb"))
+        await hub.record(talk.said(account, "zanzibar"))
+    await hub.forget(ann)
+    await hub.set_private(bob, True)
+
+    async def is_filtered():
+        return (await hub.status()).postponed == 0
+
+    await until(is_filtered)
+    assert await hub.identity_of(ann) is None
+    assert await texts(hub, bob) == ["", ""]
+
+
+async def test_only_so_many_messages_of_a_chat_wait_for_a_resting_filter(
+    new_hub, talk, monkeypatch, caplog
+):
+    monkeypatch.setattr(plugins, "ASYNC_SECONDS", 0.05)
+    monkeypatch.setattr(postponed, "MOST_OF_CHAT", 3)
+    hub, ann = new_hub(HangsOn("bomb")), talk.account("ann")
+    await hub.record(talk.said(ann, "bomb"))
+    for number in range(5):
+        await hub.record(talk.said(ann, f"{number}"))
+    assert (await hub.status()).postponed == 3
+    assert "stay withheld" in caplog.text

@@ -43,6 +43,7 @@ class Recording:
         answered_user_id: The same of the account that it answers.
         is_withheld: A filter failed, so `event` has no content.
         scope_name: The part of its scope that it belongs to.
+        original: The message itself where a filter was not asked about it yet; never stored.
     """
 
     context: OperationContext
@@ -51,6 +52,7 @@ class Recording:
     answered_user_id: str | None = None
     is_withheld: bool = False
     scope_name: str = ""
+    original: MessageEvent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

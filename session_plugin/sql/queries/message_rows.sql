@@ -7,6 +7,12 @@ SELECT m.seq, m.segment_no, g.session_no, m.account_no, m.content, m.attachments
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id
 
+-- name: message_by_seq
+-- The stored message with this number, also one without an id.
+SELECT m.segment_no, g.session_no, m.message_id, m.edited_at, m.withheld FROM messages AS m
+JOIN segments AS g ON g.segment_no = m.segment_no
+WHERE m.chat_no = :chat_no AND m.seq = :seq
+
 -- name: add_message
 -- Store a message.
 INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, author_name, channel,
