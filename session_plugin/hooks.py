@@ -150,5 +150,7 @@ def session_filter_message(event: MessageEvent) -> MessageEvent | None:
 
     Called for messages, edits and the bot's own messages. Each plugin receives what the one
     before it returned. If a filter raises or takes too long, the message is stored without its
-    content and marked as withheld. A filter must not read the session that it filters for.
+    content and marked as withheld. One that took too long rests for a minute; what it did not see
+    meanwhile is withheld and filtered afterwards. A filter must not read the session that it
+    filters for.
     """

@@ -76,9 +76,8 @@ def restore(
     if row is None or not row["withheld"] or facts.private_account is not None:
         return Result(None)
     edited_at = recording.event.edited_at
-    if row["edited_at"] not in (
-        (None, recording.context.now) if edited_at is None else (edited_at,)
-    ):
+    as_stored = (None, recording.context.now) if edited_at is None else (edited_at,)
+    if row["edited_at"] not in as_stored:
         return Result(None)
 
     segment_no, session_no, message_id = row["segment_no"], row["session_no"], row["message_id"]
