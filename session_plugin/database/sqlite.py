@@ -15,7 +15,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import cache
@@ -234,7 +234,8 @@ class _SqliteTx:
 
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
         statement, names = _positional(self._queries[query])
-        self._execute_many(statement, map(itemgetter(*names), rows))
+        values: Iterable[Any] = map(itemgetter(*names), rows)
+        self._execute_many(statement, values if len(names) > 1 else zip(values, strict=False))
 
     def alone(self) -> None:
         """Do nothing: the write lock is held already."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -400,6 +401,79 @@ async def test_the_second_round_gets_the_first_summary_and_the_messages_since(ne
     view = await fill(hub, range(5, 7))
     assert rounds == [(None, facts(range(2))), ("summary 1", facts(range(2, 4)))]
     assert (await view.for_model()).summary.text == "summary 2"
+
+
+async def converse(hub, talk, *, turns, edits):
+    """Let the bot answer, each answer growing by so many edits, while summaries are being made."""
+    ann = talk.account("ann")
+    for turn in range(turns):
+        recorded = await hub.record(talk.said(ann, f"question {turn}"))
+        answer = talk.answered(ann, "...")
+        await hub.record(answer)
+        for number in range(8):
+            await asyncio.sleep(0.02)
+            if number < edits:
+                grown = replace(answer, text=f"answer {turn} " + "word " * number)
+                await hub.edit(replace(grown, edited_at=float(number), metadata={"n": number}))
+    await hub.settle()
+    return recorded.session
+
+
+async def test_streamed_answers_cost_no_more_calls_of_the_summariser_than_others(
+    new_databases, new_hub, talk
+):
+    calls, texts = [], []
+    for edits in (0, 8):
+        asked = []
+
+        async def summarize(messages, previous, asked=asked):
+            asked.append(contents(messages))
+            await asyncio.sleep(0.3)
+            return f"{len(asked)} in short"
+
+        hub = new_hub(
+            path=new_databases(), summarize=summarize, consolidation_threshold=10, store_patience=60
+        )
+        view = await converse(hub, talk, turns=12, edits=edits)
+        calls.append(len(asked))
+        texts.append((await view.for_model()).summary)
+    assert calls[1] <= calls[0]
+    assert None not in texts
+
+
+@pytest.mark.parametrize("change", ["edited", "given other metadata", "deleted"])
+@pytest.mark.parametrize("number", [0, 4])
+async def test_a_summary_is_refused_for_what_changed_under_it_and_not_behind_it(
+    new_hub, fill, talk, change, number
+):
+    """Two of five messages give way; meanwhile the first or the last one changes."""
+    seen, ann = [], talk.account("ann")
+
+    async def summarize(messages, previous):
+        seen.append([(message.content, message.metadata) for message in messages])
+        if len(seen) == 1:
+            event = talk.said(ann, facts([number])[0], message_id=f"id-{number}", edited_at=9.0)
+            if change == "deleted":
+                await hub.delete(event.chat, [event.message_id])
+            elif change == "edited":
+                await hub.edit(replace(event, text="other words"))
+            else:
+                await hub.edit(replace(event, metadata={"pinned": True}))
+        return "in short"
+
+    hub = new_hub(summarize=summarize, consolidation_threshold=4)
+    view = await fill(hub, range(5))
+    await hub.settle()
+    summary = (await view.for_model()).summary
+    if number == 4:
+        assert len(seen) == 1
+        assert summary.text == "in short"
+    elif change == "deleted":
+        assert (len(seen), summary) == (1, None), "four are left, which is no longer too many"
+    else:
+        assert len(seen) == 2
+        assert seen[0][0] != seen[1][0]
+        assert summary.text == "in short"
 
 
 async def test_a_long_archive_comes_to_a_summariser_in_pieces(new_hub, fill, talk):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from session_plugin.database.opening import open_engine
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records.conversation import recording
+from session_plugin.records.conversation import editing, recording, removing
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Consolidated
 from session_plugin.records.upkeep import summaries
@@ -22,7 +25,7 @@ from session_plugin.rules.policies import Policies
 LEFT = (
     "SELECT * FROM summaries ORDER BY summary_no",
     "SELECT segment_no, summary_no, from_seq, to_seq FROM summary_parts ORDER BY 1, 2",
-    "SELECT segment_no, live_from, live_count, changed FROM segments ORDER BY 1",
+    "SELECT segment_no, live_from, live_count, changed, moved FROM segments ORDER BY 1",
     "SELECT session_no, failures FROM consolidation_failures ORDER BY 1",
 )
 
@@ -174,3 +177,74 @@ def test_summaries_are_not_put_in_place_while_another_process_writes_messages(
         other.rollback()
         assert all(future.result().value for future in futures)
         engine.close()
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.integers(1, 4),
+        st.sampled_from(["edit", "edit", "delete", "put", "put and undo", "said"]),
+        st.integers(0, 5),
+    ),
+    max_size=5,
+)
+"""In whose session what happens after it was planned, and to which of its messages."""
+
+
+def happen(engine: Any, session_no: int, kind: str, number: int) -> None:
+    context = OperationContext(bot="", now=5.0, max_age=60.0, new_id=lambda: "another")
+    author = Account("discord", str(session_no - 1))
+    event = MessageEvent(
+        chat=Chat("discord", f"of {author.channel_user_id}"),
+        message_id=str(session_no - 1 + 4 * number),
+        role="user",
+        text=f"{kind} {time.monotonic_ns()}",
+        sent_at=0,
+        author=author,
+        edited_at=5.0,
+    )
+    if kind == "edit":
+        engine.write(editing.edit, recording.Recording(context=context, event=event)).result()
+    elif kind == "delete":
+        engine.write(removing.delete, context, event.chat, [event.message_id]).result()
+    elif kind == "said":
+        new = replace(event, message_id=None, edited_at=None)
+        engine.write(recording.record, recording.Recording(context=context, event=new)).result()
+    else:
+        put_one_by_one(engine, [written(engine, session_no, "others", threshold=2)])
+        if kind == "put and undo":
+            engine.write(summaries.undo, session_no).result()
+
+
+def test_just_those_under_which_nothing_changed_are_put_in_place(
+    backend: Any, open_filled: Any
+) -> None:
+    """Each stands for the first three of six messages. An edit of one that is deleted is none."""
+
+    def check(changes: list[tuple[int, str, int]]) -> None:
+        left = [
+            what_is_left(backend, open_filled, changes, put)
+            for put in (put_one_by_one, put_at_once)
+        ]
+        assert left[0] == left[1]
+
+    with backend.empty() as database:
+        is_quick = "://" not in database
+    settings(max_examples=30 if is_quick else 6, deadline=None)(given(changes=CHANGES)(check))()
+
+
+def what_is_left(
+    backend: Any, open_filled: Any, changes: list[tuple[int, str, int]], put: Any
+) -> list[Any]:
+    with backend.new() as database, closing(open_filled(database)) as engine:
+        several = [written(engine, number, f"of {number}") for number in range(1, 5)]
+        for change in changes:
+            happen(engine, *change)
+
+        done = put(engine, several)
+        untrue = {
+            session_no
+            for session_no, kind, number in changes
+            if kind.startswith("put") or (kind in ("edit", "delete") and number < 3)
+        }
+        assert [one.value for one in done] == [number not in untrue for number in range(1, 5)]
+        return [sorted(backend.rows(database, query), key=repr) for query in LEFT]

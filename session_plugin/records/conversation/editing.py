@@ -48,7 +48,6 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
         return Result(None)
 
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
-    tx.run("touch_segment", segment_no=segment_no)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
 
     value = RecordResult(fate="stored", session_no=session_no, seq=seq)

@@ -30,7 +30,7 @@ PAGE = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRange:
-    """One segment's range, and how often the segment had changed when it was read.
+    """One segment's range, and how often the segment had changed and moved when it was read.
 
     What is to be summed up begins at `read_from`; what is before that, the summary so far stands
     for.
@@ -41,6 +41,7 @@ class PlannedRange:
     read_from: int
     to_seq: int
     changed: int
+    moved: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +191,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
                     read_from=0 if is_stale else live_from,
                     to_seq=to_seq,
                     changed=segment["changed"],
+                    moved=segment["moved"],
                 )
             )
     return Plan(
@@ -241,6 +243,8 @@ class Written:
 def put(tx: Tx, written: Written) -> Result[bool]:
     """Put a summary in front of the messages it stands for, unless anything under it changed since
     it was planned.
+
+    Changes behind its ranges do not count: an answer that is streamed by edits is always there.
     """
     return _put_many(tx, [written])[0]
 
@@ -250,25 +254,42 @@ def _put_many(tx: Tx, several: Sequence[Written]) -> list[Result[bool]]:
     sessions: list[dict[str, Value]] = [{"session_no": session_no} for session_no in current]
     for row in tx.all_many("summaries_in_front", sessions):
         current[row["session_no"]].append(row)
-    changed = {
-        (row["session_no"], row["segment_no"]): row["changed"]
-        for row in tx.all_many("changes_of_segments", sessions)
-    }
+
+    changed = _changed_plans(tx, several)
     chosen: dict[int, Written] = {}
     done = []
-    for written in several:
+    for position, written in enumerate(several):
         session_no = written.plan.session_no
-        is_unchanged = tuple(
-            row["summary_no"] for row in current[session_no]
-        ) == written.plan.supersedes and all(
-            changed.get((session_no, part.segment_no)) == part.changed
-            for part in written.plan.ranges
-        )
+        in_front = tuple(row["summary_no"] for row in current[session_no])
+        is_unchanged = in_front == written.plan.supersedes and position not in changed
         is_put = is_unchanged and chosen.setdefault(session_no, written) is written
         done.append(Result(True, (Consolidated(session_no),)) if is_put else Result(value=False))
     if chosen:
         _put_all(tx, chosen, {session_no: current[session_no] for session_no in chosen})
     return done
+
+
+def _changed_plans(tx: Tx, several: Sequence[Written]) -> set[int]:
+    """Return the positions of those whose segments moved, or in whose ranges a message changed."""
+    planned = [
+        (position, written.plan.session_no, part)
+        for position, written in enumerate(several)
+        for part in written.plan.ranges
+    ]
+    rows: list[dict[str, Value]] = [
+        {
+            "position": number,
+            "session_no": session_no,
+            "segment_no": part.segment_no,
+            "to_seq": part.to_seq,
+            "changed": part.changed,
+            "moved": part.moved,
+        }
+        for number, (_, session_no, part) in enumerate(planned)
+    ]
+    unchanged = {row["position"] for row in tx.all_many("unchanged_ranges", rows)}
+
+    return {position for number, (position, *_) in enumerate(planned) if number not in unchanged}
 
 
 PUT = InBulk(put, _put_many, is_alone=True)
@@ -368,6 +389,7 @@ def set_archive_edges(tx: Tx, segment_nos: Sequence[int]) -> None:
     rows: list[dict[str, Value]] = [{"segment_no": segment_no} for segment_no in segment_nos]
     tx.run_many("set_archive_edge", rows)
     tx.run_many("recount_live", rows)
+    tx.run_many("forget_changes", rows)
 
 
 def note_failure(tx: Tx, session_no: int, *, reason: str, now: float) -> int | None:
@@ -405,15 +427,21 @@ def is_waiting(tx: Tx, session_no: int, *, now: float) -> bool:
 def withdraw(
     tx: Tx, segment_no: int, ranges: Iterable[tuple[int, int]], *, reason: WithdrawReason
 ) -> None:
-    """Blank every summary, superseded ones too, that covers a message of these ranges.
+    """Blank every summary, superseded ones too, that covers a message of these ranges, and note
+    that they changed, so that one that is being made of them is refused.
 
     It is made again without what was removed. The reason is stored with it.
     """
+    ranges = list(ranges)
     rows: list[dict[str, Value]] = [
         {"segment_no": segment_no, "from_seq": from_seq, "to_seq": to_seq, "reason": reason}
         for from_seq, to_seq in ranges
     ]
     tx.run_many("withdraw_summaries", rows)
+
+    if ranges:  # a planned range begins with its segment: the first change says whether it has any
+        tx.run("count_change", segment_no=segment_no)
+        tx.run("note_change", segment_no=segment_no, seq=min(ranges)[0])
 
 
 def current_summary(tx: Tx, session_no: int) -> Summary | None:

@@ -19,7 +19,7 @@ UPDATE users SET merged_into = :merged_into WHERE user_id = :user_id OR merged_i
 
 -- name: move_segments
 -- Move all segments of a session into another.
-UPDATE segments SET session_no = :session_no, changed = changed + 1 WHERE session_no = :previous
+UPDATE segments SET session_no = :session_no, moved = moved + 1 WHERE session_no = :previous
 
 -- name: move_summaries
 -- Move its summaries with them.

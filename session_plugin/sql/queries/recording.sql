@@ -10,7 +10,3 @@ UPDATE segments SET live_count = live_count + 1, total_count = total_count + 1, 
   last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END,
   oldest_at = COALESCE(oldest_at, :at)
 WHERE segment_no = :segment_no
-
--- name: touch_segment
--- Count the edit, so that a summary planned before it is refused.
-UPDATE segments SET changed = changed + 1 WHERE segment_no = :segment_no

@@ -53,6 +53,6 @@ WHERE ctid = ANY (ARRAY(
 -- name: uncount_messages
 -- Subtract removed messages from their segment.
 UPDATE segments SET live_count = live_count - :live, total_count = total_count - :count,
-  changed = changed + 1, oldest_at = (
+  oldest_at = (
     SELECT m.received_at FROM messages AS m WHERE m.segment_no = :segment_no ORDER BY m.seq LIMIT 1)
 WHERE segment_no = :segment_no

@@ -63,16 +63,29 @@ WHERE m.content IS NULL AND m.superseded_by IS NULL AND s.bot = :bot
     WHERE f.session_no = s.session_no AND f.waits_until > :now)
 ORDER BY s.session_no LIMIT :limit
 
--- name: changes_of_segments
--- The change counters of the segments of several sessions.
-WITH asked (session_no) AS (VALUES (:session_no))
-SELECT g.session_no, g.segment_no, g.changed FROM asked
-CROSS JOIN segments AS g ON g.session_no = asked.session_no
+-- name: unchanged_ranges
+-- Those of several planned ranges that are as they were: the segment did not move, no message in
+-- them changed.
+WITH asked (position, session_no, segment_no, to_seq, changed, moved) AS (
+  VALUES (:position, :session_no, :segment_no, :to_seq, :changed, :moved))
+SELECT asked.position FROM asked
+CROSS JOIN segments AS g ON g.segment_no = asked.segment_no
+WHERE g.session_no = asked.session_no AND g.moved = asked.moved
+  AND NOT EXISTS (
+    SELECT 1 FROM segment_changes AS c
+    WHERE c.segment_no = asked.segment_no AND c.seq <= asked.to_seq AND c.changed > asked.changed)
 
--- name: changes_of_segments [postgresql]
+-- name: unchanged_ranges [postgresql]
 -- Takes its rows as arrays.
-SELECT session_no, segment_no, changed FROM segments
-WHERE session_no = ANY (CAST(:session_no AS BIGINT[]))
+SELECT asked.position
+FROM unnest(CAST(:position AS BIGINT[]), CAST(:session_no AS BIGINT[]),
+  CAST(:segment_no AS BIGINT[]), CAST(:to_seq AS BIGINT[]), CAST(:changed AS BIGINT[]),
+  CAST(:moved AS BIGINT[])) AS asked (position, session_no, segment_no, to_seq, changed, moved)
+JOIN segments AS g ON g.segment_no = asked.segment_no
+WHERE g.session_no = asked.session_no AND g.moved = asked.moved
+  AND NOT EXISTS (
+    SELECT 1 FROM segment_changes AS c
+    WHERE c.segment_no = asked.segment_no AND c.seq <= asked.to_seq AND c.changed > asked.changed)
 
 -- name: summaries_in_front
 -- The summaries at the head of several sessions.
@@ -137,7 +150,7 @@ UPDATE summaries SET superseded_by = NULL WHERE superseded_by = :superseded_by
 
 -- name: set_archive_edge
 -- Messages before this number are archive: the current summaries cover them.
-UPDATE segments SET changed = changed + 1,
+UPDATE segments SET moved = moved + 1,
   live_from = COALESCE((
     SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p
     JOIN summaries AS s ON s.summary_no = p.summary_no
@@ -146,12 +159,20 @@ WHERE segment_no = :segment_no
 
 -- name: set_archive_edge [postgresql]
 -- Takes its rows as arrays.
-UPDATE segments AS g SET changed = g.changed + 1,
+UPDATE segments AS g SET moved = g.moved + 1,
   live_from = COALESCE((
     SELECT MAX(p.to_seq) + 1 FROM summary_parts AS p
     JOIN summaries AS s ON s.summary_no = p.summary_no
     WHERE p.chat_no = g.chat_no AND p.segment_no = g.segment_no AND s.superseded_by IS NULL), 0)
 WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
+
+-- name: forget_changes
+-- A plan from before the archive edge moved is refused in any case.
+DELETE FROM segment_changes WHERE segment_no = :segment_no
+
+-- name: forget_changes [postgresql]
+-- Takes its rows as arrays.
+DELETE FROM segment_changes WHERE segment_no = ANY (CAST(:segment_no AS BIGINT[]))
 
 -- name: recount_live
 -- Count again after the archive edge has moved.
@@ -218,3 +239,13 @@ FROM (
     WHERE segment_no = asked.segment_no AND from_seq <= asked.to_seq AND to_seq >= asked.from_seq
     OFFSET 0) AS p) AS covering
 WHERE s.summary_no = covering.summary_no AND s.content IS NOT NULL
+
+-- name: count_change
+-- Number one more change of a segment.
+UPDATE segments SET changed = changed + 1 WHERE segment_no = :segment_no
+
+-- name: note_change
+-- Note where a segment changed, so that a summary planned before over that place is refused.
+INSERT INTO segment_changes (segment_no, seq, chat_no, changed)
+SELECT segment_no, :seq, chat_no, changed FROM segments WHERE segment_no = :segment_no
+ON CONFLICT (segment_no, seq) DO UPDATE SET changed = excluded.changed

@@ -45,7 +45,7 @@ WHERE g.session_no = :session_no
 
 -- name: move_segment
 -- Move a segment back to a session of its side.
-UPDATE segments SET session_no = :session_no, changed = changed + 1 WHERE segment_no = :segment_no
+UPDATE segments SET session_no = :session_no, moved = moved + 1 WHERE segment_no = :segment_no
 
 -- name: rehome_segment
 -- The segment's home stays with the other side, so it gets another one.

@@ -94,7 +94,8 @@ CREATE TABLE segments (
   live_from       INTEGER NOT NULL DEFAULT 0,            -- messages before this `seq` are archive
   live_count      INTEGER NOT NULL DEFAULT 0,
   total_count     INTEGER NOT NULL DEFAULT 0,
-  changed         INTEGER NOT NULL DEFAULT 0,            -- counts edits, deletions, decay and moves
+  changed         INTEGER NOT NULL DEFAULT 0,            -- counts edits, deletions and decay
+  moved           INTEGER NOT NULL DEFAULT 0,            -- counts moves, also of `live_from`
   last_seq        INTEGER NOT NULL DEFAULT 0,
   oldest_at       REAL,                                  -- receipt of its oldest message, if any
   last_activity   REAL NOT NULL,
@@ -122,6 +123,7 @@ CREATE TABLE messages (
   attachments BLOB,
   reply_to    TEXT,
   edited_at   REAL,
+  version     INTEGER NOT NULL DEFAULT 0,   -- orders edits of one time; 0: not counted
   withheld    INTEGER NOT NULL DEFAULT 0    -- 1: not stored, because a filter failed
 );
 CREATE UNIQUE INDEX message_once ON messages (chat_no, message_id) WHERE message_id IS NOT NULL;
@@ -130,13 +132,35 @@ CREATE INDEX message_person ON messages (account_no, seq) WHERE account_no IS NO
 CREATE INDEX message_instructions ON messages (segment_no, seq)
   WHERE role IN ('system', 'developer');
 
+CREATE TABLE quotes (  -- messages that quote another one, and go the way of that one
+  segment_no    INTEGER NOT NULL REFERENCES segments,
+  seq           INTEGER NOT NULL,
+  chat_no       INTEGER NOT NULL,
+  quoted_id     TEXT,  -- the message_id of the other one ...
+  quoted_chat   TEXT,  -- ... in the chat with this chat_id
+  quoted_person TEXT,  -- the channel_user_id of who wrote it, where the platform says so
+  PRIMARY KEY (segment_no, seq)
+) WITHOUT ROWID;
+CREATE INDEX quotes_of_message ON quotes (quoted_id, quoted_chat) WHERE quoted_id IS NOT NULL;
+CREATE INDEX quotes_of_person ON quotes (quoted_person) WHERE quoted_person IS NOT NULL;
+
+CREATE TABLE segment_changes (  -- edits and removals since the newest summary was stored
+  segment_no INTEGER NOT NULL REFERENCES segments ON DELETE CASCADE,
+  seq        INTEGER NOT NULL,  -- the first message that changed
+  chat_no    INTEGER NOT NULL,
+  changed    INTEGER NOT NULL,  -- what `segments.changed` was after it
+  PRIMARY KEY (segment_no, seq)
+) WITHOUT ROWID;
+
 CREATE TABLE tombstones (  -- deletions, also of messages not seen yet
   chat_no    INTEGER NOT NULL REFERENCES chats,
   message_id TEXT NOT NULL,
   at         REAL NOT NULL,
+  account_no INTEGER REFERENCES accounts,  -- as the message's, if it was stored
   PRIMARY KEY (chat_no, message_id)
 ) WITHOUT ROWID;
 CREATE INDEX tombstones_at ON tombstones (at);
+CREATE INDEX tombstones_person ON tombstones (account_no) WHERE account_no IS NOT NULL;
 
 CREATE TABLE summaries (
   summary_no    INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -176,6 +200,7 @@ CREATE TABLE link_requests (
   expires_at  REAL NOT NULL
 );
 CREATE UNIQUE INDEX link_code ON link_requests (code_hash) WHERE code_hash IS NOT NULL;
+CREATE INDEX link_codes_live ON link_requests (expires_at) WHERE code_hash IS NOT NULL;
 CREATE INDEX link_redeemer ON link_requests (redeemer_no) WHERE redeemer_no IS NOT NULL;
 
 CREATE TABLE attempts (  -- counted here to outlast a restart
