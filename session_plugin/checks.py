@@ -88,6 +88,13 @@ def check_number(name: str, value: float, *, at_least: float = 0) -> None:
         raise ValueError(f"{name} must be a number of at least {at_least:g}, not {value!r}")
 
 
+def check_count(what: str, value: int) -> None:
+    """Raise ValueError if `value` is not a whole number from 0 to 2**63 - 1."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < 2**63:
+        raise ValueError(f"{what} must be a whole number from 0 to 2**63 - 1, not {value!r}")
+
+
 def check_functions(**settings: object) -> None:
     """Raise TypeError if a setting is neither callable nor None."""
     for name, value in settings.items():

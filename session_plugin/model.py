@@ -16,7 +16,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from session_plugin.checks import check_id, check_mapping, check_storable, check_text, check_time
+from session_plugin.checks import (
+    check_count,
+    check_id,
+    check_mapping,
+    check_storable,
+    check_text,
+    check_time,
+)
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
@@ -135,6 +142,8 @@ class MessageEvent:
         attachments: Descriptions of the files sent with it.
         metadata: Anything else, as values that JSON can represent.
         edited_at: The time of the last edit, by the platform's clock; None if never edited.
+        version: Grows with each change of the message where the platform counts; 0 where it does
+            not. Of two edits of the same time, the one with the higher version is the later one.
 
     Example:
         said = MessageEvent(
@@ -159,6 +168,7 @@ class MessageEvent:
     attachments: tuple[Attachment, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     edited_at: float | None = None
+    version: int = 0
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError for a bad value; the error names the field."""
@@ -179,6 +189,7 @@ class MessageEvent:
         check_time("sent_at", self.sent_at)
         if self.edited_at is not None:
             check_time("edited_at", self.edited_at)
+        check_count("version", self.version)
         check_mapping("metadata", self.metadata)
 
 

@@ -101,7 +101,9 @@ class Recording:
     async def edit(self, event: MessageEvent, *, is_command: bool = False) -> bool:
         """Change a stored message to what it says now; one that was never seen is stored.
 
-        Return False where nothing changed: the same text, or a later edit is known already.
+        Return False where nothing changed: text, attachments and metadata are the same, or a later
+        edit is known already. The later of two edits is the one with the later `edited_at`; of the
+        same time, the one with the higher `version`, or where one has none, the one handed in last.
 
         Args:
             event: The message as it is now.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from session_plugin.context.fitting import OVERHEAD, fit
 from session_plugin.context.turns import ModelContext
@@ -28,6 +28,7 @@ from session_plugin.model import (
 from session_plugin.records.conversation import contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
+from session_plugin.records.conversation.removing import MessageKey
 from session_plugin.records.people import accounts
 from session_plugin.rules.states import Change, changed
 
@@ -201,7 +202,8 @@ class SessionView:
         an answer sent elsewhere.
 
         It passes the filters like any other. None if it is not stored: a filter keeps nothing of
-        it, or the database cannot be written now.
+        it, or the database cannot be written now. What is returned can be given to `delete` and
+        `edit`.
         """
         event = MessageEvent(
             chat=self.chat,
@@ -219,6 +221,64 @@ class SessionView:
         view = SessionView(self._parts, self.chat, self.account, event)
         view.scope_name = await self._scope_name()
         return await view._record(event)
+
+    async def delete(self, *messages: SessionMessage) -> int:
+        """Remove messages from history, archive and summaries, and return how many were stored:
+        what `add` put in, or any other message that was read here.
+
+            prompt = await session.add("system", "Answer in verse.")
+            await session.delete(prompt)
+
+        Raises:
+            ValueError: a message is not a stored one.
+        """
+        keys: dict[Chat, list[MessageKey]] = {}
+        for message in messages:
+            chat, seq = _stored_at(message)
+            key = seq if message.message_id is None else message.message_id
+            keys.setdefault(chat, []).append(key)
+
+        context, intake = self._parts.context(), self._parts.intake
+        return sum([await intake.delete(context, chat, some) for chat, some in keys.items()])
+
+    async def edit(
+        self,
+        message: SessionMessage,
+        content: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Change the text of a stored message: one that `add` put in, or any other that was read
+        here.
+
+        It passes the filters like any other edit. Return False where nothing changed: the same text
+        and metadata, or the message is gone.
+
+        Args:
+            message: As it was returned by `add` or read.
+            content: Its text from now on.
+            metadata: Its metadata from now on; None leaves it as `message` has it.
+
+        Raises:
+            ValueError: the message is not a stored one.
+        """
+        chat, seq = _stored_at(message)
+        context = self._parts.context()
+        event = MessageEvent(
+            chat=chat,
+            message_id=message.message_id,
+            role=cast("Role", message.role),
+            text=content,
+            sent_at=message.timestamp,
+            author=message.person if message.role == "user" else None,
+            author_name=message.author_name,
+            answers=None if message.role == "user" else message.person,
+            reply_to=message.reply_to,
+            attachments=message.attachments,
+            metadata=message.metadata if metadata is None else metadata,
+            edited_at=max(context.now, message.edited_at or context.now),
+        )
+        return await self._parts.intake.edit(context, event, seq=seq)
 
     async def state(self) -> dict[str, Any]:
         """Return what your code noted down about the live session: a small JSON object, gone with
@@ -396,6 +456,20 @@ def _with_held(
 def _key(message: SessionMessage) -> tuple[str, str | None, str | None]:
     chat_id = None if message.chat is None else message.chat.chat_id
     return message.channel, chat_id, message.message_id
+
+
+def _stored_at(message: SessionMessage) -> tuple[Chat, int]:
+    """Return where a message is stored.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(message, SessionMessage) or message.chat is None or not message.seq:
+        raise ValueError(
+            "a stored message is needed, as history() or add() returns it, not this "
+            f"{type(message).__name__} without a chat or seq"
+        )
+    return message.chat, message.seq
 
 
 def _checked(name: str, limit: int | None, *, at_least: int = 0) -> int:

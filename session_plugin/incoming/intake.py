@@ -186,28 +186,33 @@ class Intake:
         self._on_growth(result, submission.recording.event.text)
 
     async def edit(
-        self, context: OperationContext, event: MessageEvent, *, is_command: bool
+        self,
+        context: OperationContext,
+        event: MessageEvent,
+        *,
+        is_command: bool = False,
+        seq: int | None = None,
     ) -> bool:
-        """Change a stored message, or store one that was never seen.
+        """Change a stored message, or store one that was never seen and is not named by `seq`.
 
         Return False if nothing changed, or the patience ran out. An edit that leaves nothing to
         store, such as one into a command, removes the message.
         """
-        work = self._edit(context, event, is_command=is_command)
+        work = self._edit(context, event, is_command=is_command, seq=seq)
         return await self._patiently(event.chat, work) or False
 
     async def _edit(
-        self, context: OperationContext, event: MessageEvent, *, is_command: bool
+        self, context: OperationContext, event: MessageEvent, *, is_command: bool, seq: int | None
     ) -> bool:
         async with self._chat_lock(event.chat):
             recording = await self._screen_edit(context, event, is_command=is_command)
             if recording is not None:
+                recording = replace(recording, seq=seq)
                 write = await self._enqueue(event.chat, editing.edit, recording)
 
         if recording is None:
-            if event.message_id is None:
-                return False
-            return await self._delete(context, event.chat, (event.message_id,)) > 0
+            key = seq if event.message_id is None else event.message_id
+            return key is not None and await self._delete(context, event.chat, (key,)) > 0
 
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
@@ -228,17 +233,17 @@ class Intake:
         return None
 
     async def delete(
-        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+        self, context: OperationContext, chat: Chat, keys: Sequence[removing.MessageKey]
     ) -> int:
         """Remove messages, seen or not; return how many were stored, 0 if the patience ran out."""
-        return await self._patiently(chat, self._delete(context, chat, message_ids)) or 0
+        return await self._patiently(chat, self._delete(context, chat, keys)) or 0
 
     async def _delete(
-        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+        self, context: OperationContext, chat: Chat, keys: Sequence[removing.MessageKey]
     ) -> int:
         total = 0
-        for start in range(0, len(message_ids), removing.AT_ONCE):
-            some = message_ids[start : start + removing.AT_ONCE]
+        for start in range(0, len(keys), removing.AT_ONCE):
+            some = keys[start : start + removing.AT_ONCE]
             async with self._chat_lock(chat):
                 write = await self._enqueue(chat, removing.delete, context, chat, some)
 

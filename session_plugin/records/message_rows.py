@@ -42,6 +42,7 @@ def to_row(
     attachments: Sequence[Attachment] = (),
     reply_to: str | None = None,
     edited_at: float | None = None,
+    version: int = 0,
     is_withheld: bool = False,
 ) -> dict[str, Value]:
     """Return a message's columns except its sequence number.
@@ -61,6 +62,7 @@ def to_row(
         attachments: Descriptions.
         reply_to: The `message_id` it replies to.
         edited_at: Seconds since 1970 by the platform's clock.
+        version: Orders edits of one time; 0 where the platform does not count.
         is_withheld: A filter failed on it.
     """
     return {
@@ -78,6 +80,7 @@ def to_row(
         "attachments": attachments_to_json(attachments),
         "reply_to": reply_to,
         "edited_at": edited_at,
+        "version": version,
         "withheld": int(is_withheld),
     }
 
@@ -106,6 +109,7 @@ def event_to_row(
         attachments=event.attachments,
         reply_to=event.reply_to,
         edited_at=event.edited_at,
+        version=event.version,
         is_withheld=is_withheld,
     )
 
@@ -119,6 +123,7 @@ def edited_columns(
         "attachments": attachments_to_json(event.attachments),
         "metadata": to_json(event.metadata),
         "edited_at": edited_at,
+        "version": event.version,
         "withheld": int(is_withheld),
     }
 

@@ -5,6 +5,8 @@ import dataclasses
 
 import pytest
 
+from session_plugin import SessionMessage, hookimpl
+
 
 @pytest.fixture
 def edited():
@@ -238,3 +240,135 @@ async def test_the_deletion_of_a_chat_is_told_by_the_ids_of_its_messages(new_hub
     assert [told["message_ids"] for told in event_log.of("delete")] == [
         tuple(event.message_id for event in events)
     ]
+
+
+# What `add` put in
+
+
+@pytest.fixture
+async def added(hub, talk):
+    """A view in which something was said, and what its author added after it."""
+    view = (await hub.record(talk.said(talk.account("ann"), "look at this"))).session
+    return view, await view.add("tool", "a result", metadata={"tool_call_id": "c1"})
+
+
+async def test_what_was_added_can_be_taken_out_again(added):
+    view, result = added
+    assert await view.delete(result) == 1
+    assert [message.content for message in await view.history()] == ["look at this"]
+    assert await view.delete(result) == 0
+
+
+async def test_what_was_added_can_be_changed_and_keeps_its_place(hub, talk, added):
+    view, result = added
+    await hub.record(talk.said(view.account, "and?"))
+    assert await view.edit(result, "another result")
+    texts = ["look at this", "another result", "and?"]
+    history = await view.history()
+    assert [message.content for message in history] == texts
+    assert (history[1].role, history[1].metadata) == ("tool", {"tool_call_id": "c1"})
+    assert not await view.edit(result, "another result")
+    assert await view.edit(result, "another result", metadata={})
+    assert (await view.history())[1].metadata == {}
+
+
+async def test_what_is_read_back_can_be_taken_out_whoever_said_it(hub, talk, added):
+    view, _ = added
+    await hub.record(talk.answered(view.account, "hm"))
+    assert await view.delete(*await view.history()) == 3
+    assert await view.history() == []
+
+
+async def test_what_was_taken_out_is_not_brought_back_by_an_edit(hub, talk, texts, added):
+    view, result = added
+    said = (await view.history())[0]
+    await view.delete(said, result)
+    assert not await view.edit(said, "again")
+    assert not await view.edit(result, "again")
+    assert await texts(hub, view.account) == []
+
+
+async def test_a_change_of_what_was_added_passes_the_filters(new_hub, talk):
+    class Censor:
+        @hookimpl
+        def session_filter_message(self, event):
+            return None if "drop" in event.text else event
+
+    hub = new_hub(Censor())
+    view = (await hub.record(talk.said(talk.account("ann"), "hello"))).session
+    result = await view.add("tool", "fine")
+    await view.edit(result, "drop this")
+    assert [message.content for message in await view.history()] == ["hello"]
+
+
+async def test_under_a_summary_what_was_added_is_taken_out_of_it(new_hub, talk):
+    hub, ann = new_hub(consolidation_threshold=4), talk.account("ann")
+    view = (await hub.record(talk.said(ann, "first"))).session
+    prompt = await view.add("user", "added by hand")
+    for number in range(4):
+        await hub.record(talk.said(ann, str(number)))
+    await hub.settle()
+    assert "added by hand" in (await view.for_model()).summary.text
+    await view.delete(prompt)
+    await hub.settle()
+    assert "added by hand" not in (await view.for_model()).summary.text
+
+
+async def test_what_is_not_stored_cannot_be_taken_out_and_its_text_is_not_in_the_error(added):
+    view, _ = added
+    for change in (view.delete, lambda message: view.edit(message, "x")):
+        with pytest.raises(ValueError, match="stored message") as caught:
+            await change(SessionMessage("user", "made by hand"))
+        assert "by hand" not in str(caught.value)
+
+
+# What an edit is, and which of two is the later one
+
+
+async def test_an_edit_of_the_metadata_only_is_an_edit(new_hub, event_log, talk, edited):
+    hub = new_hub(event_log)
+    event = talk.said(talk.account("ann"), "hello", metadata={"a": 1, "b": 2})
+    await hub.record(event)
+    reordered = dataclasses.replace(event, metadata={"b": 2, "a": 1}, edited_at=4.0)
+    assert not await hub.edit(reordered)
+    assert await hub.edit(dataclasses.replace(event, metadata={"poll": "closed"}, edited_at=5.0))
+    await hub.settle()
+    assert (await hub.find_message(event.chat, event.message_id)).metadata == {"poll": "closed"}
+    assert [told["event"].metadata for told in event_log.of("edit")] == [{"poll": "closed"}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((5.0, 7), (5.0, 8), "second"),
+        ((5.0, 8), (5.0, 7), "first"),
+        ((5.0, 0), (5.0, 0), "second"),
+        ((5.0, 8), (5.0, 0), "second"),
+        ((5.0, 0), (5.0, 8), "second"),
+        ((5.0, 8), (6.0, 7), "second"),
+        ((6.0, 7), (5.0, 8), "first"),
+        ((5.2, 0), (5.1, 0), "first"),
+    ],
+)
+async def test_of_two_edits_the_later_time_counts_then_the_higher_version_then_the_delivery(
+    hub, talk, texts, first, second, expected
+):
+    event = talk.said(talk.account("ann"), "said")
+    await hub.record(event)
+    for text, (at, version) in (("first", first), ("second", second)):
+        await hub.edit(dataclasses.replace(event, text=text, edited_at=at, version=version))
+    assert await texts(hub, event.author) == [expected]
+
+
+async def test_an_edit_without_a_version_does_not_let_an_older_one_in(hub, talk, texts):
+    event = talk.said(talk.account("ann"), "said")
+    await hub.record(event)
+    for text, version in (("v7", 7), ("by ourselves", 0), ("v6", 6)):
+        await hub.edit(dataclasses.replace(event, text=text, edited_at=5.0, version=version))
+    assert await texts(hub, event.author) == ["by ourselves"]
+
+
+@pytest.mark.parametrize("version", [-1, 1.5, True, 2**63, "1"])
+def test_a_version_that_is_no_count_is_refused(talk, version):
+    with pytest.raises(ValueError, match="version"):
+        talk.said(talk.group(), "x", version=version)

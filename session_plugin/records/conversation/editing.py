@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from session_plugin.database.engine import Tx
+from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import MessageEvent
 from session_plugin.records import message_rows
+from session_plugin.records.cells import attachments_from_json, from_json
 from session_plugin.records.conversation.recording import (
     MessageFacts,
     Recording,
@@ -18,14 +19,17 @@ from session_plugin.records.upkeep.summaries import withdraw
 
 
 def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
-    """Change a stored message; one that was never seen is stored as it is now.
+    """Change a stored message; one that was never seen is stored as it is now, unless it is named
+    by its number.
 
-    The value is None where nothing changed: the text is the same, or a later edit is stored. The
-    message of a person who asked for privacy in the meantime is removed.
+    The value is None where nothing changed: text, attachments and metadata are the same, or a later
+    edit is stored. The message of a person who asked for privacy in the meantime is removed.
     """
     context, event = recording.context, recording.event
     facts = MessageFacts(tx, recording)
     row = facts.stored
+    if row is None and recording.seq is not None:
+        return Result(None)
     if row is None:
         result = record(tx, recording)
         value = result.value if result.value.fate == "stored" else None
@@ -35,17 +39,19 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
     if facts.private_account is not None:
         forgotten.keep_out(tx, context, event, facts.private_account)
         remove_messages(tx, segment_no, [(seq, seq)], reason="deleted")
-        deleted = MessagesDeleted(event.chat, (str(event.message_id),), session_no)
+        message_ids = () if event.message_id is None else (event.message_id,)
+        deleted = MessagesDeleted(event.chat, message_ids, session_no)
         return Result(None, (deleted,))
 
     edited_at = context.now if event.edited_at is None else event.edited_at
     columns = message_rows.edited_columns(
         event, edited_at=edited_at, is_withheld=recording.is_withheld
     )
-    is_same = all(row[name] == columns[name] for name in ("content", "attachments", "withheld"))
-    is_known = is_same and recording.original is None  # else it is still to be filtered
-    if is_known or (row["edited_at"] is not None and row["edited_at"] > edited_at):
+    is_known = _is_same(row, columns) and recording.original is None  # else it is to be filtered
+    if is_known or _is_earlier(row, edited_at, event.version):
         return Result(None)
+    if row["edited_at"] == edited_at:
+        columns["version"] = max(row["version"], event.version)
 
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
@@ -86,7 +92,28 @@ def restore(
         return Result(session_no, (MessagesDeleted(recording.event.chat, ids, session_no),))
 
     columns = message_rows.edited_columns(event, edited_at=row["edited_at"], is_withheld=False)
+    columns["version"] = row["version"]
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
-    tx.run("touch_segment", segment_no=segment_no)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
     return Result(session_no, (MessageEdited(event, session_no),))
+
+
+def _is_same(row: Row, columns: dict[str, Value]) -> bool:
+    """Check whether an edit changes nothing; JSON may be written in more than one way."""
+    return (
+        all(row[name] == columns[name] for name in ("content", "withheld"))
+        and from_json(row["metadata"]) == from_json(columns["metadata"])
+        and attachments_from_json(row["attachments"])
+        == attachments_from_json(columns["attachments"])
+    )
+
+
+def _is_earlier(row: Row, edited_at: float, version: int) -> bool:
+    """Check whether an edit came before the one that is stored.
+
+    Platforms tell times in whole seconds; within one, their version decides, and where they have
+    none, the order of delivery.
+    """
+    if row["edited_at"] is None or row["edited_at"] < edited_at:
+        return False
+    return bool(row["edited_at"] > edited_at or 0 < version < row["version"])

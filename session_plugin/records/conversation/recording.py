@@ -44,6 +44,8 @@ class Recording:
         is_withheld: A filter failed, so `event` has no content.
         scope_name: The part of its scope that it belongs to.
         original: The message itself where a filter was not asked about it yet; never stored.
+        seq: For an edit, the number of the stored message, where that is known; else it is found
+            by its id.
     """
 
     context: OperationContext
@@ -53,6 +55,7 @@ class Recording:
     is_withheld: bool = False
     scope_name: str = ""
     original: MessageEvent | None = None
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +168,13 @@ class MessageFacts:
 
     @cached_property
     def stored(self) -> Row | None:
-        """The stored message with the same id."""
-        message_id = self._recording.event.message_id
-        if self.chat is None or message_id is None:
+        """The stored message with the same id, or that an edit names by its number."""
+        message_id, seq = self._recording.event.message_id, self._recording.seq
+        if self.chat is None:
+            return None
+        if seq is not None:
+            return self._tx.first("message_by_seq", chat_no=self.chat["chat_no"], seq=seq)
+        if message_id is None:
             return None
         return self._tx.first("message_by_key", chat_no=self.chat["chat_no"], message_id=message_id)
 

@@ -15,6 +15,8 @@ from session_plugin.records.upkeep.summaries import WithdrawReason, withdraw
 
 AT_ONCE = 200
 """Messages of a chat removed in one transaction, which takes a few milliseconds."""
+MessageKey = str | int
+"""How a message of a chat is named: its platform's id, or its `seq` where no platform gave one."""
 ALL_OF_IT = (0, 2**63 - 1)
 """The range of all messages of a segment."""
 
@@ -62,17 +64,19 @@ def remove_messages(
 
 
 def delete(
-    tx: Tx, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    tx: Tx, context: OperationContext, chat: Chat, keys: Sequence[MessageKey]
 ) -> Result[Removed]:
-    """Remove messages by their ids, and remember that they are deleted."""
+    """Remove messages, and remember of those with an id that they are deleted."""
     chat_no = get_or_create_chat(tx, context.bot, chat)["chat_no"]
     rows = []
-    for message_id in dict.fromkeys(message_ids):
-        key = {"chat_no": chat_no, "message_id": message_id}
-        tx.run("add_tombstone", **key, at=context.now)
-        row = tx.first("message_by_key", **key)
+    for key in dict.fromkeys(keys):
+        if isinstance(key, int):
+            row = tx.first("message_by_seq", chat_no=chat_no, seq=key)
+        else:
+            row = tx.first("message_by_key", chat_no=chat_no, message_id=key)
+            tx.run("add_tombstone", chat_no=chat_no, message_id=key, at=context.now)
         if row is not None:
-            rows.append((message_id, row))
+            rows.append(row)
 
     return _removed(tx, chat, rows)
 
@@ -86,15 +90,16 @@ def delete_from_chat(tx: Tx, context: OperationContext, chat: Chat) -> Result[Re
     rows = tx.all(
         "messages_of_chat", chat_no=row["chat_no"], thread_id=chat.thread_id, limit=AT_ONCE
     )
-    return _removed(tx, chat, [(one["message_id"], one) for one in rows])
+    return _removed(tx, chat, rows)
 
 
-def _removed(tx: Tx, chat: Chat, rows: Sequence[tuple[str | None, Row]]) -> Result[Removed]:
+def _removed(tx: Tx, chat: Chat, rows: Sequence[Row]) -> Result[Removed]:
     """Remove the messages of some rows, and announce them by session."""
     seqs: defaultdict[int, list[int]] = defaultdict(list)
     gone: defaultdict[int, list[str]] = defaultdict(list)
-    for message_id, row in rows:
+    for row in rows:
         seqs[row["segment_no"]].append(row["seq"])
+        message_id = row["message_id"]
         gone[row["session_no"]].extend([] if message_id is None else [message_id])
 
     for segment_no, found in seqs.items():

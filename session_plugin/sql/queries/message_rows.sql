@@ -2,48 +2,51 @@
 
 -- name: message_by_key
 -- The stored message with this id in its chat, for duplicates, edits and replies.
-SELECT m.seq, m.segment_no, g.session_no, m.account_no, m.content, m.attachments, m.edited_at,
-  m.withheld
+SELECT m.seq, m.segment_no, g.session_no, m.message_id, m.account_no, m.content, m.metadata,
+  m.attachments, m.edited_at, m.version, m.withheld
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id
 
 -- name: message_by_seq
--- The stored message with this number, also one without an id.
-SELECT m.segment_no, g.session_no, m.message_id, m.edited_at, m.withheld FROM messages AS m
-JOIN segments AS g ON g.segment_no = m.segment_no
+-- The same by its number, for what no platform gave an id.
+SELECT m.seq, m.segment_no, g.session_no, m.message_id, m.account_no, m.content, m.metadata,
+  m.attachments, m.edited_at, m.version, m.withheld
+FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.seq = :seq
 
 -- name: add_message
 -- Store a message.
 INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, withheld)
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld)
 VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel, :sent_at,
-  :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
+  :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
+  :withheld)
 RETURNING seq
 
 -- name: add_messages
 -- Store messages under the numbers that were drawn.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, withheld)
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld)
 VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel,
-  :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :withheld)
+  :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
+  :withheld)
 
 -- name: add_messages [postgresql]
 -- Takes its rows as arrays.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, withheld)
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld)
 SELECT *
 FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
   CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:account_no AS BIGINT[]),
   CAST(:author_name AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
   CAST(:received_at AS DOUBLE PRECISION[]), CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]),
   CAST(:attachments AS BYTEA[]), CAST(:reply_to AS TEXT[]), CAST(:edited_at AS DOUBLE PRECISION[]),
-  CAST(:withheld AS BIGINT[]))
+  CAST(:version AS BIGINT[]), CAST(:withheld AS BIGINT[]))
 
 -- name: edit_message
 -- Replace the content; the message's place in the order stays.
 UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata,
-  edited_at = :edited_at, withheld = :withheld
+  edited_at = :edited_at, version = :version, withheld = :withheld
 WHERE segment_no = :segment_no AND seq = :seq
 
 -- name: segment_tail
