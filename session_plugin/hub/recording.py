@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from session_plugin.checks import check_id, check_storable, check_text, is_storable
 from session_plugin.hub.assembly import HubParts
@@ -13,17 +14,17 @@ from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation.histories import find_message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Recorded:
     """What became of a message that was handed in.
 
     Args:
         session: The session as the message's chat sees it.
-        message: The message as it is stored; None where it is not.
         is_new: It was not known before.
         is_stored: It is on disk. False where a filter stores nothing of it, where its chat is not
             recorded or its author asked for privacy, where it was deleted before it came, and where
             it still waits for a database that cannot be written.
+        submission: What was handed in, for `message`.
 
     Example:
         recorded = await hub.record(event)
@@ -32,9 +33,14 @@ class Recorded:
     """
 
     session: SessionView
-    message: SessionMessage | None
     is_new: bool
     is_stored: bool
+    submission: Submission = field(repr=False)
+
+    @cached_property
+    def message(self) -> SessionMessage | None:
+        """The message as it is stored, made when it is first looked at; None where it is not."""
+        return self.submission.message()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +182,11 @@ class Recording:
 
 
 async def _record(view: SessionView, event: MessageEvent) -> Recorded:
-    message = await view._record(event)
+    submission = await view._record(event)
 
     return Recorded(
         session=view,
-        message=message,
         is_new=not view.is_duplicate,
         is_stored=view.is_stored,
+        submission=submission,
     )

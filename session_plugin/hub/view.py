@@ -220,7 +220,7 @@ class SessionView:
 
         view = SessionView(self._parts, self.chat, self.account, event)
         view.scope_name = await self._scope_name()
-        return await view._record(event)
+        return (await view._record(event)).message()
 
     async def delete(self, *messages: SessionMessage) -> int:
         """Remove messages from history, archive and summaries, and return how many were stored:
@@ -368,7 +368,7 @@ class SessionView:
         most = _checked("limit", limit)
         return await self._read(sessions.read_previous, await self._where(), limit=most)
 
-    async def _record(self, event: MessageEvent) -> SessionMessage | None:
+    async def _record(self, event: MessageEvent) -> Submission:
         """Store `event` as the message of this view, for SessionHub.record and for `add`."""
         submission, self._held = self._held, None
         if submission is None:
@@ -376,15 +376,12 @@ class SessionView:
         submission.scope_name = self.scope_name
         await self._parts.intake.record(self._parts.context(), submission)
         self.scope_name = submission.scope_name
-        if submission.recording is None or submission.result is None:
-            return None
 
-        result = submission.result
-        self.is_duplicate = result.fate == "duplicate"
-        self.is_stored = result.fate in ("stored", "duplicate")
-        if result.fate == "stored":
-            return as_stored(submission.recording, result)
-        return result.known
+        if submission.result is not None:
+            fate = submission.result.fate
+            self.is_duplicate = fate == "duplicate"
+            self.is_stored = fate in ("stored", "duplicate")
+        return submission
 
     def _note_result(self, result: RecordResult) -> None:
         self.seq = result.seq

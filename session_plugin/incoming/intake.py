@@ -23,10 +23,10 @@ from session_plugin.errors import DatabaseUnavailable
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
-from session_plugin.model import Chat, MessageEvent
+from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation import editing, moving, removing
 from session_plugin.records.conversation.bulk import RECORD
-from session_plugin.records.conversation.recording import Recording, RecordResult
+from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Result
 
@@ -54,6 +54,13 @@ class Submission:
     recording: Recording | None = None
     result: RecordResult | None = None
     on_result: Callable[[RecordResult], None] | None = None
+
+    def message(self) -> SessionMessage | None:
+        """Return the message as it is stored; None where it is not."""
+        recording, result = self.recording, self.result
+        if recording is None or result is None:
+            return None
+        return as_stored(recording, result) if result.fate == "stored" else result.known
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from session_plugin.database.engine import Row, Value
-from session_plugin.model import Account, Attachment, Chat, MessageEvent, SessionMessage
+from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import (
     attachments_from_json,
     attachments_to_json,
@@ -36,34 +36,22 @@ def to_row(
     role: str,
     content: str,
     sent_at: float,
-    author_name: str = "",
-    channel: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    attachments: Sequence[Attachment] = (),
-    reply_to: str | None = None,
-    edited_at: float | None = None,
-    version: int = 0,
-    is_withheld: bool = False,
+    channel: str,
+    metadata: Mapping[str, Any] | None,
 ) -> dict[str, Value]:
-    """Return a message's columns except its sequence number.
+    """Return the columns of a SessionStore's message except its sequence number.
 
     Args:
         chat_no: Its chat.
         segment_no: Its segment.
-        account_no: Who said it; for the bot's messages, whom they answer.
+        account_no: Whose session it is in.
         received_at: Seconds since 1970 by our clock.
-        message_id: The platform's id.
+        message_id: An id that is unique in the chat; None where there is none.
         role: Who speaks, as a model would see it.
         content: The text.
-        sent_at: Seconds since 1970 by the platform's clock.
-        author_name: The name that is shown.
-        channel: The label of a SessionStore's caller; None for the chat's own channel.
+        sent_at: Seconds since 1970.
+        channel: The caller's label.
         metadata: A JSON object.
-        attachments: Descriptions.
-        reply_to: The `message_id` it replies to.
-        edited_at: Seconds since 1970 by the platform's clock.
-        version: Orders edits of one time; 0 where the platform does not count.
-        is_withheld: A filter failed on it.
     """
     return {
         "chat_no": chat_no,
@@ -71,17 +59,17 @@ def to_row(
         "message_id": message_id,
         "role": role,
         "account_no": account_no,
-        "author_name": to_name(author_name) or None,
-        "channel": channel,
+        "author_name": None,
+        "channel": to_name(channel),
         "sent_at": sent_at,
         "received_at": received_at,
         "content": to_bytes(content),
         "metadata": to_json(metadata or {}),
-        "attachments": attachments_to_json(attachments),
-        "reply_to": reply_to,
-        "edited_at": edited_at,
-        "version": version,
-        "withheld": int(is_withheld),
+        "attachments": None,
+        "reply_to": None,
+        "edited_at": None,
+        "version": 0,
+        "withheld": 0,
     }
 
 
@@ -94,24 +82,25 @@ def event_to_row(
     received_at: float,
     is_withheld: bool,
 ) -> dict[str, Value]:
-    """Return the columns of an event, as `to_row` does."""
-    return to_row(
-        chat_no=chat_no,
-        segment_no=segment_no,
-        account_no=account_no,
-        received_at=received_at,
-        message_id=event.message_id,
-        role=event.role,
-        content=event.text,
-        sent_at=event.sent_at,
-        author_name=event.author_name,
-        metadata=event.metadata,
-        attachments=event.attachments,
-        reply_to=event.reply_to,
-        edited_at=event.edited_at,
-        version=event.version,
-        is_withheld=is_withheld,
-    )
+    """Return an event's columns except its sequence number: written out, as it is a hot path."""
+    return {
+        "chat_no": chat_no,
+        "segment_no": segment_no,
+        "message_id": event.message_id,
+        "role": event.role,
+        "account_no": account_no,
+        "author_name": to_name(event.author_name) or None,
+        "channel": None,
+        "sent_at": event.sent_at,
+        "received_at": received_at,
+        "content": to_bytes(event.text),
+        "metadata": to_json(event.metadata),
+        "attachments": attachments_to_json(event.attachments),
+        "reply_to": event.reply_to,
+        "edited_at": event.edited_at,
+        "version": event.version,
+        "withheld": int(is_withheld),
+    }
 
 
 def edited_columns(

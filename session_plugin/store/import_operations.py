@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, Chat
 from session_plugin.records import message_rows
-from session_plugin.records.cells import to_bytes, to_json, to_name
+from session_plugin.records.cells import to_bytes, to_json
 from session_plugin.records.conversation.recording import store_row
 from session_plugin.records.conversation.sessions import (
     claim_announcement,
@@ -134,7 +134,7 @@ def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: R
         role=message.role,
         content=message.content,
         sent_at=message.timestamp,
-        channel=to_name(message.channel),
+        channel=message.channel,
         metadata=message.metadata,
     )
     store_row(tx, row, session_no=segment["session_no"])

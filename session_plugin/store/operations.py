@@ -13,7 +13,7 @@ from session_plugin.database.engine import Row, Tx
 from session_plugin.errors import AccountTaken, UnknownSession
 from session_plugin.model import STORE_CHANNEL, Account, Chat, Session, Summary
 from session_plugin.records import message_rows
-from session_plugin.records.cells import from_json, to_json, to_name
+from session_plugin.records.cells import from_json, to_json
 from session_plugin.records.conversation.contexts import session_with_messages
 from session_plugin.records.conversation.recording import store_row
 from session_plugin.records.conversation.removing import ALL_OF_IT, remove_messages
@@ -128,7 +128,7 @@ def append(
         role=role,
         content=content,
         sent_at=context.now,
-        channel=to_name(channel),
+        channel=channel,
         metadata=metadata,
     )
     _, live_count = store_row(tx, row, session_no=segment["session_no"])
