@@ -7,18 +7,20 @@ life cycle keep working.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 from telegram.ext import BaseHandler, CommandHandler, ConversationHandler, ExtBot
 
-from session_plugin import Lease, SessionError, SessionHub
+from session_plugin import Lease, PluginError, SessionError, SessionHub
 from session_plugin.commands import Command, check_names
 from session_plugin_telegram.commands import SessionCommands
 from session_plugin_telegram.context import AnyApplication, add_sessions
 from session_plugin_telegram.incoming import IncomingUpdates
 from session_plugin_telegram.outgoing import SessionRecorder
 from session_plugin_telegram.own_messages import OwnMessages
+from session_plugin_telegram.topics import PrivateTopics
 from session_plugin_telegram.translate import CHANNEL
 
 UPDATE_GROUP = -1000
@@ -32,6 +34,7 @@ def install(
     hub: SessionHub,
     *,
     commands: Mapping[str, str] | None = {},
+    separate_topics: bool = False,
 ) -> None:
     """Attach a hub to an application after it is built; `post_init` is early enough.
 
@@ -47,6 +50,9 @@ def install(
         hub: The hub. Bots on other platforms use the same one.
         commands: Names for the session commands: `{"link": "connect"}` renames one, `{"new": ""}`
             turns one off, None turns all off.
+        separate_topics: Whether each topic of a private chat is a conversation of its own. By
+            default, all of them and the person's chats on other platforms are one. A
+            `session_resolve_scope` plugin of yours is asked first.
 
     Raises:
         TypeError: the bot is a plain telegram.Bot, whose requests cannot be recorded; the context
@@ -74,6 +80,11 @@ def install(
         raise ValueError("this application has a hub already: install one hub, once")
 
     _Adapter(application, bot, hub, check_names(commands)).attach()
+    if separate_topics:
+        topics = PrivateTopics(bot.token.partition(":")[0])
+        # The hub has them already if it was installed in an earlier application of this bot.
+        with suppress(PluginError):
+            hub.register(topics, topics.name)
 
 
 class _Adapter:
