@@ -23,6 +23,8 @@ Modules:
     commands        /link and the other session commands, the menu, notices
     context         where context.session comes from
     translate       Telegram objects to events, chats and accounts: pure
+    topics          private chats' topics as conversations of their own
+    content         what a message says besides its text, as metadata: pure
     markup          formatted captions as plain text: pure
     testing         bots on a simulated Telegram, for tests
 """

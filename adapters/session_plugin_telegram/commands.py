@@ -24,6 +24,7 @@ from session_plugin.commands import (
 )
 from session_plugin_telegram.context import AnyApplication, AnyContext
 from session_plugin_telegram.outgoing import SessionRecorder, unrecorded
+from session_plugin_telegram.translate import to_name
 
 MAX_CHARACTERS = 4096
 """The longest text message that a bot can send."""
@@ -134,7 +135,7 @@ class SessionCommands:
         asked = Asked(
             chat=view.chat,
             account=view.account,
-            name="" if message.from_user is None else message.from_user.full_name,
+            name=to_name(message.from_user),
             spell=self._spell,
             offered=tuple(self.names),
         )

@@ -6,24 +6,31 @@ message it answers in its session. An error here never keeps an update from its 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import replace
 
-from telegram import Update
+from telegram import Message, Update
 from telegram.ext import TypeHandler
 
 from session_plugin import SessionHub, SessionView
 from session_plugin_telegram.answering import Updates, answering
 from session_plugin_telegram.commands import SessionCommands
+from session_plugin_telegram.content import seen_text
 from session_plugin_telegram.context import AnyContext
 from session_plugin_telegram.outgoing import LifeCycleStep
 from session_plugin_telegram.translate import (
     edited_message,
+    message_chat,
     new_message,
     to_business_chat,
     to_chat_and_account,
     to_event,
     to_migration,
 )
+
+BURN_TIMEOUT = 0.5
+"""Seconds an update waits until link codes in it are worthless; the search goes on after that."""
 
 logger = logging.getLogger("session_plugin.telegram")
 
@@ -55,6 +62,7 @@ class IncomingUpdates:
         self._bot_id = bot_id
         self._open_hub = open_hub
         self._updates = Updates()
+        self._burning: set[asyncio.Future[None]] = set()
 
     def session_of(self, update: object) -> SessionView | None:
         """Return the session of an update, and set it as the one the current task answers.
@@ -83,7 +91,12 @@ class IncomingUpdates:
         """Record an update, and set its session to the one with the recorded message."""
         try:
             await self._open_hub()
+            # Started first, awaited last: messages are recorded in the order of their updates.
+            burning = self._start_burning(update)
             view = await self._record(update)
+            if burning is not None:
+                await asyncio.wait({burning}, timeout=BURN_TIMEOUT)
+
             if view is not None and (current := answering.get()) is not None:
                 context.session = current.view = view  # type: ignore[attr-defined]
         except Exception:
@@ -114,7 +127,30 @@ class IncomingUpdates:
         if event is None:
             return None
 
+        # Of two edits within a second, the newer has the higher number.
+        event = replace(event, version=update.update_id)
         if new is not None:
             return (await self._hub.record(event)).session
         await self._hub.edit(event, is_command=is_command)
         return self._hub.session_of(event.chat, event.author, event=event)
+
+    def _start_burning(self, update: Update) -> asyncio.Future[None] | None:
+        """Start to make link codes worthless that a group sees elsewhere than in a message's text.
+
+        The hub does so for the text itself.
+        """
+        message = new_message(update) or edited_message(update)
+        if message is None or message_chat(message, bot_id=self._bot_id).kind == "direct":
+            return None
+
+        burning = asyncio.ensure_future(self._burn_codes(message))
+        # The event loop holds weak references only.
+        self._burning.add(burning)
+        burning.add_done_callback(self._burning.discard)
+        return burning
+
+    async def _burn_codes(self, message: Message) -> None:
+        try:
+            await self._hub.burn_codes(seen_text(message))
+        except Exception:
+            logger.exception("a message could not be searched for link codes")

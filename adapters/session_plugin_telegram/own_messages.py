@@ -37,6 +37,8 @@ DELETIONS = ("deleteMessage", "deleteMessages")
 COPIES = ("copyMessage", "copyMessages", "forwardMessages")
 EDITS = ("editMessage", "stopMessage", "setGameScore")
 """Prefixes of endpoints whose result is a message that existed before."""
+OF_A_REPLY = ("quote", "replies_to")
+"""Metadata about what a message replies to; a copy replies to nothing."""
 MAX_ANSWERED = 10_000
 """Messages in groups whose answered account is remembered for later edits; the oldest are
 dropped first.
@@ -54,6 +56,15 @@ class _Original:
     metadata: Mapping[str, Any]
     author_name: str
     chat: Chat
+    is_own: bool
+
+    @property
+    def origin(self) -> str:
+        """The name of the author; empty if the words are the bot's own."""
+        for mark in ("forwarded_from", "copied_from"):
+            if mark in self.metadata:
+                return str(self.metadata[mark])
+        return "" if self.is_own else self.author_name
 
 
 class OwnMessages:
@@ -244,11 +255,12 @@ class OwnMessages:
         *,
         message_id: str,
     ) -> MessageEvent:
-        metadata = dict(content.metadata)
+        left = {"forwarded_from", "copied_from", *OF_A_REPLY}
+        metadata = {name: value for name, value in content.metadata.items() if name not in left}
         if endpoint == "forwardMessages":
-            metadata.setdefault("forwarded_from", content.author_name)
-        else:
-            metadata.pop("forwarded_from", None)
+            metadata["forwarded_from"] = content.origin or content.author_name
+        elif content.origin:
+            metadata["copied_from"] = content.origin
 
         return MessageEvent(
             chat=target,
@@ -270,7 +282,12 @@ class OwnMessages:
         wanted = (chat.chat_id, message_id)
         if event is not None and (event.chat.chat_id, event.message_id) == wanted:
             return _Original(
-                event.text, event.attachments, event.metadata, event.author_name, event.chat
+                event.text,
+                event.attachments,
+                event.metadata,
+                event.author_name,
+                event.chat,
+                event.role == "assistant",
             )
 
         try:
@@ -280,7 +297,12 @@ class OwnMessages:
         if stored is None or stored.chat is None:
             return None
         return _Original(
-            stored.content, stored.attachments, stored.metadata, stored.author_name, stored.chat
+            stored.content,
+            stored.attachments,
+            stored.metadata,
+            stored.author_name,
+            stored.chat,
+            stored.role == "assistant",
         )
 
 
@@ -288,11 +310,13 @@ def _with_new_caption(original: _Original, data: Mapping[str, Any]) -> _Original
     """Replace the caption as a request says; a message without attachments has no caption."""
     if not original.attachments:
         return original
-    if data.get("remove_caption"):
-        return replace(original, text="")
-    if (caption := data.get("caption")) is not None:
-        return replace(original, text=plain(caption, data.get("parse_mode")))
-    return original
+
+    caption = "" if data.get("remove_caption") else data.get("caption")
+    if caption is None:
+        return original
+
+    metadata = {name: value for name, value in original.metadata.items() if name != "entities"}
+    return replace(original, text=plain(caption, data.get("parse_mode")), metadata=metadata)
 
 
 def _message_ids(data: Mapping[str, Any]) -> list[str]:

@@ -6,23 +6,17 @@ Knows no hub and no handlers.
 
 from __future__ import annotations
 
-from typing import Any
-
 from telegram import Chat as TelegramChat
 from telegram import (
     ChatFullInfo,
     Message,
-    MessageOrigin,
-    MessageOriginChannel,
-    MessageOriginChat,
-    MessageOriginHiddenUser,
-    MessageOriginUser,
     PhotoSize,
     Update,
 )
 from telegram import User as TelegramUser
 
 from session_plugin import Account, Attachment, Chat, MessageEvent
+from session_plugin_telegram.content import checklist_of, metadata_of, shown
 
 CHANNEL = "telegram"
 """The channel of this platform's accounts and chats.
@@ -69,11 +63,11 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
     if not (text or attachments):
         return None
 
-    sender = _sender(message)
+    sender, chat = _sender(message), message_chat(message, bot_id=bot_id)
     is_own = sender is not None and str(sender.id) == bot_id
 
     return MessageEvent(
-        chat=message_chat(message, bot_id=bot_id),
+        chat=chat,
         message_id=str(message.message_id),
         role="assistant" if is_own else "user",
         text=text,
@@ -83,7 +77,7 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
         answers=_answered(message) if is_own else None,
         reply_to=_reply_to(message),
         attachments=attachments,
-        metadata=_metadata(message),
+        metadata=metadata_of(message, chat_id=chat.chat_id),
         edited_at=message.edit_date.timestamp() if message.edit_date is not None else None,
     )
 
@@ -135,6 +129,11 @@ def to_account(user: TelegramUser | None) -> Account | None:
     return None if user is None or user.is_bot else Account(CHANNEL, str(user.id))
 
 
+def to_name(user: TelegramUser | None) -> str:
+    """Return a user's name as it is shown to others."""
+    return "" if user is None else shown(user.full_name)
+
+
 def to_chat(
     chat: TelegramChat | ChatFullInfo, *, bot_id: str, thread_id: int | None = None
 ) -> Chat:
@@ -145,7 +144,7 @@ def to_chat(
         "direct" if chat.type == TelegramChat.PRIVATE else "group",
         bot_id=bot_id,
         thread_id="" if thread_id is None else str(thread_id),
-        title=chat.title or chat.full_name or "",
+        title=shown(chat.title or chat.full_name or ""),
     )
 
 
@@ -174,7 +173,7 @@ def to_business_chat(chat: TelegramChat, connection_id: str, *, bot_id: str) -> 
     its own, and a group: both sides see it, and see no other chat of each other.
     """
     chat_id = business_chat_id(connection_id, str(chat.id))
-    return Chat(CHANNEL, chat_id, "group", bot_id=bot_id, title=chat.full_name or "")
+    return Chat(CHANNEL, chat_id, "group", bot_id=bot_id, title=shown(chat.full_name or ""))
 
 
 def business_chat_id(connection_id: str, chat_id: str) -> str:
@@ -214,9 +213,9 @@ def _sender(message: Message) -> TelegramUser | None:
 def _author_name(message: Message) -> str:
     if message.sender_chat is not None:
         name = message.sender_chat.title or message.sender_chat.full_name or ""
-        return f"{name} ({message.author_signature})" if message.author_signature else name
+        return shown(f"{name} ({message.author_signature})" if message.author_signature else name)
 
-    return "" if message.from_user is None else message.from_user.full_name
+    return to_name(message.from_user)
 
 
 def _answered(message: Message) -> Account | None:
@@ -246,7 +245,7 @@ def _reply_to(message: Message) -> str | None:
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:
     # `effective_attachment` returns the location of a venue, and no checklists.
-    found = message.venue or message.effective_attachment or _checklist(message)
+    found = message.venue or message.effective_attachment or checklist_of(message)
     if found is None:
         return ()
 
@@ -257,78 +256,8 @@ def _attachments(message: Message) -> tuple[Attachment, ...]:
         Attachment(
             id=getattr(found, "file_id", None) or "",
             kind="photo" if isinstance(found, PhotoSize) else type(found).__name__.lower(),
-            filename=getattr(found, "file_name", None) or "",
+            filename=shown(getattr(found, "file_name", None) or ""),
             content_type=getattr(found, "mime_type", None) or "",
             size=getattr(found, "file_size", None),
         ),
     )
-
-
-def _checklist(message: Message) -> Any:
-    # python-telegram-bot has this field from 22.3 on.
-    return getattr(message, "checklist", None)
-
-
-def _metadata(message: Message) -> dict[str, Any]:
-    """Return the metadata: the origin of a text, and content that is neither text nor a file."""
-    metadata: dict[str, Any] = {}
-
-    if message.forward_origin is not None:
-        metadata["forwarded_from"] = _origin_name(message.forward_origin)
-    if message.via_bot is not None:
-        metadata["via_bot"] = message.via_bot.full_name
-    if message.media_group_id is not None:
-        metadata["media_group_id"] = message.media_group_id
-    if message.quote is not None:
-        metadata["quote"] = message.quote.text
-
-    external = message.external_reply
-    if external is not None and external.chat is not None:
-        metadata["replies_to"] = {
-            "chat_id": str(external.chat.id),
-            "message_id": str(external.message_id),
-        }
-
-    return metadata | _other_content(message)
-
-
-def _origin_name(origin: MessageOrigin) -> str:
-    """Return the name that clients show for the author of a forwarded message."""
-    match origin:
-        case MessageOriginUser():
-            return origin.sender_user.full_name
-        case MessageOriginHiddenUser():
-            return origin.sender_user_name
-        case MessageOriginChat():
-            return origin.sender_chat.title or origin.type
-        case MessageOriginChannel():
-            return origin.chat.title or origin.type
-
-    return origin.type
-
-
-def _other_content(message: Message) -> dict[str, Any]:
-    """Return the content of polls, checklists, stickers, dice and locations."""
-    content: dict[str, Any] = {}
-
-    if message.poll is not None:
-        content["poll"] = {
-            "question": message.poll.question,
-            "options": [option.text for option in message.poll.options],
-        }
-    if (checklist := _checklist(message)) is not None:
-        content["checklist"] = {
-            "title": checklist.title,
-            "tasks": [task.text for task in checklist.tasks],
-        }
-    if message.sticker is not None and message.sticker.emoji:
-        content["emoji"] = message.sticker.emoji
-    if message.dice is not None:
-        content["dice"] = {"emoji": message.dice.emoji, "value": message.dice.value}
-    if message.location is not None:
-        content["location"] = {
-            "latitude": message.location.latitude,
-            "longitude": message.location.longitude,
-        }
-
-    return content

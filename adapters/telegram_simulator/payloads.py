@@ -44,7 +44,8 @@ def chat_payload(chat: SimulatedChat, world: World) -> dict[str, Any]:
         optional = {"last_name": person.last_name, "username": person.username}
         return {**payload, "first_name": person.name, **_present(optional)}
 
-    payload |= {"title": chat.name, **_present({"username": chat.username})}
+    title = world.titles.get(chat.id, chat.name)
+    payload |= {"title": title, **_present({"username": chat.username})}
     if chat.id in world.forums:
         payload["is_forum"] = True
 

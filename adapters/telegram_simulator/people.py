@@ -35,6 +35,7 @@ class People(Places):
         reply_to: SimulatedMessage | None = None,
         quote: str = "",
         attachments: Sequence[str | tuple[str, bytes]] = (),
+        entities: Sequence[Mapping[str, Any]] = (),
     ) -> SimulatedMessage:
         """Send a message from a person. The text is not trimmed, unlike on Telegram.
 
@@ -47,6 +48,8 @@ class People(Places):
             attachments: File names, or pairs of name and content. Pictures are sent as photos,
                 unless other files are among them. Several files become an album: a message each,
                 with the text as the caption of the first.
+            entities: MessageEntity objects of the Bot API, whose offsets count UTF-16 units. What
+                Telegram finds in a text by itself (addresses, commands, ...) is added.
 
         Returns:
             The message; the first message of an album.
@@ -54,12 +57,37 @@ class People(Places):
         self._check_writes(user, chat)
         extra = self._about_answer(chat, reply_to, quote)
         answered = None if "external_reply" in extra else reply_to
-        contents = [replace(content, extra=extra) for content in self._contents(text, attachments)]
+        contents = [
+            replace(content, extra=extra) for content in self._contents(text, attachments, entities)
+        ]
         written = [
             self._write(chat, content, author=user, reply_to=answered) for content in contents
         ]
 
         return written[0]
+
+    async def share(
+        self, user: SimulatedUser, chat: SimulatedChat, **content: Any
+    ) -> SimulatedMessage:
+        """Send something from a person that is neither text nor a file.
+
+        Args:
+            user: Who sends it.
+            chat: Where.
+            content: Fields of a Message as in the Bot API: `contact`, `location`, `venue`, `poll`,
+                `checklist`, `dice`, ...
+        """
+        self._check_writes(user, chat)
+        return self._write(chat, Content(extra=content), author=user)
+
+    async def rename(self, user: SimulatedUser, chat: SimulatedChat, title: str) -> None:
+        """Change a group's title as a person; the bot gets the service message."""
+        self._check_writes(user, chat)
+        if chat.kind != "group":
+            raise ValueError(f"only a group has a title that people change, not the {chat}")
+
+        self._world.titles[chat.id] = title
+        self._write(chat, Content(service={"new_chat_title": title}), author=user)
 
     async def forward(
         self,
@@ -229,7 +257,10 @@ class People(Places):
         ]
 
     def _contents(
-        self, text: str, attachments: Sequence[str | tuple[str, bytes]] = ()
+        self,
+        text: str,
+        attachments: Sequence[str | tuple[str, bytes]] = (),
+        entities: Sequence[Mapping[str, Any]] = (),
     ) -> list[Content]:
         if not text and not attachments:
             raise ValueError("Telegram has no empty messages")
@@ -240,12 +271,13 @@ class People(Places):
                 "texts"
             )
 
+        found = with_found(text, [dict(entity) for entity in entities])
         if not attachments:
-            return [Content(text, with_found(text))]
+            return [Content(text, found)]
 
         files = self._stored(attachments)
         album = self._media.new_album() if len(files) > 1 else None
-        first = Content(text, with_found(text), file=files[0], album=album)
+        first = Content(text, found, file=files[0], album=album)
         return [first, *(Content(file=file, album=album) for file in files[1:])]
 
     def _stored(self, attachments: Sequence[str | tuple[str, bytes]]) -> list[StoredFile]:

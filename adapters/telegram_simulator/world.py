@@ -165,6 +165,7 @@ class World:
         self.chats: dict[int, SimulatedChat] = {}
         self.topics: dict[tuple[int, int], SimulatedChat] = {}
         self.forums: set[int] = set()
+        self.titles: dict[int, str] = {}
         self.businesses: dict[str, SimulatedBusiness] = {}
         self.moved: dict[int, SimulatedChat] = {}
         self.discussions: dict[int, SimulatedChat] = {}

@@ -113,6 +113,7 @@ async def test_an_error_handlers_session_knows_the_message_and_whether_it_came_b
         app.add_handler(MessageHandler(filters.TEXT, fail, block=block))
         app.add_error_handler(failed, block=block)
         await on_telegram.say(ann, dm, "hello")
+        await on_telegram.until(lambda: len(found) == 1)
         said = await on_telegram.say(ann, dm, "again")
         await on_telegram.until(lambda: len(found) == 2)
         await on_telegram.repeat(said)

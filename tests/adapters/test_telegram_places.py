@@ -123,7 +123,8 @@ async def test_a_quote_and_a_reply_across_chats_are_noted(
         await on_telegram.simulator.say(ann, dm, "see there", reply_to=said)
         _, quoting = await on_telegram.history(hub, room, count=2)
         (across,) = await on_telegram.history(hub, dm, count=1)
-    assert (quoting.reply_to, quoting.metadata) == (str(said.id), {"quote": "at eight"})
+    quote = {"text": "at eight", "chat_id": str(room.id), "message_id": str(said.id)}
+    assert (quoting.reply_to, quoting.metadata) == (str(said.id), {"quote": quote})
     assert across.reply_to is None
     assert across.metadata == {"replies_to": {"chat_id": str(room.id), "message_id": str(said.id)}}
 

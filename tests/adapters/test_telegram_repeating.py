@@ -47,7 +47,7 @@ def dm_of(message: Any) -> int:
 
 async def test_a_copy_has_the_words_of_what_it_copies(on_telegram: Any, hub: SessionHub) -> None:
     (copy,) = await kept(on_telegram, hub, lambda message, _: message.copy(dm_of(message)), count=1)
-    assert (copy.content, copy.metadata) == ("the words", {})
+    assert (copy.content, copy.metadata) == ("the words", {"copied_from": "Ann"})
 
 
 async def test_a_copy_with_a_new_caption_has_that_one_without_its_markup(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from telegram import Message, Update
 from telegram import User as TelegramUser
 
 from session_plugin import Account, Attachment, Chat
+from session_plugin_telegram.content import MOST_SEEN, seen_text
 from session_plugin_telegram.translate import CHANNEL, to_account, to_chat_and_account, to_event
 
 BOT_ID = "7000000001"
@@ -382,7 +384,287 @@ def test_an_edit_has_its_own_time_and_the_message_its_old_one() -> None:
 
 def test_a_quote_and_the_bot_in_between_are_noted() -> None:
     found = event(text="x", quote={"text": "part", "position": 0}, via_bot=BOT, media_group_id="g")
-    assert found.metadata == {"quote": "part", "via_bot": "Marvin", "media_group_id": "g"}
+    assert found.metadata == {
+        "quote": {"text": "part"},
+        "via_bot": "Marvin",
+        "media_group_id": "g",
+    }
+
+
+QUOTE = {"text": "part", "position": 0}
+ORIGIN = {"type": "user", "date": 1, "sender_user": ANN}
+
+
+def replied(chat: dict[str, Any]) -> dict[str, Any]:
+    return {"message_id": 4, "date": 1, "chat": chat, "text": "a part of it"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        (
+            {"reply_to_message": replied(GROUP)},
+            {"chat_id": str(GROUP["id"]), "message_id": "4"},
+        ),
+        (
+            {
+                "chat": PRIVATE,
+                "business_connection_id": "b1",
+                "reply_to_message": replied(PRIVATE),
+            },
+            {"chat_id": f"b1:{ANN['id']}", "message_id": "4"},
+        ),
+        (
+            {"external_reply": {"origin": ORIGIN, "chat": NEWS, "message_id": 7}},
+            {"chat_id": str(NEWS["id"]), "message_id": "7"},
+        ),
+        ({"external_reply": {"origin": ORIGIN}}, {}),
+    ],
+    ids=["same chat", "business chat", "other chat", "private chat elsewhere"],
+)
+def test_a_quotation_names_the_message_that_is_quoted(
+    fields: dict[str, Any], place: dict[str, str]
+) -> None:
+    found = event(text="x", quote=QUOTE, **fields)
+    assert found.metadata["quote"] == {"text": "part", **place}
+
+
+# Entities
+
+
+def entity(kind: str, offset: int, length: int, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "offset": offset, "length": length, **fields}
+
+
+@pytest.mark.parametrize("field", ["text", "caption"])
+def test_the_address_behind_words_is_stored_with_their_place(field: str) -> None:
+    link = entity("text_link", 5, 7, url="https://example.org/post")
+    content = {"photo": [PHOTO]} if field == "caption" else {}
+    entities = {"entities" if field == "text" else "caption_entities": [link]}
+
+    found = event(**{field: "Read the article"}, **entities, **content)
+    assert found.metadata["entities"] == [link]
+
+
+def test_places_count_characters_as_python_does_and_not_utf_16() -> None:
+    text = "🐈‍⬛🐈 print(1) 🐈 here"
+    code = entity("pre", 7, 8, language="python")
+    link = entity("text_link", 19, 4, url="https://example.org")
+
+    found = event(text=text, entities=[code, link]).metadata["entities"]
+    places = [(one["offset"], one["offset"] + one["length"]) for one in found]
+    assert [text[start:end] for start, end in places] == ["print(1)", "here"]
+    assert found[0]["language"] == "python"
+
+
+def test_a_mention_of_somebody_without_a_username_has_their_id() -> None:
+    bob = {"id": 3_000_000_001, "is_bot": False, "first_name": "Bob"}
+    mention = entity("text_mention", 0, 3, user=bob)
+    assert event(text="Bob, look", entities=[mention]).metadata["entities"] == [
+        entity("text_mention", 0, 3, user_id="3000000001")
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["bold", "italic", "underline", "strikethrough", "spoiler", "blockquote", "code"],
+)
+def test_formatting_is_stored(kind: str) -> None:
+    assert event(text="word", entities=[entity(kind, 0, 4)]).metadata["entities"] == [
+        entity(kind, 0, 4)
+    ]
+
+
+def test_what_an_unknown_entity_says_is_stored() -> None:
+    new = entity("hologram", 0, 4, colour="red")
+    assert event(text="word", entities=[new]).metadata["entities"] == [new]
+
+
+@pytest.mark.parametrize(
+    "kind", ["mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"]
+)
+def test_what_the_text_shows_by_itself_is_not_stored_twice(kind: str) -> None:
+    assert event(text="word", entities=[entity(kind, 0, 4)]).metadata == {}
+
+
+def test_the_address_of_a_preview_is_stored() -> None:
+    found = event(text="look", link_preview_options={"url": "https://example.org"})
+    assert found.metadata == {"link_preview": "https://example.org"}
+
+
+# What is said without words
+
+PHOTO = {"file_id": "f", "file_unique_id": "u", "width": 1, "height": 1}
+FILE = {"file_id": "f", "file_unique_id": "u"}
+QUIZ = {
+    "id": "1",
+    "question": "Capital of Austria?",
+    "options": [
+        {"text": text, "voter_count": 3, "persistent_id": text} for text in ("Graz", "Vienna")
+    ],
+    "total_voter_count": 6,
+    "type": "quiz",
+    "is_closed": False,
+    "is_anonymous": True,
+    "allows_multiple_answers": True,
+    "allows_revoting": True,
+    "members_only": False,
+    "explanation": "See there",
+    "explanation_entities": [entity("text_link", 4, 5, url="https://example.org")],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "stored"),
+    [
+        (
+            "contact",
+            {"phone_number": "+43 1", "first_name": "Bob", "last_name": "Ray", "user_id": 3},
+            {"phone_number": "+43 1", "first_name": "Bob", "last_name": "Ray", "user_id": "3"},
+        ),
+        (
+            "venue",
+            {
+                "location": {"latitude": 1.5, "longitude": 2.5},
+                "title": "Café Central",
+                "address": "Herrengasse 14",
+                "google_place_id": "g",
+            },
+            {"title": "Café Central", "address": "Herrengasse 14", "google_place_id": "g"},
+        ),
+        (
+            "location",
+            {"latitude": 1.5, "longitude": 2.5, "live_period": 60, "heading": 90},
+            {"latitude": 1.5, "longitude": 2.5, "live_period": 60, "heading": 90},
+        ),
+        (
+            "poll",
+            QUIZ,
+            {
+                "question": "Capital of Austria?",
+                "options": ["Graz", "Vienna"],
+                "type": "quiz",
+                "allows_multiple_answers": True,
+                "explanation": "See there",
+                "explanation_entities": QUIZ["explanation_entities"],
+            },
+        ),
+        (
+            "game",
+            {"title": "Chess", "description": "For two", "photo": [PHOTO], "text": "Score: 3"},
+            {"title": "Chess", "description": "For two", "text": "Score: 3"},
+        ),
+        (
+            "invoice",
+            {
+                "title": "Tea",
+                "description": "Green",
+                "start_parameter": "x",
+                "currency": "EUR",
+                "total_amount": 250,
+            },
+            {"title": "Tea", "description": "Green", "currency": "EUR", "total_amount": 250},
+        ),
+        (
+            "audio",
+            {**FILE, "duration": 61, "title": "Waltz", "performer": "Strauss"},
+            {"duration": 61, "title": "Waltz", "performer": "Strauss"},
+        ),
+        ("voice", {**FILE, "duration": 9}, {"duration": 9}),
+        (
+            "story",
+            {"chat": NEWS, "id": 5},
+            {"name": "News", "chat_id": str(NEWS["id"]), "story_id": "5"},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_said_without_words_is_in_the_metadata(
+    name: str, content: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    metadata = event(**{name: content}).metadata
+    assert metadata[name] == stored
+    assert json.loads(json.dumps(metadata)) == metadata
+
+
+@pytest.mark.skipif(
+    telegram.__version_info__ < (22, 3), reason="python-telegram-bot knows them from 22.3 on"
+)
+def test_a_checklist_says_what_is_done() -> None:
+    tasks = [{"id": 1, "text": "milk"}, {"id": 2, "text": "bread", "completion_date": 5}]
+    found = event(checklist={"title": "Shopping", "tasks": tasks})
+    assert found.metadata["checklist"] == {
+        "title": "Shopping",
+        "tasks": ["milk", "bread"],
+        "done": [1],
+    }
+
+
+# Names
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u2069", "\u200f", "\u061c"])
+def test_no_name_changes_the_direction_of_what_is_written_around_it(mark: str) -> None:
+    name = f"gpj{mark}.exe"
+    eve = {"id": 3, "is_bot": False, "first_name": name}
+    group = {**GROUP, "title": name}
+    file = {**FILE, "file_name": name}
+
+    said = event(
+        document=file,
+        chat=group,
+        via_bot={**eve, "is_bot": True},
+        forward_origin={"type": "user", "date": 1, "sender_user": eve},
+        **{"from": eve},
+    )
+    signed = event(
+        text="x", sender_chat=group, author_signature=name, chat=group, **{"from": FAKE_ADMIN}
+    )
+
+    names = [said.author_name, said.chat.title, said.attachments[0].filename]
+    names += [said.metadata["via_bot"], said.metadata["forwarded_from"]]
+    assert names == ["gpj.exe"] * 5
+    assert signed.author_name == "gpj.exe (gpj.exe)"
+
+
+# What a chat saw
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"document": {**FILE, "file_name": "CODE.pdf"}},
+        {"poll": {**QUIZ, "question": "CODE"}},
+        {"poll": {**QUIZ, "options": [{"text": "CODE", "voter_count": 0, "persistent_id": "1"}]}},
+        {"contact": {"phone_number": "1", "first_name": "CODE"}},
+        {"venue": {"location": {"latitude": 1, "longitude": 1}, "title": "x", "address": "CODE"}},
+        {"audio": {**FILE, "duration": 1, "title": "CODE"}},
+        {"new_chat_title": "CODE"},
+        {"forum_topic_created": {"name": "CODE", "icon_color": 1}},
+        {"text": "x", "entities": [entity("text_link", 0, 1, url="https://example.org/CODE")]},
+        {"text": "x", "quote": {"text": "CODE", "position": 0}},
+        {"text": "x", "reply_to_message": {**replied(GROUP), "text": "CODE"}},
+        {"text": "x", "reply_to_message": {**replied(GROUP), "caption": "CODE"}},
+        {"pinned_message": {**replied(GROUP), "text": "CODE"}},
+    ],
+    ids=lambda fields: next(reversed(fields)),
+)
+def test_the_text_that_a_chat_sees_is_found_wherever_it_is(fields: dict[str, Any]) -> None:
+    assert "CODE" in seen_text(message(**fields))
+
+
+def test_ids_and_the_text_itself_are_not_among_it() -> None:
+    said = message(
+        caption="the text",
+        document={**FILE, "file_name": "a.pdf", "mime_type": "application/pdf"},
+        media_group_id="g",
+    )
+    assert seen_text(said) == "a.pdf"
+
+
+def test_no_more_of_it_is_searched_than_a_bound() -> None:
+    options = [{"text": "x" * 5000, "voter_count": 0, "persistent_id": "1"}] * 10
+    assert len(seen_text(message(poll={**QUIZ, "options": options}))) <= MOST_SEEN
 
 
 def test_nobody_and_bots_have_no_account() -> None:

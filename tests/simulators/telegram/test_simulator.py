@@ -982,3 +982,34 @@ async def test_a_client_with_many_connections_is_served_in_parallel(
         )
 
     assert sorted(message.message_id for message in sent) == list(range(1, 101))
+
+
+async def test_people_share_what_is_neither_text_nor_a_file(
+    simulator: TelegramSimulator, bot: telegram.Bot
+) -> None:
+    ann, bob = simulator.user("Ann"), simulator.user("Bob")
+    room, dm = simulator.group("Friends", ann), simulator.direct_chat(ann)
+    shared = await simulator.share(ann, room, contact={"phone_number": "1", "first_name": "Bob"})
+    await simulator.forward(ann, shared, dm)
+    messages = [update.message for update in await bot.get_updates(timeout=0)]
+
+    assert [message.contact.first_name for message in messages] == ["Bob", "Bob"]
+    assert [message.from_user.id for message in messages] == [ann.id, ann.id]
+    with pytest.raises(ValueError, match="only its own person"):
+        await simulator.share(bob, dm, dice={"emoji": "🎲", "value": 1})
+
+
+async def test_people_format_their_texts_and_captions(
+    simulator: TelegramSimulator, bot: telegram.Bot
+) -> None:
+    ann = simulator.user("Ann")
+    dm = simulator.direct_chat(ann)
+    link = {"type": "text_link", "offset": 3, "length": 4, "url": "https://example.org/"}
+    await simulator.say(ann, dm, "🐈 here /start", entities=[link])
+    await simulator.say(ann, dm, "🐈 here", attachments=["a.png", "b.png"], entities=[link])
+    text, first, second = [update.message for update in await bot.get_updates(timeout=0)]
+
+    assert list(text.parse_entities().values()) == ["here", "/start"]
+    assert text.entities[0].url == "https://example.org/"
+    assert list(first.parse_caption_entities().values()) == ["here"]
+    assert not second.caption_entities

@@ -276,3 +276,19 @@ async def test_everything_that_can_be_sent_comes_back_as_what_it_is(
 ) -> None:
     sent = await send(bot, simulator.direct_chat(simulator.user("Ann")).id)
     assert getattr(sent, kind)
+
+
+async def test_a_group_gets_a_new_title_and_says_so(simulator: TelegramSimulator, bot: Bot) -> None:
+    ann = simulator.user("Ann")
+    room = simulator.group("Friends", ann)
+    await simulator.rename(ann, room, "Best friends")
+    await simulator.say(ann, room, "hello")
+    renamed, said = [update.message for update in await received(bot)]
+
+    assert renamed.new_chat_title == "Best friends"
+    assert (renamed.from_user.id, renamed.text) == (ann.id, None)
+    assert {renamed.chat.title, said.chat.title} == {"Best friends"}
+    assert [message.text for message in simulator.messages(room)] == ["hello"]
+
+    with pytest.raises(ValueError, match="only a group"):
+        await simulator.rename(ann, simulator.direct_chat(ann), "Ann's")
