@@ -107,6 +107,7 @@ async def test_messages_without_text_are_kept_by_what_hangs_on_them(
         [("sticker", "wave")],
         [("poll", "Tea?")],
     ]
+    assert kept[2].metadata["poll"]["options"] == ["yes", "no"]
 
 
 async def test_a_forward_is_marked_as_not_the_senders_words(
@@ -152,6 +153,7 @@ async def test_a_poll_of_the_bots_own_is_kept(on_discord: Any, hub: SessionHub, 
         await on_discord.say(ann, room, "ask them")
         _, kept = await says(on_discord, room, ["ask them", ""])
     assert [(one.kind, one.filename) for one in kept.attachments] == [("poll", "Tea?")]
+    assert kept.metadata["poll"]["options"] == ["yes"]
     assert kept.person == on_discord.account(ann)
 
 

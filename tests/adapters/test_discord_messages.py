@@ -578,3 +578,32 @@ async def test_an_on_message_of_the_authors_tells_our_commands_by_a_session_with
         await on_discord.say(ann, dm, "hello")
         await on_discord.ask(ann, dm, "!whoami")
     assert found == {"hello": "hello", "!whoami": None}
+
+
+async def test_of_two_edits_within_a_second_the_later_one_stands_however_they_arrive(
+    on_discord: Any, hub: SessionHub, says: Any
+) -> None:
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.running(hub) as bot:
+        said = await on_discord.say(ann, room, "first")
+        await says(on_discord, room, ["first"])
+        shown = await bot.http.get_message(room.id, said.id)
+
+        for text, seconds in (("third", "30.900000"), ("second", "30.200000")):
+            edited = f"2031-01-01T00:00:{seconds}+00:00"
+            update = {**shown, "content": text, "edited_timestamp": edited}
+            bot._connection.parse_message_update({**update, "guild_id": str(room.guild.id)})
+        await on_discord.say(ann, room, "done")
+        edited_one, _ = await says(on_discord, room, ["third", "done"])
+    assert edited_one.edited_at % 1 == pytest.approx(0.9)
+
+
+async def test_a_name_in_an_answer_pings_nobody(on_discord: Any, hub: SessionHub) -> None:
+    ann = on_discord.user("<@&1> @everyone")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.running(hub):
+        await on_discord.say(ann, dm, "hello")
+        assert "<@&1>" not in await on_discord.ask(ann, dm, "!whoami")
+        sent = [call for call in on_discord.simulator.calls if call.method == "POST"][-1]
+    assert sent.body["allowed_mentions"]["parse"] == []

@@ -266,6 +266,36 @@ async def test_a_sticker_or_a_poll_alone_is_a_message(world: World) -> None:
     ]
 
 
+async def test_the_choices_of_a_poll_are_kept(world: World) -> None:
+    answers = [
+        {"answer_id": 1, "poll_media": {"text": "yes", "emoji": {"id": None, "name": "👍"}}},
+        {"answer_id": 2, "poll_media": {"text": "no"}},
+    ]
+    found = world.event(
+        poll={
+            "question": {"text": "Tea?"},
+            "answers": answers,
+            "expiry": "2026-01-02T00:00:00+00:00",
+            "allow_multiselect": True,
+            "layout_type": 1,
+        }
+    )
+    assert found.metadata["poll"] == {
+        "question": "Tea?",
+        "options": ["👍 yes", "no"],
+        "allows_multiple_answers": True,
+        "ends_at": 1_767_312_000.0,
+    }
+
+
+async def test_names_lose_what_changes_the_direction_of_writing(world: World) -> None:
+    world.guild.name = "Friends\u202e"
+    author = user(ANN_ID, "\u2067Ann\u202e")
+    found = world.event(content="hi \u202eAnn", author=author)
+    assert (found.author_name, found.chat.title) == ("Ann", "Friends #general")
+    assert found.text == "hi \u202eAnn"
+
+
 async def test_an_embed_is_kept_when_it_is_all_there_is_and_a_preview_is_not(world: World) -> None:
     embed = {"type": "rich", "title": "News"}
     assert [one.filename for one in world.event(embeds=[embed], author=BOT).attachments] == ["News"]
