@@ -201,6 +201,10 @@ class Engine(Protocol):
     def trouble(self) -> str:
         """Why the database could not be written when that was last tried; empty if it could."""
 
+    @property
+    def committed_at(self) -> float:
+        """By time.monotonic(), when something was last committed; 0 if nothing was."""
+
     def read(
         self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:

@@ -65,6 +65,11 @@ class ThreadedEngine(ABC):
         """Why the latest attempt to write failed; empty if it succeeded."""
         return "" if self._writer is None else self._writer.trouble
 
+    @property
+    def committed_at(self) -> float:
+        """By time.monotonic(), when the writer last committed; 0 if it never did."""
+        return 0.0 if self._writer is None else self._writer.committed_at
+
     def read(
         self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:

@@ -145,6 +145,7 @@ class Writer:
         self._closing_at: float | None = None
         self._tries = 0
         self.trouble = ""
+        self.committed_at = 0.0
         self._in_doubt: list[Task] = []
         self._group: list[Task] = []
         self._thread = threading.Thread(
@@ -231,6 +232,7 @@ class Writer:
         except CommitInDoubt:
             self._in_doubt = started
             raise
+        self.committed_at = time.monotonic()
         _notify(started)
         self._connection.pause()
 

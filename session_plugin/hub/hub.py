@@ -66,8 +66,8 @@ class SessionHub(Recording, People, Linking, Memory, Lifecycle):
         load_entry_points: Also register the plugins that installed packages offer in the
             entry-point group `session_plugin`. Off by default: any dependency could read every
             message.
-        store_patience: Seconds after which the bot goes on although the database has not taken a
-            message.
+        store_patience: Seconds without any COMMIT after which the bot goes on although the database
+            has not taken a message.
         secret: 16 bytes or more under which link codes are hashed, the same in all processes.
             Without it the environment's SESSION_SECRET; without that, on SQLite, a file beside the
             database, made when it is needed. On other databases linking is off until there is one.

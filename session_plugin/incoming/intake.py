@@ -10,16 +10,25 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.errors import DatabaseUnavailable
+from session_plugin.incoming.chat_work import ChatLock, Work, wait
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
@@ -63,14 +72,6 @@ class Submission:
         return as_stored(recording, result) if result.fate == "stored" else result.known
 
 
-@dataclass(slots=True)
-class _ChatLock:
-    """One chat's lock on one event loop; it exists as long as somebody holds or waits for it."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    users: int = 0
-
-
 class Intake:
     """One hub's messages that are not stored yet."""
 
@@ -99,10 +100,10 @@ class Intake:
         self._writes = PendingWrites(announce=announce, patience=patience)
         self._waiting_to_open: dict[object, tuple[asyncio.AbstractEventLoop, float]] = {}
         self._closings = 0
-        self._chat_locks: dict[tuple[asyncio.AbstractEventLoop, Chat], _ChatLock] = {}
+        self._chat_locks: dict[tuple[asyncio.AbstractEventLoop, Chat], ChatLock] = {}
         self._guard = threading.Lock()
-        self._underway: dict[Chat, dict[Future[None], asyncio.AbstractEventLoop]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._underway: dict[Chat, dict[Future[None], Work]] = {}
+        self._tasks: dict[asyncio.Task[Any], Work] = {}
 
     @property
     def waiting(self) -> int:
@@ -148,9 +149,10 @@ class Intake:
     async def _record(self, context: OperationContext, submission: Submission) -> None:
         event = submission.event
         async with self._chat_lock(event.chat):
-            if submission.is_screened and event.chat.kind == "group":
-                await self._screening.burn_codes(event.text)
-            recording = await self._screen(context, submission)
+            with self._asking(event.chat):
+                if submission.is_screened and event.chat.kind == "group":
+                    await self._screening.burn_codes(event.text)
+                recording = await self._screen(context, submission)
             if recording is None:
                 return
             write = await self._enqueue(event.chat, RECORD, recording)
@@ -212,7 +214,8 @@ class Intake:
         self, context: OperationContext, event: MessageEvent, *, is_command: bool, seq: int | None
     ) -> bool:
         async with self._chat_lock(event.chat):
-            recording = await self._screen_edit(context, event, is_command=is_command)
+            with self._asking(event.chat):
+                recording = await self._screen_edit(context, event, is_command=is_command)
             if recording is not None:
                 recording = replace(recording, seq=seq)
                 write = await self._enqueue(event.chat, editing.edit, recording)
@@ -290,16 +293,36 @@ class Intake:
     @asynccontextmanager
     async def _chat_lock(self, chat: Chat) -> AsyncIterator[None]:
         """Let one message of a chat pass at a time, in the order in which they were handed in."""
-        key = (asyncio.get_running_loop(), chat)
-        chat_lock = self._chat_locks.setdefault(key, _ChatLock())
-        chat_lock.users += 1
+        loop = asyncio.get_running_loop()
+        chat_lock = self._take_chat_lock(loop, chat)
         try:
             async with chat_lock.lock:
                 yield
         finally:
-            chat_lock.users -= 1
-            if not chat_lock.users:
-                del self._chat_locks[key]
+            self._leave_chat_lock(loop, chat)
+
+    def _take_chat_lock(self, loop: asyncio.AbstractEventLoop, chat: Chat) -> ChatLock:
+        """Let everything of a chat that is handed in from now on wait for its lock."""
+        chat_lock = self._chat_locks.setdefault((loop, chat), ChatLock())
+        chat_lock.users += 1
+        return chat_lock
+
+    def _leave_chat_lock(self, loop: asyncio.AbstractEventLoop, chat: Chat) -> None:
+        chat_lock = self._chat_locks[loop, chat]
+        chat_lock.users -= 1
+        if not chat_lock.users:
+            del self._chat_locks[loop, chat]
+
+    @contextmanager
+    def _asking(self, chat: Chat) -> Iterator[None]:
+        """Count the time in which plugins are asked, under a chat's lock."""
+        chat_lock = self._chat_locks[asyncio.get_running_loop(), chat]
+        chat_lock.asking_since = time.monotonic()
+        try:
+            yield
+        finally:
+            chat_lock.asked = chat_lock.seconds_asked()
+            chat_lock.asking_since = None
 
     async def _enqueue(
         self,
@@ -312,7 +335,18 @@ class Intake:
         """Queue an operation, under the chat's lock, as soon as there is capacity."""
         engine = await self._opened()
         await self._writes.wait_for_capacity()
-        return self._writes.enqueue(engine, chat, None, operation, *args, **kwargs)
+        write = self._writes.enqueue(engine, chat, None, operation, *args, **kwargs)
+
+        task = asyncio.current_task()
+        assert task is not None
+        self._queued(self._tasks[task])
+        return write
+
+    def _queued(self, work: Work) -> None:
+        """Let others of the chat pass some work, which is queued or has ended."""
+        if work.chat_lock is not None:
+            work.chat_lock = None
+            self._leave_chat_lock(work.loop, work.chat)
 
     async def _opened(self) -> Engine:
         """Return the engine; try again to open it until it opens or the hub closes."""
@@ -348,31 +382,34 @@ class Intake:
         """
         loop = asyncio.get_running_loop()
         task = loop.create_task(work)
-        self._tasks.add(task)  # the event loop keeps only weak references
+        own = Work(loop, chat, self._take_chat_lock(loop, chat))
+        self._tasks[task] = own  # the event loop keeps only weak references
         finished: Future[None] = Future()
         with self._guard:
-            self._underway.setdefault(chat, {})[finished] = loop
-        task.add_done_callback(lambda _: self._end(chat, task, finished))
+            self._underway.setdefault(chat, {})[finished] = own
+        task.add_done_callback(lambda _: self._end(task, finished))
 
         try:
-            done, _ = await asyncio.wait({task}, timeout=self._remaining_patience())
+            await self._wait_for({task: own})
         except asyncio.CancelledError:
             task.add_done_callback(_log_failure)
             raise
-        if done:
+        if task.done():
             return task.result()
 
         task.add_done_callback(_log_failure)
-        self._writes.leave_queued(_TimedOutTask(task))
+        is_stalled = self._remaining_patience() <= 0
+        self._writes.leave_queued(_TimedOutTask(task), is_stalled=is_stalled)
         return None
 
-    def _end(self, chat: Chat, task: asyncio.Task[Any], finished: Future[None]) -> None:
-        self._tasks.discard(task)
+    def _end(self, task: asyncio.Task[Any], finished: Future[None]) -> None:
+        work = self._tasks.pop(task)
+        self._queued(work)
         with self._guard:
-            underway = self._underway[chat]
+            underway = self._underway[work.chat]
             del underway[finished]
             if not underway:
-                del self._underway[chat]
+                del self._underway[work.chat]
         finished.set_result(None)
 
     async def settled(self, chat: Chat) -> None:
@@ -382,18 +419,13 @@ class Intake:
             DatabaseUnavailable: it is not, within the patience.
         """
         with self._guard:  # work on an event loop that has ended is never finished
-            underway = [
-                finished
-                for finished, loop in self._underway.get(chat, {}).items()
-                if not loop.is_closed()
-            ]
-        underway += self._writes.newest(chat)
-        if not underway:
-            return
-
-        waiting = [asyncio.wrap_future(finished) for finished in underway]
-        _, unfinished = await asyncio.wait(waiting, timeout=self._remaining_patience())
-        if unfinished:
+            waiting: dict[asyncio.Future[Any], Work] = {
+                asyncio.wrap_future(finished): work
+                for finished, work in self._underway.get(chat, {}).items()
+                if not work.loop.is_closed()
+            }
+        queued = [asyncio.wrap_future(left) for left in self._writes.newest(chat)]
+        if await self._wait_for(waiting, queued):
             raise DatabaseUnavailable(
                 "messages of this chat still wait to be stored; read again later"
             )
@@ -401,19 +433,46 @@ class Intake:
     async def finish(self) -> None:
         """Wait, within the patience, until all that this event loop handed in is stored."""
         loop = asyncio.get_running_loop()
-        waiting: list[asyncio.Future[Any]] = [
-            task for task in self._tasks if task.get_loop() is loop
-        ]
-        waiting += [asyncio.wrap_future(left) for left in self._writes.all_of(loop)]
-        if waiting:
-            await asyncio.wait(waiting, timeout=self._remaining_patience())
+        waiting: dict[asyncio.Future[Any], Work] = {
+            task: work for task, work in self._tasks.items() if work.loop is loop
+        }
+        queued = [asyncio.wrap_future(left) for left in self._writes.all_of(loop)]
+        await self._wait_for(waiting, queued)
 
     def stop_opening(self) -> None:
         """Let nothing open the database that waits for it now: the hub closes."""
         self._closings += 1
 
+    async def _wait_for(
+        self,
+        works: Mapping[asyncio.Future[Any], Work],
+        queued: Iterable[asyncio.Future[Any]] = (),
+    ) -> set[asyncio.Future[Any]]:
+        """Wait for works and for queued writes, and return those with which patience ran out.
+
+        With works that are not queued yet, patience also ends when the plugins of their chat were
+        asked for so long. How soon the event loop comes to them spends none.
+        """
+        asked_before = {
+            chat_lock: chat_lock.seconds_asked()
+            for work in works.values()
+            if (chat_lock := work.chat_lock) is not None
+        }
+        unfinished = {future for future in (*works, *queued) if not future.done()}
+
+        def left() -> float:
+            least = self._remaining_patience()
+            for future in unfinished & works.keys():
+                if (chat_lock := works[future].chat_lock) is not None:
+                    asked = chat_lock.seconds_asked() - asked_before.get(chat_lock, 0.0)
+                    least = min(least, self._patience - asked)
+            return least
+
+        await wait(unfinished, left)
+        return unfinished
+
     def _remaining_patience(self) -> float:
-        """Return the patience left to the first that waits for the opening, or in the queue."""
+        """Return the patience left with a database that is being opened or does not move."""
         since = self._opening_since()
         left = self._writes.remaining_patience()
         if since is None:

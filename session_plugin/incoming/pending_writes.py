@@ -1,9 +1,11 @@
 """Writes that are queued but not yet committed, and how long callers wait for them.
 
 If the database has not taken a write within the patience, its caller goes on and the write stays
-queued. Patience is with the database, not with each write: the time that the oldest write has
-waited counts for all writes after it, so that a bot whose database is gone still answers quickly.
-Writes without a waiting caller are bounded: beyond the bound the oldest is dropped and counted.
+queued. Patience is with a database that does not move, not with each write: it runs from the last
+COMMIT, or from when the oldest write was queued if that was later, and counts for all writes after
+it. So a burst is waited for however long it takes, and a bot whose database is gone still answers
+quickly. Writes without a waiting caller are bounded while the database does not move: beyond the
+bound the oldest is dropped and counted.
 
 Knows the writer and event loops; knows no plugins, and not what a message is.
 """
@@ -125,15 +127,18 @@ class PendingWrites:
 
     @property
     def has_capacity(self) -> bool:
-        """Whether one more write may be queued."""
-        return len(self._queued_at) < QUEUE_CAPACITY
+        """Whether one more write may be queued, and nobody waits to queue one."""
+        return len(self._queued_at) < QUEUE_CAPACITY and not self._for_capacity
 
     async def wait_for_capacity(self) -> None:
         """Wait until one more write may be queued. Callers are served in their order."""
-        while not self.has_capacity:
+        add = self._for_capacity.append
+        while len(self._queued_at) >= QUEUE_CAPACITY:
             waiter = asyncio.get_running_loop().create_future()
-            self._for_capacity.append(waiter)
+            with self._guard:
+                add(waiter)
             await waiter
+            add = self._for_capacity.appendleft  # it was this caller's turn already
 
     def enqueue(
         self,
@@ -188,7 +193,7 @@ class PendingWrites:
             raise
 
     def remaining_patience(self) -> float:
-        """Return how many seconds of patience the oldest write has left."""
+        """Return for how many seconds more a caller waits if the database does not move."""
         with self._guard:
             return self._remaining_patience()
 
@@ -203,8 +208,11 @@ class PendingWrites:
         with self._guard:
             return [_left_queue(write) for write in self._queued_at if write.loop is loop]
 
-    def leave_queued(self, timed_out: TimedOut) -> None:
-        """Keep something queued whose caller has gone on; drop the oldest of too many."""
+    def leave_queued(self, timed_out: TimedOut, *, is_stalled: bool) -> None:
+        """Keep something queued whose caller has gone on.
+
+        If the database does not move (`is_stalled`), drop the oldest of too many.
+        """
         if not self._is_behind:
             self._is_behind = True
             trouble = self._engine.trouble if self._engine is not None else ""
@@ -216,7 +224,7 @@ class PendingWrites:
         self._timed_out.append(timed_out)
         while self._timed_out and self._timed_out[0].done():
             self._timed_out.popleft()
-        if len(self._timed_out) > MOST_TIMED_OUT:
+        if is_stalled and len(self._timed_out) > MOST_TIMED_OUT:
             self._timed_out.popleft().drop()
             self.dropped += 1
             if self.dropped == 1:
@@ -232,16 +240,26 @@ class PendingWrites:
         waiters = self._waiters.get(loop)
         if waiters is None:
             waiters = self._waiters[loop] = _Waiters(
-                loop, finish=self._finish, leave=self._leave, time_out=self._time_out
+                loop,
+                finish=self._finish,
+                leave=self._leave,
+                time_out=self._time_out,
+                moves_until=self._moves_until,
             )
         self._latest = waiters
         return waiters
 
     def _remaining_patience(self) -> float:
-        since = next(iter(self._queued_at.values()), None)
-        if since is None:
+        queued_at = next(iter(self._queued_at.values()), None)
+        if queued_at is None:
             return self._patience
-        return max(0.0, self._patience - (time.monotonic() - since))
+        until = max(queued_at + self._patience, self._moves_until())
+        return max(0.0, until - time.monotonic())
+
+    def _moves_until(self) -> float:
+        """Return until when the last COMMIT shows that the database moves."""
+        committed_at = 0.0 if self._engine is None else self._engine.committed_at
+        return committed_at + self._patience
 
     def _finish(self, writes: list[PendingWrite[Any]]) -> None:
         """Wake the callers of writes, on their event loop, and announce what they changed.
@@ -280,8 +298,10 @@ class PendingWrites:
                 if self._newest.get(write.chat) is write:
                     del self._newest[write.chat]
             left = [write.left_queue for write in writes if write.left_queue is not None]
-            capacity = min(len(self._for_capacity), QUEUE_CAPACITY - len(self._queued_at))
-            waiters = [self._for_capacity.popleft() for _ in range(capacity)]
+            waiters: list[asyncio.Future[None]] = []
+            while self._for_capacity and len(waiters) < QUEUE_CAPACITY - len(self._queued_at):
+                if not (waiter := self._for_capacity.popleft()).done():  # not cancelled
+                    waiters.append(waiter)
 
         for future in left:
             if not future.done():
@@ -292,7 +312,7 @@ class PendingWrites:
     def _time_out(self, write: PendingWrite[Any]) -> None:
         """Let the caller of a write go on."""
         write.finished.set_result(TIMED_OUT)
-        self.leave_queued(_TimedOutWrite(self, write))
+        self.leave_queued(_TimedOutWrite(self, write), is_stalled=True)
 
     def _drop(self, write: PendingWrite[Any]) -> None:
         write.is_dropped = True
@@ -309,11 +329,13 @@ class _Waiters:
         finish: Callable[[list[PendingWrite[Any]]], None],
         leave: Callable[[list[PendingWrite[Any]]], None],
         time_out: Callable[[PendingWrite[Any]], None],
+        moves_until: Callable[[], float],
     ) -> None:
         self.loop = weakref.ref(loop)
         self._finish = finish
         self._leave = leave
         self._time_out = time_out
+        self._moves_until = moves_until
         self._patient: deque[PendingWrite[Any]] = deque()
         self._is_watching = False
         self.notify = self._notify  # one object for all: tasks are grouped by it
@@ -345,7 +367,7 @@ class _Waiters:
     def _watch(self) -> None:
         while self._patient:
             first = self._patient[0]
-            left = first.patient_until - time.monotonic()
+            left = max(first.patient_until, self._moves_until()) - time.monotonic()
             is_waiting = not (first.finished.done() or first.is_notified)
             if is_waiting and left > 0:
                 self._is_watching = True

@@ -243,6 +243,97 @@ async def test_only_so_many_messages_wait(
     ]
 
 
+# A database that moves
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Let little fit into the queue and less be kept, and let each write have its own COMMIT."""
+    monkeypatch.setattr(pending_writes, "QUEUE_CAPACITY", 50)
+    monkeypatch.setattr(pending_writes, "MOST_TIMED_OUT", 20)
+    monkeypatch.setattr(writer, "MOST_IN_A_GROUP", 1)
+
+
+@pytest.mark.parametrize("chats", [1, 40])
+async def test_a_burst_is_waited_for_and_nothing_of_it_is_dropped(
+    new_hub, talk, texts, narrow, chats
+):
+    """It takes several times the patience, and has no capacity most of the time."""
+    hub, people = new_hub(store_patience=1.0), [talk.account(str(one)) for one in range(chats)]
+    for one in people:
+        await store(hub, talk.said(one, "before"))
+    events = [talk.said(people[number % chats], str(number)) for number in range(1200)]
+    recorded = await asyncio.gather(*(hub.record(event) for event in events))
+    assert all(one.is_stored for one in recorded)
+    assert (await hub.status()).dropped == 0
+    assert (await texts(hub, people[0]))[1:] == [str(number) for number in range(0, 1200, chats)]
+
+
+async def test_messages_keep_their_order_when_the_queue_is_full(
+    new_hub, talk, texts, narrow, monkeypatch
+):
+    """Also those that come just when there is room again, while others of their chat wait."""
+    monkeypatch.setattr(writer, "MOST_IN_A_GROUP", 10)
+    hub, ann = new_hub(store_patience=30.0), talk.account("ann")
+    await store(hub, talk.said(ann, "before"))
+    events = [talk.said(ann, str(number)) for number in range(3000)]
+    await asyncio.gather(*(hub.record(event) for event in events))
+    assert (await texts(hub, ann))[1:] == [str(number) for number in range(3000)]
+
+
+async def test_a_read_waits_for_a_burst_in_its_chat(new_hub, talk, texts, narrow):
+    hub, ann = new_hub(store_patience=1.0), talk.account("ann")
+    await store(hub, talk.said(ann, "before"))
+    burst = [asyncio.create_task(hub.record(talk.said(ann, str(number)))) for number in range(2000)]
+    await asyncio.sleep(0)
+    assert len(await texts(hub, ann)) == 2001
+    await asyncio.gather(*burst)
+
+
+async def test_a_database_that_stops_in_a_burst_lets_every_caller_go_on(
+    new_hub, talk, texts, narrow, hold, database
+):
+    hub, people = new_hub(store_patience=0.5), [talk.account(name) for name in ("ann", "bob")]
+    for one in people:
+        await store(hub, talk.said(one, "before"))
+    burst = [
+        asyncio.create_task(hub.record(talk.said(people[number % 2], str(number))))
+        for number in range(60)
+    ]
+    await asyncio.sleep(0)
+    with hold(database):
+        started = time.monotonic()
+        late = [one for one in await asyncio.gather(*burst) if not one.is_stored]
+        assert time.monotonic() - started < 10.0
+        assert late
+    await hub.settle()
+    assert (await hub.status()).dropped <= max(0, len(late) - 20)
+
+
+async def test_a_slow_filter_has_the_patience_of_its_chat_while_the_database_moves(new_hub, talk):
+    slow = asyncio.Event()
+
+    class Slow:
+        @hookimpl
+        async def session_filter_message(self, event):
+            if event.text == "slow":
+                await slow.wait()
+            return event
+
+    hub, ann, bob = new_hub(Slow(), store_patience=0.5), talk.account("ann"), talk.account("bob")
+    await store(hub, talk.said(ann, "before"))
+    started = time.monotonic()
+    waiting = [
+        asyncio.create_task(hub.record(talk.said(ann, text))) for text in ("slow", "behind it")
+    ]
+    while not all(one.done() for one in waiting):
+        await hub.record(talk.said(bob, "meanwhile"))
+        assert time.monotonic() - started < 10.0
+    assert not any(one.result().is_stored for one in waiting)
+    slow.set()
+    await hub.settle()
+
+
 class Words(str):
     """Text of which one can tell whether anybody still has it."""
 
