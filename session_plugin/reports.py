@@ -54,7 +54,8 @@ class DecayReport:
     """What decay removed, or would remove (`is_dry_run`): totals, and by channel and kind.
 
     A session is removed when it has ended and has no messages left. A tombstone records a
-    deletion, so that a message which is delivered after its deletion is not stored.
+    deletion, so that a message which is delivered after its deletion is not stored. `is_held` means
+    that nothing was removed because the clock may be wrong; see `SessionHub.decay`.
 
     Example:
         report = await hub.decay(dry_run=True)
@@ -65,6 +66,7 @@ class DecayReport:
     sessions: int = 0
     tombstones: int = 0
     is_dry_run: bool = False
+    is_held: bool = False
     parts: tuple[DecayPart, ...] = ()
 
 
@@ -117,6 +119,8 @@ class HubStatus:
         waiting: Messages, edits and deletions that are queued and not yet committed.
         dropped: Those that were discarded because the queue was full.
         postponed: Messages that are withheld because a filter rests, and are filtered later.
+        clock_doubted_since: The first round of upkeep that did not believe the clock, by that
+            clock; nothing is deleted until it is believed again. None while it is.
         pending_consolidations: Sessions with more messages than the threshold, or with a summary
             that has to be rebuilt.
         failed_consolidations: Sessions whose summariser fails; most failures first, at most 100.
@@ -141,6 +145,7 @@ class HubStatus:
     waiting: int
     dropped: int
     postponed: int
+    clock_doubted_since: float | None
     pending_consolidations: int
     failed_consolidations: tuple[FailedConsolidation, ...]
     plugins: tuple[PluginStatus, ...]

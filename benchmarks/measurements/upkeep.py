@@ -121,7 +121,7 @@ async def _old_sessions(hub: SessionHub, clock: _Clock) -> Work:
     clock.days_ago = 0
 
     async def decay() -> None:
-        if (await hub.decay()).sessions != _SESSIONS:
+        if (await hub.decay(confirm_clock=True)).sessions != _SESSIONS:
             raise Failed("not every old session was removed")
 
     return decay

@@ -23,6 +23,8 @@ from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation import editing, sessions
 from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.upkeep import clocks
+from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
 from session_plugin.upkeep.consolidator import Consolidator, Limits
 from session_plugin.upkeep.eraser import Eraser
 from session_plugin.upkeep.rounds import Rounds
@@ -58,18 +60,32 @@ class HubParts:
     """Leases of `async with hub` blocks."""
 
 
+@dataclass(slots=True)
+class KnownClock:
+    """The last time at which a round of upkeep believed the clock, as this process knows it."""
+
+    trusted_at: float = NEVER
+
+    def note(self, found: ClockState) -> None:
+        """Note what a round found."""
+        self.trusted_at = NEVER if found.trusted_at is None else found.trusted_at
+
+
 def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
     """Put a hub together; the database is not touched yet."""
     handle, plugins, background = Database(database), Plugins(), BackgroundTasks()
     keys = Keys(secret, database=handle.path)
+    times, clock = PlatformTimes(), KnownClock()
 
     def context() -> OperationContext:
+        now = settings.clock()
         return OperationContext(
             bot=settings.bot,
-            now=settings.clock(),
+            now=now,
             policies=settings.policies,
             new_id=settings.new_id,
             keyed_hash=keys.keyed_hash,
+            floor=max(times.floor(now), clock.trusted_at),
         )
 
     announcer = Announcer(plugins, database=handle, background=background)
@@ -104,6 +120,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         screening,
         database=handle,
         postponed=postponed,
+        times=times,
         announce=announcer.announce,
         patience=settings.store_patience,
         on_growth=consolidator.note_growth,
@@ -119,6 +136,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         eraser=eraser,
         context=context,
         retentions=settings.retentions,
+        times=times,
+        on_clock=clock.note,
     )
     minutes = settings.upkeep_minutes
     work = partial(upkeep.run_unless_done, minutes=minutes or 0.0)
@@ -129,6 +148,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             sessions.unannounced, settings.bot, limit=UNANNOUNCED_AT_OPENING
         )
         announcer.announce(None, unannounced)
+        clock.note(await handle.read(clocks.find))
         background.start(eraser.go_on())
 
     handle.on_use(rounds.start)

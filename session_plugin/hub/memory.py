@@ -81,20 +81,29 @@ class Memory:
         await self._parts.database.write(decay.pin, session_no, is_pinned=is_pinned)
 
     async def decay(
-        self, *, dry_run: bool = False, progress: OnProgress | None = None
+        self,
+        *,
+        dry_run: bool = False,
+        confirm_clock: bool = False,
+        progress: OnProgress | None = None,
     ) -> DecayReport:
         """Remove what was received longer ago than its retention, in pieces that never hold the
         writer long.
 
         Archive, summaries and remembered deletions go like everything else; pinned sessions stay.
 
+        Nothing is removed, and the report says `is_held`, while the clock may be wrong: it is more
+        than a day from the last round of upkeep, or new messages' platforms contradict it. That
+        ends once a new message's platform agrees with it, or after a day without contradiction.
+
         Args:
             dry_run: Remove nothing; say what would go, and why.
+            confirm_clock: The clock is right, so go on.
             progress: Called after each piece.
         """
         if dry_run:
             return await self._parts.upkeep.count_old()
-        return await self._parts.upkeep.decay(progress=progress)
+        return await self._parts.upkeep.decay(progress=progress, confirm_clock=confirm_clock)
 
     async def end_silent(self) -> int:
         """End the sessions whose time is over although nobody writes to them; return how many."""
@@ -168,10 +177,13 @@ class Memory:
             await asyncio.to_thread(import_.close)
         return import_.report()
 
-    async def upkeep(self) -> None:
+    async def upkeep(self, *, confirm_clock: bool = False) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make
         summaries again.
 
         What another process that has ended did not come to erase is erased, too.
+
+        Args:
+            confirm_clock: As for `decay`.
         """
-        await self._parts.upkeep.run()
+        await self._parts.upkeep.run(confirm_clock=confirm_clock)

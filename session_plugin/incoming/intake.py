@@ -38,6 +38,7 @@ from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Result
+from session_plugin.rules.clocks import PlatformTimes, platform_time
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class Intake:
         *,
         database: Database,
         postponed: Postponed,
+        times: PlatformTimes,
         announce: Announce,
         patience: float,
         on_growth: Callable[[RecordResult, str], None],
@@ -94,6 +96,7 @@ class Intake:
         self._screening = screening
         self._database = database
         self._postponed = postponed
+        self._times = times
         self._patience = patience
         self._on_growth = on_growth
         self._on_change = on_change
@@ -122,6 +125,10 @@ class Intake:
 
     async def record(self, context: OperationContext, submission: Submission) -> None:
         """Store a message; the submission has its result unless the patience ran out first."""
+        sent_at = platform_time(submission.event)
+        if sent_at is not None:
+            self._times.note(now=context.now, sent_at=sent_at)
+
         if self._screening.is_plain(submission.event, submission.scope_name):
             write = self._enqueue_at_once(context, submission)
             if write is not None:

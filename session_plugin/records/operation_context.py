@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row
+from session_plugin.rules.clocks import NEVER, not_behind
 from session_plugin.rules.policies import End, Policies
 
 
@@ -20,6 +21,7 @@ class OperationContext:
         new_id: Returns an id that was never used before.
         keyed_hash: Hashes ids, so that forgotten accounts and messages are recognised without being
             stored; None where nothing is compared.
+        floor: The latest time at which our clock was known to be right, or that a platform told.
     """
 
     bot: str
@@ -27,6 +29,12 @@ class OperationContext:
     policies: Policies
     new_id: Callable[[], str]
     keyed_hash: Callable[..., bytes] | None = None
+    floor: float = NEVER
+
+    @property
+    def known_now(self) -> float:
+        """The time to note with what retention removes; our clock may be behind what is known."""
+        return not_behind(self.now, self.floor)
 
     def end_of(self, session: Row) -> End | None:
         """Return when and why a live session is over by now; None if it goes on.

@@ -55,6 +55,13 @@ def read_code(typed: str) -> str | None:
     return code if _looks_like_a_code(code) else None
 
 
+def is_live(expires_at: float, *, now: float) -> bool:
+    """Return whether a code, or the wait for a yes to it, still counts. One that would last longer
+    than any does was made before a clock was set back, and is dead.
+    """
+    return now <= expires_at <= now + CODE_SECONDS + 1.0
+
+
 def codes_in(text: str) -> frozenset[str]:
     """Return everything in a text that could be a code, ignoring separators between characters.
 

@@ -22,9 +22,10 @@ NOTHING_TO_CONFIRM = (
 def must_rest(left_at: float | None, *, now: float) -> bool:
     """Return whether an account that left a person at `left_at` may not link with another yet.
 
-    It may return to the person it left at any time.
+    It may return to the person it left at any time. If it left later than now by so much, a clock
+    was set back since, and it does not wait.
     """
-    return left_at is not None and now - left_at < REST
+    return left_at is not None and abs(now - left_at) < REST
 
 
 def oldest(users: Iterable[tuple[float, str]]) -> str:

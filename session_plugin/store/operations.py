@@ -123,7 +123,7 @@ def append(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
         account_no=segment["peer_no"],
-        received_at=max(context.now, segment["last_activity"]),
+        received_at=max(context.known_now, segment["last_activity"]),
         message_id=None,
         role=role,
         content=content,

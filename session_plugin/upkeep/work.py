@@ -12,17 +12,18 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec
 
 from session_plugin.announcing.announcer import Announcer
-from session_plugin.checks import MINUTE
+from session_plugin.checks import DAY, MINUTE
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Tx
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation import sessions
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import attempts
-from session_plugin.records.upkeep import decay, summaries, work_leases
+from session_plugin.records.people import attempts, audit, forgotten, notices
+from session_plugin.records.upkeep import clocks, decay, summaries, work_leases
 from session_plugin.records.upkeep.decay import Retentions
 from session_plugin.reports import DecayReport, OnProgress, Progress
-from session_plugin.rules.policies import Retention
+from session_plugin.rules.clocks import ClockState, PlatformTimes
+from session_plugin.rules.policies import Retention, longest
 from session_plugin.upkeep.consolidator import Consolidator
 from session_plugin.upkeep.eraser import Eraser
 
@@ -49,8 +50,13 @@ class UpkeepWork:
         eraser: Eraser,
         context: Callable[[], OperationContext],
         retentions: tuple[Retention, ...],
+        times: PlatformTimes,
+        on_clock: Callable[[ClockState], None],
     ) -> None:
-        """Keep what is in `database` within `retentions`."""
+        """Keep what is in `database` within `retentions`, as far as the clock can be right.
+
+        `times` is what platforms say of it; `on_clock` is told what is known of it after a round.
+        """
         self._database = database
         self._plugins = plugins
         self._announcer = announcer
@@ -58,14 +64,17 @@ class UpkeepWork:
         self._eraser = eraser
         self._context = context
         self._retentions = retentions
+        self._times = times
+        self._on_clock = on_clock
         self._holder = uuid.uuid4().hex
 
-    async def run(self) -> None:
+    async def run(self, *, confirm_clock: bool = False) -> None:
         """Do everything a round does."""
-        await self.decay()
+        report = await self.decay(confirm_clock=confirm_clock)
         await self._eraser.go_on()
         context = self._context()
-        await self._database.write(attempts.drop_old, context)
+        if not report.is_held:
+            await self._drop_old(context)
 
         withdrawn = await self._database.read(
             summaries.withdrawn, context.bot, now=context.now, limit=WITHDRAWN_AT_ONCE
@@ -102,10 +111,48 @@ class UpkeepWork:
         """Return what `decay` would remove, and why."""
         return await self._database.read(decay.count_old, self._retentions_now())
 
-    async def decay(self, *, progress: OnProgress | None = None) -> DecayReport:
-        """Remove what is past its retention, in pieces that never hold the writer long."""
-        retentions = self._retentions_now()
+    async def _drop_old(self, context: OperationContext) -> None:
+        """Remove what is remembered of people's doings once it does not matter any more."""
+        await self._database.write(attempts.drop_old, context)
+        await self._database.write(notices.drop_old, context)
+        await self._in_pieces("forgotten messages", None, forgotten.drop_old, context)
+
+        days = longest(self._retentions)
+        if days is not None:
+            before = context.now - days * DAY
+            await self._in_pieces("audit", None, audit.drop_old, before=before)
+
+    async def _is_clock_trusted(self, *, confirm: bool) -> bool:
+        """Check whether the clock can be right, so that what is old by it may be deleted."""
+        now = self._context().now
+        before = await self._database.read(clocks.find)
+        found = await self._database.write(
+            clocks.check, now=now, evidence=self._times.evidence(now), is_confirmed=confirm
+        )
+        self._on_clock(found)
+
+        if found.is_trusted and not before.is_trusted:
+            logger.info("the clock is believed again, and what is past its retention is deleted")
+        if not found.is_trusted and before.is_trusted:
+            leap = 0.0 if found.trusted_at is None else (now - found.trusted_at) / DAY
+            logger.warning(
+                "the clock is %+.1f days from the last round of upkeep, or from the platforms' "
+                "clocks: nothing is deleted until a new message's platform agrees with it, or it "
+                "has gone on for a day. If it is right, call hub.decay(confirm_clock=True)",
+                leap,
+            )
+        return found.is_trusted
+
+    async def decay(
+        self, *, progress: OnProgress | None = None, confirm_clock: bool = False
+    ) -> DecayReport:
+        """Remove what is past its retention, in pieces that never hold the writer long; nothing
+        while the clock is in doubt.
+        """
         await self.end_silent()
+        if not await self._is_clock_trusted(confirm=confirm_clock):
+            return DecayReport(is_held=True)
+        retentions = self._retentions_now()
 
         rows = []
         for cutoff in await self._database.read(decay.cutoffs, retentions):

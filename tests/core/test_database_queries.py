@@ -198,7 +198,7 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
     await hub.forget(ann)
     clock.advance(days=31)
     await hub.decay(dry_run=True)
-    await hub.decay()
+    await hub.upkeep(confirm_clock=True)
     await hub.close()
 
     backend = "postgresql" if "://" in database else "sqlite"

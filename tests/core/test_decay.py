@@ -41,13 +41,13 @@ async def test_each_kind_of_chat_and_channel_is_kept_as_long_as_its_policy_says(
         return [bool(await texts(hub, place, include_previous=True)) for place in places]
 
     clock.advance(days=8)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await left() == [True, False, True, True]
     clock.advance(days=23)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await left() == [True, False, False, True]
     clock.advance(days=3000)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await left() == [False, False, False, True]
 
 
@@ -75,7 +75,7 @@ async def test_a_dry_run_says_what_would_go_and_why_and_the_real_run_the_same(ne
         1,
         True,
     )
-    done = await hub.decay()
+    done = await hub.decay(confirm_clock=True)
     assert (done.parts, done.sessions, done.is_dry_run) == (announced.parts, 1, False)
 
 
@@ -86,11 +86,15 @@ async def test_a_pinned_session_stays_until_it_is_not_pinned_any_more(hub, talk,
     session = await recorded.session.info()
     await hub.pin(session.session_id)
     clock.advance(days=100)
-    assert (await hub.decay(dry_run=True)).messages == (await hub.decay()).messages == 1
+    assert (
+        (await hub.decay(dry_run=True)).messages
+        == (await hub.decay(confirm_clock=True)).messages
+        == 1
+    )
     assert await texts(hub, ann, include_previous=True) == ["keep this"]
     assert [before.is_pinned for before in await recorded.session.previous()] == [True]
     await hub.pin(session.session_id, is_pinned=False)
-    assert (await hub.decay()).sessions == 1
+    assert (await hub.decay(confirm_clock=True)).sessions == 1
     assert await texts(hub, ann, include_previous=True) == []
 
 
@@ -104,7 +108,7 @@ async def test_what_was_said_in_a_pinned_session_stays_while_it_is_joined_into_a
     await hub.pin((await recorded.session.info()).session_id)
     await link(hub, here, there)
     clock.advance(days=100)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await texts(hub, there, include_previous=True) == ["keep this"]
 
 
@@ -112,7 +116,7 @@ async def test_a_clock_set_back_makes_nothing_old(hub, talk, texts, clock):
     ann = talk.account("ann")
     await hub.record(talk.said(ann, "hi"))
     clock.advance(days=-400)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await texts(hub, ann) == ["hi"]
 
 
@@ -130,7 +134,7 @@ async def test_what_is_said_while_the_clock_is_wrong_is_as_young_as_what_came_be
         for event in events:
             await hub.record(event)
     clock.advance(days=400)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await texts(hub, ann) == ["before", "meanwhile 0", "meanwhile 1", "meanwhile 2"]
 
 
@@ -142,7 +146,7 @@ async def test_by_the_blocking_api_too(hub, clock):
     clock.advance(days=-400)
     store.save_message(session_id, "user", "meanwhile")
     clock.advance(days=400)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert [message.content for message in store.get_or_create("ann").messages] == [
         "before",
         "meanwhile",
@@ -166,7 +170,7 @@ async def test_a_session_that_just_got_a_message_is_not_taken(hub, talk, texts, 
         await hub.record(talk.said(ann, f"old {number}"))
     clock.advance(days=31)
     said = await asyncio.gather(
-        hub.decay(),
+        hub.decay(confirm_clock=True),
         *(hub.record(talk.said(ann, f"new {number}")) for number in range(50)),
         return_exceptions=True,
     )
@@ -189,7 +193,7 @@ async def test_summaries_over_removed_messages_are_made_again_from_what_is_left(
     await hub.settle()
     assert "old-0" in (await recorded.session.for_model()).summary.text
     clock.advance(days=15)
-    await hub.upkeep()
+    await hub.upkeep(confirm_clock=True)
     context = await recorded.session.for_model()
     assert "old" not in context.summary.text
     assert "young-0" in context.summary.text
@@ -203,7 +207,7 @@ async def test_progress_is_told_piece_by_piece(hub, talk, clock, monkeypatch):
     await asyncio.gather(*(hub.record(event) for event in events))
     clock.advance(days=31)
     told = []
-    report = await hub.decay(progress=told.append)
+    report = await hub.decay(confirm_clock=True, progress=told.append)
     messages = [progress.done for progress in told if progress.what == "messages"]
     assert messages == sorted(messages)
     assert len(messages) >= 3
@@ -214,7 +218,7 @@ async def test_two_decays_at_once_remove_everything_once(hub, talk, clock):
     events = [talk.said(talk.account(f"person-{number % 7}"), "hi") for number in range(250)]
     await asyncio.gather(*(hub.record(event) for event in events))
     clock.advance(days=31)
-    reports = await asyncio.gather(hub.decay(), hub.decay())
+    reports = await asyncio.gather(hub.decay(confirm_clock=True), hub.decay(confirm_clock=True))
     assert sum(report.messages for report in reports) == 250
     assert sum(report.sessions for report in reports) == 7
 

@@ -333,6 +333,7 @@ async def test_the_open_hub_ends_silent_sessions_and_decays_by_itself(
         clock.advance(days=366)
 
         async def is_gone():
+            clock.advance(hours=1)  # a day of rounds, after which the leap is believed
             return await hub.session_of(talk.direct(ann), ann).history(include_previous=True) == []
 
         await until(is_gone)

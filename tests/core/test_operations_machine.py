@@ -351,7 +351,7 @@ class Operations(RuleBasedStateMachine):
         """What is exactly as old as its retention stays."""
         self.clock.advance(seconds=age + more)
         counted = self.run(self.hub.decay(dry_run=True))
-        report = self.run(self.hub.decay())
+        report = self.run(self.hub.decay(confirm_clock=True))
         assert replace(counted, is_dry_run=False) == report
         assert (report.messages, report.tombstones) == self.let_go()
         self.run(self.hub.upkeep())

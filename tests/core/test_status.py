@@ -125,7 +125,7 @@ async def test_nothing_that_people_say_is_in_the_log_however_things_go(
         await hub.settle()
     await hub.delete(talk.direct(ann), ["0"])
     clock.advance(days=3)
-    await hub.upkeep()
+    await hub.upkeep(confirm_clock=True)
     await hub.settle()
     assert "decay removed 5 messages and 1 sessions" in caplog.text
     assert "secret" not in caplog.text

@@ -54,7 +54,7 @@ async def link(hub: SessionHub, asker: Account, other: Account) -> None:
 async def removed_as_announced(hub: SessionHub) -> DecayReport:
     """Decay, and see that a dry run had said exactly what goes."""
     announced = await hub.decay(dry_run=True)
-    report = await hub.decay()
+    report = await hub.decay(confirm_clock=True)
     assert announced.is_dry_run
     assert (announced.messages, announced.sessions, announced.tombstones) == (
         report.messages,
@@ -97,7 +97,7 @@ async def test_without_a_retention_nothing_goes(make: Make, clock: Any) -> None:
     hub = make(retention_days=None)
     await say(hub, ANN, "old")
     clock.advance(days=10_000)
-    assert await hub.decay() == DecayReport()
+    assert await hub.decay(confirm_clock=True) == DecayReport()
     assert await heard(hub, ANN) == ["old"]
 
 
@@ -105,7 +105,7 @@ async def test_a_second_decay_finds_nothing(make: Make, clock: Any) -> None:
     hub = make()
     await say(hub, ANN, "old")
     clock.advance(days=31)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await removed_as_announced(hub) == DecayReport()
 
 
@@ -163,7 +163,7 @@ async def test_chats_whose_oldest_message_was_deleted_hold_up_no_others(
         await say(hub, ANN, "young", chat=chat)
         await hub.delete(chat, ["deleted"])
     clock.advance(seconds=1)
-    assert (await hub.decay()).messages == 1
+    assert (await hub.decay(confirm_clock=True)).messages == 1
     assert await heard(hub, ANN) == []
 
 
@@ -172,7 +172,7 @@ async def test_a_live_session_stays_though_all_its_messages_go(make: Make, clock
     await say(hub, ANN, "old")
     before = await hub.session_of(Chat("telegram", "7"), ANN).info()
     clock.advance(days=2)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     await say(hub, ANN, "young")
     after = await hub.session_of(Chat("telegram", "7"), ANN).info()
     assert before is not None
@@ -206,7 +206,7 @@ async def test_identities_and_links_stay(make: Make, clock: Any) -> None:
     await link(hub, ANN, BOB)
     before = await hub.identity_of(ANN)
     clock.advance(days=31)
-    await hub.decay()
+    await hub.decay(confirm_clock=True)
     assert await hub.identity_of(ANN) == before
 
 

@@ -18,6 +18,7 @@ from session_plugin.records.cells import to_name
 from session_plugin.records.conversation.recording import Recording, RecordResult, record
 from session_plugin.records.message_rows import event_to_row
 from session_plugin.records.results import MessageStored, Result
+from session_plugin.rules import clocks
 from session_plugin.rules.admission import fate_of
 
 
@@ -149,9 +150,10 @@ class _Batch:
 
     def _received_at(self, recording: Recording, row: Row) -> float:
         """Return when a message counts as received: never before what is in its session already."""
-        latest: float = max(
-            recording.context.now, self.latest.get(row["session_no"], row["last_activity"])
+        known_now = clocks.not_behind(
+            recording.context.known_now, clocks.platform_time(recording.event)
         )
+        latest: float = max(known_now, self.latest.get(row["session_no"], row["last_activity"]))
         self.latest[row["session_no"]] = latest
         return latest
 

@@ -28,6 +28,7 @@ from session_plugin.records.people.accounts import (
     person_of,
 )
 from session_plugin.records.results import Announcement, MessageStored, Result
+from session_plugin.rules import clocks
 from session_plugin.rules.admission import Fate, fate_of
 from session_plugin.rules.scopes import scope_of
 
@@ -112,7 +113,8 @@ def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
     if person is None and event.role != "user":
         person = owner or facts.replied_to
 
-    received_at = max(context.now, segment.last_activity)
+    known_now = clocks.not_behind(context.known_now, clocks.platform_time(event))
+    received_at = max(known_now, segment.last_activity)
     row = message_rows.event_to_row(
         event,
         chat_no=chat["chat_no"],
@@ -245,7 +247,9 @@ class MessageFacts:
                 # The account was made by a process that had another secret, and knew of nothing.
                 forgotten.raise_to(self._tx, account, gone["sent_until"])
             is_late_answer = standing is None and account != event.author
-            is_old = context.now < gone["at"] or event.sent_at < gone["sent_until"]
+            # later by more than a day, it was forgotten before a clock was set back
+            is_before = 0 < gone["at"] - context.now <= clocks.LEAP
+            is_old = is_before or event.sent_at < gone["sent_until"]
             if is_late_answer or is_old:
                 return True
         return forgotten.is_known_again(self._tx, context, event)

@@ -74,7 +74,7 @@ def delete(
             row = tx.first("message_by_seq", chat_no=chat_no, seq=key)
         else:
             row = tx.first("message_by_key", chat_no=chat_no, message_id=key)
-            tx.run("add_tombstone", chat_no=chat_no, message_id=key, at=context.now)
+            tx.run("add_tombstone", chat_no=chat_no, message_id=key, at=context.known_now)
         if row is not None:
             rows.append(row)
 

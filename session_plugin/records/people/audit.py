@@ -7,6 +7,14 @@ from __future__ import annotations
 from session_plugin.database.engine import Tx
 from session_plugin.records.operation_context import OperationContext
 
+PIECE = 200
+"""Entries removed in one transaction."""
+
+
+def drop_old(tx: Tx, *, before: float) -> int:
+    """Remove some entries from before that; return how many."""
+    return tx.run("drop_old_audit", before=before, limit=PIECE)
+
 
 def note(
     tx: Tx,
@@ -20,7 +28,7 @@ def note(
     """Write one step down."""
     tx.run(
         "add_audit",
-        at=context.now,
+        at=context.known_now,
         action=action,
         actor_no=actor_no,
         user_id=user_id,

@@ -27,6 +27,8 @@ SKEW = 600.0
 """Seconds by which a platform's clock and ours may differ."""
 KEPT = 365 * DAY
 """How long single messages are remembered; a bot may edit what it said long ago."""
+PIECE = 200
+"""Of those, how many are removed in one transaction."""
 
 
 def leave(tx: Tx, context: OperationContext, row: Row) -> None:
@@ -83,11 +85,15 @@ def raise_to(tx: Tx, account: Account, sent_until: float) -> None:
 
 
 def _keep_out(tx: Tx, context: OperationContext, hashes: Iterable[bytes]) -> None:
-    tx.run("drop_forgotten_messages", before=context.now - KEPT)
     tx.run_many(
         "add_forgotten_messages",
-        [{"message_hash": message_hash, "at": context.now} for message_hash in hashes],
+        [{"message_hash": message_hash, "at": context.known_now} for message_hash in hashes],
     )
+
+
+def drop_old(tx: Tx, context: OperationContext) -> int:
+    """Remove some of the messages that no platform delivers any more; return how many."""
+    return tx.run("drop_forgotten_messages", before=context.now - KEPT, limit=PIECE)
 
 
 def find(tx: Tx, context: OperationContext, account: Account) -> Row | None:

@@ -9,15 +9,16 @@ from session_plugin.model import Account, LinkPreview
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.records.people.accounts import find_account, platform_accounts
+from session_plugin.rules.codes import is_live
 
 
 def pending_row(tx: Tx, context: OperationContext, account: Account) -> Row | None:
     """Find the redeemed request that waits for this account's yes."""
     asker = find_account(tx, account)
     row = None if asker is None else tx.first("link_request_of", asker_no=asker["account_no"])
-    if row is None or row["redeemer_no"] is None or row["expires_at"] < context.now:
+    if row is None or row["redeemer_no"] is None:
         return None
-    return row
+    return row if is_live(row["expires_at"], now=context.now) else None
 
 
 def pending(tx: Tx, context: OperationContext, account: Account) -> LinkPreview | None:

@@ -28,7 +28,7 @@ from session_plugin.records.people.accounts import (
 from session_plugin.records.people.joining import join_users
 from session_plugin.records.people.link_requests import is_same, pending_row, preview_of
 from session_plugin.records.results import Result
-from session_plugin.rules.codes import CODE_SECONDS
+from session_plugin.rules.codes import CODE_SECONDS, is_live
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM, must_rest
 
 
@@ -142,7 +142,7 @@ def _request_by_code(
     is_right = hmac.compare_digest(
         b"" if row is None else bytes(row["code_hash"]), code_hash or b"none"
     )
-    if row is None or not is_right or row["expires_at"] < context.now:
+    if row is None or not is_right or not is_live(row["expires_at"], now=context.now):
         return None
     own = find_account(tx, account)
     return None if own is not None and own["user_id"] == row["asker_user_id"] else row

@@ -44,7 +44,6 @@ def post(
     """Leave a notice for an account, to be delivered in the direct chat in which it was last
     active.
     """
-    tx.run("drop_old_notices", before=context.now)
     chat = tx.first("direct_chat_of_account", account_no=account_no, bot=context.bot)
     tx.run(
         "add_notice",
@@ -54,6 +53,11 @@ def post(
         about_no=about_no,
         expires_at=context.now + KEPT if expires_at is None else expires_at,
     )
+
+
+def drop_old(tx: Tx, context: OperationContext) -> None:
+    """Drop the notices that are stale."""
+    tx.run("drop_old_notices", before=context.now)
 
 
 def due(tx: Tx, context: OperationContext) -> list[Due]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Tx
+from session_plugin.records.upkeep import clocks
 from session_plugin.reports import FailedConsolidation
 
 MOST_FAILED = 100
@@ -25,6 +26,7 @@ class Counts:
     summaries: int
     tombstones: int
     oldest_message_at: float | None
+    clock_doubted_since: float | None
     pending_consolidations: int
     failed_consolidations: tuple[FailedConsolidation, ...]
 
@@ -46,6 +48,7 @@ def count(tx: Tx, bot: str, *, threshold: int) -> Counts:
         summaries=of_bot["summaries"],
         tombstones=of_bot["tombstones"],
         oldest_message_at=of_bot["oldest_message_at"],
+        clock_doubted_since=clocks.find(tx).doubted_since,
         pending_consolidations=tx.one("count_pending_consolidations", bot=bot, threshold=threshold)[
             "count"
         ],

@@ -71,5 +71,7 @@ SELECT * FROM unnest(CAST(:message_hash AS BYTEA[]), CAST(:at AS DOUBLE PRECISIO
 ON CONFLICT DO NOTHING
 
 -- name: drop_forgotten_messages
--- Delete the hashes of messages that no platform delivers any more.
-DELETE FROM forgotten_messages WHERE at < :before
+-- Delete some hashes of messages that no platform delivers any more.
+DELETE FROM forgotten_messages
+WHERE message_hash IN (
+  SELECT message_hash FROM forgotten_messages WHERE at < :before ORDER BY at LIMIT :limit)

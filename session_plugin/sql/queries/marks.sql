@@ -13,3 +13,9 @@ ON CONFLICT (name) DO UPDATE SET at = excluded.at
 -- name: drop_mark
 -- It counts as never done.
 DELETE FROM marks WHERE name = :name
+
+-- name: newest_activity
+-- When anything was last said, imported sessions apart: those are as old as they are.
+SELECT MAX(g.last_activity) AS at FROM segments AS g
+JOIN sessions AS s ON s.session_no = g.session_no
+WHERE s.start_reason <> 'imported'

@@ -258,6 +258,7 @@ CREATE TABLE audit (  -- who was linked, unlinked or forgotten; no text
   other_user_id TEXT COLLATE "C"
 );
 CREATE INDEX audit_of_user ON audit (user_id);
+CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_of_other ON audit (other_user_id) WHERE other_user_id IS NOT NULL;
 
 CREATE TABLE forgotten (                   -- keyed hashes, useless without the hub's secret
