@@ -140,7 +140,9 @@ class MessageEvent:
         answers: For a message of the bot: the account that it answers; None if unknown.
         reply_to: `message_id` of the message that this one replies to.
         attachments: Descriptions of the files sent with it.
-        metadata: Anything else, as values that JSON can represent.
+        metadata: Anything else, as values that JSON can represent. Words of another message are
+            under `quote`, as `{"text", "message_id", "chat_id", "person"}` (see docs/privacy.md),
+            and go the way of that message.
         edited_at: The time of the last edit, by the platform's clock; None if never edited.
         version: Grows with each change of the message where the platform counts; 0 where it does
             not. Of two edits of the same time, the one with the higher version is the later one.

@@ -1,4 +1,7 @@
-"""Whether a message is stored, once the database is asked about it. A new rule is written here."""
+"""Whether a message is stored, and with what it quotes, once the database is asked about it.
+
+A new rule is written here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ Fate = Literal["stored", "duplicate", "deleted", "unowned", "private", "forgotte
 `duplicate`: it is stored already. `deleted`: its deletion came before it. `unowned`: a direct
 message of which nobody knows whose chat it is. `private`: its author, or the person it answers,
 asked that nothing be stored. `forgotten`: it was sent before its person was forgotten, or while
-nothing of theirs was stored, and was delivered again.
+nothing of theirs was stored, and was delivered again; or it answers such a message.
 """
 
 
@@ -53,3 +56,28 @@ def fate_of(event: MessageEvent, facts: Facts) -> Fate:
     if facts.is_forgotten:
         return "forgotten"
     return "stored"
+
+
+class QuoteFacts(Protocol):
+    """What the database knows about what a message quotes."""
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the quoted message was deleted."""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether somebody who asked that nothing be stored wrote it, or was answered by it."""
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it was forgotten, or was not stored because its person asked for that."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the quoted message is stored and does not say this."""
+
+
+def keeps_quote(facts: QuoteFacts) -> bool:
+    """Decide whether what a message quotes is stored with it."""
+    return not (facts.is_deleted or facts.is_private or facts.is_forgotten or facts.is_changed)

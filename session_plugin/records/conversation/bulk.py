@@ -20,6 +20,7 @@ from session_plugin.records.message_rows import event_to_row
 from session_plugin.records.results import MessageStored, Result
 from session_plugin.rules import clocks
 from session_plugin.rules.admission import fate_of
+from session_plugin.rules.quotes import quote_of
 
 
 def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordResult]]:
@@ -133,7 +134,11 @@ class _Batch:
         """Check whether a message whose place is known can be stored with the others."""
         event = recording.event
         is_of_two = event.author is not None and event.answers is not None
-        if is_of_two or recording.context.may_be_over(row["last_activity"]):
+        if (
+            is_of_two
+            or quote_of(event) is not None
+            or recording.context.may_be_over(row["last_activity"])
+        ):
             return False
 
         is_in_batch = event.message_id is not None and (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import MessageEvent
 from session_plugin.records import message_rows
 from session_plugin.records.cells import attachments_from_json, from_json
+from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.recording import (
     MessageFacts,
     Recording,
@@ -13,6 +16,7 @@ from session_plugin.records.conversation.recording import (
     record,
 )
 from session_plugin.records.conversation.removing import remove_messages
+from session_plugin.records.conversation.sessions import find_chat
 from session_plugin.records.people import forgotten
 from session_plugin.records.results import MessageEdited, MessagesDeleted, Result
 from session_plugin.records.upkeep.summaries import withdraw
@@ -28,12 +32,8 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
     context, event = recording.context, recording.event
     facts = MessageFacts(tx, recording)
     row = facts.stored
-    if row is None and recording.seq is not None:
-        return Result(None)
     if row is None:
-        result = record(tx, recording)
-        value = result.value if result.value.fate == "stored" else None
-        return Result(value, result.announcements)
+        return _edit_unseen(tx, recording)
 
     segment_no, seq, session_no = row["segment_no"], row["seq"], row["session_no"]
     if facts.private_account is not None:
@@ -43,21 +43,49 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
         deleted = MessagesDeleted(event.chat, message_ids, session_no)
         return Result(None, (deleted,))
 
-    edited_at = context.now if event.edited_at is None else event.edited_at
+    recording = replace(recording, event=quotes.admitted(tx, context, event))
+    if not _change(tx, recording, row):
+        return Result(None)
+
+    value = RecordResult(fate="stored", session_no=session_no, seq=seq)
+    return Result(value, (MessageEdited(recording.event, session_no),))
+
+
+def _edit_unseen(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
+    """Store a message as it is after an edit, unless the edit names it by its number."""
+    if recording.seq is not None:
+        return Result(None)
+
+    result = record(tx, recording)
+    is_stored = result.value.fate == "stored"
+    chat = find_chat(tx, recording.context.bot, recording.event.chat)
+    if chat is not None and recording.event.message_id is not None:
+        says = recording.event.text if is_stored else ""
+        quotes.follow_edit(tx, chat["chat_no"], recording.event.message_id, says)
+
+    return Result(result.value if is_stored else None, result.announcements)
+
+
+def _change(tx: Tx, recording: Recording, row: Row) -> bool:
+    """Change the message of a row, and what quotes it. Return False where nothing changes."""
+    event, chat_no = recording.event, row["chat_no"]
+    edited_at = recording.context.now if event.edited_at is None else event.edited_at
     columns = message_rows.edited_columns(
         event, edited_at=edited_at, is_withheld=recording.is_withheld
     )
     is_known = _is_same(row, columns) and recording.original is None  # else it is to be filtered
     if is_known or _is_earlier(row, edited_at, event.version):
-        return Result(None)
+        return False
     if row["edited_at"] == edited_at:
         columns["version"] = max(row["version"], event.version)
 
+    segment_no, seq = row["segment_no"], row["seq"]
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
-
-    value = RecordResult(fate="stored", session_no=session_no, seq=seq)
-    return Result(value, (MessageEdited(event, session_no),))
+    quotes.renote(tx, event, chat_no=chat_no, segment_no=segment_no, seq=seq)
+    if event.message_id is not None:
+        quotes.follow_edit(tx, chat_no, event.message_id, event.text)
+    return True
 
 
 def restore(
@@ -95,6 +123,8 @@ def restore(
     columns["version"] = row["version"]
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
+    chat_no = facts.chat["chat_no"]
+    quotes.renote(tx, event, chat_no=chat_no, segment_no=segment_no, seq=seq)
     return Result(session_no, (MessageEdited(event, session_no),))
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Account, MessageEvent, SessionMessage
 from session_plugin.records import message_rows
+from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.histories import stored_message
 from session_plugin.records.conversation.sessions import (
     find_chat,
@@ -72,6 +73,8 @@ class RecordResult:
     """Who said it; for the bot's messages, whom they answer, where that is known."""
     known: SessionMessage | None = None
     """A duplicate as it is stored."""
+    event: MessageEvent | None = None
+    """The message as it was stored, where that is not as it was handed in."""
 
 
 def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
@@ -87,6 +90,7 @@ def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
     if fate != "stored":
         return Result(RecordResult(fate=fate))
 
+    event = quotes.admitted(tx, context, event)
     author, seen = _seen(tx, context, event.author, event.author_name, recording.user_id)
     answered, also_seen = _seen(tx, context, event.answers, "", recording.answered_user_id)
     chat = get_or_create_chat(tx, context.bot, event.chat)
@@ -124,6 +128,7 @@ def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
         is_withheld=recording.is_withheld,
     )
     seq, live_count = store_row(tx, row, session_no=segment.session_no)
+    quotes.note(tx, event, chat_no=chat["chat_no"], segment_no=segment.segment_no, seq=seq)
 
     stored = RecordResult(
         fate="stored",
@@ -131,6 +136,7 @@ def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
         seq=seq,
         live_count=live_count,
         person=None if person is None else person.account,
+        event=None if event is recording.event else event,
     )
     announcements = seen + also_seen + begun + (MessageStored(event, segment.session_no),)
     return Result(stored, announcements)
@@ -151,7 +157,10 @@ def store_row(tx: Tx, row: Mapping[str, Value], *, session_no: int) -> tuple[int
 def as_stored(recording: Recording, result: RecordResult) -> SessionMessage:
     """Return a message that was just stored as reading it would."""
     return message_rows.from_event(
-        recording.event, person=result.person, seq=result.seq, is_withheld=recording.is_withheld
+        result.event or recording.event,
+        person=result.person,
+        seq=result.seq,
+        is_withheld=recording.is_withheld,
     )
 
 
@@ -206,16 +215,21 @@ class MessageFacts:
     @cached_property
     def replied_to(self) -> Person | None:
         """Whom the bot's message answers by the message it replies to, where it does not say so."""
-        event = self._recording.event
-        is_said = event.role == "user" or event.author is not None or event.answers is not None
-        if is_said or event.reply_to is None or self.chat is None:
+        if self._only_reply_to is None or self.chat is None:
             return None
-        row = self._tx.first(
-            "message_by_key", chat_no=self.chat["chat_no"], message_id=event.reply_to
-        )
+
+        key = {"chat_no": self.chat["chat_no"], "message_id": self._only_reply_to}
+        row = self._tx.first("message_by_key", **key) or self._tx.first("tombstone", **key)
         if row is None or row["account_no"] is None:
             return None
         return person_of(self._tx, row["account_no"])
+
+    @property
+    def _only_reply_to(self) -> str | None:
+        """The message that the bot's message replies to, if nothing else says whom it answers."""
+        event = self._recording.event
+        is_said = event.role == "user" or event.author is not None or event.answers is not None
+        return None if is_said else event.reply_to
 
     @property
     def is_private(self) -> bool:
@@ -235,7 +249,9 @@ class MessageFacts:
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether the message is older than the forgetting of one of the people concerned."""
+        """Whether the message is older than the forgetting of one of the people concerned, or
+        answers one that was forgotten or not stored.
+        """
         context, event = self._recording.context, self._recording.event
         for account in self._concerned:
             gone = forgotten.find(self._tx, context, account)
@@ -252,7 +268,10 @@ class MessageFacts:
             is_old = is_before or event.sent_at < gone["sent_until"]
             if is_late_answer or is_old:
                 return True
-        return forgotten.is_known_again(self._tx, context, event)
+        return any(
+            forgotten.is_known_again(self._tx, context, event.chat, message_id)
+            for message_id in (event.message_id, self._only_reply_to)
+        )
 
     @cached_property
     def _concerned(self) -> dict[Account, str | None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Chat
+from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.sessions import find_chat, get_or_create_chat
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import MessagesDeleted, Result
@@ -32,7 +33,8 @@ class Removed:
 def remove_messages(
     tx: Tx, segment_no: int, ranges: Iterable[tuple[int, int]], *, reason: WithdrawReason
 ) -> int:
-    """Remove ranges of a segment's messages from history, archive, summaries and counters.
+    """Remove ranges of a segment's messages from history, archive, summaries and counters, and
+    their words from where they are quoted.
 
     Args:
         tx: The transaction.
@@ -53,6 +55,7 @@ def remove_messages(
     if not count:
         return 0
 
+    quotes.follow_removal(tx, segment_no, ranges, reason=reason)
     tx.run_many("remove_messages", rows)
     tx.run(
         "uncount_messages",
@@ -74,7 +77,15 @@ def delete(
             row = tx.first("message_by_seq", chat_no=chat_no, seq=key)
         else:
             row = tx.first("message_by_key", chat_no=chat_no, message_id=key)
-            tx.run("add_tombstone", chat_no=chat_no, message_id=key, at=context.known_now)
+            tx.run(
+                "add_tombstone",
+                chat_no=chat_no,
+                message_id=key,
+                at=context.known_now,
+                account_no=None if row is None else row["account_no"],
+            )
+            if row is None:
+                quotes.follow_deletion(tx, chat_no, key)
         if row is not None:
             rows.append(row)
 

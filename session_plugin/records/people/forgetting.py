@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from session_plugin.checks import is_storable
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent, Receipt
+from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.removing import ALL_OF_IT, remove_messages
 from session_plugin.records.conversation.sessions import to_chat
 from session_plugin.records.operation_context import OperationContext
@@ -88,6 +89,7 @@ def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forg
     rows = tx.all("accounts_of_user", user_id=user_id)
     for row in rows:
         forgotten.leave(tx, context, row)
+        quotes.follow_forgetting(tx, to_account(row))
     messages, deleted = 0, tuple[Announcement, ...]()
     for row in rows:
         number, announcements = _forget_in_groups(tx, context.bot, row)
@@ -172,6 +174,7 @@ def _drop_sessions(tx: Tx, user_id: str) -> int:
 
 def _drop_chats(tx: Tx, user_id: str) -> int:
     tx.run("drop_tombstones_of_user", user_id=user_id)
+    tx.run("unname_tombstones_of_user", user_id=user_id)
     return tx.run("drop_chats_of_user", user_id=user_id)
 
 

@@ -103,17 +103,17 @@ def find(tx: Tx, context: OperationContext, account: Account) -> Row | None:
     return tx.first("forgotten_account", account_hash=account_hash(context, account))
 
 
-def is_known_again(tx: Tx, context: OperationContext, event: MessageEvent) -> bool:
+def is_known_again(tx: Tx, context: OperationContext, chat: Chat, message_id: str | None) -> bool:
     """Check whether a message, whosever it is said to be now, is one of those that have a hash of
     their own.
     """
     if (
-        event.message_id is None
+        message_id is None
         or context.keyed_hash is None
         or tx.first("any_forgotten_message") is None
     ):
         return False
-    message_hash = _message_hash(context, event.chat, event.message_id)
+    message_hash = _message_hash(context, chat, message_id)
     return tx.first("forgotten_message", message_hash=message_hash) is not None
 
 

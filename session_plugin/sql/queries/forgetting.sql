@@ -100,6 +100,11 @@ WHERE chat_no IN (
   SELECT c.chat_no FROM chats AS c JOIN accounts AS a ON a.account_no = c.peer_no
   WHERE a.user_id = :user_id)
 
+-- name: unname_tombstones_of_user
+-- Keep the tombstones of groups, but remove the user from them.
+UPDATE tombstones SET account_no = NULL
+WHERE account_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)
+
 -- name: drop_chats_of_user
 -- Delete a user's direct chats.
 DELETE FROM chats WHERE peer_no IN (SELECT account_no FROM accounts WHERE user_id = :user_id)

@@ -49,6 +49,10 @@ UNION
 SELECT c.bot, c.channel, c.bot_id, c.chat_id, t.message_id FROM chats AS c
 JOIN tombstones AS t ON t.chat_no = c.chat_no
 WHERE c.peer_no = :account_no AND t.at >= :since
+UNION
+SELECT c.bot, c.channel, c.bot_id, c.chat_id, t.message_id FROM tombstones AS t
+JOIN chats AS c ON c.chat_no = t.chat_no
+WHERE t.account_no = :account_no AND c.kind = 'group'
 
 -- name: any_forgotten_message
 -- Was any message remembered? Usually none was, and no hash need be computed.

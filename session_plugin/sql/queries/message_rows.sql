@@ -2,15 +2,15 @@
 
 -- name: message_by_key
 -- The stored message with this id in its chat, for duplicates, edits and replies.
-SELECT m.seq, m.segment_no, g.session_no, m.message_id, m.account_no, m.content, m.metadata,
-  m.attachments, m.edited_at, m.version, m.withheld
+SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id, m.account_no, m.content,
+  m.metadata, m.attachments, m.edited_at, m.version, m.withheld
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id
 
 -- name: message_by_seq
 -- The same by its number, for what no platform gave an id.
-SELECT m.seq, m.segment_no, g.session_no, m.message_id, m.account_no, m.content, m.metadata,
-  m.attachments, m.edited_at, m.version, m.withheld
+SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id, m.account_no, m.content,
+  m.metadata, m.attachments, m.edited_at, m.version, m.withheld
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.seq = :seq
 

@@ -2,7 +2,7 @@
 
 -- name: tombstone
 -- Was this message deleted, whether or not it had been stored?
-SELECT at FROM tombstones WHERE chat_no = :chat_no AND message_id = :message_id
+SELECT at, account_no FROM tombstones WHERE chat_no = :chat_no AND message_id = :message_id
 
 -- name: count_message
 -- Count a new message in its segment.

@@ -2,8 +2,8 @@
 
 -- name: add_tombstone
 -- Remember the deletion, so that a late delivery does not bring the message back.
-INSERT INTO tombstones (chat_no, message_id, at)
-VALUES (:chat_no, :message_id, :at)
+INSERT INTO tombstones (chat_no, message_id, at, account_no)
+VALUES (:chat_no, :message_id, :at, :account_no)
 ON CONFLICT DO NOTHING
 
 -- name: messages_of_chat

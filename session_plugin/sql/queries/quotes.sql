@@ -1,0 +1,80 @@
+-- Quotes: which messages quote another one, and removing what they quote.
+
+-- name: add_quote
+-- Note what a message quotes.
+INSERT INTO quotes (segment_no, seq, chat_no, quoted_id, quoted_chat, quoted_person)
+VALUES (:segment_no, :seq, :chat_no, :quoted_id, :quoted_chat, :quoted_person)
+
+-- name: drop_quote
+-- A message quotes nothing any more.
+DELETE FROM quotes WHERE segment_no = :segment_no AND seq = :seq
+
+-- name: drop_quotes
+-- Messages that are removed quote nothing any more.
+DELETE FROM quotes WHERE segment_no = :segment_no AND seq >= :from_seq AND seq <= :to_seq
+
+-- name: drop_quotes [postgresql]
+-- Takes its rows as arrays.
+DELETE FROM quotes AS q
+USING unnest(CAST(:segment_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]), CAST(:to_seq AS BIGINT[]))
+  AS asked (segment_no, from_seq, to_seq)
+WHERE q.segment_no = asked.segment_no AND q.seq >= asked.from_seq AND q.seq <= asked.to_seq
+
+-- name: unquote
+-- Remove the quote from a message's metadata.
+UPDATE messages SET metadata = :metadata WHERE segment_no = :segment_no AND seq = :seq
+
+-- name: blank_forward
+-- A forward is nothing but a quote.
+UPDATE messages SET content = :content, metadata = :metadata, attachments = NULL
+WHERE segment_no = :segment_no AND seq = :seq
+
+-- name: quotes_of_message
+-- The messages that quote this one.
+SELECT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM chats AS c
+JOIN quotes AS q ON q.quoted_chat = c.chat_id
+JOIN chats AS o ON o.chat_no = q.chat_no AND o.bot = c.bot AND o.channel = c.channel
+  AND o.bot_id = c.bot_id
+JOIN messages AS m ON m.segment_no = q.segment_no AND m.seq = q.seq
+WHERE c.chat_no = :chat_no AND q.quoted_id = :message_id
+
+-- name: quotes_of_ranges
+-- The messages that quote those of several ranges.
+WITH asked (segment_no, from_seq, to_seq) AS (VALUES (:segment_no, :from_seq, :to_seq))
+SELECT DISTINCT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM asked
+CROSS JOIN messages AS s ON s.segment_no = asked.segment_no AND s.seq >= asked.from_seq
+  AND s.seq <= asked.to_seq
+CROSS JOIN chats AS c ON c.chat_no = s.chat_no
+CROSS JOIN quotes AS q ON q.quoted_id = s.message_id AND q.quoted_chat = c.chat_id
+CROSS JOIN chats AS o ON o.chat_no = q.chat_no AND o.bot = c.bot AND o.channel = c.channel
+  AND o.bot_id = c.bot_id
+CROSS JOIN messages AS m ON m.segment_no = q.segment_no AND m.seq = q.seq
+
+-- name: quotes_of_ranges [postgresql]
+-- Takes its rows as arrays; OFFSET 0 leaves one plan, by segment and number, then by what is quoted.
+SELECT DISTINCT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata
+FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]), CAST(:to_seq AS BIGINT[]))
+  AS asked (segment_no, from_seq, to_seq)
+CROSS JOIN LATERAL (
+  SELECT message_id, chat_no FROM messages
+  WHERE segment_no = asked.segment_no AND seq >= asked.from_seq AND seq <= asked.to_seq
+    AND message_id IS NOT NULL
+  OFFSET 0) AS s
+JOIN chats AS c ON c.chat_no = s.chat_no
+CROSS JOIN LATERAL (
+  SELECT segment_no, seq, chat_no FROM quotes
+  WHERE quoted_id = s.message_id AND quoted_chat = c.chat_id
+  OFFSET 0) AS q
+JOIN chats AS o ON o.chat_no = q.chat_no AND o.bot = c.bot AND o.channel = c.channel
+  AND o.bot_id = c.bot_id
+CROSS JOIN LATERAL (
+  SELECT seq, segment_no, chat_no, message_id, metadata FROM messages
+  WHERE segment_no = q.segment_no AND seq = q.seq
+  OFFSET 0) AS m
+
+-- name: quotes_of_person
+-- The messages that quote this account, over all bots.
+SELECT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM quotes AS q
+JOIN chats AS c ON c.chat_no = q.chat_no AND c.channel = :channel
+JOIN messages AS m ON m.segment_no = q.segment_no AND m.seq = q.seq
+WHERE q.quoted_person = :channel_user_id
