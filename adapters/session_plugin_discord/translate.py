@@ -51,9 +51,10 @@ def to_event(
         async def on_message(message: discord.Message) -> None:
             print(to_event(message, bot_id=message.guild.me.id))
     """
-    is_own = is_from_bot(message, bot_id=bot_id, application_id=application_id)
-    text = _text(message)
-    attachments = _attachments(message)
+    said = _said(message)
+    is_own = is_from_bot(said, bot_id=bot_id, application_id=application_id)
+    text = _text(said)
+    attachments = _attachments(said)
 
     is_hidden = message.flags.ephemeral and shown_in is None
     if is_hidden or message.is_system() or not (text or attachments):
@@ -65,12 +66,12 @@ def to_event(
         role="assistant" if is_own else "user",
         text=text,
         sent_at=message.created_at.timestamp(),
-        author=None if is_own else author_of(message),
-        author_name=shown_name(message.author),
+        author=None if is_own else author_of(said),
+        author_name=shown_name(said.author),
         answers=_answered(message) if is_own else None,
         reply_to=_reply_to(message),
         attachments=attachments,
-        metadata=_metadata(message),
+        metadata=_metadata(message, text),
         edited_at=message.edited_at.timestamp() if message.edited_at is not None else None,
     )
 
@@ -161,10 +162,22 @@ def to_attachment(file: discord.Attachment) -> Attachment:
     )
 
 
+def _said(message: discord.Message) -> discord.Message:
+    """Return the message whose words a message shows: its own, unless it opens a thread.
+
+    A thread that was opened from a message begins with one that repeats it.
+    """
+    is_starter = message.type is discord.MessageType.thread_starter_message
+    repeated = message.reference.resolved if is_starter and message.reference else None
+    return repeated if isinstance(repeated, discord.Message) else message
+
+
 def _text(message: discord.Message) -> str:
     if message.message_snapshots and not message.content:
         snapshot = message.message_snapshots[0]  # holds the text of a forwarded message
-        return snapshot.content or "\n".join(_embed_texts(snapshot.embeds))
+        components = getattr(snapshot, "components", ())
+        texts = (*_component_texts(components), *_embed_texts(snapshot.embeds))
+        return snapshot.content or "\n".join(texts)
 
     # `components` is unset if the payload has none.
     components = () if message.content else getattr(message, "components", ())
@@ -251,11 +264,11 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
     return tuple(found)
 
 
-def _metadata(message: discord.Message) -> dict[str, Any]:
+def _metadata(message: discord.Message, text: str) -> dict[str, Any]:
     """Return where a message was sent, and what changes how its text is to be read."""
     metadata = place_metadata(message.channel, message.guild)
-    if message.message_snapshots:
-        metadata["forwarded"] = True
+    if message.message_snapshots or _said(message) is not message:
+        metadata |= {"forwarded": True, "quote": _origin(message, text)}
     if message.flags.ephemeral:
         metadata["ephemeral"] = True
     if mentions := _mentions(message):
@@ -283,6 +296,24 @@ def _mentions(message: discord.Message) -> list[dict[str, str]]:
     ]
 
     return [mention for mention in found if mention["text"] in message.content]
+
+
+def _origin(message: discord.Message, text: str) -> dict[str, Any]:
+    """Return which message a message repeats, and its author if Discord says so.
+
+    What it repeats is changed and deleted with that message.
+    """
+    origin: dict[str, Any] = {"text": text}
+    if message.reference is not None and message.reference.message_id is not None:
+        origin["message_id"] = str(message.reference.message_id)
+        origin["chat_id"] = str(message.reference.channel_id)
+
+    repeated = _said(message)
+    author = None if repeated is message else author_of(repeated)
+    if author is not None:
+        origin["person"] = author.channel_user_id
+
+    return origin
 
 
 def _poll(poll: discord.Poll) -> dict[str, Any]:

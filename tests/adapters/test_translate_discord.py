@@ -74,9 +74,9 @@ class World:
         self.thread = discord.Thread(guild=self.guild, state=self.state, data=thread)
         self.dm = discord.DMChannel._from_message(self.state, DM)
 
-    def message(self, channel: Any = None, **fields: Any) -> discord.Message:
+    def payload(self, channel: Any = None, **fields: Any) -> Any:
         channel = self.room if channel is None else channel
-        data = {
+        return {
             "id": str(MESSAGE_ID),
             "channel_id": str(channel.id),
             "author": ANN,
@@ -94,7 +94,12 @@ class World:
             "flags": 0,
             **fields,
         }
-        return discord.Message(state=self.state, channel=channel, data=data)
+
+    def message(self, channel: Any = None, **fields: Any) -> discord.Message:
+        channel = self.room if channel is None else channel
+        return discord.Message(
+            state=self.state, channel=channel, data=self.payload(channel, **fields)
+        )
 
     def event(self, channel: Any = None, **fields: Any) -> Any:
         return to_event(self.message(channel, **fields), bot_id=BOT_ID)
@@ -285,6 +290,47 @@ async def test_the_choices_of_a_poll_are_kept(world: World) -> None:
         "options": ["👍 yes", "no"],
         "allows_multiple_answers": True,
         "ends_at": 1_767_312_000.0,
+    }
+
+
+async def test_a_forward_says_which_message_it_repeats(world: World) -> None:
+    snapshot = {
+        "type": 0,
+        "content": "said elsewhere",
+        "embeds": [],
+        "attachments": [],
+        "timestamp": "2026-01-01T00:00:00+00:00",
+        "edited_timestamp": None,
+        "flags": 0,
+    }
+    found = world.event(
+        message_reference={"type": 1, "message_id": "5", "channel_id": "6"},
+        message_snapshots=[{"message": snapshot}],
+    )
+    assert (found.text, found.metadata["forwarded"]) == ("said elsewhere", True)
+    assert found.metadata["quote"] == {"text": "said elsewhere", "message_id": "5", "chat_id": "6"}
+
+
+@pytest.mark.parametrize(("first", "role"), [(ANN, "user"), (BOT, "assistant")])
+async def test_a_thread_begins_with_the_words_of_whoever_said_what_it_is_about(
+    world: World, first: dict[str, Any], role: str
+) -> None:
+    said = world.payload(content="the build is red", author=first, id="5")
+    opened_by = BOT if first is ANN else ANN
+    found = world.event(
+        type=21,
+        author=opened_by,
+        message_reference={"type": 0, "message_id": "5", "channel_id": str(ROOM)},
+        referenced_message=said,
+    )
+    person = {"person": str(ANN_ID)} if first is ANN else {}
+    assert (found.text, found.role) == ("the build is red", role)
+    assert found.author == (Account(CHANNEL, str(ANN_ID)) if first is ANN else None)
+    assert found.metadata["quote"] == {
+        "text": "the build is red",
+        "message_id": "5",
+        "chat_id": str(ROOM),
+        **person,
     }
 
 
