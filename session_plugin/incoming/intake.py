@@ -39,6 +39,7 @@ from session_plugin.records.conversation.recording import Recording, RecordResul
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Result
 from session_plugin.rules.clocks import PlatformTimes, platform_time
+from session_plugin.rules.codes import texts_in
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -158,7 +159,7 @@ class Intake:
         async with self._chat_lock(event.chat):
             with self._asking(event.chat):
                 if submission.is_screened and event.chat.kind == "group":
-                    await self._screening.burn_codes(event.text)
+                    await self._screening.burn_codes(texts_in(event))
                 recording = await self._screen(context, submission)
             if recording is None:
                 return
@@ -246,7 +247,7 @@ class Intake:
             return await self._screening.screen(context, event, scope_name=scope_name)
 
         if event.chat.kind == "group":
-            await self._screening.burn_codes(event.text)
+            await self._screening.burn_codes(texts_in(event))
         return None
 
     async def delete(

@@ -14,6 +14,7 @@ What only the database knows (duplicates, deletions, private and forgotten peopl
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from session_plugin.plugins.manager import FilterRests, Plugins
 from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, link_requests
-from session_plugin.rules.codes import codes_in
+from session_plugin.rules.codes import SEARCHED_AT_ONCE, codes_in, texts_in
 
 logger = logging.getLogger("session_plugin.hub")
 
@@ -74,7 +75,7 @@ class Screening:
             or has("session_resolve_user")
             or (scope_name is None and has("session_resolve_scope"))
             or self._record_when is not None
-            or (event.chat.kind == "group" and codes_in(event.text))
+            or (event.chat.kind == "group" and _may_hold_codes(texts_in(event)))
         )
 
     async def screen(
@@ -91,7 +92,7 @@ class Screening:
         filters take. `is_seen` is False for a message that only its author has seen so far.
         """
         if event.chat.kind == "group" and is_seen:
-            await self.burn_codes(event.text)
+            await self.burn_codes(texts_in(event))
         if not self._is_recorded(event.chat):
             return None
 
@@ -110,12 +111,20 @@ class Screening:
         )
 
     async def burn_codes(self, text: str) -> None:
-        """Make worthless whatever in a text is a link code: others than its owner have seen it."""
+        """Make worthless whatever in a text is a link code: others than its owner have seen it.
+
+        Hashes are computed only while a code is live, in whatever process it was asked for.
+        """
+        if not _may_hold_codes(text):
+            return
+
         try:
-            hashes = self._keys.code_hashes_in(text)
-            if not hashes:
+            if not await self._database.read(link_requests.is_any_live, self._context()):
                 return
-            if await self._database.read(link_requests.is_any_live, hashes):
+
+            hashes = await asyncio.to_thread(self._keys.code_hashes_in, text)
+            is_code = await self._database.read(link_requests.is_any_of, hashes)
+            if is_code:
                 engine = await self._database.open()
                 engine.write_patiently(link_requests.burn, self._context(), hashes)
         except LinkingOff:
@@ -193,3 +202,8 @@ class Screening:
             original = event if isinstance(error, FilterRests) else None
             return Filtered(blank, is_withheld=True, original=original)
         return None if kept is None else Filtered(kept)
+
+
+def _may_hold_codes(text: str) -> bool:
+    """Check whether a text holds something like a code; a long one is searched later, elsewhere."""
+    return len(text) > SEARCHED_AT_ONCE or bool(codes_in(text))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
 from session_plugin.checks import HOUR
+from session_plugin.model import MessageEvent
 
 LETTERS, DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789"
 ALPHABET = LETTERS + DIGITS
@@ -24,9 +25,15 @@ CODE_LENGTH = 8
 CODE_SECONDS = 600.0
 MOST_IN_A_TEXT = 1000
 """Limit on the possible codes in one text; a long text of letters and digits has thousands."""
+LONGEST_SEARCHED = 262_144
+"""Characters of a text that are searched for codes."""
+SEARCHED_AT_ONCE = 16_384
+"""Characters that take at most a few milliseconds, and more than any platform's messages have."""
 
 _BETWEEN = re.compile(r"[\W_]+")
-_RUN = re.compile(f"[{ALPHABET}]{{{CODE_LENGTH},}}")
+_WINDOW = re.compile(f"(?=([{ALPHABET}]{{{CODE_LENGTH}}}))")
+_APART = "0"
+"""Stands between two texts: a letter or digit that is in no code, so that none is found in both."""
 
 
 def new_code(choose: Callable[[str], str]) -> str:
@@ -65,9 +72,25 @@ def is_live(expires_at: float, *, now: float) -> bool:
 def codes_in(text: str) -> frozenset[str]:
     """Return everything in a text that could be a code, ignoring separators between characters.
 
-    At most `MOST_IN_A_TEXT` codes are returned.
+    At most `MOST_IN_A_TEXT` codes are returned, of the first `LONGEST_SEARCHED` characters. The
+    time is proportional to the length.
     """
-    return frozenset(islice(dict.fromkeys(_candidates(text)), MOST_IN_A_TEXT))
+    found: set[str] = set()
+    for code in _candidates(text[:LONGEST_SEARCHED]):
+        found.add(code)
+        if len(found) == MOST_IN_A_TEXT:
+            break
+    return frozenset(found)
+
+
+def texts_in(event: MessageEvent) -> str:
+    """Return all that others can read of a message, as one text: also what polls, embeds and files
+    are called.
+    """
+    filenames = [attachment.filename for attachment in event.attachments]
+    if not filenames and not event.metadata:
+        return event.text
+    return _APART.join((event.text, *filenames, *_strings_in(event.metadata)))
 
 
 def code_hash(code: str, *, key: bytes) -> bytes:
@@ -90,10 +113,30 @@ def _bare(text: str) -> str:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    for run in _RUN.findall(_bare(text)):
-        for start in range(len(run) - CODE_LENGTH + 1):
-            if _looks_like_a_code(code := run[start : start + CODE_LENGTH]):
+    """Yield what could be a code, piece by piece, so that other threads can run in between."""
+    bare, searched = "", 0
+    for start in range(0, len(text), SEARCHED_AT_ONCE):
+        bare = bare[1 - CODE_LENGTH :] + _bare(text[start : start + SEARCHED_AT_ONCE])
+        for code in dict.fromkeys(_WINDOW.findall(bare)):
+            if not code.isalpha() and not code.isdigit():
                 yield code
+
+        searched += len(bare)
+        if searched > LONGEST_SEARCHED:  # some characters stand for many
+            return
+
+
+def _strings_in(value: Any) -> Iterator[str]:
+    """Yield the text in metadata, in order, without the names of keys."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, Mapping):
+            waiting.extend(reversed(tuple(one.values())))
+        elif isinstance(one, list | tuple):
+            waiting.extend(reversed(one))
 
 
 @dataclass(frozen=True, slots=True)

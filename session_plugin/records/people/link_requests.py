@@ -9,7 +9,7 @@ from session_plugin.model import Account, LinkPreview
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.records.people.accounts import find_account, platform_accounts
-from session_plugin.rules.codes import is_live
+from session_plugin.rules.codes import CODE_SECONDS, is_live
 
 
 def pending_row(tx: Tx, context: OperationContext, account: Account) -> Row | None:
@@ -62,22 +62,27 @@ def mark_shown(tx: Tx, context: OperationContext, shown: LinkPreview) -> None:
         tx.run("drop_notices_of_kind", account_no=row["asker_no"], kind="link_redeemed")
 
 
-def is_any_live(tx: Tx, hashes: frozenset[bytes]) -> bool:
+def is_any_live(tx: Tx, context: OperationContext) -> bool:
+    """Check whether any code can still be typed, by the clock of any process."""
+    return tx.first("any_live_code", since=context.now - CODE_SECONDS) is not None
+
+
+def is_any_of(tx: Tx, hashes: frozenset[bytes]) -> bool:
     """Check whether one of these is a code that was given out."""
-    return any(
-        tx.first("link_request_by_code", code_hash=code_hash) is not None for code_hash in hashes
-    )
+    return bool(_requests_of(tx, hashes))
 
 
 def burn(tx: Tx, context: OperationContext, hashes: frozenset[bytes]) -> int:
     """Make codes worthless that others have seen; return how many of them were codes."""
-    burnt = 0
-    for code_hash in sorted(hashes):
-        row = tx.first("link_request_by_code", code_hash=code_hash)
-        if row is not None:
-            tx.run("drop_link_request", asker_no=row["asker_no"])
-            audit.note(
-                tx, context, "code_burnt", actor_no=row["asker_no"], user_id=row["asker_user_id"]
-            )
-            burnt += 1
-    return burnt
+    burnt = _requests_of(tx, hashes)
+    for row in burnt:
+        tx.run("drop_link_request", asker_no=row["asker_no"])
+        audit.note(
+            tx, context, "code_burnt", actor_no=row["asker_no"], user_id=row["asker_user_id"]
+        )
+    return len(burnt)
+
+
+def _requests_of(tx: Tx, hashes: frozenset[bytes]) -> list[Row]:
+    rows = [{"code_hash": code_hash} for code_hash in sorted(hashes)]
+    return tx.all_many("link_requests_by_codes", rows)

@@ -17,6 +17,24 @@ SELECT r.request_no, r.asker_no, r.code_hash, r.expires_at, a.user_id AS asker_u
 FROM link_requests AS r JOIN accounts AS a ON a.account_no = r.asker_no
 WHERE r.code_hash = :code_hash
 
+-- name: any_live_code
+-- Is there any code that can still be typed?
+SELECT request_no FROM link_requests
+WHERE code_hash IS NOT NULL AND expires_at >= :since LIMIT 1
+
+-- name: link_requests_by_codes
+-- The requests with one of several codes.
+WITH asked (code_hash) AS (VALUES (:code_hash))
+SELECT r.asker_no, a.user_id AS asker_user_id FROM asked
+CROSS JOIN link_requests AS r ON r.code_hash = asked.code_hash
+JOIN accounts AS a ON a.account_no = r.asker_no
+
+-- name: link_requests_by_codes [postgresql]
+-- Takes its rows as arrays.
+SELECT r.asker_no, a.user_id AS asker_user_id FROM link_requests AS r
+JOIN accounts AS a ON a.account_no = r.asker_no
+WHERE r.code_hash = ANY (CAST(:code_hash AS BYTEA[]))
+
 -- name: show_link_request
 -- The asker has seen the redeemer and the number of accounts; another number is stale.
 UPDATE link_requests SET shown = :accounts WHERE request_no = :request_no
