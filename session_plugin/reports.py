@@ -153,9 +153,9 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """An item that an import left out, and why: a `session`, a `message` or a `cell`.
+    """An item that an import left out, and why: a `table`, `session`, `message`, `cell`, `account`.
 
-    If it is a cell, its session or message was imported without it.
+    If it is a cell or an account, the session, message or user was imported without it.
 
     Example:
         async def import_old(path: str) -> None:

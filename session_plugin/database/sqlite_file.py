@@ -190,7 +190,7 @@ def is_ours(path: str, busy_timeout: float) -> bool:
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
         tables = {row[0] for row in connection.execute(query)}
 
-    if {"sessions", "session_messages"} <= tables:
+    if {"sessions", "session_messages"} <= tables or "channel_sessions" in tables:
         raise DatabaseRefused(
             f"{path} was written by the original SessionStore, whose tables this version does not "
             "use; it was left as it is. Give the new store another path, and import the old "

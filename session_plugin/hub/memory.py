@@ -15,7 +15,7 @@ from session_plugin.records.upkeep import decay, status, summaries
 from session_plugin.reports import DecayReport, HubStatus, ImportReport, OnProgress
 from session_plugin.rules.policies import policy_of
 from session_plugin.store import import_operations
-from session_plugin.store.importing import Import
+from session_plugin.store.importing import AccountsOf, Import
 
 
 class Memory:
@@ -145,7 +145,11 @@ class Memory:
         await asyncio.to_thread(copy_database, self._parts.database.path, path, progress=progress)
 
     async def import_original(
-        self, path: str | Path, *, progress: OnProgress | None = None
+        self,
+        path: str | Path,
+        *,
+        accounts: AccountsOf | None = None,
+        progress: OnProgress | None = None,
     ) -> ImportReport:
         """Take in what the original SessionStore kept in its `sessions.db`, which is left
         untouched.
@@ -157,6 +161,9 @@ class Memory:
 
         Args:
             path: The original's file.
+            accounts: Whose account each of its users is, by the user's id: a mapping to
+                `Account`, or a function. They become that user's if nobody owns them; it is your
+                word, and audited.
             progress: Called after each piece.
 
         Raises:
@@ -164,13 +171,18 @@ class Memory:
         """
         context = self._parts.context()
         retention = policy_of(self._parts.settings.retentions, STORE_CHANNEL, "direct")
-        import_ = Import(path, before=retention.before(context.now), progress=progress)
+        import_ = Import(
+            path, accounts=accounts, before=retention.before(context.now), progress=progress
+        )
 
         await asyncio.to_thread(import_.open)
         try:
             while (piece := await asyncio.to_thread(import_.next_piece)) is not None:
                 imported = await self._parts.database.write(
-                    import_operations.import_piece, self._parts.context(), piece
+                    import_operations.import_piece,
+                    self._parts.context(),
+                    piece,
+                    import_.account_of(piece),
                 )
                 import_.note(piece, imported)
         finally:

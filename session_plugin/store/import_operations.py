@@ -7,7 +7,6 @@ after the original went on.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx
@@ -21,8 +20,12 @@ from session_plugin.records.conversation.sessions import (
     live_session,
 )
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import forgotten
-from session_plugin.records.people.accounts import find_account, get_or_create_account
+from session_plugin.records.people import audit, forgotten
+from session_plugin.records.people.accounts import (
+    Person,
+    find_account,
+    get_or_create_account,
+)
 from session_plugin.records.results import SessionEnded, SessionStarted
 from session_plugin.rules.scopes import Scope
 from session_plugin.store.operations import label
@@ -34,24 +37,33 @@ MADE_BY = "original"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What of a piece was new. `refusal` says why nothing of its session is taken in."""
+    """What of a piece was new. `refusal` says why nothing of its session is taken in, `unclaimed`
+    why its user did not get the account that is theirs.
+    """
 
     is_new_session: bool = False
     messages: int = 0
     summaries: int = 0
     refusal: str = ""
+    unclaimed: str = ""
 
 
-def import_piece(tx: Tx, context: OperationContext, piece: Piece) -> Imported:
-    """Take in a piece. Hooks are told of none of it: it is long past."""
+def import_piece(
+    tx: Tx, context: OperationContext, piece: Piece, account: Account | None = None
+) -> Imported:
+    """Take in a piece, and let its user have `account`. Hooks are told of none of it: it is long
+    past.
+    """
     original = piece.session
     own = Account(STORE_CHANNEL, original.user_id)
-    gone = forgotten.find(tx, context, own)
-    if gone is not None and original.created_at < gone["at"]:
-        return Imported(refusal="it began before its user was forgotten")
+    for one in (own, account):
+        gone = None if one is None else forgotten.find(tx, context, one)
+        if gone is not None and original.created_at < gone["at"]:
+            return Imported(refusal="it began before its user was forgotten")
     known = find_account(tx, own)
     name = original.display_name if known is None or not known["display_name"] else ""
     person, _ = get_or_create_account(tx, context, own, display_name=name, user_id=original.user_id)
+    unclaimed = "" if account is None else _claim(tx, context, account, person)
     for channel, channel_user_id in original.channel_ids.items():
         label(tx, person.account_no, channel, channel_user_id)
     segment = tx.first("segment_by_handle", handle=original.session_id, bot=context.bot)
@@ -64,7 +76,25 @@ def import_piece(tx: Tx, context: OperationContext, piece: Piece) -> Imported:
         )
     messages = sum(_add(tx, original, message, segment) for message in piece.messages)
     summaries = 0 if piece.has_more else _sum_up(tx, original, segment)
-    return Imported(is_new_session=is_new, messages=messages, summaries=summaries)
+    return Imported(
+        is_new_session=is_new, messages=messages, summaries=summaries, unclaimed=unclaimed
+    )
+
+
+def _claim(tx: Tx, context: OperationContext, account: Account, person: Person) -> str:
+    """Let an imported user have an account that nobody owns; return why not. It is the operator's
+    word, and audited.
+    """
+    row = find_account(tx, account)
+    if row is not None and row["user_id"] != person.user_id:
+        return (
+            f"the account {account.channel_user_id!r} on {account.channel!r} belongs to another "
+            "user; its owner can link it with a code"
+        )
+    if row is None:
+        claimed, _ = get_or_create_account(tx, context, account, user_id=person.user_id)
+        audit.note(tx, context, "claimed", actor_no=claimed.account_no, user_id=claimed.user_id)
+    return ""
 
 
 def _begin(
@@ -117,10 +147,7 @@ def _begin(
 
 
 def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: Row) -> bool:
-    said = f"{message.role} {message.timestamp!r} {message.content}"
-    message_id = (
-        f"{original.session_id} {message.number} {hashlib.sha256(to_bytes(said)).hexdigest()[:16]}"
-    )
+    message_id = f"{original.session_id} {message.key}"
     if tx.first("message_by_key", chat_no=segment["chat_no"], message_id=message_id) is not None:
         return False
     if tx.first("tombstone", chat_no=segment["chat_no"], message_id=message_id) is not None:

@@ -7,13 +7,17 @@ Whoever has a database runs the operations; awaiting or blocking is up to them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from session_plugin.database.opening import located_file
+from session_plugin.model import Account
 from session_plugin.reports import ImportReport, OnProgress, Progress, Skipped
 from session_plugin.store.import_operations import Imported
 from session_plugin.store.original_file import Original, Piece
+
+AccountsOf = Mapping[str, Account] | Callable[[str], Account | None]
+"""Which account an imported user has, by the user's id."""
 
 logger = logging.getLogger("session_plugin.import")
 
@@ -22,9 +26,24 @@ class Import:
     """One import. Take `next_piece` until it is None, and hand what became of each to `note`."""
 
     def __init__(
-        self, path: str | Path, *, before: float | None, progress: OnProgress | None
+        self,
+        path: str | Path,
+        *,
+        accounts: AccountsOf | None,
+        before: float | None,
+        progress: OnProgress | None,
     ) -> None:
-        """Read from `path`; messages from before `before` are past their retention."""
+        """Read from `path`; messages from before `before` are past their retention.
+
+        Raises:
+            TypeError: `accounts` is neither a mapping nor a function.
+        """
+        if accounts is not None and not (isinstance(accounts, Mapping) or callable(accounts)):
+            raise TypeError(
+                "accounts must be a mapping from user ids to accounts, or a function, not "
+                f"{type(accounts).__name__}"
+            )
+        self._account_of = accounts.get if isinstance(accounts, Mapping) else accounts
         self._original = Original(path=located_file(path))
         self._before = before
         self._progress = progress
@@ -32,6 +51,7 @@ class Import:
         self._total = self._seen = 0
         self._users: set[str] = set()
         self._refused: dict[str, str] = {}
+        self._unclaimed: dict[str, str] = {}
         self._counts = {
             "sessions": 0,
             "messages": 0,
@@ -58,12 +78,28 @@ class Import:
         """Return what to take in next; None when that was all."""
         return next(self._pieces, None)
 
+    def account_of(self, piece: Piece) -> Account | None:
+        """Return whose a piece is: by the caller's word, else by the file's own.
+
+        Raises:
+            TypeError: the caller's word is no Account.
+        """
+        told = None if self._account_of is None else self._account_of(piece.session.user_id)
+        if told is not None and not isinstance(told, Account):
+            raise TypeError(
+                f"accounts must give an Account for {piece.session.user_id!r}, not "
+                f"{type(told).__name__}"
+            )
+        return piece.session.account if told is None else told
+
     def note(self, piece: Piece, imported: Imported) -> None:
         """Note what became of a piece."""
         session_id = piece.session.session_id
         if imported.refusal:
             self._refused[session_id] = imported.refusal
             return
+        if imported.unclaimed:
+            self._unclaimed[piece.session.user_id] = imported.unclaimed
         self._users.add(piece.session.user_id)
         old = sum(
             self._before is not None and message.timestamp < self._before
@@ -84,8 +120,14 @@ class Import:
             Skipped(what="session", where=where, reason=reason)
             for where, reason in self._refused.items()
         ]
+        unclaimed = [
+            Skipped(what="account", where=where, reason=reason)
+            for where, reason in self._unclaimed.items()
+        ]
         report = ImportReport(
-            users=len(self._users), skipped=(*self._original.skipped, *refused), **self._counts
+            users=len(self._users),
+            skipped=(*self._original.skipped, *refused, *unclaimed),
+            **self._counts,
         )
         logger.info(
             "imported %d messages of %d users; %d skipped",

@@ -1,18 +1,22 @@
 """Read a database of the original SessionStore, as it really is: identity in each session,
-summaries as late system rows, cells that hold anything. The file itself is never opened for
-writing, nor anything made beside it: a copy is read.
+summaries as late system rows, cells that hold anything. Its program keeps the conversations of
+webhooks in a table of their own, alone in a file or beside the others. The file itself is never
+opened for writing, nor anything made beside it: a copy is read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,7 @@ from session_plugin.checks import LATEST, is_storable
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_file import connect
 from session_plugin.errors import DatabaseRefused
-from session_plugin.model import ROLES
+from session_plugin.model import ROLES, Account
 from session_plugin.reports import Skipped
 
 MESSAGES_AT_ONCE = 200
@@ -35,14 +39,19 @@ SESSION_COLUMNS = {
     "last_activity",
     "metadata",
 }
+CHANNEL_TABLE = "channel_sessions"
+CHANNEL_COLUMNS = {"sender_id", "channel_type", "conversation_history", "created_at", "updated_at"}
 MESSAGE_COLUMNS = {"id", "session_id", "role", "content", "channel", "timestamp", "metadata"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginalMessage:
-    """One row of `session_messages`."""
+    """One row of `session_messages`, or one entry of a `conversation_history`.
 
-    number: int
+    `key` tells it from the others of its session, also when the file is read again.
+    """
+
+    key: str
     role: str
     content: str
     channel: str
@@ -52,7 +61,7 @@ class OriginalMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginalSession:
-    """One row of `sessions`.
+    """One row of `sessions`, or of `channel_sessions`: there, `account` says whose it is.
 
     `is_newest`: the user has no session that was active later. `summaries` are those that its store
     put in place of rows that it deleted, without their heading.
@@ -67,6 +76,7 @@ class OriginalSession:
     metadata: dict[str, Any]
     is_newest: bool
     summaries: tuple[tuple[float, str], ...]
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +100,7 @@ class Original:
     skipped: list[Skipped] = field(default_factory=list)
     _folder: tempfile.TemporaryDirectory[str] | None = None
     _connection: sqlite3.Connection | None = None
+    _tables: frozenset[str] = frozenset()
 
     def open(self) -> None:
         """Copy the file and open the copy.
@@ -129,13 +140,25 @@ class Original:
 
     def count(self) -> int:
         """Count the messages, summaries among them."""
-        (row,) = self._rows("original_count")
-        return int(row["count"])
+        total = 0
+        if "sessions" in self._tables:
+            (row,) = self._rows("original_count")
+            total += int(row["count"])
+        if CHANNEL_TABLE in self._tables:
+            rows = self._rows("original_channel_sessions")
+            total += sum(len(_history(row) or ()) for row in rows)
+        return total
 
     def pieces(self) -> Iterator[Piece]:
         """Return everything in pieces: sessions as they began, each one's messages as they were
         stored.
         """
+        if "sessions" in self._tables:
+            yield from self._pieces_of_sessions()
+        if CHANNEL_TABLE in self._tables:
+            yield from self._pieces_of_channels()
+
+    def _pieces_of_sessions(self) -> Iterator[Piece]:
         for row in self._rows("original_orphans"):
             self._skip("message", row["id"], f"there is no session {row['session_id']!r}")
         newest = {row["user_id"]: row["session_id"] for row in self._rows("original_newest")}
@@ -143,6 +166,81 @@ class Original:
             session = self._session(row, newest)
             if session is not None:
                 yield from self._pieces_of(session)
+
+    def _pieces_of_channels(self) -> Iterator[Piece]:
+        """Return the conversations of webhooks: the newest entries of each, in one piece."""
+        users = set()
+        if "sessions" in self._tables:
+            users = {row["user_id"] for row in self._rows("original_newest")}
+        for row in self._rows("original_channel_sessions"):
+            session = self._channel_session(row, users)
+            if session is not None:
+                messages = tuple(self._entries(row, session))
+                yield Piece(session=session, messages=messages, has_more=False)
+
+    def _channel_session(self, row: sqlite3.Row, users: set[Any]) -> OriginalSession | None:
+        channel, sender = row["channel_type"], row["sender_id"]
+        where = f"{CHANNEL_TABLE} {channel} {sender}"
+        user_id = f"{channel}:{sender}"
+        session_id = f"{CHANNEL_TABLE}:{user_id}"
+        if not (_is_label(channel, sender) and is_storable(session_id)):
+            self._skip("session", where, "its channel_type or sender_id cannot be an id")
+            return None
+
+        created_at = self._moment(row, "created_at", where)
+        last_activity = self._moment(row, "updated_at", where)
+        extra = ("preferred_notification_channel", "pending_response")
+        values = dict(row)
+        return OriginalSession(
+            session_id=session_id,
+            user_id=user_id,
+            display_name="",
+            channel_ids={},
+            created_at=created_at or last_activity or 0.0,
+            last_activity=last_activity or created_at or 0.0,
+            metadata={name: _text(values[name]) for name in extra if values.get(name)},
+            is_newest=user_id not in users,
+            summaries=(),
+            account=Account(channel, sender),
+        )
+
+    def _entries(self, row: sqlite3.Row, session: OriginalSession) -> Iterator[OriginalMessage]:
+        """Return a conversation's entries, all as old as the newest: the file says no more.
+
+        The file keeps the newest ones only, so their places change; equal ones are counted.
+        """
+        where = f"{CHANNEL_TABLE} {row['channel_type']} {row['sender_id']}"
+        entries = _history(row)
+        if entries is None:
+            self._skip("cell", where, "its conversation_history is not a JSON list")
+            return
+
+        seen: Counter[str] = Counter()
+        for entry in entries:
+            role = entry.get("role") if isinstance(entry, dict) else None
+            content = entry.get("content") if isinstance(entry, dict) else None
+            if role not in ROLES or not isinstance(content, str):
+                self._skip("message", where, f"an entry has the role {role!r}, or no text")
+                continue
+            said = f"{role} {content}"
+            seen[said] += 1
+            yield OriginalMessage(
+                key=f"{seen[said]} {_hash(said)}",
+                role=role,
+                content=content,
+                channel=row["channel_type"],
+                timestamp=session.last_activity,
+                metadata={},
+            )
+
+    def _moment(self, row: sqlite3.Row, column: str, where: str) -> float | None:
+        """Return a time that SQLite wrote as text, in UTC."""
+        try:
+            moment = datetime.fromisoformat(_text(row[column]))
+        except ValueError:
+            return self._time(row, column, where, None)
+        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return zoned.timestamp()
 
     def _pieces_of(self, session: OriginalSession) -> Iterator[Piece]:
         waiting: list[OriginalMessage] = []
@@ -203,12 +301,14 @@ class Original:
                 "message", row["id"], f"its role is {role!r}; there are {', '.join(sorted(ROLES))}"
             )
             return None
+        content = _text(row["content"])
+        timestamp = self._time(row, "timestamp", row["id"], before) or 0.0
         return OriginalMessage(
-            number=row["id"],
+            key=f"{row['id']} {_hash(f'{role} {timestamp!r} {content}')}",
             role=role,
-            content=_text(row["content"]),
+            content=content,
             channel=_text(row["channel"]),
-            timestamp=self._time(row, "timestamp", row["id"], before) or 0.0,
+            timestamp=timestamp,
             metadata=self._json(row, "metadata", row["id"]),
         )
 
@@ -247,12 +347,21 @@ class Original:
             raise sqlite3.DatabaseError(row["finding"])
         columns = {
             table: {row["name"] for row in self._rows("original_columns", table=table)}
-            for table in TABLES
+            for table in (*TABLES, CHANNEL_TABLE)
         }
-        if not (
+        tables = set()
+        if (
             columns["sessions"] >= SESSION_COLUMNS
             and columns["session_messages"] >= MESSAGE_COLUMNS
         ):
+            tables |= set(TABLES)
+        if columns[CHANNEL_TABLE] >= CHANNEL_COLUMNS:
+            tables.add(CHANNEL_TABLE)
+        elif columns[CHANNEL_TABLE]:
+            self._skip("table", CHANNEL_TABLE, "it has other columns than are known")
+
+        self._tables = frozenset(tables)
+        if not tables:
             raise DatabaseRefused(
                 f"{self.path} was not written by the original SessionStore; it was left as it is."
             )
@@ -267,6 +376,19 @@ def _is_summary(row: sqlite3.Row) -> bool:
         and not row["channel"]
         and _text(row["content"]).startswith(SUMMARY_HEADING)
     )
+
+
+def _history(row: sqlite3.Row) -> list[Any] | None:
+    """Return the entries of a conversation; None where the cell holds none."""
+    try:
+        entries = json.loads(_text(row["conversation_history"]) or "[]")
+    except (ValueError, RecursionError):
+        return None
+    return entries if isinstance(entries, list) else None
+
+
+def _hash(said: str) -> str:
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _is_label(channel: object, channel_user_id: object) -> bool:

@@ -37,7 +37,7 @@ from session_plugin.reports import ImportReport, OnProgress
 from session_plugin.rules.consolidation import lease_name
 from session_plugin.rules.policies import Policies
 from session_plugin.store import import_operations, operations
-from session_plugin.store.importing import Import
+from session_plugin.store.importing import AccountsOf, Import
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -302,7 +302,11 @@ class SessionStore:
         return self._read(operations.list_sessions, context, max_age=max_age, limit=limit)
 
     def import_original(
-        self, path: str | Path, *, progress: OnProgress | None = None
+        self,
+        path: str | Path,
+        *,
+        accounts: AccountsOf | None = None,
+        progress: OnProgress | None = None,
     ) -> ImportReport:
         """Take in what the original SessionStore kept in its `sessions.db`, which is left
         untouched.
@@ -312,16 +316,24 @@ class SessionStore:
 
         Args:
             path: The original's file.
+            accounts: Whose account each of its users is, by the user's id: a mapping to
+                `Account`, or a function. They become that user's if nobody owns them; it is your
+                word, and audited.
             progress: Called after each piece.
 
         Raises:
             DatabaseRefused: it is no database of the original's, or damaged.
         """
-        import_ = Import(path, before=None, progress=progress)
+        import_ = Import(path, accounts=accounts, before=None, progress=progress)
         import_.open()
         try:
             while (piece := import_.next_piece()) is not None:
-                imported = self._write(import_operations.import_piece, self._context(), piece)
+                imported = self._write(
+                    import_operations.import_piece,
+                    self._context(),
+                    piece,
+                    import_.account_of(piece),
+                )
                 import_.note(piece, imported)
         finally:
             import_.close()

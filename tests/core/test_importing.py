@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from session_plugin import Chat, DatabaseRefused, SessionStore, hookimpl
+from session_plugin import Account, Chat, DatabaseRefused, SessionStore, hookimpl
 
 NOW = 1_700_000_000.0
 SCHEMA = """
@@ -371,6 +371,153 @@ async def test_what_is_past_its_retention_is_said_before_it_goes(hub, source, ca
     assert report.past_retention == 1
     assert "past their retention" in caplog.text
     assert (await hub.decay()).messages == 1
+
+
+# What webhooks said, in a table of its own
+
+
+CHANNEL_SCHEMA = """
+CREATE TABLE channel_sessions (sender_id TEXT NOT NULL, channel_type TEXT NOT NULL,
+  conversation_history TEXT NOT NULL DEFAULT '[]', preferred_notification_channel TEXT,
+  pending_response TEXT, created_at TIMESTAMP DEFAULT (datetime('now')),
+  updated_at TIMESTAMP DEFAULT (datetime('now')), PRIMARY KEY (sender_id, channel_type))
+"""
+BEGAN, WENT_ON = "2023-11-14 20:00:00", "2023-11-14 22:00:00"
+ANN = Account("twilio", "+15550100")
+
+
+def say_by_phone(source, *said, sender="+15550100", history=None, pending=None):
+    if history is None:
+        turns = zip(("user", "assistant") * len(said), said, strict=False)
+        history = json.dumps([{"role": role, "content": text} for role, text in turns])
+    with closing(sqlite3.connect(source.path)) as connection:
+        connection.execute(CHANNEL_SCHEMA.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))
+        row = (sender, "twilio", history, None, pending, BEGAN, WENT_ON)
+        connection.execute("REPLACE INTO channel_sessions VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.commit()
+
+
+async def seen_by(hub, account):
+    chat = Chat(account.channel, account.channel_user_id)
+    view = hub.session_of(chat, account)
+    return await view.history(limit=None, include_previous=True)
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_what_webhooks_said_comes_over_and_is_its_senders(hub, source, is_alone):
+    if is_alone:
+        source.run("DROP TABLE session_messages", "DROP TABLE sessions")
+    else:
+        source.session("s1", "bob")
+        source.message("s1", "of bob")
+    say_by_phone(source, "my cat is called Mimi", "Noted.", pending="to be sent")
+    before = source.fingerprint()
+    report = await hub.import_original(source.path)
+    assert (report.sessions, report.messages) == ((1, 2) if is_alone else (2, 3))
+    assert report.skipped == ()
+    assert source.fingerprint() == before
+
+    history = await seen_by(hub, ANN)
+    assert [message.content for message in history] == ["my cat is called Mimi", "Noted."]
+    assert [message.role for message in history] == ["user", "assistant"]
+    assert {message.timestamp for message in history} == {1_700_000_000 - 800}
+    assert (await hub.identity_of(ANN)).user_id == "twilio:+15550100"
+    session = hub.store().get_or_create("twilio:+15550100")
+    assert session.metadata == {"pending_response": "to be sent"}
+    assert (await hub.forget(ANN)).messages == 2
+
+
+async def test_webhooks_that_went_on_are_taken_in_again_without_what_is_known(hub, source):
+    """The file keeps the newest entries only, so their places change."""
+    say_by_phone(source, "one", "ok", "two", "ok")
+    assert (await hub.import_original(source.path)).messages == 4
+    assert (await hub.import_original(source.path)).messages == 0
+    history = [("user", "two"), ("assistant", "ok"), ("user", "three"), ("assistant", "fine")]
+    entries = [{"role": role, "content": text} for role, text in history]
+    say_by_phone(source, history=json.dumps(entries))
+    assert (await hub.import_original(source.path)).messages == 2
+    texts = [message.content for message in await seen_by(hub, ANN)]
+    assert texts == ["one", "ok", "two", "ok", "three", "fine"]
+
+
+@pytest.mark.parametrize("history", ["{", '{"role": "user"}', "7"])
+async def test_a_history_that_is_none_is_named_and_costs_itself(hub, source, history):
+    say_by_phone(source, history=history)
+    say_by_phone(source, "hello", sender="+15550101")
+    report = await hub.import_original(source.path)
+    assert report.messages == 1
+    assert ["channel_sessions twilio +15550100" in one.where for one in report.skipped] == [True]
+
+
+async def test_entries_of_no_known_role_are_named(hub, source):
+    entries = [{"role": "bot", "content": "hi"}, "hi", {"role": "user", "content": None}]
+    say_by_phone(source, history=json.dumps([*entries, {"role": "user", "content": "hello"}]))
+    report = await hub.import_original(source.path)
+    assert (report.messages, [one.what for one in report.skipped]) == (1, ["message"] * 3)
+
+
+async def test_a_table_of_webhooks_in_another_form_is_named(hub, source):
+    source.session("s1", "ann")
+    source.message("s1", "hi")
+    source.run("CREATE TABLE channel_sessions (sender_id TEXT, said TEXT)")
+    report = await hub.import_original(source.path)
+    assert report.messages == 1
+    assert [(one.what, one.where) for one in report.skipped] == [("table", "channel_sessions")]
+
+
+# Whose accounts the imported users are
+
+
+@pytest.mark.parametrize("way", ["mapping", "function"])
+async def test_imported_users_get_the_accounts_that_they_are_said_to_have(
+    hub, source, raw, talk, way
+):
+    source.session("s1", "telegram:4242")
+    source.message("s1", "my cat is called Mimi")
+    source.session("s2", "telegram:-100777")
+    source.message("s2", "said in a group")
+    ann = Account("telegram", "4242")
+    accounts = {"telegram:4242": ann}
+    report = await hub.import_original(
+        source.path, accounts=accounts if way == "mapping" else accounts.get
+    )
+    assert report.skipped == ()
+    assert (await hub.identity_of(ann)).user_id == "telegram:4242"
+    await hub.record(talk.said(ann, "hello"))
+    texts = [one.content for one in await seen_by(hub, ann)]
+    assert texts == ["my cat is called Mimi", "hello"]
+    assert raw.rows("SELECT action FROM audit") == [("claimed",)]
+    assert (await hub.import_original(source.path, accounts=accounts)).skipped == ()
+    assert (await hub.forget(ann)).messages == 2
+
+
+async def test_an_account_of_somebody_else_stays_theirs_and_that_is_named(hub, source, talk):
+    ann = Account("telegram", "4242")
+    await hub.record(talk.said(ann, "mine"))
+    source.session("s1", "telegram:4242")
+    source.message("s1", "of whoever that was")
+    report = await hub.import_original(source.path, accounts={"telegram:4242": ann})
+    assert [(one.what, one.where) for one in report.skipped] == [("account", "telegram:4242")]
+    assert report.messages == 1
+    assert [one.content for one in await seen_by(hub, ann)] == ["mine"]
+
+
+async def test_whose_account_was_forgotten_since_is_not_taken_in(hub, source, clock):
+    say_by_phone(source, "my cat is called Mimi")
+    await hub.import_original(source.path)
+    clock.now = NOW
+    await hub.forget(ANN)
+    report = await hub.import_original(source.path)
+    assert (report.messages, [one.what for one in report.skipped]) == (0, ["session"])
+    assert await hub.identity_of(ANN) is None
+
+
+@pytest.mark.parametrize("accounts", [["telegram"], {"ann": "telegram"}, lambda user_id: 7])
+async def test_accounts_that_are_none_are_refused(hub, source, accounts):
+    source.session("s1", "ann")
+    source.message("s1", "hi")
+    with pytest.raises(TypeError, match="accounts must"):
+        await hub.import_original(source.path, accounts=accounts)
 
 
 def test_a_store_imports_too(tmp_path, source):

@@ -33,3 +33,7 @@ ORDER BY id
 SELECT id, session_id FROM session_messages
 WHERE NOT EXISTS (SELECT 1 FROM sessions AS s WHERE s.session_id = session_messages.session_id)
 ORDER BY id
+
+-- name: original_channel_sessions
+-- The conversations of webhooks; columns beyond those that are needed may be missing.
+SELECT * FROM channel_sessions ORDER BY created_at, rowid
