@@ -102,15 +102,18 @@ class Announcer:
         ]
         if not wanted:
             return
+
         loop = asyncio.get_running_loop()
         if any(
             isinstance(one, IdentityChanged) and one.event.change == "forgotten" for one in wanted
         ):
             wanted.insert(0, self._all_notified(loop, chat))
+
         queue = self._queues.get((loop, chat))
         if queue is not None:
             queue.extend(wanted)
             return
+
         self._queues[loop, chat] = queue = deque(wanted)
         task = loop.create_task(self._work(loop, chat, queue))
         self._tasks.add(task)
@@ -127,6 +130,7 @@ class Announcer:
             if place[0] is loop and place[1] != chat:
                 queue.append(notified := asyncio.Event())
                 events.append(notified)
+
         return tuple(events)
 
     async def finish(self) -> None:
@@ -135,6 +139,7 @@ class Announcer:
         """
         if _notifying.get():
             return
+
         loop = asyncio.get_running_loop()
         while tasks := [task for task in self._tasks if task.get_loop() is loop]:
             await asyncio.wait(tasks)
@@ -178,13 +183,16 @@ class Announcer:
                 identity = SessionIdentity(user_id=user_id)
             await notify(hook, event=announcement.event, identity=identity)
             return
+
         if isinstance(announcement, SessionStarted | SessionEnded) and not (
             await self._database.write(CLAIM_ANNOUNCEMENT, announcement) and self._plugins.has(hook)
         ):
             return
+
         session = await self._database.read(session_data, announcement.session_no)
         if session is None:
             return
+
         match announcement:
             case MessageStored(event) | MessageEdited(event):
                 await notify(hook, event=event, session=session)

@@ -60,6 +60,7 @@ class Leases:
                 "a notice could not be delivered on %s: %s", chat.channel, type(error).__name__
             )
             return False
+
         return True
 
 
@@ -105,6 +106,7 @@ class Lease:
         except BaseException:
             await self.release()
             raise
+
         if self.deliver is not None and self._watching is None:
             self._watching = self._loop.create_task(self._watcher())
 
@@ -112,6 +114,7 @@ class Lease:
         """Deliver a notice on the event loop that opened this lease, where the client lives."""
         if self.deliver is None:
             return
+
         delivery = self.deliver(chat, notice)
         if self._loop is None or self._loop is asyncio.get_running_loop():
             await delivery

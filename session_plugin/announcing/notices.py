@@ -69,6 +69,7 @@ class Notices:
         """Deliver what waits now, unless the database is closed; nobody opens it just for that."""
         if not self._database.is_open:
             return
+
         try:
             await self._deliver()
         except SessionError as error:

@@ -139,8 +139,10 @@ class SessionHub(Recording, People, Linking, Memory, Lifecycle):
 
         for plugin in plugins:
             self.register(plugin)
+
         if summarize is not None:
             self.register(Summarizer(summarize), "summarize")
+
         if load_entry_points:
             for loaded in self._parts.plugins.load_entry_points():
                 logger.info("plugin %s", loaded)

@@ -54,6 +54,7 @@ class Lifecycle:
         lease = self.attach(STORE_CHANNEL, "")
         await lease.open()
         self._parts.own_leases.append(lease)
+
         return self
 
     async def __aexit__(

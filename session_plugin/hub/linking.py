@@ -50,6 +50,7 @@ class Linking:
             display_name=display_name,
             user_id=await self._parts.screening.user_id_for(account),
         )
+
         return LinkCode(code=code, expires_at=expires_at)
 
     async def redeem_link(
@@ -86,7 +87,9 @@ class Linking:
         )
         if preview is None:
             raise LinkRefused
+
         self._parts.notices.deliver_soon()
+
         return preview
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
@@ -157,4 +160,5 @@ class Linking:
         context = self._parts.context()
         if not await self._parts.database.read(notices.has_any, context, account):
             return ()
+
         return await self._parts.database.write(notices.collect, context, account)

@@ -56,6 +56,7 @@ class Memory:
         session_no = await self._session_no(session_id)
         is_undone = await self._parts.database.write(summaries.undo, session_no)
         self._parts.consolidator.renew((session_no,))
+
         return is_undone
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -103,6 +104,7 @@ class Memory:
         """
         if dry_run:
             return await self._parts.upkeep.count_old()
+
         return await self._parts.upkeep.decay(progress=progress, confirm_clock=confirm_clock)
 
     async def end_silent(self) -> int:
@@ -187,6 +189,7 @@ class Memory:
                 import_.note(piece, imported)
         finally:
             await asyncio.to_thread(import_.close)
+
         return import_.report()
 
     async def upkeep(self, *, confirm_clock: bool = False) -> None:

@@ -36,6 +36,7 @@ class People:
         _check_who(who)
         if isinstance(who, Account):
             return await self._parts.database.read(accounts.identity_of_account, who)
+
         return await self._parts.database.read(accounts.identity_of_user, who)
 
     async def set_private(self, account: Account, is_private: bool) -> None:
@@ -58,6 +59,7 @@ class People:
         settings = self._parts.settings
         if settings.privacy_text is not None:
             return settings.privacy_text
+
         return privacy_text(
             retention_days=longest(settings.retentions),
             direct_sees_groups=settings.direct_sees_groups,
@@ -90,6 +92,7 @@ class People:
         await self._parts.intake.finish()
         receipt = await self._forget_all(forgetting.forget, who, at_once=at_once)
         assert receipt is not None
+
         return receipt
 
     async def ask_to_forget(self, account: Account) -> Receipt:
@@ -114,6 +117,7 @@ class People:
         receipt = await self._forget_all(forgetting.confirm, account)
         if receipt is None:
             raise ForgetRefused
+
         return receipt
 
     async def _forget_all(
@@ -137,7 +141,9 @@ class People:
             self._parts.consolidator.renew(forgotten.session_nos)
             if forgotten.receipt == Receipt():
                 return forgotten.receipt
+
             erasure = await self._parts.eraser.erase(at_once=at_once)
+
             return replace(
                 forgotten.receipt,
                 is_pending=not erasure.is_done,
@@ -173,11 +179,14 @@ class People:
         context = self._parts.context()
         if not await self._parts.database.write(exporting.note, context, who):
             return
+
         person = await self._parts.database.read(exporting.begin, context, who)
         if person is None:
             return
+
         for line in person.lines:
             yield line
+
         for first in person.pages:
             page: exporting.Page | None = first
             while page is not None:

@@ -91,6 +91,7 @@ class Recording:
 
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
+
         return await _record(view, event)
 
     def hold(self, event: MessageEvent) -> Held:
@@ -128,6 +129,7 @@ class Recording:
         """
         if isinstance(message_ids, str):
             raise TypeError(f"message_ids are several ids, not one text: {message_ids!r}")
+
         ids = tuple(message_ids)
         for message_id in ids:
             check_id("message_id", message_id)
@@ -168,6 +170,7 @@ class Recording:
 
         await self._parts.intake.settled(chat)
         bot = self._parts.settings.bot
+
         return await self._parts.database.read(find_message, bot, chat, message_id)
 
     def session_of(

@@ -57,10 +57,12 @@ class Settings:
             check_number("retention_days", self.retention_days)
         if self.upkeep_minutes is not None:
             check_number("upkeep_minutes", self.upkeep_minutes, at_least=SHORTEST_UPKEEP)
+
         check_number("erasure_minutes", self.erasure_minutes)
         check_number("consolidation_threshold", self.consolidation_threshold, at_least=2)
         if self.consolidation_tokens is not None:
             check_number("consolidation_tokens", self.consolidation_tokens, at_least=2)
+
         check_number("store_patience", self.store_patience)
         check_number("summary_patience", self.summary_patience)
         check_functions(clock=self.clock, record_when=self.record_when, new_id=self.new_id)

@@ -97,6 +97,7 @@ class SessionView:
         """
         if self.account is None:
             return None
+
         return await self._read(accounts.identity_of_account, self.account)
 
     async def history(
@@ -129,6 +130,7 @@ class SessionView:
             before=place,
             include_previous=include_previous,
         )
+
         return _with_held(messages, held, most=most)
 
     async def for_model(
@@ -181,6 +183,7 @@ class SessionView:
         if held is not None:
             messages = tuple(_with_held(list(whole.messages), held, most=most))
             whole = replace(whole, messages=messages)
+
         return await fit(whole, max_tokens=max_tokens, count=self._parts.tokens.count)
 
     def _place(
@@ -193,6 +196,7 @@ class SessionView:
             raise TypeError(
                 f"{name} is a message, as it was handed in or as it is stored, not {message!r}"
             )
+
         return self.seq if message is self.event and self.seq else message
 
     async def add(
@@ -220,6 +224,7 @@ class SessionView:
 
         view = SessionView(self._parts, self.chat, self.account, event)
         view.scope_name = await self._scope_name()
+
         return (await view._record(event)).message()
 
     async def delete(self, *messages: SessionMessage) -> int:
@@ -239,6 +244,7 @@ class SessionView:
             keys.setdefault(chat, []).append(key)
 
         context, intake = self._parts.context(), self._parts.intake
+
         return sum([await intake.delete(context, chat, some) for chat, some in keys.items()])
 
     async def edit(
@@ -278,6 +284,7 @@ class SessionView:
             metadata=message.metadata if metadata is None else metadata,
             edited_at=max(context.now, message.edited_at or context.now),
         )
+
         return await self._parts.intake.edit(context, event, seq=seq)
 
     async def state(self) -> dict[str, Any]:
@@ -341,9 +348,11 @@ class SessionView:
                     "nobody known has said anything here yet, so there is nothing to keep a "
                     "state with"
                 )
+
             new = replace(state, values=changed(state.values, change, values))
             if await self._parts.database.write(states.put, new):
                 return new.values
+
         raise SessionError(
             f"a state was changed by others {MOST_TRIES} times in a row; change it less often, "
             "or in one place"
@@ -356,7 +365,9 @@ class SessionView:
         where = await self._where()
         if self.before_reading is not None:
             await self.before_reading()
+
         await self._parts.intake.settled(self.chat)
+
         return await self._parts.announcer.write_in(self.chat, sessions.start_new, where)
 
     async def previous(self, *, limit: int = 10) -> list[Session]:
@@ -373,6 +384,7 @@ class SessionView:
         submission, self._held = self._held, None
         if submission is None:
             submission = Submission(event, None, on_result=self._note_result)
+
         submission.scope_name = self.scope_name
         await self._parts.intake.record(self._parts.context(), submission)
         self.scope_name = submission.scope_name
@@ -381,6 +393,7 @@ class SessionView:
             fate = submission.result.fate
             self.is_duplicate = fate == "duplicate"
             self.is_stored = fate in ("stored", "duplicate")
+
         return submission
 
     def _note_result(self, result: RecordResult) -> None:
@@ -400,7 +413,9 @@ class SessionView:
         recording = await self._parts.intake.screen_held(self._parts.context(), held)
         if recording is None:
             return None
+
         result = RecordResult(fate="stored", person=held.event.author)
+
         return as_stored(recording, result)
 
     async def _read(
@@ -466,6 +481,7 @@ def _stored_at(message: SessionMessage) -> tuple[Chat, int]:
             "a stored message is needed, as history() or add() returns it, not this "
             f"{type(message).__name__} without a chat or seq"
         )
+
     return message.chat, message.seq
 
 
@@ -479,4 +495,5 @@ def _checked(name: str, limit: int | None, *, at_least: int = 0) -> int:
         return ALL - 1
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < at_least:
         raise ValueError(f"{name} is a whole number, {at_least} or more, not {limit!r}")
+
     return min(limit, ALL - 1)

@@ -50,6 +50,7 @@ async def wait(unfinished: set[asyncio.Future[Any]], left: Callable[[], float]) 
     """
     if not unfinished:
         return
+
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
     timer: asyncio.TimerHandle
@@ -69,6 +70,7 @@ async def wait(unfinished: set[asyncio.Future[Any]], left: Callable[[], float]) 
 
     for future in unfinished:
         future.add_done_callback(finish)
+
     timer = loop.call_later(max(0.0, left()), look)
     try:
         await waiter

@@ -152,6 +152,7 @@ class Intake:
         recording = Recording(context=context, event=event, scope_name=submission.scope_name)
         submission.recording = recording
         on_result = partial(self._recorded, submission)
+
         return self._writes.enqueue(engine, event.chat, on_result, RECORD, recording)
 
     async def _record(self, context: OperationContext, submission: Submission) -> None:
@@ -191,15 +192,18 @@ class Intake:
             context, event, scope_name=submission.scope_name, is_seen=is_seen
         )
         submission.is_screened = True
+
         return submission.recording
 
     def _recorded(self, submission: Submission, result: RecordResult) -> None:
         """Follow up a committed message, whether or not its caller still waits."""
         if submission.on_result is not None:
             submission.on_result(result)
+
         assert submission.recording is not None
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
+
         self._on_growth(result, submission.recording.event.text)
 
     async def edit(
@@ -237,6 +241,7 @@ class Intake:
             self._postponed.add(recording, result.seq)
             self._on_growth(result, recording.event.text)
             self._on_change((result.session_no,))
+
         return result is not None
 
     async def _screen_edit(
@@ -248,6 +253,7 @@ class Intake:
 
         if event.chat.kind == "group":
             await self._screening.burn_codes(texts_in(event))
+
         return None
 
     async def delete(
@@ -268,6 +274,7 @@ class Intake:
             removed = await self._writes.wait(write)
             total += removed.count
             self._on_change(removed.session_nos)
+
         return total
 
     async def delete_chat(self, context: OperationContext, chat: Chat) -> int:
@@ -348,6 +355,7 @@ class Intake:
         task = asyncio.current_task()
         assert task is not None
         self._queued(self._tasks[task])
+
         return write
 
     def _queued(self, work: Work) -> None:
@@ -361,6 +369,7 @@ class Intake:
         closings, waiter = self._closings, object()
         with self._guard:
             self._waiting_to_open[waiter] = asyncio.get_running_loop(), time.monotonic()
+
         try:
             while True:
                 try:
@@ -395,6 +404,7 @@ class Intake:
         finished: Future[None] = Future()
         with self._guard:
             self._underway.setdefault(chat, {})[finished] = own
+
         task.add_done_callback(lambda _: self._end(task, finished))
 
         try:
@@ -402,12 +412,14 @@ class Intake:
         except asyncio.CancelledError:
             task.add_done_callback(_log_failure)
             raise
+
         if task.done():
             return task.result()
 
         task.add_done_callback(_log_failure)
         is_stalled = self._remaining_patience() <= 0
         self._writes.leave_queued(_TimedOutTask(task), is_stalled=is_stalled)
+
         return None
 
     def _end(self, task: asyncio.Task[Any], finished: Future[None]) -> None:
@@ -418,6 +430,7 @@ class Intake:
             del underway[finished]
             if not underway:
                 del self._underway[work.chat]
+
         finished.set_result(None)
 
     async def settled(self, chat: Chat) -> None:
@@ -432,6 +445,7 @@ class Intake:
                 for finished, work in self._underway.get(chat, {}).items()
                 if not work.loop.is_closed()
             }
+
         queued = [asyncio.wrap_future(left) for left in self._writes.newest(chat)]
         if await self._wait_for(waiting, queued):
             raise DatabaseUnavailable(
@@ -474,9 +488,11 @@ class Intake:
                 if (chat_lock := works[future].chat_lock) is not None:
                     asked = chat_lock.seconds_asked() - asked_before.get(chat_lock, 0.0)
                     least = min(least, self._patience - asked)
+
             return least
 
         await wait(unfinished, left)
+
         return unfinished
 
     def _remaining_patience(self) -> float:
@@ -485,6 +501,7 @@ class Intake:
         left = self._writes.remaining_patience()
         if since is None:
             return left
+
         return min(left, max(0.0, self._patience - (time.monotonic() - since)))
 
     def _opening_since(self) -> float | None:

@@ -173,12 +173,14 @@ class PendingWrites:
         except DatabaseUnavailable:
             self._leave([write])
             raise
+
         return write
 
     async def wait_patiently(self, write: PendingWrite[T]) -> T | None:
         """Return a write's value; None if patience runs out first, and the write stays queued."""
         with self._guard:
             write.patient_until = time.monotonic() + self._remaining_patience()
+
         self._waiters_on(write.loop).add(write)
         value = await write.finished
 
@@ -224,6 +226,7 @@ class PendingWrites:
         self._timed_out.append(timed_out)
         while self._timed_out and self._timed_out[0].done():
             self._timed_out.popleft()
+
         if is_stalled and len(self._timed_out) > MOST_TIMED_OUT:
             self._timed_out.popleft().drop()
             self.dropped += 1
@@ -246,7 +249,9 @@ class PendingWrites:
                 time_out=self._time_out,
                 moves_until=self._moves_until,
             )
+
         self._latest = waiters
+
         return waiters
 
     def _remaining_patience(self) -> float:
@@ -297,6 +302,7 @@ class PendingWrites:
                 self._queued_at.pop(write, None)
                 if self._newest.get(write.chat) is write:
                     del self._newest[write.chat]
+
             left = [write.left_queue for write in writes if write.left_queue is not None]
             waiters: list[asyncio.Future[None]] = []
             while self._for_capacity and len(waiters) < QUEUE_CAPACITY - len(self._queued_at):
@@ -306,6 +312,7 @@ class PendingWrites:
         for future in left:
             if not future.done():
                 future.set_result(None)
+
         for waiter in waiters:
             _wake(waiter)
 
@@ -357,6 +364,7 @@ class _Waiters:
         with suppress(RuntimeError):  # the loop is closed; starts are announced at the next opening
             if loop is not None:
                 loop.call_soon_threadsafe(self._notified, writes)
+
         self._leave(writes)
 
     def _notified(self, writes: list[PendingWrite[Any]]) -> None:
@@ -377,6 +385,7 @@ class _Waiters:
             self._patient.popleft()
             if is_waiting:
                 self._time_out(first)
+
         self._is_watching = False
 
 

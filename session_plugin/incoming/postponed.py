@@ -100,10 +100,12 @@ class Postponed:
             given_up = [one for one in waiting if time.monotonic() - one.since > LONGEST]
             for one in given_up:
                 waiting.remove(one)
+
             if given_up:
                 logger.error(
                     "%d messages stay withheld: their filter rested for too long", len(given_up)
                 )
+
             if waiting:
                 left = min(self._plugins.rest_seconds(one.original) for one in waiting)
                 await asyncio.sleep(max(SHORTEST_PAUSE, left))
@@ -122,8 +124,10 @@ class Postponed:
         except SessionError as error:
             logger.warning("a message that was filtered late is not stored yet: %s", error)
             return False
+
         if session_no is not None:
             self._on_change((session_no,))
+
         return True
 
     async def finish(self) -> None:
@@ -139,6 +143,7 @@ class Postponed:
             async with asyncio.timeout(CLOSING_SECONDS):
                 while waiting and await self._is_settled(waiting[0], is_last_try=True):
                     del waiting[0]
+
         if waiting:
             logger.error(
                 "%d messages stay withheld: their filter rested when the hub closed", len(waiting)

@@ -152,6 +152,7 @@ class Screening:
                 error,
             )
             return f"unresolved:{self._context().new_id()}"
+
         return "" if answer is None else str(answer.value)
 
     async def user_id_for(self, account: Account | None) -> str | None:
@@ -176,6 +177,7 @@ class Screening:
                 "no plugin says whose a new account is, so it gets a user of its own: %s", error
             )
             return None
+
         return None if answer is None else str(answer.value)
 
     def _is_recorded(self, chat: Chat) -> bool:
@@ -201,6 +203,7 @@ class Screening:
             blank = replace(event, text="", attachments=(), metadata={})
             original = event if isinstance(error, FilterRests) else None
             return Filtered(blank, is_withheld=True, original=original)
+
         return None if kept is None else Filtered(kept)
 
 

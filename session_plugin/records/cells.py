@@ -30,6 +30,7 @@ def to_text(content: object) -> str:
     """Decode what `to_bytes` encoded."""
     if not isinstance(content, bytes):  # somebody wrote the row by hand
         return str(content)
+
     try:
         return content.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -42,6 +43,7 @@ def to_name(text: str) -> str:
     """
     if is_storable(text):
         return text
+
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 
 
@@ -58,13 +60,16 @@ def from_json(cell: object) -> dict[str, Any]:
     """Decode metadata; a cell that is no JSON object reads as empty."""
     if not cell:
         return {}
+
     try:
         values = json.loads(to_text(cell))
     except (ValueError, RecursionError):
         values = None
+
     if not isinstance(values, dict):
         logger.warning("a metadata cell is not a JSON object and reads as empty")
         return {}
+
     return values
 
 
@@ -78,6 +83,7 @@ def attachments_from_json(cell: object) -> tuple[Attachment, ...]:
     """Decode descriptions of attachments; a broken cell reads as none."""
     if not cell:
         return ()
+
     try:
         return tuple(Attachment(**described) for described in json.loads(to_text(cell)))
     except (ValueError, TypeError, RecursionError):

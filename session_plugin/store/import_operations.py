@@ -60,22 +60,27 @@ def import_piece(
         gone = None if one is None else forgotten.find(tx, context, one)
         if gone is not None and original.created_at < gone["at"]:
             return Imported(refusal="it began before its user was forgotten")
+
     known = find_account(tx, own)
     name = original.display_name if known is None or not known["display_name"] else ""
     person, _ = get_or_create_account(tx, context, own, display_name=name, user_id=original.user_id)
     unclaimed = "" if account is None else _claim(tx, context, account, person)
     for channel, channel_user_id in original.channel_ids.items():
         label(tx, person.account_no, channel, channel_user_id)
+
     segment = tx.first("segment_by_handle", handle=original.session_id, bot=context.bot)
     if segment is not None and segment["peer_no"] != person.account_no:
         return Imported(refusal="another user has a session of this id")
+
     is_new = segment is None
     if segment is None:
         segment = _begin(
             tx, context, original, user_id=person.user_id, account_no=person.account_no
         )
+
     messages = sum(_add(tx, original, message, segment) for message in piece.messages)
     summaries = 0 if piece.has_more else _sum_up(tx, original, segment)
+
     return Imported(
         is_new_session=is_new, messages=messages, summaries=summaries, unclaimed=unclaimed
     )
@@ -91,9 +96,11 @@ def _claim(tx: Tx, context: OperationContext, account: Account, person: Person) 
             f"the account {account.channel_user_id!r} on {account.channel!r} belongs to another "
             "user; its owner can link it with a code"
         )
+
     if row is None:
         claimed, _ = get_or_create_account(tx, context, account, user_id=person.user_id)
         audit.note(tx, context, "claimed", actor_no=claimed.account_no, user_id=claimed.user_id)
+
     return ""
 
 
@@ -133,6 +140,7 @@ def _begin(
     claim_announcement(tx, SessionStarted(session_no))
     if not is_live:
         claim_announcement(tx, SessionEnded(session_no))
+
     tx.run("set_metadata", session_no=session_no, metadata=to_json(original.metadata))
     last_activity = original.last_activity
     added = tx.one(
@@ -143,6 +151,7 @@ def _begin(
         last_activity=last_activity,
     )
     tx.run("set_handle", segment_no=added["segment_no"], handle=original.session_id)
+
     return tx.one("segment_by_handle", handle=original.session_id, bot=context.bot)
 
 
@@ -152,6 +161,7 @@ def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: R
         return False
     if tx.first("tombstone", chat_no=segment["chat_no"], message_id=message_id) is not None:
         return False
+
     row = message_rows.to_row(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
@@ -165,6 +175,7 @@ def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: R
         metadata=message.metadata,
     )
     store_row(tx, row, session_no=segment["session_no"])
+
     return True
 
 
@@ -178,6 +189,7 @@ def _sum_up(tx: Tx, original: OriginalSession, segment: Row) -> int:
         or tx.first("summary_by_maker", session_no=session_no, made_by=MADE_BY) is not None
     ):
         return 0
+
     made_at = original.summaries[-1][0]
     text = "\n".join(text for _, text in original.summaries)
     row = tx.one(
@@ -195,4 +207,5 @@ def _sum_up(tx: Tx, original: OriginalSession, segment: Row) -> int:
         from_seq=begin,
         to_seq=begin - 1,
     )
+
     return len(original.summaries)

@@ -43,6 +43,7 @@ class Import:
                 "accounts must be a mapping from user ids to accounts, or a function, not "
                 f"{type(accounts).__name__}"
             )
+
         self._account_of = accounts.get if isinstance(accounts, Mapping) else accounts
         self._original = Original(path=located_file(path))
         self._before = before
@@ -90,6 +91,7 @@ class Import:
                 f"accounts must give an Account for {piece.session.user_id!r}, not "
                 f"{type(told).__name__}"
             )
+
         return piece.session.account if told is None else told
 
     def note(self, piece: Piece, imported: Imported) -> None:
@@ -98,8 +100,10 @@ class Import:
         if imported.refusal:
             self._refused[session_id] = imported.refusal
             return
+
         if imported.unclaimed:
             self._unclaimed[piece.session.user_id] = imported.unclaimed
+
         self._users.add(piece.session.user_id)
         old = sum(
             self._before is not None and message.timestamp < self._before
@@ -140,4 +144,5 @@ class Import:
                 "%d imported messages are past their retention, and go with the next decay",
                 report.past_retention,
             )
+
         return report

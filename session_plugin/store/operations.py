@@ -66,10 +66,12 @@ def open_session(
     if channel and channel_user_id:
         label(tx, person.account_no, channel, channel_user_id)
         tx.run("touch_activity", segment_no=found.segment_no, at=context.now)
+
     opened = session_with_messages(tx, found.session_no)
     assert opened is not None
     session, summary = opened
     session.session_id = handle
+
     return Result(Opened(session=session, summary=summary), seen + begun)
 
 
@@ -77,8 +79,10 @@ def _handle(tx: Tx, context: OperationContext, segment_no: int) -> str:
     row = tx.one("segment_by_no", segment_no=segment_no)
     if row["handle"] is not None:
         return str(row["handle"])
+
     handle = context.new_id()
     tx.run("set_handle", segment_no=segment_no, handle=handle)
+
     return handle
 
 
@@ -119,6 +123,7 @@ def append(
     segment, ended = _by_handle(tx, context, handle)
     if tx.first("is_private_user", user_id=segment["user_id"]) is not None:
         return Result(Appended(session_no=segment["session_no"], live_count=0), ended)
+
     row = message_rows.to_row(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
@@ -132,6 +137,7 @@ def append(
         metadata=metadata,
     )
     _, live_count = store_row(tx, row, session_no=segment["session_no"])
+
     return Result(Appended(session_no=segment["session_no"], live_count=live_count), ended)
 
 
@@ -144,6 +150,7 @@ def _by_handle(
         raise UnknownSession(f"no session has the id {handle!r}; ask get_or_create for one")
     if segment["ended_at"] is not None:
         return segment, ()
+
     return segment, end_expired(tx, context, Scope(context.bot, user_id=segment["user_id"]))[1]
 
 
@@ -163,6 +170,7 @@ def claim_account(tx: Tx, context: OperationContext, handle: str, account: Accou
     segment = tx.first("segment_by_handle", handle=handle, bot=context.bot)
     if segment is None:
         return Result(None)
+
     row = find_account(tx, account)
     if row is not None:
         if row["user_id"] != segment["user_id"]:
@@ -172,9 +180,11 @@ def claim_account(tx: Tx, context: OperationContext, handle: str, account: Accou
                 "only its owner can link it, with a code"
             )
         return Result(None)
+
     home = tx.one("account_by_no", account_no=segment["peer_no"])
     person, seen = get_or_create_account(tx, context, account, user_id=home["home_user_id"])
     audit.note(tx, context, "claimed", actor_no=person.account_no, user_id=person.user_id)
+
     return Result(None, seen)
 
 
@@ -195,6 +205,7 @@ def list_sessions(
         if session is not None:
             session.session_id = row["handle"]
             found.append(session)
+
     return found
 
 
@@ -212,4 +223,5 @@ def remove_idle_segments(tx: Tx, context: OperationContext, *, max_age: float) -
         left = tx.first("references_to_session", session_no=row["session_no"])
         if left is not None and left["count"] == 0:
             drop_session(tx, row["session_no"])
+
     return Result(len(rows))

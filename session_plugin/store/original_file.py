@@ -112,6 +112,7 @@ class Original:
             raise DatabaseRefused(
                 f"{self.path} is no file; give the path of the original's sessions.db"
             )
+
         self._folder = tempfile.TemporaryDirectory(prefix="session_plugin-")
         copy = Path(self._folder.name) / "sessions.db"
         try:
@@ -144,9 +145,11 @@ class Original:
         if "sessions" in self._tables:
             (row,) = self._rows("original_count")
             total += int(row["count"])
+
         if CHANNEL_TABLE in self._tables:
             rows = self._rows("original_channel_sessions")
             total += sum(len(_history(row) or ()) for row in rows)
+
         return total
 
     def pieces(self) -> Iterator[Piece]:
@@ -161,6 +164,7 @@ class Original:
     def _pieces_of_sessions(self) -> Iterator[Piece]:
         for row in self._rows("original_orphans"):
             self._skip("message", row["id"], f"there is no session {row['session_id']!r}")
+
         newest = {row["user_id"]: row["session_id"] for row in self._rows("original_newest")}
         for row in self._rows("original_sessions"):
             session = self._session(row, newest)
@@ -172,6 +176,7 @@ class Original:
         users = set()
         if "sessions" in self._tables:
             users = {row["user_id"] for row in self._rows("original_newest")}
+
         for row in self._rows("original_channel_sessions"):
             session = self._channel_session(row, users)
             if session is not None:
@@ -191,6 +196,7 @@ class Original:
         last_activity = self._moment(row, "updated_at", where)
         extra = ("preferred_notification_channel", "pending_response")
         values = dict(row)
+
         return OriginalSession(
             session_id=session_id,
             user_id=user_id,
@@ -222,6 +228,7 @@ class Original:
             if role not in ROLES or not isinstance(content, str):
                 self._skip("message", where, f"an entry has the role {role!r}, or no text")
                 continue
+
             said = f"{role} {content}"
             seen[said] += 1
             yield OriginalMessage(
@@ -239,6 +246,7 @@ class Original:
             moment = datetime.fromisoformat(_text(row[column]))
         except ValueError:
             return self._time(row, column, where, None)
+
         zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         return zoned.timestamp()
 
@@ -248,14 +256,18 @@ class Original:
         for row in self._rows("original_messages", session_id=session.session_id):
             if _is_summary(row):
                 continue
+
             message = self._message(row, at)
             if message is None:
                 continue
+
             if len(waiting) == MESSAGES_AT_ONCE:
                 yield Piece(session=session, messages=tuple(waiting), has_more=True)
                 waiting = []
+
             waiting.append(message)
             at = message.timestamp
+
         yield Piece(session=session, messages=tuple(waiting), has_more=False)
 
     def _session(self, row: sqlite3.Row, newest: dict[Any, Any]) -> OriginalSession | None:
@@ -269,8 +281,10 @@ class Original:
                     f"its {what} is {value!r}; its {count} messages are skipped with it",
                 )
                 return None
+
         created_at = self._time(row, "created_at", session_id, None)
         last_activity = self._time(row, "last_activity", session_id, created_at)
+
         return OriginalSession(
             session_id=session_id,
             user_id=user_id,
@@ -301,8 +315,10 @@ class Original:
                 "message", row["id"], f"its role is {role!r}; there are {', '.join(sorted(ROLES))}"
             )
             return None
+
         content = _text(row["content"])
         timestamp = self._time(row, "timestamp", row["id"], before) or 0.0
+
         return OriginalMessage(
             key=f"{row['id']} {_hash(f'{role} {timestamp!r} {content}')}",
             role=role,
@@ -325,13 +341,17 @@ class Original:
         cell = row[column]
         if cell is None or cell in ("", b""):
             return {}
+
         try:
             values = json.loads(_text(cell))
         except (ValueError, RecursionError):
             values = None
+
         if isinstance(values, dict):
             return values
+
         self._skip("cell", where, f"its {column} is not a JSON object")
+
         return {}
 
     def _skip(self, what: str, where: object, reason: str) -> None:
@@ -345,6 +365,7 @@ class Original:
         (row,) = self._rows("original_check")
         if row["finding"] != "ok":
             raise sqlite3.DatabaseError(row["finding"])
+
         columns = {
             table: {row["name"] for row in self._rows("original_columns", table=table)}
             for table in (*TABLES, CHANNEL_TABLE)
@@ -355,6 +376,7 @@ class Original:
             and columns["session_messages"] >= MESSAGE_COLUMNS
         ):
             tables |= set(TABLES)
+
         if columns[CHANNEL_TABLE] >= CHANNEL_COLUMNS:
             tables.add(CHANNEL_TABLE)
         elif columns[CHANNEL_TABLE]:
@@ -384,6 +406,7 @@ def _history(row: sqlite3.Row) -> list[Any] | None:
         entries = json.loads(_text(row["conversation_history"]) or "[]")
     except (ValueError, RecursionError):
         return None
+
     return entries if isinstance(entries, list) else None
 
 

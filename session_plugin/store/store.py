@@ -87,6 +87,7 @@ class SessionStore:
         path = db_path
         if path is None:
             path = platformdirs.user_data_path("session_plugin") / "sessions.db"
+
         where = located(path)
 
         def keyed_hash(*parts: str) -> bytes:
@@ -155,6 +156,7 @@ class SessionStore:
         check_id("user_id", user_id)
         for what, label in (("channel", channel), ("channel_user_id", channel_user_id)):
             check_storable(what, label)
+
         check_text("display_name", display_name)
 
         opened = self._write(
@@ -171,6 +173,7 @@ class SessionStore:
             session.messages.insert(
                 0, SessionMessage(role="system", content=text, timestamp=summary.made_at)
             )
+
         return session
 
     def save_message(
@@ -271,6 +274,7 @@ class SessionStore:
             operations.remove_idle_segments, context, max_age=max_age
         ).value:
             total += removed
+
         return total
 
     def link_channel(self, session_id: str, channel: str, channel_user_id: str) -> None:
@@ -299,6 +303,7 @@ class SessionStore:
         limit = ALL if limit == -1 else int(min(limit, ALL))
         context = self._context()
         max_age = context.policies.max_age if active_only else None
+
         return self._read(operations.list_sessions, context, max_age=max_age, limit=limit)
 
     def import_original(
@@ -337,6 +342,7 @@ class SessionStore:
                 import_.note(piece, imported)
         finally:
             import_.close()
+
         return import_.report()
 
     def close(self) -> None:

@@ -134,12 +134,15 @@ class Consolidator:
         if session_no in self._busy:
             self._look_again(session_no, is_renewal=is_renewal)
             return None
+
         self._busy.add(session_no)
         if progress is not None:
             self._reports[session_no] = progress
+
         task = asyncio.current_task()
         if task is not None and not is_asked_for:
             self._unasked.add(task)
+
         try:
             is_done = await self._once(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
             for _ in range(MOST_ROUNDS):
@@ -148,8 +151,10 @@ class Consolidator:
                 is_done |= await self._once(
                     session_no, is_renewal=self._again.pop(session_no), is_again=True
                 )
+
             if not (is_asked_for and is_done):
                 return None
+
             return await self._database.read(summaries.current_summary, session_no)
         finally:
             self._busy.discard(session_no)
@@ -170,6 +175,7 @@ class Consolidator:
             _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
             for task in late:
                 task.cancel()
+
         self._digesting.pop(asyncio.get_running_loop(), None)  # it would keep the loop alive
 
     def _digest_slot(self) -> asyncio.Semaphore:
@@ -193,6 +199,7 @@ class Consolidator:
             and await self._database.read(summaries.is_waiting, session_no, now=now)
         ):
             return False  # before all that it holds is read and weighed
+
         request = await self._request(session_no, is_renewal=is_renewal, is_again=is_again)
         lease = self._lease(session_no)
         if not self._asks_plugins():  # a digest takes no time, and of two only one is put in place
@@ -225,14 +232,17 @@ class Consolidator:
                 break
             await self._database.write(summaries.clear, plan)
             beginning = await self._database.read(summaries.begin, replace(request, at_least=0))
+
         if written is None:
             return False
+
         if not await self._announcer.write(summaries.PUT, written):
             # It changed meanwhile.
             self._look_again(request.session_no, is_renewal=request.threshold is None)
             return False
 
         self._weights.pop(request.session_no, None)
+
         return True
 
     async def _filled(self, beginning: summaries.Beginning) -> summaries.Plan:
@@ -273,12 +283,15 @@ class Consolidator:
         """
         if is_renewal:
             return summaries.PlanRequest(session_no=session_no, threshold=None)
+
         at_least = 0
         if self._limits.tokens is not None:
             tokens = await self._count(await self._database.read(summaries.live_texts, session_no))
             at_least = messages_over_budget(tokens, budget=self._limits.tokens)
+
         most = self._limits.messages
         beyond = most if is_again and not at_least else 0
+
         return summaries.PlanRequest(
             session_no=session_no, threshold=most, at_least=at_least, beyond=beyond
         )
@@ -291,16 +304,20 @@ class Consolidator:
             return False
         if len(self._weights) > MOST_WEIGHTS:
             self._weights.clear()
+
         count, tokens = self._weights.get(session_no, (-1, 0))
         is_known = count + 1 == live_count
         if is_known:
             tokens += sum(await self._count((text,)))
+
         if (
             not is_known or tokens > self._limits.tokens
         ):  # instructions were added, but do not count
             texts = await self._database.read(summaries.live_texts, session_no)
             tokens = sum(await self._count(texts))
+
         self._weights[session_no] = (live_count, tokens)
+
         return tokens > self._limits.tokens
 
     async def _summarise(self, plan: summaries.Plan) -> summaries.Written | None:
@@ -309,31 +326,38 @@ class Consolidator:
             return summaries.Written(
                 plan=plan, text=digested, made_by=DIGEST_NAME, made_at=self._clock()
             )
+
         session = await self._database.read(session_data, plan.session_no)
         if session is None:
             return None
+
         text, made_by = plan.previous, DIGEST_NAME
         for start in range(0, len(plan.messages), MOST_AT_ONCE):
             if start:
                 await self._database.write(work_leases.take, self._lease(plan.session_no))
+
             piece = plan.messages[start : start + MOST_AT_ONCE]
             try:
                 answer = await self._ask(session, piece, text)
             except PluginError as error:
                 await self._note_failure(plan.session_no, session, str(error))
                 return None
+
             if answer is None:
                 text, made_by = (
                     await asyncio.to_thread(self._digest, plan.messages[start:], text),
                     DIGEST_NAME,
                 )
                 break
+
             text, made_by = answer
             if plan.session_no in self._reports:
                 total = len(plan.messages)
                 done = min(start + MOST_AT_ONCE, total)
                 self._reports[plan.session_no](Progress(what="messages", done=done, total=total))
+
         assert text is not None
+
         return summaries.Written(plan=plan, text=text, made_by=made_by, made_at=self._clock())
 
     def _asks_plugins(self) -> bool:
@@ -367,10 +391,12 @@ class Consolidator:
         )
         if answer is None:
             return None
+
         fault = fault_of(answer.value, messages, previous)
         if fault is not None:
             self._plugins.note_failure(answer.plugin)
             raise PluginError(f"plugin {answer.plugin} gave no usable summary: {fault}")
+
         return answer.value, answer.plugin
 
     async def _note_failure(self, session_no: int, session: Session, reason: str) -> None:

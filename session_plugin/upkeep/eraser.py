@@ -66,8 +66,10 @@ class Eraser:
         except SessionError as error:
             logger.warning(TRIED_AGAIN, error)
             erasure = Erasure(is_done=False)
+
         if not erasure.is_done:
             self._keep_trying()
+
         return erasure
 
     async def go_on(self) -> None:
@@ -115,6 +117,7 @@ class Eraser:
 
         if erasure.is_done:
             await self._database.write(drop_erasures, newest)
+
         return erasure
 
     def _is_rewritten(self, engine: Engine, newest: int) -> bool:
@@ -138,8 +141,10 @@ class Eraser:
         finally:
             if purged is Purged.NOTHING:
                 await self._database.write(marks.put, marks.REWRITTEN, turn.before)
+
         if purged is not Purged.NOTHING:
             self._rewritten = engine, newest
+
         return Erasure(is_done=purged is Purged.ALL)
 
     def _keep_trying(self) -> None:
@@ -168,6 +173,7 @@ class Eraser:
 
             with suppress(TimeoutError):  # a longer wait is cut: the clock may be set meanwhile
                 await asyncio.wait_for(woken.wait(), min(seconds or pause, LONGEST_PAUSE))
+
             pause = FIRST_PAUSE if seconds else min(2 * pause, LONGEST_PAUSE)
 
 

@@ -56,6 +56,7 @@ class Rounds:
         task, self._task = self._task, None
         if task is None or task.done() or task is asyncio.current_task():
             return
+
         loop = task.get_loop()
         if loop is asyncio.get_running_loop():
             task.cancel()

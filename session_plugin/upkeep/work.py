@@ -105,6 +105,7 @@ class UpkeepWork:
             total += await self._announcer.write(
                 sessions.end_those_over, context, session_nos, is_heard=is_heard
             )
+
         return total
 
     async def count_old(self) -> DecayReport:
@@ -133,6 +134,7 @@ class UpkeepWork:
 
         if found.is_trusted and not before.is_trusted:
             logger.info("the clock is believed again, and what is past its retention is deleted")
+
         if not found.is_trusted and before.is_trusted:
             leap = 0.0 if found.trusted_at is None else (now - found.trusted_at) / DAY
             logger.warning(
@@ -141,6 +143,7 @@ class UpkeepWork:
                 "has gone on for a day. If it is right, call hub.decay(confirm_clock=True)",
                 leap,
             )
+
         return found.is_trusted
 
     async def decay(
@@ -152,6 +155,7 @@ class UpkeepWork:
         await self.end_silent()
         if not await self._is_clock_trusted(confirm=confirm_clock):
             return DecayReport(is_held=True)
+
         retentions = self._retentions_now()
 
         rows = []
@@ -173,6 +177,7 @@ class UpkeepWork:
             logger.info(
                 "decay removed %d messages and %d sessions", report.messages, report.sessions
             )
+
         return report
 
     def _retentions_now(self) -> Retentions:
@@ -191,6 +196,7 @@ class UpkeepWork:
             total += count
             if progress is not None:
                 progress(Progress(what=what, done=total))
+
         return total
 
     async def _remove_sessions(
@@ -206,4 +212,5 @@ class UpkeepWork:
                 progress(Progress(what="sessions", done=before + total))
             if following is None:
                 return total
+
             after = following

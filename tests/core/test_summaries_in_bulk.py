@@ -191,7 +191,9 @@ CHANGES = st.lists(
 
 
 def happen(engine: Any, session_no: int, kind: str, number: int) -> None:
-    context = OperationContext(bot="", now=5.0, policies=Policies(max_age=60.0), new_id=lambda: "another")
+    context = OperationContext(
+        bot="", now=5.0, policies=Policies(max_age=60.0), new_id=lambda: "another"
+    )
     author = Account("discord", str(session_no - 1))
     event = MessageEvent(
         chat=Chat("discord", f"of {author.channel_user_id}"),

@@ -41,7 +41,9 @@ def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordRe
             outcomes.update(batch.store())
             outcomes[position] = record(tx, recording)
             changed.update(keys)
+
     outcomes.update(batch.store())
+
     return [outcomes[position] for position in range(len(recordings))]
 
 
@@ -147,6 +149,7 @@ class _Batch:
         facts = _RowFacts(
             is_in_batch or bool(row["is_stored"]), bool(row["is_deleted"]), bool(row["is_private"])
         )
+
         return fate_of(event, facts) == "stored"
 
     def add(self, position: int, recording: Recording, row: Row) -> None:
@@ -160,12 +163,14 @@ class _Batch:
         )
         latest: float = max(known_now, self.latest.get(row["session_no"], row["last_activity"]))
         self.latest[row["session_no"]] = latest
+
         return latest
 
     def store(self) -> dict[int, Result[RecordResult]]:
         """Store what waits, and give what became of each."""
         if not self.waiting:
             return {}
+
         waiting, self.waiting = self.waiting, []
         drawn = self.tx.all("next_seqs", count=len(waiting))
         seqs = [row["first"] + n for row in drawn for n in range(row["count"])]
@@ -188,6 +193,7 @@ class _Batch:
             counted = segments.get(segment_no)
             if counted is None:
                 counted = segments[segment_no] = _Counted(segment_no, first_at=now, at=now)
+
             counted.add(seq, now)
             self.stored_in[row["session_no"]] += 1
             outcomes[position] = Result(
@@ -200,8 +206,10 @@ class _Batch:
                 ),
                 (MessageStored(recording.event, row["session_no"]),),
             )
+
         self.tx.run_many("add_messages", messages)
         self.tx.run_many("count_messages", [counted.values() for counted in segments.values()])
+
         return outcomes
 
 

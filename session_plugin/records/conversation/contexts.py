@@ -58,6 +58,7 @@ def read_context(
     scope = find_scope(tx, where)
     if scope is None:
         return ModelContext(summary=None, messages=())
+
     live, segments = fresh_session(tx, where.context, scope)
     if live is None:
         return ModelContext(summary=None, messages=())
@@ -93,6 +94,7 @@ def session_with_messages(tx: Tx, session_no: int) -> tuple[Session, Summary | N
     earlier = [one for one in _instructions(tx, segments) if one.seq not in shown]
 
     session.messages = earlier + messages
+
     return session, current_summary(tx, session_no)
 
 
@@ -141,6 +143,7 @@ def _summarised(
             for part in parts:
                 number = part["segment_no"]
                 live_from[number] = max(live_from.get(number, 0), part["to_seq"] + 1)
+
         candidates = older
 
     return summary_of(tx, used), live_from
@@ -189,4 +192,5 @@ def _replied_to(tx: Tx, where: Where, chat: Chat, message_id: str) -> SessionMes
         thread_id=chat.thread_id,
         name=where.name,
     )
+
     return from_columns(rows[0], chat, {}) if rows else None

@@ -48,6 +48,7 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
         return Result(None)
 
     value = RecordResult(fate="stored", session_no=session_no, seq=seq)
+
     return Result(value, (MessageEdited(recording.event, session_no),))
 
 
@@ -85,6 +86,7 @@ def _change(tx: Tx, recording: Recording, row: Row) -> bool:
     quotes.renote(tx, event, chat_no=chat_no, segment_no=segment_no, seq=seq)
     if event.message_id is not None:
         quotes.follow_edit(tx, chat_no, event.message_id, event.text)
+
     return True
 
 
@@ -105,9 +107,11 @@ def restore(
     facts = MessageFacts(tx, recording)
     if facts.chat is None:
         return Result(None)
+
     row = tx.first("message_by_seq", chat_no=facts.chat["chat_no"], seq=seq)
     if row is None or not row["withheld"] or facts.private_account is not None:
         return Result(None)
+
     edited_at = recording.event.edited_at
     as_stored = (None, recording.context.now) if edited_at is None else (edited_at,)
     if row["edited_at"] not in as_stored:
@@ -125,6 +129,7 @@ def restore(
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
     chat_no = facts.chat["chat_no"]
     quotes.renote(tx, event, chat_no=chat_no, segment_no=segment_no, seq=seq)
+
     return Result(session_no, (MessageEdited(event, session_no),))
 
 
@@ -146,4 +151,5 @@ def _is_earlier(row: Row, edited_at: float, version: int) -> bool:
     """
     if row["edited_at"] is None or row["edited_at"] < edited_at:
         return False
+
     return bool(row["edited_at"] > edited_at or 0 < version < row["version"])

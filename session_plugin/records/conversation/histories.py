@@ -60,6 +60,7 @@ def read_history(
         )
 
     groups = partial(own_messages_in_groups, tx, scope, since=since, before=before_seq)
+
     return newest(tx, segments, limit=limit, before=before_seq, besides=groups)
 
 
@@ -79,12 +80,15 @@ def own_messages_in_groups(
     """
     if not scope.sees_groups:
         return []
+
     rows: list[Columns] = []
     for account in tx.all("accounts_of_user", user_id=scope.user_id):
         rows += _own_messages(
             tx, scope, account["account_no"], since=since, before=before, after=after, limit=limit
         )
+
     people: dict[tuple[str, str], Account] = {}
+
     return [
         from_columns(
             columns,
@@ -119,6 +123,7 @@ def _own_messages(
         )
         if piece["latest"] is None or piece["latest"] < since:
             break
+
         rows += tx.tuples(
             "own_messages_in_groups",
             account_no=account_no,
@@ -130,6 +135,7 @@ def _own_messages(
             limit=limit - len(rows),
         )
         before = int(piece["from_seq"])
+
     return rows
 
 
@@ -141,10 +147,12 @@ def seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | 
         return message.seq or None
     if message is None or message.message_id is None:
         return None
+
     chat = find_chat(tx, where.context.bot, message.chat)
     row = None
     if chat is not None:
         row = tx.first("message_by_key", chat_no=chat["chat_no"], message_id=message.message_id)
+
     return None if row is None else int(row["seq"])
 
 
@@ -170,11 +178,13 @@ def newest(
     """
     if limit == 0:
         return []
+
     limit = ALL if limit is None else limit
     rows: list[tuple[Columns, Row]] = []
     for segment in sorted(segments, key=_last_seq, reverse=True):
         if limit <= len(rows) and _seq(rows[limit - 1]) > segment["last_seq"]:
             break
+
         tail = tx.tuples(
             "segment_tail",
             segment_no=segment["segment_no"],
@@ -184,12 +194,14 @@ def newest(
         )
         rows += zip(tail, repeat(segment))
         rows = sorted(rows, key=_seq, reverse=True)[:limit]
+
     shown = {segment["segment_no"]: segment for _, segment in rows}
     chats = {number: to_chat(segment, segment["thread_id"]) for number, segment in shown.items()}
     people: dict[tuple[str, str], Account] = {}
     found = [from_columns(row, chats[segment["segment_no"]], people) for row, segment in rows]
     if besides is not None:
         found += besides(after=_seq(rows[-1]) if len(rows) == limit else 0, limit=limit)
+
     return sorted(found, key=attrgetter("seq"))[-limit:]
 
 
@@ -216,6 +228,7 @@ def between(
     )
     chat = to_chat(segment, segment["thread_id"])
     people: dict[tuple[str, str], Account] = {}
+
     return [(row[0], from_columns(row, chat, people)) for row in rows]
 
 
@@ -226,6 +239,7 @@ def find_message(tx: Tx, bot: str, chat: Chat, message_id: str) -> SessionMessag
         return None
 
     stored = tx.first("message_by_key", chat_no=row["chat_no"], message_id=message_id)
+
     return None if stored is None else stored_message(tx, stored)
 
 

@@ -40,6 +40,7 @@ def move_chat(tx: Tx, context: OperationContext, old: Chat, new: Chat) -> Result
             f"a group's chat becomes another group's of the same bot, not {old.chat_id!r} "
             f"{new.chat_id!r}"
         )
+
     old_row, new_row = (
         get_or_create_chat(tx, context.bot, old),
         get_or_create_chat(tx, context.bot, new),
@@ -47,6 +48,7 @@ def move_chat(tx: Tx, context: OperationContext, old: Chat, new: Chat) -> Result
     old_no, new_no = old_row["chat_no"], group_no(new_row)
     if old_no == new_no:  # told the wrong way round, after it was told the right way
         return Result(None)
+
     ended: tuple[Announcement, ...] = ()
     for chat_no in sorted((old_no, new_no)):
         for row in tx.all("live_sessions_of_chat", chat_no=chat_no):
@@ -54,6 +56,7 @@ def move_chat(tx: Tx, context: OperationContext, old: Chat, new: Chat) -> Result
                 context.bot, chat_no=chat_no, thread_id=row["thread_id"], name=row["name"]
             )
             ended += end_expired(tx, context, scope)[1]
+
     live = {
         _part(row): row["session_no"] for row in tx.all("live_sessions_of_chat", chat_no=new_no)
     }
@@ -65,8 +68,10 @@ def move_chat(tx: Tx, context: OperationContext, old: Chat, new: Chat) -> Result
             join_session(tx, context, other, row["session_no"])
         else:
             ended += end_session(tx, other, ended_at=context.now, reason="new")
+
     tx.run("move_sessions", chat_no=new_no, previous=old_no)
     tx.run("move_chat", became=new_no, chat_no=old_no)
+
     return Result(None, ended)
 
 

@@ -100,6 +100,7 @@ class QuoteFacts:
             return True
         if self._stored is not None or self._person is None:
             return False
+
         return forgotten.find(self._tx, context, self._person) is not None
 
     @property
@@ -109,6 +110,7 @@ class QuoteFacts:
         """
         if self._stored is None:
             return False
+
         return not is_part_of(self._quote.text, to_text(self._stored["content"]))
 
     @property

@@ -139,6 +139,7 @@ def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
         event=None if event is recording.event else event,
     )
     announcements = seen + also_seen + begun + (MessageStored(event, segment.session_no),)
+
     return Result(stored, announcements)
 
 
@@ -187,6 +188,7 @@ class MessageFacts:
             return self._tx.first("message_by_seq", chat_no=self.chat["chat_no"], seq=seq)
         if message_id is None:
             return None
+
         return self._tx.first("message_by_key", chat_no=self.chat["chat_no"], message_id=message_id)
 
     @property
@@ -200,7 +202,9 @@ class MessageFacts:
         message_id = self._recording.event.message_id
         if self.chat is None or message_id is None:
             return False
+
         key = {"chat_no": self.chat["chat_no"], "message_id": message_id}
+
         return self._tx.first("tombstone", **key) is not None
 
     @property
@@ -210,6 +214,7 @@ class MessageFacts:
         kind = event.chat.kind if chat is None else chat["kind"]
         if kind != "direct" or event.author is not None or event.answers is not None:
             return True
+
         return chat is not None and chat["peer_no"] is not None
 
     @cached_property
@@ -222,6 +227,7 @@ class MessageFacts:
         row = self._tx.first("message_by_key", **key) or self._tx.first("tombstone", **key)
         if row is None or row["account_no"] is None:
             return None
+
         return person_of(self._tx, row["account_no"])
 
     @property
@@ -245,6 +251,7 @@ class MessageFacts:
                 return account
             if standing is None and user_id is not None and self._is_private_user(user_id):
                 return account
+
         return None
 
     @property
@@ -262,12 +269,14 @@ class MessageFacts:
             if standing is not None and standing["forgotten_until"] is None:
                 # The account was made by a process that had another secret, and knew of nothing.
                 forgotten.raise_to(self._tx, account, gone["sent_until"])
+
             is_late_answer = standing is None and account != event.author
             # later by more than a day, it was forgotten before a clock was set back
             is_before = 0 < gone["at"] - context.now <= clocks.LEAP
             is_old = is_before or event.sent_at < gone["sent_until"]
             if is_late_answer or is_old:
                 return True
+
         return any(
             forgotten.is_known_again(self._tx, context, event.chat, message_id)
             for message_id in (event.message_id, self._only_reply_to)
@@ -287,6 +296,7 @@ class MessageFacts:
             concerned.setdefault(person_of(self._tx, self.stored["account_no"]).account)
         if self.replied_to is not None:
             concerned.setdefault(self.replied_to.account)
+
         return {one: user_id for one, user_id in concerned.items() if one is not None}
 
     def _standing(self, account: Account) -> Row | None:
@@ -330,4 +340,5 @@ def _owner(tx: Tx, chat: Row, person: Person | None) -> Person | None:
         raise ValueError(
             f"the direct chat {chat['chat_id']!r} on {chat['channel']!r} belongs to another account"
         )
+
     return person_of(tx, chat["peer_no"])

@@ -63,6 +63,7 @@ def remove_messages(
         count=count,
         live=sum(row["live"] for row in counts),
     )
+
     return count
 
 
@@ -86,6 +87,7 @@ def delete(
             )
             if row is None:
                 quotes.follow_deletion(tx, chat_no, key)
+
         if row is not None:
             rows.append(row)
 
@@ -101,6 +103,7 @@ def delete_from_chat(tx: Tx, context: OperationContext, chat: Chat) -> Result[Re
     rows = tx.all(
         "messages_of_chat", chat_no=row["chat_no"], thread_id=chat.thread_id, limit=AT_ONCE
     )
+
     return _removed(tx, chat, rows)
 
 
@@ -119,4 +122,5 @@ def _removed(tx: Tx, chat: Chat, rows: Sequence[Row]) -> Result[Removed]:
     announcements = tuple(
         MessagesDeleted(chat, tuple(ids), session_no) for session_no, ids in gone.items()
     )
+
     return Result(Removed(count=len(rows), session_nos=tuple(gone)), announcements)

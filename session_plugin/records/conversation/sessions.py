@@ -30,6 +30,7 @@ def get_or_create_chat(tx: Tx, bot: str, chat: Chat) -> Row:
         )
     elif chat.title and row["title"] != chat.title and row["title"] != to_name(chat.title):
         tx.run("retitle_chat", chat_no=row["chat_no"], title=to_name(chat.title))
+
     return row
 
 
@@ -71,6 +72,7 @@ def find_scope(tx: Tx, where: Where) -> Scope | None:
         return None
     else:
         chat_no, kind, user_id = group_no(row), row["kind"], None
+
     return scope_of(
         where.context.bot,
         kind=kind,
@@ -100,6 +102,7 @@ def _owner(row: Row, where: Where) -> tuple[int | None, str | None]:
         return row["reader_no"], row["reader_user_id"]
     if where.account is None or row["reader_user_id"] == row["peer_user_id"]:
         return row["peer_no"], row["peer_user_id"]
+
     return None, None
 
 
@@ -116,6 +119,7 @@ def _live(tx: Tx, scope: Scope) -> list[Row]:
     """
     if scope.user_id is not None:
         return tx.all("live_direct_session", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+
     return tx.all(
         "live_group_session", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name
     )
@@ -128,6 +132,7 @@ def fresh_session(tx: Tx, context: OperationContext, scope: Scope) -> tuple[Row 
     rows = _live(tx, scope)
     if not rows or context.end_of(rows[0]) is not None:
         return None, []
+
     return rows[0], [row for row in rows if row["segment_no"] is not None]
 
 
@@ -139,6 +144,7 @@ def end_expired(
     end = None if row is None else context.end_of(row)
     if row is None or end is None:
         return row, ()
+
     return None, end_session(tx, row["session_no"], ended_at=end.at, reason=end.reason)
 
 
@@ -149,9 +155,11 @@ def seemingly_live(tx: Tx, context: OperationContext, *, after: int, limit: int)
     silence = context.policies.shortest_silence
     if silence is None:
         return []
+
     rows = tx.all(
         "silent_sessions", bot=context.bot, after=after, before=context.now - silence, limit=limit
     )
+
     return [row["session_no"] for row in rows]
 
 
@@ -172,6 +180,7 @@ def end_those_over(
             announcements += end_session(tx, session_no, ended_at=end.at, reason=end.reason)
             if not is_heard:
                 claim_announcement(tx, SessionEnded(session_no))
+
     return Result(len(announcements), announcements if is_heard else ())
 
 
@@ -189,6 +198,7 @@ def end_expired_of_user(
     ended: tuple[Announcement, ...] = ()
     for name in names:
         ended += end_expired(tx, context, Scope(context.bot, user_id=user_id, name=name))[1]
+
     return ended
 
 
@@ -231,6 +241,7 @@ def find_or_start_segment(
         segment = tx.one("add_segment", **key, last_activity=session["last_activity"])
 
     found = OpenSegment(session["session_no"], segment["segment_no"], session["last_activity"])
+
     return found, ended + started
 
 
@@ -256,6 +267,7 @@ def start_session(
         ended_at=None,
         end_reason=None,
     )
+
     return row, (SessionStarted(row["session_no"]),)
 
 
@@ -265,6 +277,7 @@ def _last_ended(tx: Tx, scope: Scope) -> Row | None:
     """
     if scope.user_id is not None:
         return tx.first("last_ended_direct", bot=scope.bot, user_id=scope.user_id, name=scope.name)
+
     return tx.first(
         "last_ended_group", chat_no=scope.chat_no, thread_id=scope.thread_id, name=scope.name
     )
@@ -276,6 +289,7 @@ def earlier_sessions(tx: Tx, scope: Scope, *, limit: int) -> list[Row]:
         return tx.all(
             "direct_sessions", bot=scope.bot, user_id=scope.user_id, name=scope.name, limit=limit
         )
+
     group = {"chat_no": scope.chat_no, "thread_id": scope.thread_id, "name": scope.name}
     return tx.all("group_sessions", **group, limit=limit)
 
@@ -285,6 +299,7 @@ def session_data(tx: Tx, session_no: int) -> Session | None:
     row = tx.first("session_by_no", session_no=session_no)
     if row is None:
         return None
+
     chat: Chat | None = None
     identity: SessionIdentity | None = None
     if row["user_id"] is not None:
@@ -292,6 +307,7 @@ def session_data(tx: Tx, session_no: int) -> Session | None:
     else:
         home = tx.first("chat_by_no", chat_no=row["chat_no"])
         chat = to_chat(home, row["thread_id"]) if home is not None else None
+
     return Session(
         session_id=row["session_id"],
         identity=identity,
@@ -339,6 +355,7 @@ def read_previous(tx: Tx, where: Where, *, limit: int) -> list[Session]:
     scope = find_scope(tx, where)
     if scope is None:
         return []
+
     live = live_session(tx, scope)
     end = None if live is None else where.context.end_of(live)
     skipped = None if live is None or end is not None else live["session_no"]
@@ -348,6 +365,7 @@ def read_previous(tx: Tx, where: Where, *, limit: int) -> list[Session]:
         # as it will be recorded
         if session is not None and session.ended_at is None and end is not None:
             session.ended_at, session.end_reason = end.at, end.reason
+
     return [session for session in found if session is not None][:limit]
 
 
@@ -365,6 +383,7 @@ def unannounced(tx: Tx, bot: str, *, limit: int) -> tuple[Announcement, ...]:
             found.append(SessionStarted(row["session_no"]))
         if row["ended_at"] is not None and not row["end_announced"]:
             found.append(SessionEnded(row["session_no"]))
+
     return tuple(found)
 
 
@@ -380,10 +399,12 @@ def _claim_announcements(
     for kind, statement in ((SessionStarted, "claim_starts"), (SessionEnded, "claim_ends")):
         asked = [{"session_no": one.session_no} for one in announcements if isinstance(one, kind)]
         taken.update(kind(row["session_no"]) for row in tx.all_many(statement, asked))
+
     claimed = []
     for one in announcements:
         claimed.append(one in taken)
         taken.discard(one)  # whoever else asks for it here comes second
+
     return claimed
 
 
@@ -399,9 +420,12 @@ def start_new(tx: Tx, where: Where) -> Result[Session | None]:
     scope = find_scope(tx, where)
     if scope is None:
         return Result(None)
+
     founder_no = _owner(_reader(tx, where), where)[0] if scope.user_id is not None else None
     session, announcements = end_expired(tx, context, scope)
     if session is not None:
         announcements += end_session(tx, session["session_no"], ended_at=context.now, reason="new")
+
     begun, started = start_session(tx, context, scope, founder_no=founder_no)
+
     return Result(session_data(tx, begun["session_no"]), announcements + started)

@@ -36,7 +36,9 @@ def of_session(tx: Tx, where: Where) -> State | None:
     session_no = live_session_no(tx, where)
     if session_no is None:
         return None
+
     row = tx.one("state_of_session", session_no=session_no)
+
     return State(
         session_no=session_no, values=from_json(row["state"]), version=row["state_version"]
     )
@@ -48,7 +50,9 @@ def of_user(tx: Tx, where: Where) -> State | None:
     row = None if account is None else find_account(tx, account)
     if row is None:
         return None
+
     user = tx.one("state_of_user", user_id=row["user_id"])
+
     return State(
         user_id=row["user_id"], values=from_json(user["state"]), version=user["state_version"]
     )
@@ -65,4 +69,5 @@ def put(tx: Tx, state: State) -> bool:
         changed = tx.run(
             "set_state_of_user", user_id=state.user_id, state=values, version=state.version
         )
+
     return changed == 1

@@ -57,13 +57,16 @@ def get_or_create_account(
     row = find_account(tx, account)
     if row is None:
         return _make_account(tx, context, account, name=name, user_id=user_id)
+
     person = Person(row["account_no"], row["user_id"], account)
     if not name or name == row["display_name"]:
         return person, ()
+
     tx.run("rename_account", account_no=person.account_no, display_name=name)
     event = IdentityEvent(
         change="renamed", account=account, user_id=person.user_id, display_name=name
     )
+
     return person, (IdentityChanged(event),)
 
 
@@ -87,6 +90,7 @@ def _make_account(
         left_at=None if known is None else known["left_at"],
     )
     event = IdentityEvent(change="seen", account=account, user_id=current, display_name=name)
+
     return Person(row["account_no"], current, account), (IdentityChanged(event),)
 
 
@@ -119,9 +123,11 @@ def identity_of(tx: Tx, user_id: str) -> SessionIdentity:
     for row in rows:
         if row["channel"] != STORE_CHANNEL:
             channel_ids.setdefault(row["channel"], row["channel_user_id"])
+
     for row in rows:
         for channel, label in from_json(row["labels"]).items():
             channel_ids.setdefault(channel, str(label))
+
     return SessionIdentity(
         user_id=user_id,
         display_name=next((row["display_name"] for row in rows if row["display_name"]), ""),
@@ -136,8 +142,10 @@ def identity_of_account(tx: Tx, account: Account) -> SessionIdentity | None:
     row = find_account(tx, account)
     if row is None:
         return None
+
     identity = identity_of(tx, row["user_id"])
     identity.display_name = row["display_name"] or identity.display_name
+
     return identity
 
 
@@ -166,4 +174,5 @@ def set_privacy(
     if tx.run("set_private", user_id=person.user_id, private=int(is_private)):
         action = "private" if is_private else "not_private"
         audit.note(tx, context, action, actor_no=person.account_no, user_id=person.user_id)
+
     return Result(None, announcements)

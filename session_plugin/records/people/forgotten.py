@@ -39,6 +39,7 @@ def leave(tx: Tx, context: OperationContext, row: Row) -> None:
     """
     if context.keyed_hash is None:
         return
+
     account_no = row["account_no"]
     newest = tx.one("newest_of_account", account_no=account_no)["at"]
     known = [at for at in (newest, row["forgotten_until"]) if at is not None]
@@ -113,6 +114,7 @@ def is_known_again(tx: Tx, context: OperationContext, chat: Chat, message_id: st
         or tx.first("any_forgotten_message") is None
     ):
         return False
+
     message_hash = _message_hash(context, chat, message_id)
     return tx.first("forgotten_message", message_hash=message_hash) is not None
 

@@ -34,4 +34,5 @@ def check(tx: Tx, *, now: float, evidence: Evidence, is_confirmed: bool) -> Cloc
     marks.put(tx, CONFIRMED, found.trusted_at if found.is_confirmed else None)
     marks.put(tx, DOUBTED_SINCE, found.doubted_since)
     marks.put(tx, DOUBTED_AT, found.doubted_at)
+
     return found

@@ -83,6 +83,7 @@ def cutoffs(tx: Tx, retentions: Retentions) -> list[Cutoff]:
                     before=before,
                 )
             )
+
     return found
 
 
@@ -92,6 +93,7 @@ def count_old(tx: Tx, retentions: Retentions) -> DecayReport:
     for cutoff in cutoffs(tx, retentions):
         row = tx.one("count_old", **cutoff.values)
         parts.append(part_of(cutoff, messages=row["messages"], tombstones=row["tombstones"]))
+
     return report_of(parts, sessions=len(_sessions_to_go(tx, retentions)), is_dry_run=True)
 
 
@@ -107,6 +109,7 @@ def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
     ):
         after = rows[-1]["session_no"]
         going |= {row["session_no"] for row in rows if _may_go(tx, row, retentions)}
+
     staying = {
         session_no
         for session_no in going
@@ -115,6 +118,7 @@ def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
             for row in tx.all("homes_elsewhere", session_no=session_no)
         )
     }
+
     return going - staying
 
 
@@ -130,9 +134,11 @@ def remove_old_messages(tx: Tx, cutoff: Cutoff) -> int:
         if young:
             head = (0, rows[young - 1]["seq"])
             remove_messages(tx, segment["segment_no"], [head], reason="retention")
+
         removed += young
         if removed >= PIECE:
             break
+
     return removed
 
 
@@ -150,6 +156,7 @@ def remove_sessions(tx: Tx, retentions: Retentions, *, after: int) -> tuple[int,
     gone = [row["session_no"] for row in rows if _may_go(tx, row, retentions)]
     for session_no in gone:
         drop_session(tx, session_no)
+
     return len(gone), rows[-1]["session_no"] if rows else None
 
 
@@ -166,13 +173,16 @@ def _may_go(tx: Tx, session: Row, retentions: Retentions) -> bool:
         live = tx.first("live_session_by_no", session_no=session["session_no"])
         if live is not None and retentions.context.end_of(live) is None:
             return False
+
     before = retentions.before(session["channel"], session["kind"])
     if before is None or session["started_at"] >= before:
         return False
+
     for segment in tx.all("segments_of_session", session_no=session["session_no"]):
         before = retentions.before(segment["channel"], segment["kind"])
         if before is None or segment["last_activity"] >= before:
             return False
+
     return True
 
 

@@ -41,6 +41,7 @@ def seconds_left(at: float | None, *, now: float, apart: float) -> float:
     """
     if at is None or at > now:
         return 0.0
+
     return max(0.0, at + apart - now)
 
 
@@ -50,4 +51,5 @@ def take_turn(tx: Tx, name: str, *, now: float, apart: float) -> Turn:
     seconds = seconds_left(before, now=now, apart=apart)
     if not seconds:
         put(tx, name, now)
+
     return Turn(seconds=seconds, before=before)

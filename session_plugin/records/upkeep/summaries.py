@@ -95,11 +95,13 @@ def is_due(tx: Tx, request: PlanRequest, *, now: float | None) -> bool:
     """
     if now is not None and is_waiting(tx, request.session_no, now=now):
         return False
+
     current = tx.all("current_summaries", session_no=request.session_no)
     if request.at_least or any(summary["content"] is None for summary in current):
         return True
     if request.threshold is None:
         return False
+
     return (
         _count_due(request, tx.one("live_count", session_no=request.session_no)["live_count"]) > 0
     )
@@ -134,12 +136,14 @@ def begin(tx: Tx, request: PlanRequest, *, most: int = PAGE) -> Beginning | None
     outlined = _outline(tx, request, segments)
     if outlined is None:
         return None
+
     by_no = {segment["segment_no"]: segment for segment in segments}
     messages: list[tuple[int, SessionMessage]] = []
     for part in outlined.ranges:
         messages += between(tx, by_no[part.segment_no], part.read_from, part.to_seq, limit=most)
         if len(messages) >= most:
             return Beginning(plan=outlined, is_whole=False)
+
     return Beginning(plan=filled(outlined, messages), is_whole=True)
 
 
@@ -168,6 +172,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
     count = max(_count_due(request, len(live)), min(request.at_least, len(live) - 1))
     if count <= 0 and not is_stale:
         return None
+
     built_on = (
         tx.all("summaries_of_the_gone", session_no=request.session_no) if is_stale else current
     )
@@ -194,6 +199,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
                     moved=segment["moved"],
                 )
             )
+
     return Plan(
         session_no=request.session_no,
         messages=(),
@@ -264,8 +270,10 @@ def _put_many(tx: Tx, several: Sequence[Written]) -> list[Result[bool]]:
         is_unchanged = in_front == written.plan.supersedes and position not in changed
         is_put = is_unchanged and chosen.setdefault(session_no, written) is written
         done.append(Result(True, (Consolidated(session_no),)) if is_put else Result(value=False))
+
     if chosen:
         _put_all(tx, chosen, {session_no: current[session_no] for session_no in chosen})
+
     return done
 
 
@@ -302,6 +310,7 @@ def _put_all(tx: Tx, chosen: Mapping[int, Written], current: Mapping[int, Sequen
     sessions: list[dict[str, Value]] = [{"session_no": session_no} for session_no in chosen]
     for row in tx.all_many("failing_sessions", sessions):
         tx.run("forget_consolidation_failures", session_no=row["session_no"])
+
     summaries: list[dict[str, Value]] = [
         {
             "session_no": session_no,
@@ -328,6 +337,7 @@ def _put_all(tx: Tx, chosen: Mapping[int, Written], current: Mapping[int, Sequen
                 superseded.append(
                     {"summary_no": old["summary_no"], "superseded_by": added[session_no]}
                 )
+
     tx.run_many("supersede_summary", superseded)
     parts = [
         (added[session_no], part)
@@ -357,6 +367,7 @@ def clear(tx: Tx, plan_: Plan) -> None:
                 "message_to_summarise", segment_no=part["segment_no"], to_seq=part["to_seq"]
             ):
                 return
+
     for number in plan_.supersedes:
         _drop(tx, number)
 
@@ -373,7 +384,9 @@ def undo(tx: Tx, session_no: int) -> bool:
     undoable = [number for number in current if number not in imported]
     if not undoable:
         return False
+
     _drop(tx, undoable[-1])
+
     return True
 
 
@@ -398,6 +411,7 @@ def note_failure(tx: Tx, session_no: int, *, reason: str, now: float) -> int | N
     """
     if tx.first("session_by_no", session_no=session_no) is None:
         return None
+
     row = tx.first("consolidation_failure", session_no=session_no)
     failures = 1 if row is None else row["failures"] + 1
     wait = wait_after(failures)
@@ -408,6 +422,7 @@ def note_failure(tx: Tx, session_no: int, *, reason: str, now: float) -> int | N
         reason=reason,
         waits_until=None if wait is None else now + wait,
     )
+
     return int(failures)
 
 
@@ -456,6 +471,7 @@ def summary_of(tx: Tx, found: Sequence[Row]) -> Summary | None:
     rows = [row for row in found if row["content"] is not None]
     if not rows:
         return None
+
     return Summary(
         text="\n".join(to_text(row["content"]) for row in rows),
         made_at=rows[-1]["made_at"],
