@@ -22,11 +22,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from session_plugin.database.sqlite_log import FRAME_HEADER_BYTES, HEADER_BYTES
+
 LONG = 4 * 1024 * 1024
 """Bytes of log at which a checkpoint begins; SQLite's own default, 1,000 pages."""
 LONGEST_KEPT = 4 * LONG
 """Bytes to which the log's file is truncated when the log restarts."""
-HEADER_BYTES, FRAME_HEADER_BYTES = 32, 24
 
 logger = logging.getLogger("session_plugin.database")
 
@@ -54,8 +55,11 @@ class Checkpointer:
         self._next_at = LONG
         self._insist_at = LONGEST_KEPT
 
-    def between_transactions(self) -> None:
-        """Start a checkpoint of a long log, or finish it; call this on the writer's thread."""
+    def between_transactions(self) -> bool:
+        """Start a checkpoint of a long log, or finish it; call this on the writer's thread.
+
+        Return True if one was finished: the next transaction may begin a new log.
+        """
         if self._running is None:
             if self._reaches(self._next_at):
                 self._next_at += LONG // 4  # if a reader keeps the log from restarting
@@ -65,6 +69,8 @@ class Checkpointer:
         elif not self._running.is_alive():
             self._running = None
             self._finish()
+            return True
+        return False
 
     def close(self) -> None:
         """Wait for the thread; closing the writer's connection copies the rest."""

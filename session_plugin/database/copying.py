@@ -25,6 +25,7 @@ from session_plugin.database.sqlite_file import (
     prepare,
     to_text,
 )
+from session_plugin.database.sqlite_log import number_file
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 from session_plugin.reports import OnProgress, Progress
 
@@ -136,6 +137,7 @@ def _file_to_file(where: str, partial: str, progress: OnProgress | None) -> None
     ):
         _begin_snapshot(source)  # without it, each write by others restarts the backup
         source.backup(copy, pages=PAGES_AT_ONCE, progress=_reporting(progress))
+        number_file(copy)  # the source's log must not be taken for the copy's
 
 
 def _begin_snapshot(file: sqlite3.Connection) -> None:

@@ -26,7 +26,15 @@ from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Purged, Row, Tx, Value
 from session_plugin.database.queries import load_queries
 from session_plugin.database.sqlite_errors import as_our_errors
-from session_plugin.database.sqlite_file import MEMORY, READ_ONLY, connect, prepare, to_text
+from session_plugin.database.sqlite_file import (
+    APPLICATION_ID,
+    MEMORY,
+    READ_ONLY,
+    connect,
+    prepare,
+    to_text,
+)
+from session_plugin.database.sqlite_log import mark_log
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.errors import DatabaseUnavailable
 
@@ -66,6 +74,7 @@ class SqliteEngine(ThreadedEngine):
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._purger: ThreadPoolExecutor | None = None
+        self._writing: _WriteConnection | None = None
 
     def open(self) -> None:
         """Create the file if it is missing, check and migrate it, and start the threads."""
@@ -77,7 +86,8 @@ class SqliteEngine(ThreadedEngine):
         else:
             readers = READERS
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
-        self._start(_WriteConnection(connection, self.url), readers=readers)
+        self._writing = _WriteConnection(connection, self.url)
+        self._start(self._writing, readers=readers)
 
     @property
     def must_rewrite(self) -> bool:
@@ -120,6 +130,9 @@ class SqliteEngine(ThreadedEngine):
 
     def _on_purger(self, step: Callable[[sqlite3.Connection], bool]) -> bool:
         """Do a step of a purge on a connection of its own; False if others are in its way."""
+        if self._writing is None or self._writing.has_lost_its_log():
+            return False
+
         with (
             as_our_errors(self.url),
             closing(connect(self.url, busy_timeout=LONGEST_PURGE)) as connection,
@@ -279,9 +292,13 @@ class _WriteConnection:
         self._connection.execute(f"PRAGMA busy_timeout = {LONGEST_BLOCK_MS}")
         self._url = url
         self._file = _file_at(url)
+        self._log: _Log | None = None
+        self._may_begin_log = True
 
         self._checkpointer: Checkpointer | None = None
         if url != MEMORY:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log
+            self._log = _Log(url, connection)
             self._checkpointer = Checkpointer(
                 url, connection, connect=lambda: connect(url, busy_timeout=LONGEST_BLOCK_MS / 1000)
             )
@@ -291,8 +308,8 @@ class _WriteConnection:
         """Take the write lock, which excludes all other writers, whatever `is_alone` says.
 
         Raises:
-            DatabaseUnavailable: the file was deleted or replaced. Writes to a deleted file succeed
-                and are lost when the last connection closes, so they must not begin.
+            DatabaseUnavailable: the file or its log was deleted or replaced. Writes to a deleted
+                file succeed and are lost when the last connection closes, so they must not begin.
             DatabaseLocked: another process holds the lock.
         """
         if _file_at(self._url) != self._file:
@@ -302,16 +319,22 @@ class _WriteConnection:
 
         with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
+        if self._log is not None and self._log.is_gone():  # looked at under the lock
+            self.rollback()
+            raise DatabaseUnavailable(self._log.save())
 
     def commit(self) -> None:
         with as_our_errors(self._url):
+            if self._may_begin_log and self._url != MEMORY:
+                mark_log(self._connection, APPLICATION_ID)
             self._connection.execute("COMMIT")
+        self._may_begin_log = False
 
     def pause(self) -> None:
         """Run checkpoints; called after the callers of the last group were notified."""
         if self._checkpointer is not None:
             with suppress(sqlite3.Error):  # the next transaction will show what is wrong
-                self._checkpointer.between_transactions()
+                self._may_begin_log |= self._checkpointer.between_transactions()
 
     def was_committed(self) -> bool:
         """Return False: SQLite answers every COMMIT, so the writer never has to ask."""
@@ -353,10 +376,77 @@ class _WriteConnection:
             self._connection.execute("ROLLBACK TO operation")
             self._connection.execute("RELEASE operation")
 
+    def has_lost_its_log(self) -> bool:
+        """Check whether the log was deleted or replaced; then another connection would mix two."""
+        return self._log is not None and self._log.is_gone()
+
     def close(self) -> None:
         if self._checkpointer is not None:
             self._checkpointer.close()
-        self._connection.close()
+
+        if self._log is None or self._log.may_be_closed():
+            self._connection.close()
+        else:
+            # Closing would copy a log into the file that another process has changed since. A
+            # thread that never ends keeps the connection, even at the interpreter's end.
+            connection, never = self._connection, threading.Event()
+            threading.Thread(target=lambda: never.wait() and connection, daemon=True).start()
+
+
+class _Log:
+    """The log that the writer's connection has open, and what to do if it was deleted.
+
+    What is in a deleted log is read and written as before, by those who have it open, and lost when
+    they end. Whoever opens the database then begins another log.
+    """
+
+    def __init__(self, url: str, connection: sqlite3.Connection) -> None:
+        self._url = url
+        self._connection = connection
+        self._log, self._index = _file_at(f"{url}-wal"), _file_at(f"{url}-shm")
+        self._is_reported = False
+
+    def is_gone(self) -> bool:
+        """Check whether another file, or none, is where the log was."""
+        return self._log is not None and _file_at(f"{self._url}-wal") != self._log
+
+    def save(self) -> str:
+        """Copy the log into the file if nobody has begun another one; return what has happened."""
+        is_saved = self._is_alone() and self._checkpoint()
+        what = (
+            f"all that it held is in {self._url} now"
+            if is_saved
+            else "what it held cannot be copied into the file yet, so do not end this process"
+        )
+        message = (
+            f"{self._url}-wal was deleted or replaced while in use, and nothing can be stored "
+            f"until it is put back: {what}. Restart every process that uses the database, and "
+            "delete none of its files while it is in use."
+        )
+
+        if is_saved and not self._is_reported:
+            self._is_reported = True
+            logger.error("%s", message)
+        return message
+
+    def may_be_closed(self) -> bool:
+        """Check that closing the connection copies nothing into another process's work."""
+        return not self.is_gone() or (self._is_alone() and self._checkpoint())
+
+    def _is_alone(self) -> bool:
+        """Check that nobody has written to another log of the same file."""
+        try:
+            is_begun = os.stat(f"{self._url}-wal").st_size > 0  # noqa: PTH116 - as `_file_at` does
+        except OSError:
+            is_begun = False
+        return not is_begun and _file_at(f"{self._url}-shm") in (None, self._index)
+
+    def _checkpoint(self) -> bool:
+        try:
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False
+        return not busy
 
 
 def _file_at(url: str) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ being created.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -15,6 +16,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from session_plugin.database.queries import load_migrations, statements
+from session_plugin.database.sqlite_log import (
+    cookie_of,
+    hint_at_log,
+    number_file,
+    refuse_foreign_log,
+    refuse_orphaned_log,
+)
 from session_plugin.errors import DatabaseRefused
 
 APPLICATION_ID = 0x53504C47
@@ -28,10 +36,16 @@ LARGEST_CHECKED = 32 * 1024 * 1024
 when it is read.
 """
 
+BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps next to a file, by the ends of the names."""
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 MEMORY = ":memory:"
 READ_WRITE, READ_ONLY = "mode=rw", "mode=ro"
 UNTOUCHED = "mode=ro&immutable=1"
 """Reads the file alone, without locks and log, and creates no file next to it."""
+
+logger = logging.getLogger("session_plugin.database")
 
 # Held while a file is prepared: inspecting one that another thread is creating drops its locks.
 _preparing = threading.Lock()
@@ -81,8 +95,10 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
 
     with _preparing:
         if path != MEMORY:
+            refuse_orphaned_log(Path(path))
             _create(Path(path))
             _inspect(path, busy_timeout)
+            protect(path, "", *BESIDE)
 
         connection = connect(path, busy_timeout=busy_timeout)
         try:
@@ -125,12 +141,34 @@ def _create(path: Path) -> None:
         ) from error
 
 
+def protect(path: str, *suffixes: str) -> None:
+    """Let only their owner read a database and what lies next to it, and say so where it was not.
+
+    A file of another user is theirs to protect, so it is only reported.
+    """
+    if os.name != "posix":
+        return
+
+    for suffix in suffixes:
+        file = Path(path + suffix)
+        with suppress(OSError):  # it is gone, or its folder hides it
+            state = file.stat()
+            if not state.st_mode & 0o077:
+                continue
+            if state.st_uid == os.geteuid():
+                file.chmod(state.st_mode & 0o600)
+                logger.warning("%s could be read by other users; it cannot any more", file)
+            else:
+                logger.warning("%s can be read by other users: let its owner chmod 600 it", file)
+
+
 def _inspect(path: str, busy_timeout: float) -> None:
     """Check that a file can be used, leaving no change in it and no new file next to it.
 
     Raises:
         DatabaseRefused: it is another program's, damaged, or newer than this version.
     """
+    _refuse_foreign_log(path, busy_timeout)
     if not is_ours(path, busy_timeout):
         return
 
@@ -148,9 +186,20 @@ def _inspect(path: str, busy_timeout: float) -> None:
 
         if log.exists() and not had_log:
             _remove_empty_log(path, busy_timeout)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+            raise _damaged(path, str(error)) from error
         raise
 
     connection.close()
+
+
+def _refuse_foreign_log(path: str, busy_timeout: float) -> None:
+    with (
+        suppress(sqlite3.Error),  # what is wrong with the file is found next
+        closing(connect(path, busy_timeout=busy_timeout, access=UNTOUCHED)) as connection,
+    ):
+        if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            refuse_foreign_log(path, cookie=cookie_of(connection))
 
 
 def _remove_empty_log(path: str, busy_timeout: float) -> None:
@@ -207,10 +256,14 @@ def _refuse_damaged(connection: sqlite3.Connection, path: str) -> None:
 
     finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if finding != "ok":
-        raise DatabaseRefused(
-            f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or recover "
-            "what can be read into a new file with sqlite3's .recover."
-        )
+        raise _damaged(path, finding)
+
+
+def _damaged(path: str, finding: str) -> DatabaseRefused:
+    return DatabaseRefused(
+        f"{path} is damaged ({finding}); it was left as it is. Restore a backup, or recover what "
+        f"can be read into a new file with sqlite3's .recover.{hint_at_log(path)}"
+    )
 
 
 def _refuse_unknown(version: int, path: str) -> None:
@@ -239,7 +292,7 @@ def _set_up(connection: sqlite3.Connection, busy_timeout: float) -> None:
     while True:
         try:
             if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                _make_ours(connection)
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
             # Here SQLite does not always call its busy handler.
@@ -250,6 +303,19 @@ def _set_up(connection: sqlite3.Connection, busy_timeout: float) -> None:
             break
 
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _make_ours(connection: sqlite3.Connection) -> None:
+    """Mark an empty file as ours and number it, unless another process has done so meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            number_file(connection)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:

@@ -4,6 +4,7 @@ on disk.
 
 from __future__ import annotations
 
+import re
 import resource
 import sqlite3
 import threading
@@ -225,6 +226,11 @@ def test_opening_does_not_wait_for_a_lock_that_another_process_holds(
     second.close()
 
 
+def shown(database: str) -> str:
+    """Give what errors show of a database: of a URL its scheme, host, port and name."""
+    return re.sub("//.*@", "//", database).partition("?")[0]
+
+
 def test_a_lock_held_for_too_long_is_an_error_that_names_the_database_and_the_way_out(
     database: str, hold: Hold, committed: Committed
 ) -> None:
@@ -232,7 +238,7 @@ def test_a_lock_held_for_too_long_is_an_error_that_names_the_database_and_the_wa
     with hold(database):
         with pytest.raises(DatabaseLocked, match="find out which") as caught:
             engine.write(add, "a").result(10)
-        assert database in str(caught.value)
+        assert shown(database) in str(caught.value)
     assert engine.write(add, "b").result(10) == "b"
     assert committed() == ["b"]
     engine.close()
@@ -323,7 +329,7 @@ def test_a_closed_database_is_an_error_that_names_it(database: str, way: str) ->
         engine.close()
         with pytest.raises(DatabaseUnavailable) as caught:
             getattr(engine, way)(is_there, "a").result(10)
-        assert where in str(caught.value)
+        assert shown(where) in str(caught.value)
 
 
 def test_closing_twice_does_nothing(engine: Engine) -> None:
