@@ -80,19 +80,21 @@ def part(
     parts: Sequence[Part],
     *,
     leaving: frozenset[int],
+    staying: frozenset[int],
     homes: Mapping[int, Home],
 ) -> Return | None:
-    """Decide which segments leave a session when the accounts `leaving` are unlinked.
+    """Decide which segments leave a session when the accounts `leaving` part from `staying`.
 
     The session stays with the side of the account in whose chat it began. The segments of the
     other side return together to the newest of their home sessions that began in a chat of that
-    side and was joined into this one, else to a new session.
+    side and was joined into this one, else to a new session. A home session that began in the chat
+    of an account that has left before is on neither side.
 
     Returns:
         None if the other side has no segment in the session.
     """
-    founder_leaves = founder_no in leaving
-    gone = [segment for segment in parts if (segment.account_no in leaving) != founder_leaves]
+    other_side = staying if founder_no in leaving else leaving
+    gone = [segment for segment in parts if segment.account_no in other_side]
     if not gone:
         return None
 
@@ -100,7 +102,7 @@ def part(
         segment.home_no
         for segment in gone
         if (home := homes.get(segment.home_no)) is not None
-        and (home.founder_no in leaving) != founder_leaves
+        and home.founder_no in other_side
         and home.joined_into == session_no
     }
     target = max(own, default=None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, permutations
 
 import psycopg
 import pytest
@@ -18,6 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -31,7 +32,7 @@ from session_plugin.model import Account, Chat, MessageEvent, Receipt
 from session_plugin.records.conversation import editing, recording, removing, sessions
 from session_plugin.records.conversation.histories import read_history
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import accounts, forgetting, link_requests, linking
+from session_plugin.records.people import accounts, forgetting, joining, link_requests, linking
 from session_plugin.records.people.unlinking import unlink
 from session_plugin.records.upkeep import summaries
 from session_plugin.rules.policies import Policies
@@ -421,7 +422,29 @@ class Linking(RuleBasedStateMachine):
                 "no message changes its part"
             )
 
+    @invariant()
+    def every_account_can_leave_in_any_order_with_what_it_said(self) -> None:
+        """All orders are tried and rolled back, so that a step that spoils a later leaving fails
+        here, not only where that leaving happens to be drawn.
+        """
+        for person in self.people:
+            known = [account for account in ACCOUNTS if account in person]
+            for order in orders_to_leave(known):
+                with pytest.raises(RolledBack):
+                    self.write_now(self.all_leave, order)
+
     # By what means
+
+    def all_leave(self, tx, order: tuple[Account, ...]) -> None:
+        for leaver in order[:-1]:
+            unlink(tx, self.operation_context(), leaver)
+        texts = {one.event.text: one.owner for one in self.said if isinstance(one.owner, Account)}
+        for account in order:
+            for bot in BOTS:
+                seen = read_history(tx, self.where(account, bot), limit=None, include_previous=True)
+                of_platforms = [one.content for one in seen if texts[one.content].channel]
+                assert of_platforms == [one.event.text for one in self.said_with({account}, bot)]
+        raise RolledBack
 
     def is_private(self, account: Account | None) -> bool:
         """Whether any account of the same person asked for it."""
@@ -563,6 +586,19 @@ class Linking(RuleBasedStateMachine):
         return [message.content for message in reading.result()]
 
 
+class RolledBack(Exception):
+    """Undoes an operation that was only tried."""
+
+
+def orders_to_leave(known: list[Account]) -> list[tuple[Account, ...]]:
+    """All orders in which accounts leave one another, except that of four each begins only once."""
+    if len(known) < 2:
+        return []
+    if len(known) < 4:
+        return list(permutations(known))
+    return [tuple(known[first:] + known[:first]) for first in range(len(known))]
+
+
 def direct(account: Account) -> Chat:
     return Chat(
         account.channel,
@@ -576,3 +612,52 @@ def test_whatever_people_do_each_keeps_what_is_theirs(new_databases):
         max_examples=30 if is_quick else 4, stateful_step_count=40, deadline=None, database=None
     )
     run_state_machine_as_test(lambda: Linking(new_databases()), settings=runs)
+
+
+THREE = ACCOUNTS[:3]
+
+
+class Leaving(Linking):
+    """Three accounts and few things that they do, so that many orders of these are tried."""
+
+    start_new = write_in_group = open_by_store = write_by_store = claim = edit = delete = None  # type: ignore[assignment]
+    ask_for_privacy = forget = consolidate = undo_a_consolidation = wait = confirm = None  # type: ignore[assignment]
+    each_group_sees_exactly_what_was_said_in_it = None  # type: ignore[assignment]
+
+    @initialize(by_age=st.permutations(THREE))
+    def all_write(self, by_age: list[Account]) -> None:
+        for account in by_age:
+            Linking.write(self, account, "", is_answer=False)
+
+    @rule(founder=st.sampled_from((None, *THREE)), account=st.sampled_from(THREE))
+    def write(self, founder: Account | None, account: Account) -> None:
+        if founder is not None:
+            Linking.start_new(self, founder, "")
+        Linking.write(self, account, "", is_answer=False)
+
+    @precondition(lambda self: len(self.people) > 1)
+    @rule(data=st.data())
+    def link(self, data: st.DataObject) -> None:
+        """By the operation itself: neither codes nor rests keep anybody from linking again."""
+        pairs = [(a, b) for a, b in permutations(THREE, 2) if a not in self.person(b)]
+        one, other = data.draw(st.sampled_from(pairs))
+        first, second = self.person(one), self.person(other)
+        user_ids = self.identity(one).user_id, self.identity(other).user_id
+        self.write_now(joining.join_users, self.operation_context(), *user_ids)
+        self.people.remove(second)
+        first |= second
+
+    @precondition(lambda self: len(self.people) < len(THREE))
+    @rule(data=st.data())
+    def unlink(self, data: st.DataObject) -> None:
+        linked = [account for account in THREE if len(self.person(account)) > 1]
+        account = data.draw(st.sampled_from(linked))
+        Linking.unlink(self, account, account)
+
+
+def test_three_accounts_leave_one_another_in_every_order(new_databases):
+    is_quick = "://" not in new_databases()
+    runs = settings(
+        max_examples=250 if is_quick else 8, stateful_step_count=8, deadline=None, database=None
+    )
+    run_state_machine_as_test(lambda: Leaving(new_databases()), settings=runs)

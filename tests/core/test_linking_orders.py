@@ -80,6 +80,10 @@ class World:
             message.content for message in read_history(self.tx, self.where(number), limit=None)
         ]
 
+    def all(self, number):
+        history = read_history(self.tx, self.where(number), limit=None, include_previous=True)
+        return [message.content for message in history]
+
     def session_id(self, number):
         return sessions.read_live(self.tx, self.where(number)).session_id
 
@@ -174,3 +178,30 @@ def test_what_began_while_linked_is_divided_by_who_said_it(in_new_worlds):
     in_new_worlds(
         begin_while_linked, itertools.product(range(4), itertools.permutations(range(4), 3))
     )
+
+
+def begin_between_links(world, links, founder, writers, leavers):
+    for number in range(3):
+        world.say(number, f"{number} before")
+    for number, (one, other) in enumerate(links):
+        if number and founder is not None:
+            sessions.start_new(world.tx, world.where(founder))
+        for writer in writers if number else ():
+            world.say(writer, f"{writer} between")
+        world.link(one, other)
+    for leaver in leavers:
+        world.unlink(leaver)
+    for number in range(3):
+        said = [f"{number} before"] + [f"{number} between"] * (number in writers)
+        assert world.all(number) == said
+
+
+PAIRS = tuple(itertools.combinations(range(3), 2))
+
+
+@pytest.mark.parametrize("links", [*itertools.permutations(PAIRS, 2)], ids=str)
+def test_what_began_between_two_links_keeps_nobody_from_leaving_in_any_order(in_new_worlds, links):
+    writers = [some for number in range(4) for some in itertools.combinations(range(3), number)]
+    leavers = itertools.permutations(range(3), 2)
+    casts = itertools.product([links], [None, 0, 1, 2], writers, leavers)
+    in_new_worlds(begin_between_links, casts)

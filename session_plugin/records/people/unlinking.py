@@ -173,6 +173,7 @@ def _divide(
         session["founder_no"],
         [Part(row["segment_no"], row["peer_no"], row["home_session_no"]) for row in segments],
         leaving=leaving,
+        staying=frozenset(user_ids) - leaving,
         homes=homes,
     )
     if returned is None:
