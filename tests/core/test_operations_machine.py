@@ -31,6 +31,7 @@ from session_plugin import (
     MessageEvent,
     Retention,
     SessionHub,
+    SessionMessage,
     UnknownSession,
 )
 from session_plugin.testing import Clock
@@ -80,6 +81,13 @@ class Said:
     person: Account | None
     received: float
 
+    @property
+    def quote(self) -> dict[str, str] | None:
+        return self.event.metadata.get("quote")
+
+    def lose_quote(self) -> None:
+        self.event = replace(self.event, metadata={})
+
     def reads(self) -> tuple[object, ...]:
         event = self.event
         return (
@@ -90,6 +98,7 @@ class Said:
             self.person,
             event.sent_at,
             event.edited_at,
+            self.quote,
         )
 
 
@@ -151,6 +160,7 @@ class Operations(RuleBasedStateMachine):
         self.spoken_in: set[Account] = set()  # their direct chats are known to be theirs
         self.refused: list[MessageEvent] = []  # deleted, seen or not
         self.deleted: list[tuple[str, float]] = []  # in which kind of chat, when
+        self.added: list[tuple[SessionMessage, Said]] = []
         self.handles: dict[str, tuple[Session, Account]] = {}
         self.lost_handles: list[str] = []
 
@@ -223,6 +233,57 @@ class Operations(RuleBasedStateMachine):
                 event, text=event.text if is_same else self.text(), edited_at=self.clock() - age
             )
             assert self.run(self.hub.edit(edited)) == self.change(edited)
+
+    @precondition(lambda self: self.with_ids() or self.refused)
+    @rule(utterance=UTTERANCES, is_whole=st.booleans(), data=st.data())
+    def quote(self, utterance, is_whole: bool, data) -> None:
+        """Quote what is there or was deleted, in whatever chat: all of it, or what stays in an
+        edit.
+        """
+        event = self.event(utterance)
+        quoted = data.draw(st.sampled_from(self.with_ids() + self.refused))
+        if quoted.chat.channel != event.chat.channel:
+            return
+        quote = {
+            "text": quoted.text if is_whole else quoted.text.split()[0],
+            "message_id": quoted.message_id,
+            "chat_id": quoted.chat.chat_id,
+        }
+        self.hand_in(replace(event, metadata={"quote": quote}))
+
+    @rule(place=st.sampled_from(PLACES))
+    def add_by_hand(self, place) -> None:
+        message = self.run(self.view(place).add("assistant", self.text()))
+        event = MessageEvent(
+            chat=message.chat,
+            message_id=None,
+            role="assistant",
+            text=message.content,
+            sent_at=self.clock(),
+            answers=message.person,
+        )
+        assert self.store(event) == "stored"
+        (said,) = (one for one in self.everything() if one.event is event)
+        assert reads(message) == said.reads()
+        self.added.append((message, said))
+
+    @precondition(lambda self: self.added)
+    @rule(data=st.data())
+    def take_out_what_was_added(self, data) -> None:
+        message, said = data.draw(st.sampled_from(self.added))
+        is_there = said in self.everything()
+        assert self.run(self.view(LOBBY).delete(message)) == is_there
+        for scope in self.scopes.values():
+            for session in scope.sessions:
+                session.said = [one for one in session.said if one is not said]
+
+    @precondition(lambda self: self.added)
+    @rule(data=st.data())
+    def change_what_was_added(self, data) -> None:
+        message, said = data.draw(st.sampled_from(self.added))
+        is_there, text = said in self.everything(), self.text()
+        assert self.run(self.view(LOBBY).edit(message, text)) == is_there
+        said.event = replace(said.event, text=text, edited_at=self.clock())
 
     @rule(utterance=UTTERANCES)
     def edit_what_nobody_saw(self, utterance) -> None:
@@ -512,7 +573,7 @@ class Operations(RuleBasedStateMachine):
         session.parts[one.owner] = self.clock()
 
     def store(self, event: MessageEvent) -> str:
-        if self.said_as(event) is not None:
+        if event.message_id is not None and self.said_as(event) is not None:
             return "duplicate"
         if any(event.message_id == refused.message_id for refused in self.refused):
             return "deleted"
@@ -525,7 +586,9 @@ class Operations(RuleBasedStateMachine):
             person = None if event.role == "user" else owner
         elif person is None and event.role == "assistant":
             replied_to = [
-                one for one in self.everything() if one.event.message_id == event.reply_to
+                one
+                for one in self.everything()
+                if event.reply_to is not None and one.event.message_id == event.reply_to
             ]
             person = replied_to[0].person if replied_to else None
         if person is not None:
@@ -535,8 +598,27 @@ class Operations(RuleBasedStateMachine):
             (place,) = (account for account in PEOPLE if direct(account) == event.chat)
             self.spoken_in.add(place)
         session = self.join(place, is_active=True)
-        self.add(session, Said(next(self.numbers), event, place, person, self.clock()))
+        said = Said(next(self.numbers), event, place, person, self.clock())
+        if said.quote is not None and not self.may_quote(said.quote):
+            said.lose_quote()
+        self.add(session, said)
         return "stored"
+
+    def may_quote(self, quote: dict[str, str]) -> bool:
+        if any(quote["message_id"] == refused.message_id for refused in self.refused):
+            return False
+        return all(
+            quote["text"] in one.event.text
+            for one in self.everything()
+            if one.event.message_id == quote["message_id"]
+        )
+
+    def unquote(self, message_id: str, text: str) -> None:
+        """Let what quotes a message follow it, now that it has another text, or none."""
+        for one in self.everything():
+            quote = one.quote
+            if quote and quote["message_id"] == message_id and quote["text"] not in text:
+                one.lose_quote()
 
     def change(self, edited: MessageEvent) -> bool:
         """Edit a message; the same words change nothing, nor does an edit older than one that is
@@ -550,6 +632,7 @@ class Operations(RuleBasedStateMachine):
         ):
             return False
         one.event = replace(one.event, text=edited.text, edited_at=edited.edited_at)
+        self.unquote(edited.message_id, edited.text)
         return True
 
     def remove(self, event: MessageEvent) -> None:
@@ -558,6 +641,7 @@ class Operations(RuleBasedStateMachine):
                 session.said = [
                     one for one in session.said if one.event.message_id != event.message_id
                 ]
+        self.unquote(event.message_id, "")
         self.refused.append(event)
         self.deleted.append((event.chat.kind, self.clock()))
 
@@ -565,6 +649,7 @@ class Operations(RuleBasedStateMachine):
         """Let go of what is past its retention: so many messages, so many remembered deletions."""
         before = {kind: self.clock() - seconds for kind, seconds in RETENTION.items()}
         messages, tombstones = len(self.everything()), len(self.deleted)
+        there = self.with_ids()
         for scope in self.scopes.values():
             scope.live(self.clock())
             for session in list(scope.sessions):
@@ -577,6 +662,10 @@ class Operations(RuleBasedStateMachine):
                     self.lose_handles(
                         {handle for handle, (named, _) in self.handles.items() if named is session}
                     )
+        left = {event.message_id for event in self.with_ids()}
+        for event in there:
+            if event.message_id not in left:
+                self.unquote(event.message_id, "")
         kept = [at >= before[kind] for kind, at in self.deleted]
         self.refused = [event for event, is_kept in zip(self.refused, kept, strict=True) if is_kept]
         self.deleted = [entry for entry, is_kept in zip(self.deleted, kept, strict=True) if is_kept]
@@ -679,6 +768,7 @@ def reads(message) -> tuple[object, ...]:
         message.person,
         message.timestamp,
         message.edited_at,
+        message.metadata.get("quote"),
     )
 
 
