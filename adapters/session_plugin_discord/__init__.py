@@ -35,7 +35,8 @@ Modules, in the order in which a message meets them:
     translate.py       a Discord message as a MessageEvent; pure
     seen_text.py       what a group sees of a message besides its text; pure
     interactions.py    a slash command, button, menu or form in the core's terms; pure
-    slash_input.py     a slash command's input, stored when others have seen it
+    pending_events.py  what handlers and answers wait for
+    known_interactions.py   interactions as they are remembered, and a slash command's input
     context.py         the type of `ctx`
     answering.py       which event a handler answers, and whether the handler still runs
     outgoing.py        what the bot sends: after the question is stored, recorded from the response
@@ -49,9 +50,9 @@ try:
     import discord as _discord
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "session_plugin_discord needs discord.py 2.5 or newer: "
-        "pip install 'session-plugin[discord]'. Bots of other libraries, such as nextcord and "
-        "disnake, need an adapter of their own: see adapters/README.md",
+        "session_plugin_discord needs discord.py: pip install 'session-plugin[discord]'. Bots of "
+        "other libraries, such as nextcord and disnake, need an adapter of their own: see "
+        "adapters/README.md",
         name="discord",
     ) from error
 

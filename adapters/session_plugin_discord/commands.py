@@ -29,7 +29,8 @@ from session_plugin.commands import (
     notice_text,
 )
 from session_plugin_discord.interactions import interaction_chat
-from session_plugin_discord.own_messages import BoundedDict, OwnMessages
+from session_plugin_discord.known_interactions import BoundedDict
+from session_plugin_discord.own_messages import OwnMessages
 from session_plugin_discord.registration import Registration
 from session_plugin_discord.translate import shown_name, to_account, to_chat
 

@@ -17,8 +17,9 @@ import discord
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 from session_plugin_discord.answering import Answering, answering, is_answer, start_recording
-from session_plugin_discord.incoming import PendingEvents
-from session_plugin_discord.own_messages import ORIGINAL, KnownInteraction, OwnMessages
+from session_plugin_discord.known_interactions import KnownInteraction
+from session_plugin_discord.own_messages import ORIGINAL, OwnMessages
+from session_plugin_discord.pending_events import PendingEvents
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that a closing bot waits for what it is sending."""

@@ -9,23 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
 from session_plugin_discord.answering import start_recording
-from session_plugin_discord.slash_input import SlashInput
+from session_plugin_discord.known_interactions import BoundedDict, KnownInteraction, SlashInput
 from session_plugin_discord.translate import is_from_bot, to_account, to_chat, to_event
 
-MAX_RECENT = 2000
-"""The size of each dictionary in memory: entries that belong together arrive within moments."""
 UNRECORDED = "session-"
 """Prefix of the nonce of a message that no process records."""
 ORIGINAL = "@original"
@@ -35,70 +32,9 @@ LOADING = 1 << 7
 
 logger = logging.getLogger("session_plugin.discord")
 
-K = TypeVar("K")
-V = TypeVar("V")
 Store = Callable[[MessageEvent], Awaitable[object]]
 RecordKey = tuple[int, datetime | None]
 """A message's id, and the time of its edit."""
-
-
-class BoundedDict(OrderedDict[K, V]):
-    """A dictionary of at most `size` entries; a new one removes the entry set longest ago."""
-
-    def __init__(self, size: int = MAX_RECENT) -> None:
-        """Start empty."""
-        super().__init__()
-        self._size = size
-
-    def __setitem__(self, key: K, value: V) -> None:
-        """Set an entry and make it the newest."""
-        super().__setitem__(key, value)
-        self.move_to_end(key)
-        while len(self) > self._size:
-            self.popitem(last=False)
-
-
-@dataclass(slots=True)
-class OriginalResponse:
-    """What is known of an interaction's original response, which is edited and deleted by name.
-
-    Args:
-        id: Its message id; None if it is unknown.
-        is_loading: It was deferred and has not been filled in.
-        is_withdrawn: It was deleted before it was filled in.
-    """
-
-    id: int | None = None
-    is_loading: bool = False
-    is_withdrawn: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownInteraction:
-    """An interaction that the bot may answer.
-
-    Args:
-        id: Its id. If its input is stored, this is also the message id.
-        chat: Where it was used.
-        account: Who used it; None for a user without an account.
-        metadata: What is stored with each answer to it.
-        is_session_command: It is one of the session commands, so no answer to it is stored.
-        input: What a slash command was given; None for other interactions.
-        original: What is known of its original response.
-    """
-
-    id: int
-    chat: Chat
-    account: Account | None
-    metadata: dict[str, Any]
-    is_session_command: bool
-    input: SlashInput | None
-    original: OriginalResponse
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether its input is a message in the session."""
-        return self.input is not None and self.input.is_stored
 
 
 class OwnMessages:

@@ -33,9 +33,9 @@ try:
     import telegram as _telegram
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "session_plugin_telegram needs python-telegram-bot 21.4 or newer: "
-        "pip install 'session-plugin[telegram]'. Bots of other libraries, such as aiogram, need an "
-        "adapter of their own: see adapters/README.md",
+        "session_plugin_telegram needs python-telegram-bot: pip install 'session-plugin[telegram]'"
+        ". Bots of other libraries, such as aiogram, need an adapter of their own: see "
+        "adapters/README.md",
         name="telegram",
     ) from error
 

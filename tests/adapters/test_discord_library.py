@@ -17,7 +17,7 @@ PYCORD = '__title__, __version__ = "pycord", "2.8.1"\nversion_info = (2, 8, 1)\n
 OLD = '__title__, __version__ = "discord", "1.7.3"\nversion_info = (1, 7, 3)\n'
 STUB = '__version__ = "0.0.1"\n'
 BLOCKED = "raise ModuleNotFoundError('No module named ' + repr(__name__), name=__name__)\n"
-ROOT = Path(session_plugin.__file__).parents[1]
+PLACES = [str(Path(one.__file__).parents[1]) for one in (session_plugin, session_plugin_discord)]
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,8 @@ def test_another_library_is_named_with_what_to_do(
     tmp_path: Path, package: str, content: str, said: str
 ) -> None:
     (tmp_path / f"{package}.py").write_text(content)
-    adapter = f"session_plugin_{package}"
-    place = Path(sys.modules[adapter].__file__ or "").parents[1]
-    code = f"import sys; sys.path[:0] = {[str(tmp_path), str(ROOT), str(place)]}; import {adapter}"
+    places = [str(tmp_path), *PLACES]
+    code = f"import sys; sys.path[:0] = {places}; import session_plugin_{package}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     error = ran.stderr.splitlines()[-1]
