@@ -24,6 +24,7 @@ from session_plugin.announcing.leases import Lease
 from session_plugin.context.marks import quoted
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.copying import copy_database
+from session_plugin.database.restoring import restore_database
 from session_plugin.errors import (
     AccountTaken,
     DatabaseLocked,
@@ -39,6 +40,7 @@ from session_plugin.errors import (
 )
 from session_plugin.hooks import hookimpl
 from session_plugin.hub import Held, Recorded, SessionHub
+from session_plugin.hub.secret_check import accept_lost_secret
 from session_plugin.hub.view import SessionView
 from session_plugin.model import (
     Account,
@@ -114,7 +116,9 @@ __all__ = [
     "Summary",
     "SummaryPart",
     "UnknownSession",
+    "accept_lost_secret",
     "copy_database",
     "hookimpl",
     "quoted",
+    "restore_database",
 ]

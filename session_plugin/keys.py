@@ -2,7 +2,7 @@
 
 The secret is the argument `secret`, else the environment variable SESSION_SECRET, else a file next
 to the SQLite database: created when first needed, readable by its owner only. It is never stored
-in the database whose hashes it protects. Knows no operations and no SQL.
+in the database whose hashes it protects; a fingerprint of it is. Knows no operations and no SQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from session_plugin.database.sqlite_file import MEMORY
+from session_plugin.database.sqlite_file import MEMORY, SECRET, protect
 from session_plugin.errors import LinkingOff, SessionError
 from session_plugin.rules.codes import code_hash, codes_in, read_code
 
@@ -23,14 +23,22 @@ ENVIRONMENT = "SESSION_SECRET"
 SHORTEST = 16
 """Bytes of a secret; a shorter one could be found by trying all."""
 
+UNKEYED = hmac.digest(b"", b"session_plugin fingerprint", "sha256")
+"""The fingerprint where there is no secret."""
+
 logger = logging.getLogger("session_plugin.hub")
 
 
 class Keys:
     """The secret of one hub."""
 
-    def __init__(self, secret: str | bytes | None, *, database: str) -> None:
+    def __init__(self, secret: str | bytes | None, *, database: str, may_make: bool = True) -> None:
         """Check the secret; without one, the secret file is looked up when it is first needed.
+
+        Args:
+            secret: The argument of the hub.
+            database: The path or URL of the database.
+            may_make: Create the secret file if it is missing.
 
         Raises:
             TypeError: the secret is neither text nor bytes.
@@ -38,9 +46,37 @@ class Keys:
         """
         given = os.environ.get(ENVIRONMENT) or None if secret is None else secret
         self._secret = None if given is None else _checked(given)
+        self.is_given = given is not None
+        """Whether it is the argument or in the environment, so no file is used."""
         self._database = database
+        self._may_make = may_make
         self._guard = threading.Lock()
         self._has_complained = False
+
+    @property
+    def file(self) -> Path | None:
+        """Where the secret file is, or would be; None if none is used."""
+        has_none = self.is_given or self._database == MEMORY or "://" in self._database
+        return None if has_none else Path(f"{self._database}{SECRET}")
+
+    def fingerprint(self, *, may_make: bool = True) -> bytes | None:
+        """Return what tells this secret from others; None if its file is missing, unless it is
+        made.
+
+        Raises:
+            SessionError: the file cannot be read or created, or is too short.
+        """
+        file = self.file
+        if not may_make and self._secret is None and file is not None and not file.exists():
+            return None
+        return hmac.digest(self._found() or b"", b"session_plugin fingerprint", "sha256")
+
+    def fingerprint_if_readable(self) -> bytes | None:
+        """Return the fingerprint; None if the secret cannot be read."""
+        try:
+            return self.fingerprint()
+        except SessionError:
+            return None
 
     def code_hash(self, typed: str) -> bytes | None:
         """Return the keyed hash of a code as it was typed; None if it is not a code.
@@ -92,8 +128,8 @@ class Keys:
         with self._guard:
             if self._secret is None and self._database == MEMORY:
                 self._secret = secrets.token_bytes(32)
-            elif self._secret is None and "://" not in self._database:
-                self._secret = _in_file(Path(f"{self._database}.secret"))
+            elif self._secret is None and self.file is not None:
+                self._secret = _in_file(self.file, may_make=self._may_make)
             return self._secret
 
 
@@ -110,8 +146,8 @@ def _checked(secret: str | bytes) -> bytes:
     return key
 
 
-def _in_file(path: Path) -> bytes:
-    """Read the secret file of a database; create it if it is missing.
+def _in_file(path: Path, *, may_make: bool) -> bytes:
+    """Read the secret file of a database; create it if it is missing and may be made.
 
     Of two processes that create it at the same time, both read the file of the first.
 
@@ -119,24 +155,20 @@ def _in_file(path: Path) -> bytes:
         SessionError: it cannot be read or created, or it holds fewer than 16 bytes.
     """
     try:
-        if not path.exists():
+        if may_make and not path.exists():
             _make(path)
+        protect(str(path), "")
         key = path.read_bytes().strip()
-        is_readable_by_others = os.name == "posix" and path.stat().st_mode & 0o077
     except OSError as error:
         raise SessionError(
-            f"the secret {path} cannot be read or created ({error.strerror}): check its "
-            f"permissions, or set {ENVIRONMENT}"
+            f"the secret {path} cannot be read or created ({error.strerror}): put it back, check "
+            f"its permissions, or set {ENVIRONMENT}"
         ) from error
 
-    if is_readable_by_others:
-        logger.warning(
-            "%s can be read by other users, who could then try out link codes: chmod 600 it", path
-        )
     if len(key) < SHORTEST:
         raise SessionError(
-            f"the secret in {path} is too short: restore the file from a backup, or remove it to "
-            "have a new one created"
+            f"the secret in {path} is too short: restore the file from a backup. If it is lost, "
+            "remove it, and session_plugin.accept_lost_secret(database) lets a new one be created"
         )
     return key
 

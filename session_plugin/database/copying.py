@@ -20,9 +20,12 @@ from session_plugin.database.sqlite_errors import as_our_errors as as_our_file_e
 from session_plugin.database.sqlite_file import (
     MEMORY,
     READ_ONLY,
+    UNTOUCHED,
+    check_copy,
     connect,
     is_ours,
     prepare,
+    refuse_log_of_another,
     to_text,
 )
 from session_plugin.database.sqlite_log import number_file
@@ -47,8 +50,8 @@ def copy_database(
 ) -> None:
     """Copy a database as it is now; it may be in use, and later changes are not in the copy.
 
-    The secret file next to an SQLite database is not copied. Back it up as well: without it, link
-    codes become invalid, and forgotten accounts are no longer recognised.
+    The secret file next to an SQLite database is not copied. Back it up as well: where anybody was
+    forgotten, the copy is refused without it. `restore_database` puts a copy in place.
 
     Args:
         source: A path or a `postgresql://` URL.
@@ -138,6 +141,28 @@ def _file_to_file(where: str, partial: str, progress: OnProgress | None) -> None
         _begin_snapshot(source)  # without it, each write by others restarts the backup
         source.backup(copy, pages=PAGES_AT_ONCE, progress=_reporting(progress))
         number_file(copy)  # the source's log must not be taken for the copy's
+
+
+def copy_file(where: str, to: str) -> None:
+    """Copy one of our files, which may have a log of its own, into an empty one, and check it.
+
+    Raises:
+        DatabaseRefused: it is not ours, newer than this version or damaged, or the log next to it
+            belongs to another file.
+    """
+    refuse_log_of_another(where, BUSY_SECONDS)
+    _check_file(where)
+
+    has_log = Path(f"{where}-wal").exists()
+    with (
+        closing(
+            connect(where, busy_timeout=BUSY_SECONDS, access=READ_ONLY if has_log else UNTOUCHED)
+        ) as source,
+        closing(connect(to, busy_timeout=BUSY_SECONDS)) as copy,
+    ):
+        source.backup(copy)
+        number_file(copy)
+    check_copy(to, where)
 
 
 def _begin_snapshot(file: sqlite3.Connection) -> None:

@@ -39,6 +39,7 @@ class Database:
         self._opening: Future[Engine] | None = None
         self._on_use: Callable[[], None] = lambda: None
         self._on_open: Callable[[], Awaitable[None]] | None = None
+        self._check: Callable[[Engine], None] = lambda _: None
 
     def on_use(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the running event loop whenever the engine is asked for on one."""
@@ -47,6 +48,13 @@ class Database:
     def on_open(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Await `callback` on the event loop for which the engine was opened."""
         self._on_open = callback
+
+    def check_by(self, check: Callable[[Engine], None]) -> None:
+        """Call `check` with each engine that is opened; what it raises keeps anybody from using it.
+
+        It is called on a thread that may block.
+        """
+        self._check = check
 
     @property
     def is_open(self) -> bool:
@@ -124,6 +132,11 @@ class Database:
     def _open_into(self, pending: Future[Engine]) -> None:
         try:
             engine = opening.open_engine(self.path)
+            try:
+                self._check(engine)
+            except BaseException:
+                engine.close()
+                raise
         except BaseException as error:
             pending.set_exception(error)
             return

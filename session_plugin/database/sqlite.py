@@ -15,6 +15,7 @@ import re
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -56,10 +57,20 @@ LONGEST_BLOCK_MS = 500
 closed.
 """
 
+_open_here = Counter[str]()
+"""How often each file is open in this process. Only SQLite knows, and does not tell."""
+_open_here_guard = threading.Lock()
+
 logger = logging.getLogger("session_plugin.database")
 
 _PARAMETER = re.compile(r":([a-z_]+)")
 _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
+
+
+def is_open_here(path: str) -> bool:
+    """Check whether this process has a file open."""
+    with _open_here_guard:
+        return _open_here[os.path.realpath(path)] > 0
 
 
 class SqliteEngine(ThreadedEngine):
@@ -88,6 +99,17 @@ class SqliteEngine(ThreadedEngine):
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
         self._writing = _WriteConnection(connection, self.url)
         self._start(self._writing, readers=readers)
+        with _open_here_guard:
+            _open_here[os.path.realpath(self.url)] += 1
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Finish running reads, carry out queued writes, and close the connections."""
+        is_open = self._writer is not None
+        super().close(timeout)
+
+        if is_open:
+            with _open_here_guard:
+                _open_here[os.path.realpath(self.url)] -= 1
 
     @property
     def must_rewrite(self) -> bool:

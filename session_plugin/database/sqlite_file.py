@@ -38,6 +38,8 @@ when it is read.
 
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps next to a file, by the ends of the names."""
+SECRET = ".secret"
+"""The end of the name of the secret's file, which lies next to its database."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 MEMORY = ":memory:"
@@ -168,7 +170,7 @@ def _inspect(path: str, busy_timeout: float) -> None:
     Raises:
         DatabaseRefused: it is another program's, damaged, or newer than this version.
     """
-    _refuse_foreign_log(path, busy_timeout)
+    refuse_log_of_another(path, busy_timeout)
     if not is_ours(path, busy_timeout):
         return
 
@@ -193,7 +195,25 @@ def _inspect(path: str, busy_timeout: float) -> None:
     connection.close()
 
 
-def _refuse_foreign_log(path: str, busy_timeout: float) -> None:
+def check_copy(path: str, source: str) -> None:
+    """Check the whole of a new copy, which nobody else has open.
+
+    Raises:
+        DatabaseRefused: what was copied is damaged, or newer than this version.
+    """
+    with closing(connect(path, busy_timeout=0.0)) as connection:
+        _version(connection, source)
+        finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if finding != "ok":
+        raise _damaged(source, finding)
+
+
+def refuse_log_of_another(path: str, busy_timeout: float) -> None:
+    """Check that the log next to a file belongs to it, if the file is one of ours.
+
+    Raises:
+        DatabaseRefused: it belongs to another one.
+    """
     with (
         suppress(sqlite3.Error),  # what is wrong with the file is found next
         closing(connect(path, busy_timeout=busy_timeout, access=UNTOUCHED)) as connection,

@@ -12,6 +12,7 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
+from session_plugin.hub.secret_check import secret_check
 from session_plugin.hub.settings import Settings
 from session_plugin.incoming.intake import Intake
 from session_plugin.incoming.postponed import Postponed
@@ -76,6 +77,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     handle, plugins, background = Database(database), Plugins(), BackgroundTasks()
     keys = Keys(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()
+    handle.check_by(secret_check(keys, clock=settings.clock))
 
     def context() -> OperationContext:
         now = settings.clock()
@@ -86,6 +88,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             new_id=settings.new_id,
             keyed_hash=keys.keyed_hash,
             floor=max(times.floor(now), clock.trusted_at),
+            secret_fingerprint=keys.fingerprint_if_readable,
         )
 
     announcer = Announcer(plugins, database=handle, background=background)

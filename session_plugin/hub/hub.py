@@ -71,6 +71,7 @@ class SessionHub(Recording, People, Linking, Memory, Lifecycle):
         secret: 16 bytes or more under which link codes are hashed, the same in all processes.
             Without it the environment's SESSION_SECRET; without that, on SQLite, a file beside the
             database, made when it is needed. On other databases linking is off until there is one.
+            Another one than the one that hashes rest on is refused; see `accept_lost_secret`.
         record_when: Tells of a chat whether what is said in it is kept; None keeps everything.
         direct_sees_groups: In their direct chats, people are also shown what they themselves said
             in groups and were answered there. Otherwise what is said in a group is seen there only.

@@ -132,8 +132,9 @@ class Memory:
         """Copy all that is stored by now into a new SQLite file, for its owner only, while the bot
         goes on.
 
-        The file opens as a hub of its own, on whichever backend this one is. The secret beside an
-        SQLite file is not in it.
+        The file opens as a hub of its own, on whichever backend this one is, and
+        `restore_database` puts it in place. The secret beside an SQLite file is not in it, but is
+        needed where anybody was forgotten.
 
         Args:
             path: Where; nothing may be there yet.

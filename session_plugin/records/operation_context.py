@@ -22,6 +22,8 @@ class OperationContext:
         keyed_hash: Hashes ids, so that forgotten accounts and messages are recognised without being
             stored; None where nothing is compared.
         floor: The latest time at which our clock was known to be right, or that a platform told.
+        secret_fingerprint: Returns the fingerprint of the secret of `keyed_hash` and of codes; None
+            where it cannot be read.
     """
 
     bot: str
@@ -29,6 +31,7 @@ class OperationContext:
     policies: Policies
     new_id: Callable[[], str]
     keyed_hash: Callable[..., bytes] | None = None
+    secret_fingerprint: Callable[[], bytes | None] | None = None
     floor: float = NEVER
 
     @property

@@ -11,6 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -90,9 +91,13 @@ class SessionStore:
 
         where = located(path)
 
+        @cache
+        def keys() -> Keys:
+            # A secret is looked for only where somebody was forgotten, so it must be there.
+            return Keys(None, database=where, may_make=False)
+
         def keyed_hash(*parts: str) -> bytes:
-            # A secret is looked for only where somebody was forgotten.
-            return Keys(None, database=where).keyed_hash(*parts)
+            return keys().keyed_hash(*parts)
 
         policies = Policies(max_age=max_age_hours * HOUR)
 

@@ -20,6 +20,7 @@ from session_plugin.checks import DAY
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.people import secret_use
 
 NEVER = -1e300
 """Before any message."""
@@ -52,6 +53,7 @@ def leave(tx: Tx, context: OperationContext, row: Row) -> None:
         at=context.now,
         left_at=row["left_at"],
     )
+    secret_use.note(tx, context)
     messages = tx.all(
         "messages_to_know_again", account_no=account_no, sent_at=sent_until, since=sent_until - SKEW
     )
@@ -74,6 +76,7 @@ def keep_out(tx: Tx, context: OperationContext, event: MessageEvent, account: Ac
     """
     if event.message_id is not None and context.keyed_hash is not None:
         raise_to(tx, account, NEVER)
+        secret_use.note(tx, context)
         _keep_out(tx, context, (_message_hash(context, event.chat, event.message_id),))
 
 

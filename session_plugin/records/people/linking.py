@@ -15,7 +15,7 @@ from session_plugin.errors import LinkRefused
 from session_plugin.model import STORE_CHANNEL, Account, Chat, LinkPreview, SessionIdentity
 from session_plugin.records.conversation.sessions import get_or_create_chat
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import attempts, audit, notices
+from session_plugin.records.people import attempts, audit, notices, secret_use
 from session_plugin.records.people.accounts import (
     Person,
     current_user_id,
@@ -67,6 +67,7 @@ def request(
         code_hash=code_hash,
         expires_at=expires_at,
     )
+    secret_use.note(tx, context)
     audit.note(tx, context, "code_requested", actor_no=person.account_no, user_id=person.user_id)
     return Result(expires_at, announcements)
 

@@ -253,6 +253,11 @@ CREATE TABLE forgotten_messages (  -- those that `sent_until` does not tell
 ) WITHOUT ROWID;
 CREATE INDEX forgotten_messages_at ON forgotten_messages (at);
 
+CREATE TABLE secret_fingerprint (  -- of the secret of the hashes above and of link codes
+  only_row    INTEGER PRIMARY KEY CHECK (only_row = 1),
+  fingerprint BLOB NOT NULL
+);
+
 CREATE TABLE erasures (  -- deleted bytes may still be in the file
   erasure_no INTEGER PRIMARY KEY AUTOINCREMENT,
   at         REAL NOT NULL
