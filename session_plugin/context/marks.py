@@ -5,7 +5,7 @@ these keys of its metadata, beside `reply_to`:
 
 - `forwarded_from`: the name of who wrote it first, or `forwarded`: true if nobody is named;
 - `via_bot`: the name of the bot that made it for its author;
-- `quote`: the words of the message replied to that its author selected;
+- `quote`: what its author selected of the message replied to (see `rules.quotes`);
 - `replies_to`: a message in another chat that it replies to;
 - `mentions`: for each text that stands for somebody or something, `{"text": ..., "account": id}`
   for a person, `{"text": ..., "name": ...}` for anything else.
@@ -30,6 +30,7 @@ from session_plugin.context.quoting import (
     words_of,
 )
 from session_plugin.model import Account, Chat, SessionMessage
+from session_plugin.rules.quotes import is_forward, text_of_quote
 
 CUT_MARK = " […]"
 """Marks the end of a message that was cut."""
@@ -129,8 +130,7 @@ def reply_of(message: SessionMessage, names: Mapping[Hashable, str], find: Find)
         find: Finds the message replied to.
     """
     is_elsewhere = bool(message.metadata.get("replies_to"))
-    selected = message.metadata.get("quote")
-    selected = selected.strip() if isinstance(selected, str) else ""
+    selected = "" if is_forward(message.metadata) else text_of_quote(message.metadata).strip()
     if message.role != "user" or not (message.reply_to or is_elsewhere or selected):
         return ""
 

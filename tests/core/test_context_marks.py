@@ -103,7 +103,7 @@ def test_of_a_long_message_a_reply_shows_the_beginning():
 
 def test_what_was_selected_for_a_reply_is_shown_in_place_of_the_beginning():
     said = by("Ann", "let us meet on Monday at eight at the bridge", message_id="1")
-    reply = by("Bob", "later, please", reply_to="1", metadata={"quote": "at eight"})
+    reply = by("Bob", "later, please", reply_to="1", metadata={"quote": {"text": "at eight"}})
     assert shown(said, reply) == (
         'In reply to "Ann", of which this was selected:\n> at eight\nFrom "Bob":\n> later, please'
     )
@@ -125,7 +125,7 @@ def test_a_reply_to_a_forward_says_that_it_was_forwarded():
             "In reply to a message in another chat.",
         ),
         (
-            {"metadata": {"replies_to": {"chat_id": "5"}, "quote": "so\nit is"}},
+            {"metadata": {"replies_to": {"chat_id": "5"}, "quote": {"text": "so\nit is"}}},
             "In reply to a message in another chat, of which this was selected:\n> so it is",
         ),
     ],
