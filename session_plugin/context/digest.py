@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
-from session_plugin.context.marks import is_forwarded, shown_words
+from session_plugin.context.marks import is_forward, shown_words
 from session_plugin.context.quoting import names_of, one_line, shown_name
 from session_plugin.model import SessionMessage
 
@@ -52,7 +52,8 @@ def _evenly(items: Sequence[T], most: int) -> Sequence[T]:
 def _line(message: SessionMessage, names: Mapping[Hashable, str], width: int) -> str:
     # without brackets, so that a name cannot imitate the end of its own
     name = shown_name(message, names).translate(NO_BRACKETS)
-    author = f"{message.role} {name}".rstrip() + (", forwarded" if is_forwarded(message) else "")
+    origin = ", forwarded" if is_forward(message.metadata) else ""
+    author = f"{message.role} {name}".rstrip() + origin
     line = f"[{author}] {one_line(shown_words(message, names))}"
     return line if len(line) <= width else line[: width - 1] + "…"
 

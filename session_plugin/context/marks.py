@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from session_plugin.checks import is_storable
 from session_plugin.context.quoting import (
@@ -30,7 +31,6 @@ from session_plugin.context.quoting import (
     words_of,
 )
 from session_plugin.model import Account, Chat, SessionMessage
-from session_plugin.rules.quotes import is_forward, text_of_quote
 
 CUT_MARK = " […]"
 """Marks the end of a message that was cut."""
@@ -102,15 +102,15 @@ def shown_words(message: SessionMessage, names: Mapping[Hashable, str]) -> str:
     return re.sub("|".join(map(re.escape, longest_first)), lambda found: shown[found[0]], words)
 
 
-def is_forwarded(message: SessionMessage) -> bool:
+def is_forward(metadata: Mapping[str, Any]) -> bool:
     """Check whether a message repeats one that was sent before, perhaps by somebody else."""
-    return bool(message.metadata.get("forwarded_from") or message.metadata.get("forwarded"))
+    return bool(metadata.get("forwarded_from") or metadata.get("forwarded"))
 
 
 def origin_of(message: SessionMessage) -> str:
     """Return what a heading adds where words are not the author's own; empty if they are."""
     origin = ""
-    if is_forwarded(message):
+    if is_forward(message.metadata):
         name = message.metadata.get("forwarded_from")
         what = f"what {_short_name(name)} wrote" if isinstance(name, str) else "another message"
         origin = f", forwarding {what}"
@@ -119,6 +119,13 @@ def origin_of(message: SessionMessage) -> str:
     if isinstance(via_bot, str) and via_bot:
         origin += f", through the bot {_short_name(via_bot)}"
     return origin
+
+
+def text_of_quote(metadata: Mapping[str, Any]) -> str:
+    """Return the quoted words; empty for none."""
+    noted = metadata.get("quote")
+    text = noted.get("text") if isinstance(noted, Mapping) else None
+    return text if isinstance(text, str) else ""
 
 
 def reply_of(message: SessionMessage, names: Mapping[Hashable, str], find: Find) -> str:
@@ -158,7 +165,7 @@ def _whose(replied: SessionMessage, names: Mapping[Hashable, str]) -> str:
         who = (
             "the assistant" if replied.role == "assistant" else f"a message of role {replied.role}"
         )
-    return f"what {who} forwarded" if is_forwarded(replied) else who
+    return f"what {who} forwarded" if is_forward(replied.metadata) else who
 
 
 def _excerpt(words: str, length: int) -> str:

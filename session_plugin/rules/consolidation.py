@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 
 from session_plugin.checks import HOUR
-from session_plugin.context.marks import quoted
-from session_plugin.model import SessionMessage
 
 PATIENT_FAILURES = 3
 """Consecutive failures after which a session waits; before, each new message causes a retry."""
@@ -56,15 +54,18 @@ def messages_over_budget(tokens: Sequence[int], *, budget: int) -> int:
     return count
 
 
-def fault_of(
-    answer: object, messages: Sequence[SessionMessage], previous: str | None
-) -> str | None:
-    """Return why a summariser's answer cannot be a summary of its source; None if it can be."""
+def fault_of(answer: object, *, longest: int) -> str | None:
+    """Return why a summariser's answer cannot be a summary of its source; None if it can be.
+
+    Args:
+        answer: What the summariser returned.
+        longest: The characters of its source: the messages as quoted, and the previous summary.
+    """
     if not isinstance(answer, str):
         return f"it returned {type(answer).__name__} instead of text"
     if not answer.strip():
         return "it returned an empty text"
-    if len(answer) > len(previous or "") + len(quoted(messages)):
+    if len(answer) > longest:
         return "the summary is longer than its source"
     if REFUSAL.match(answer.replace("\u2019", "'")):
         return "it refused"

@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from session_plugin.checks import is_storable
+from session_plugin.context.marks import is_forward, text_of_quote
 from session_plugin.model import MessageEvent
-
-FORWARD_MARKS = ("forwarded", "forwarded_from")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +48,9 @@ def quote_of(event: MessageEvent) -> Quote | None:
     )
 
 
-def text_of_quote(metadata: Mapping[str, Any]) -> str:
-    """Return the quoted words; empty for none."""
-    noted = metadata.get("quote")
-    text = noted.get("text") if isinstance(noted, Mapping) else None
-    return text if isinstance(text, str) else ""
-
-
 def is_part_of(quoted: str, content: str) -> bool:
     """Check whether words are part of a message, however they are spaced."""
     return " ".join(quoted.split()) in " ".join(content.split())
-
-
-def is_forward(metadata: Mapping[str, Any]) -> bool:
-    """Check whether a message is nothing but a quote."""
-    return any(metadata.get(mark) for mark in FORWARD_MARKS)
 
 
 def without_quote(event: MessageEvent) -> MessageEvent:

@@ -18,6 +18,7 @@ from typing import Any
 from session_plugin.announcing.announcer import Announcer
 from session_plugin.context.digest import DIGEST_BUDGET, DIGEST_NAME, digest
 from session_plugin.context.fitting import Count
+from session_plugin.context.marks import quoted
 from session_plugin.database.database import Database
 from session_plugin.errors import PluginError
 from session_plugin.model import Session, SessionMessage, Summary
@@ -392,7 +393,8 @@ class Consolidator:
         if answer is None:
             return None
 
-        fault = fault_of(answer.value, messages, previous)
+        longest = len(previous or "") + len(quoted(messages))
+        fault = fault_of(answer.value, longest=longest)
         if fault is not None:
             self._plugins.note_failure(answer.plugin)
             raise PluginError(f"plugin {answer.plugin} gave no usable summary: {fault}")

@@ -55,7 +55,7 @@ async def test_so_do_all_other_waits(driver: Any, hub: SessionHub) -> None:
         async with driver.running(hub, fail):
             await driver.say(ann, dm, "hello")
             for waiting in (
-                driver.notified(dm, "hello"),
+                driver.told(dm, "hello"),
                 driver.until(lambda: False),
                 driver.history(hub, dm, count=2),
             ):

@@ -195,6 +195,8 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
         pass
     await hub.set_private(bob, True)
     await hub.record(talk.said(group, "hi", author=bob))
+    code = await hub.request_link(ann)
+    await hub.record(talk.said(group, code.code, author=ann))
     await hub.forget(ann)
     clock.advance(days=31)
     await hub.decay(dry_run=True)

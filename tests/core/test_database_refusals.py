@@ -409,7 +409,7 @@ def test_no_part_of_a_password_is_shown_and_no_file_is_made_of_it(
         SessionStore,
         lambda database: copy_database(database, "copy.db"),
         lambda database: copy_database("bot.db", database),
-        lambda database: Import(database, before=None, progress=None).open(),
+        lambda database: Import(database, before=None, progress=None, accounts=None).open(),
     ]
     for address in addresses():
         for use in uses:

@@ -74,7 +74,7 @@ async def end(ending, hub, event, clock):
         await hub.delete_chat(replace(event.chat, thread_id=event.chat.thread_id))
     else:
         clock.advance(days=10)
-        await hub.decay()
+        await hub.decay(confirm_clock=True)
 
 
 class Withholds:

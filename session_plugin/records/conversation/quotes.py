@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from session_plugin.context.marks import is_forward, text_of_quote
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.records.cells import from_json, to_bytes, to_json, to_text
@@ -22,10 +23,8 @@ from session_plugin.records.upkeep.summaries import WithdrawReason, withdraw
 from session_plugin.rules.admission import keeps_quote
 from session_plugin.rules.quotes import (
     Quote,
-    is_forward,
     is_part_of,
     quote_of,
-    text_of_quote,
     without_quote,
 )
 
