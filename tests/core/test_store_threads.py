@@ -217,11 +217,10 @@ def test_away_from_an_event_loop_a_store_does_not_warn(
 def test_a_closed_store_is_an_error_that_names_the_database(
     database: str, call: Callable[[SessionStore], object]
 ) -> None:
-    is_path = "://" not in database
-    shown = database if is_path else database.replace("postgres@", "").partition("?")[0]
     store = SessionStore(database)
     store.close()
     store.close()
+    shown = re.sub("//.*@", "//", database).partition("?")[0]  # of a URL: host, port and name
     with pytest.raises(DatabaseUnavailable, match=f"{re.escape(shown)} is not open"):
         call(store)
 
