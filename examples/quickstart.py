@@ -31,7 +31,8 @@ async def main() -> None:
 
         code = await hub.request_link(ANN_ON_DISCORD)  # request on one account,
         await hub.redeem_link(ANN_ON_TELEGRAM, code.code)  # enter on the other,
-        await hub.confirm_link(ANN_ON_DISCORD)  # confirm on the first
+        for account in (ANN_ON_TELEGRAM, ANN_ON_DISCORD):  # confirm on both
+            await hub.confirm_link(account)
 
         for message in await hub.session_of(ON_TELEGRAM, ANN_ON_TELEGRAM).history():
             print(f"{message.channel}, {message.role}: {message.content}")

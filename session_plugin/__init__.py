@@ -32,6 +32,7 @@ from session_plugin.errors import (
     DatabaseUnavailable,
     ExportRefused,
     ForgetRefused,
+    LinkedRecently,
     LinkingOff,
     LinkRefused,
     PluginError,
@@ -59,6 +60,7 @@ from session_plugin.model import (
     SummaryPart,
 )
 from session_plugin.reports import (
+    CodeAlarm,
     DecayPart,
     DecayReport,
     FailedConsolidation,
@@ -78,6 +80,7 @@ __all__ = [
     "AccountTaken",
     "Attachment",
     "Chat",
+    "CodeAlarm",
     "DatabaseLocked",
     "DatabaseRefused",
     "DatabaseUnavailable",
@@ -95,6 +98,7 @@ __all__ = [
     "LinkCode",
     "LinkPreview",
     "LinkRefused",
+    "LinkedRecently",
     "LinkingOff",
     "MessageEvent",
     "ModelContext",

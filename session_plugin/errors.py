@@ -110,6 +110,22 @@ class LinkingOff(LinkRefused):
     """
 
 
+class LinkedRecently(SessionError):
+    """This account was linked less than 24 hours ago. Unlink it or wait, then erase or export.
+
+    Until then neither side of a link can erase or export what the other brought: it may turn out to
+    be somebody else. Each can unlink at any time, and then erase or export its own part. A user id
+    instead of an account is the operator's word for the whole person, and is never refused.
+
+    Example:
+        try:
+            await hub.forget(ann)
+        except LinkedRecently:
+            await hub.unlink(ann)
+            await hub.forget(ann)
+    """
+
+
 class ForgetRefused(SessionError):
     """There is nothing to confirm. Ask first what would be erased, then confirm within ten minutes.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from session_plugin.database.sqlite_file import MEMORY, SECRET, protect
 from session_plugin.errors import LinkingOff, SessionError
-from session_plugin.rules.codes import code_hash, codes_in, read_code
+from session_plugin.rules.codes import code_hash, codes_in, half_hash, read_code
 
 ENVIRONMENT = "SESSION_SECRET"
 SHORTEST = 16
@@ -86,6 +86,15 @@ class Keys:
         """
         key, code = self._needed(), read_code(typed)
         return None if code is None else code_hash(code, key=key)
+
+    def half_hash(self, typed: str) -> bytes | None:
+        """Return the keyed hash of the first half of a code; None if it is not a code.
+
+        Raises:
+            LinkingOff: there is no secret.
+        """
+        key, code = self._needed(), read_code(typed)
+        return None if code is None else half_hash(code, key=key)
 
     def code_hashes_in(self, text: str) -> frozenset[bytes]:
         """Return the keyed hashes of everything in a text that could be a code.

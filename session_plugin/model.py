@@ -30,7 +30,7 @@ ChatKind = Literal["direct", "group"]
 StartReason = Literal["first", "idle", "daily", "new", "unlinked", "imported"]
 EndReason = Literal["idle", "daily", "new", "linked", "imported"]
 IdentityChange = Literal["seen", "renamed", "linked", "unlinked", "forgotten"]
-NoticeKind = Literal["link_redeemed", "linked", "unlinked", "left"]
+NoticeKind = Literal["link_redeemed", "link_cancelled", "linked", "unlinked", "left"]
 
 KINDS: frozenset[str] = frozenset(get_args(ChatKind))
 ROLES: frozenset[str] = frozenset(get_args(Role))
@@ -366,7 +366,9 @@ class LinkCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPreview:
-    """A link waiting for confirmation: who asked for the code, and who typed it.
+    """A link that both sides have to confirm, as one of them is shown it.
+
+    The asker asked for the code, the redeemer typed it.
 
     Example:
         code = await hub.request_link(ann, display_name="Ann")
@@ -379,13 +381,36 @@ class LinkPreview:
     redeemer: Account
     redeemer_name: str
     expires_at: float
+    side: Literal["asker", "redeemer"] = "asker"
+    """Who is shown this."""
     is_shown: bool = False
-    """Whether the asker was shown who the redeemer is, and how many accounts would be linked."""
+    """Whether this side was shown who the other is, and how many accounts would be linked."""
+    is_confirmed: bool = False
+    """Whether this side has said yes."""
+    is_other_confirmed: bool = False
+    """Whether the other side has said yes."""
     accounts: int = 2
     """How many accounts the person would have; each side may have linked accounts already."""
     sessions: int = 0
     messages: int = 0
     """Messages in the direct chats of both sides, those of the bot included."""
+    would_link: str = field(default="", repr=False)
+    """Stands for the accounts that would be linked, and is another once one joins or leaves."""
+
+    @property
+    def account(self) -> Account:
+        """The account that is shown this."""
+        return self.asker if self.side == "asker" else self.redeemer
+
+    @property
+    def other(self) -> Account:
+        """The account on the other side."""
+        return self.redeemer if self.side == "asker" else self.asker
+
+    @property
+    def other_name(self) -> str:
+        """The display name of the account on the other side."""
+        return self.redeemer_name if self.side == "asker" else self.asker_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -394,6 +419,7 @@ class Notice:
 
     Its kinds:
     - `link_redeemed`: the person's code was typed; `preview` shows what confirming would do.
+    - `link_cancelled`: the other side of a link cancelled it before both had confirmed.
     - `linked`, `unlinked`: an account was linked to the person, or unlinked.
     - `left`: the notified account itself was unlinked, by another account of the same person.
 

@@ -106,9 +106,25 @@ class FailedConsolidation:
     waits_until: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class CodeAlarm:
+    """A channel on which 20 or more wrong link codes were typed within the last ten minutes.
+
+    Somebody may be guessing. Nobody is kept from linking by it.
+
+    Example:
+        for alarm in (await hub.status()).code_alarms:
+            print(f"{alarm.wrong_codes} wrong codes on {alarm.channel}")
+    """
+
+    channel: str
+    wrong_codes: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubStatus:
-    """The state of a hub. Users are counted over the whole database, all else for this bot only.
+    """The state of a hub. Users and wrong codes are counted over the whole database, all else for
+    this bot only.
 
     Args:
         database: Its path; or the scheme, host, port and name in its URL.
@@ -124,6 +140,8 @@ class HubStatus:
         pending_consolidations: Sessions with more messages than the threshold, or with a summary
             that has to be rebuilt.
         failed_consolidations: Sessions whose summariser fails; most failures first, at most 100.
+        code_alarms: Channels on which so many wrong link codes are typed that somebody may be
+            guessing.
 
     Example:
         status = await hub.status()
@@ -148,6 +166,7 @@ class HubStatus:
     clock_doubted_since: float | None
     pending_consolidations: int
     failed_consolidations: tuple[FailedConsolidation, ...]
+    code_alarms: tuple[CodeAlarm, ...]
     plugins: tuple[PluginStatus, ...]
 
 

@@ -12,12 +12,13 @@ from session_plugin.errors import (
     DatabaseUnavailable,
     ExportRefused,
     ForgetRefused,
+    LinkedRecently,
     LinkingOff,
     LinkRefused,
     SessionError,
 )
 from session_plugin.hub import SessionHub
-from session_plugin.model import Account
+from session_plugin.model import Account, LinkPreview
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM
 
 logger = logging.getLogger("session_plugin.hub")
@@ -52,12 +53,14 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
             for notice in await hub.unread_notices(account)
         ]
     except SessionError as error:
-        return Reply(text=_refusal(command, error))
+        return Reply(text=_refusal(command, error, asked))
     return Reply(text="\n\n".join([*unread, reply.text]), documents=reply.documents)
 
 
-def _refusal(command: Command, error: SessionError) -> str:
+def _refusal(command: Command, error: SessionError, asked: Asked) -> str:
     """Return why nothing was done. What concerns the operator names files, so it is only logged."""
+    if isinstance(error, LinkedRecently):
+        return texts.linked_recently_text(command, asked.spell)
     if isinstance(error, LinkRefused | ForgetRefused | ExportRefused):
         return str(error)
     if isinstance(error, DatabaseUnavailable):
@@ -91,23 +94,37 @@ async def _carry_out(
 
 
 async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
-    pending = await hub.pending_link(account)
-
-    is_yes = argument.lower() == "confirm"
-    if is_yes and pending is None:
-        return NOTHING_TO_CONFIRM
-    if is_yes and pending is not None and pending.is_shown:
-        identity = await hub.confirm_link(account, shown=pending)
-        return texts.linked_text(identity, asked.spell)
-
-    if argument and not is_yes:
+    wish = argument.lower()
+    if wish == "cancel":
+        is_cancelled = await hub.cancel_link(account)
+        return texts.cancelled_text(is_cancelled=is_cancelled, spell=asked.spell)
+    if wish not in {"", "confirm"}:
         return await _redeem(hub, argument, account, asked)
+
+    pending = await hub.pending_link(account)
     if pending is not None:
-        await hub.show_pending_link(pending)
-        return texts.question_text(pending, asked.spell)
+        return await _answer_question(hub, pending, asked, is_yes=wish == "confirm")
+    if wish == "confirm":
+        return NOTHING_TO_CONFIRM
 
     code = await hub.request_link(account, chat=asked.chat, display_name=asked.name)
     return texts.code_text(code, asked.spell)
+
+
+async def _answer_question(
+    hub: SessionHub, pending: LinkPreview, asked: Asked, *, is_yes: bool
+) -> str:
+    """Take a yes to what was shown; show what was not, whatever was said."""
+    if is_yes and pending.is_shown:
+        identity = await hub.confirm_link(pending.account, shown=pending)
+        if identity is not None:
+            return texts.linked_text(identity, asked.spell)
+        return texts.waiting_text(pending, asked.spell)
+    if pending.is_confirmed:
+        return texts.waiting_text(pending, asked.spell)
+
+    await hub.show_pending_link(pending)
+    return texts.question_text(pending, asked.spell)
 
 
 async def _redeem(hub: SessionHub, code: str, account: Account, asked: Asked) -> str:
@@ -117,7 +134,8 @@ async def _redeem(hub: SessionHub, code: str, account: Account, asked: Asked) ->
         raise
     except LinkRefused as refusal:
         return texts.wrong_code_text(refusal, asked.spell)
-    return texts.redeemed_text(preview)
+    await hub.show_pending_link(preview)
+    return texts.question_text(preview, asked.spell)
 
 
 async def _unlink(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
@@ -127,7 +145,7 @@ async def _unlink(hub: SessionHub, argument: str, account: Account, asked: Asked
 
     identity = await hub.identity_of(account)
     linked = () if identity is None else identity.accounts
-    other = next((a for a in linked if argument == f"{a.channel} {a.channel_user_id}"), None)
+    other = next((a for a in linked if argument == texts.account_text(a)), None)
     if other is None or other == account:
         return texts.unlink_usage(asked.spell)
 

@@ -6,6 +6,7 @@ Knows no hub: each function returns a text from plain values.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
 
 from session_plugin.checks import MINUTE
@@ -32,6 +33,8 @@ DESCRIPTIONS: Mapping[Command, str] = {
     "forget": "Delete everything stored about you",
 }
 
+_PLAIN_ID = re.compile(r"[\w@.:+/-]+")
+
 DIRECT_ONLY = "Please send me this command in a direct message."
 UNAVAILABLE = (
     "I cannot reach my database right now. Nothing was changed. Please try again in a moment."
@@ -57,35 +60,67 @@ def code_text(code: LinkCode, spell: Spell) -> str:
     """Return a new code with the steps that follow."""
     return (
         f"Your code is {code.code}. It is valid for ten minutes and works once.\n"
-        "1. Send me this in a direct message from your other account:\n"
+        "1. Send me this in a direct message from your other account, and confirm there:\n"
         f"{spell('link')} {code.code}\n"
-        "2. Come back here to confirm.\n"
-        "Do not give the code to anyone else: typing it is a request to share your conversations."
-    )
-
-
-def redeemed_text(preview: LinkPreview) -> str:
-    """Return what the person who typed a code reads.
-
-    They confirm on another platform, so the command is not spelt out.
-    """
-    return (
-        f"The code is from {_named(preview.asker, preview.asker_name)}. Is that you?\n"
-        "If so, go back to that account and send the link command with the word confirm. Both "
-        "accounts will then share one conversation with me, and each sees the direct messages of "
-        "the other.\n"
-        "Until then, nothing is shared."
+        "2. Come back here to confirm, too.\n"
+        "Do not give the code to anyone else, and type no code that somebody else gave you: it is "
+        f"a request to share your conversations. {spell('link')} cancel makes it worthless."
     )
 
 
 def question_text(preview: LinkPreview, spell: Spell) -> str:
-    """Return what the person who asked for a code reads once it was typed."""
-    who = _named(preview.redeemer, preview.redeemer_name)
+    """Return what each side reads before it confirms: who the other is, and what would be
+    shared.
+    """
+    who = _named(preview.other, preview.other_name)
+    yes = f"{spell('link')} confirm"
+    if preview.side == "asker":
+        question = f"{_capital(who)} typed your code."
+        no = f"If not, send {spell('link')} cancel."
+    else:
+        question = f"The code is from {who}."
+        no = (
+            f"If somebody else gave you the code, send {spell('link')} cancel: they would read "
+            "everything you and I say to each other."
+        )
+    steps = f"{yes} here, and on that account as well."
+    if preview.is_other_confirmed:
+        steps = f"{yes}. That account has confirmed."
+
     return (
-        f"{_capital(who)} typed your code. Is that you?\n"
-        f"If so, send {spell('link')} confirm. {preview.accounts} accounts will then share one "
-        f"conversation with me: {preview.messages} messages in {preview.sessions} sessions.\n"
-        "If not, do nothing. The request expires in ten minutes, and nothing is shared."
+        f"{question} Is that you?\n"
+        f"If so, send {steps} {preview.accounts} accounts will then share one conversation with "
+        f"me: {preview.messages} messages in {preview.sessions} sessions, direct messages of both "
+        "sides.\n"
+        f"{no}\n"
+        "Nothing is shared before both have confirmed. The request expires in ten minutes."
+    )
+
+
+def waiting_text(preview: LinkPreview, spell: Spell) -> str:
+    """Return what a side reads that has confirmed before the other."""
+    return (
+        f"Confirmed here. Now {_named(preview.other, preview.other_name)} has to confirm as well: "
+        "send me the link command with the word confirm from there. Nothing is shared before that. "
+        f"To stop it, send {spell('link')} cancel."
+    )
+
+
+def cancelled_text(*, is_cancelled: bool, spell: Spell) -> str:
+    """Return the answer to cancelling a link."""
+    if is_cancelled:
+        return "Cancelled. The code is worthless, and nothing was shared."
+    return (
+        f"There is no link to cancel. To separate accounts that are linked, send {spell('unlink')}."
+    )
+
+
+def linked_recently_text(command: Command, spell: Spell) -> str:
+    """Return why an account cannot have its whole person forgotten or exported yet."""
+    return (
+        "This account was linked with another one less than 24 hours ago. Until those are over, "
+        "neither side can delete or export what the other brought. To do it now with this "
+        f"account's part, send {spell('unlink')} first, then {spell(command)}."
     )
 
 
@@ -95,13 +130,25 @@ def wrong_code_text(refusal: object, spell: Spell) -> str:
 
 
 def linked_text(identity: SessionIdentity, spell: Spell) -> str:
-    """Return what the person who confirmed a link reads."""
-    return f"Linked. Your accounts: {_accounts(identity)}. To undo this, send {spell('unlink')}."
+    """Return what the side reads whose confirmation made a link."""
+    return f"Linked. Your accounts: {_accounts(identity)}. {_undo(spell)}"
+
+
+def _undo(spell: Spell) -> str:
+    return (
+        f"To undo this, send {spell('unlink')}. For 24 hours neither side can delete or export "
+        "what the other brought."
+    )
 
 
 def other_unlinked_text(named: str) -> str:
     """Return the answer to unlinking another account, named as the person typed it."""
     return f"Unlinked. The {named} account has its own conversation again."
+
+
+def account_text(account: Account) -> str:
+    """Return an account as /whoami shows it and /unlink takes it."""
+    return f"{account.channel} {_shown_id(account)}"
 
 
 def unlink_usage(spell: Spell) -> str:
@@ -123,8 +170,10 @@ def notice_text(notice: Notice, *, spell: Spell) -> str:
         case "linked":
             return (
                 f"Linked with {_named(notice.account, notice.account_name)}: from now on you "
-                f"share one conversation with me. To undo this, send {spell('unlink')}."
+                f"share one conversation with me. {_undo(spell)}"
             )
+        case "link_cancelled":
+            return f"{other} cancelled the link with this account. Nothing was shared."
         case "unlinked":
             return f"{other} was unlinked. It has its own conversation again."
         case "left":
@@ -138,7 +187,7 @@ def whoami_text(account: Account, identity: SessionIdentity | None) -> str:
     """Return who an account's person is."""
     if identity is None:
         return f"You are {_named(account, '')}. I know nothing else about you yet."
-    name = f"{identity.display_name}, " if identity.display_name else ""
+    name = f"{quoted_name(identity.display_name)}, " if identity.display_name else ""
     private = " Your messages are not stored." if identity.is_private else ""
     return (
         f"You are {name}user id {identity.user_id}. Your accounts: {_accounts(identity)}.{private}"
@@ -222,15 +271,19 @@ def _counted(receipt: Receipt) -> str:
 
 
 def _accounts(identity: SessionIdentity) -> str:
-    return ", ".join(
-        f"{a.channel} {a.channel_user_id}" for a in identity.accounts if a.channel != STORE_CHANNEL
-    )
+    return ", ".join(account_text(a) for a in identity.accounts if a.channel != STORE_CHANNEL)
 
 
 def _named(account: Account, name: str) -> str:
     """Return who an account is, its id first: a display name is free text and may imitate ours."""
-    who = f"the {account.channel} account {account.channel_user_id}"
+    who = f"the {account.channel} account {_shown_id(account)}"
     return f"{who} ({quoted_name(name)})" if name else who
+
+
+def _shown_id(account: Account) -> str:
+    """Return an id as it is; in quotation marks if a platform lets people choose what is in it."""
+    is_plain = _PLAIN_ID.fullmatch(account.channel_user_id) is not None
+    return account.channel_user_id if is_plain else quoted_name(account.channel_user_id)
 
 
 def _capital(text: str) -> str:

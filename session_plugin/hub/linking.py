@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 
 from session_plugin.errors import LinkRefused, SessionError
 from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, SessionIdentity
 from session_plugin.records.people import link_requests, linking, notices, unlinking
-from session_plugin.rules.codes import new_code
+from session_plugin.rules.codes import ALARM_ON_CHANNEL, new_code
+
+logger = logging.getLogger("session_plugin.hub")
 
 
 class Linking:
@@ -23,8 +26,8 @@ class Linking:
         """Make a one-time code, to be typed on the account that is to be linked with this one
         within ten minutes.
 
-        An account has one code at a time, and three within an hour; only a keyed hash of it is
-        stored.
+        An account has one link under way at a time, and three codes within an hour; only a keyed
+        hash of a code is stored.
 
         Args:
             account: Who asks.
@@ -37,7 +40,7 @@ class Linking:
             LinkingOff: there is no secret.
         """
         code = new_code(secrets.choice)
-        hashed = await asyncio.to_thread(self._parts.keys.code_hash, code)
+        hashed, half = await self._hashes_of(code)
         if hashed is None:
             raise SessionError("a code was made that no one can type")
 
@@ -46,22 +49,27 @@ class Linking:
             self._parts.context(),
             account,
             code_hash=hashed,
+            half_hash=half,
             chat=chat,
             display_name=display_name,
             user_id=await self._parts.screening.user_id_for(account),
         )
+        self._parts.notices.deliver_soon()
 
         return LinkCode(code=code, expires_at=expires_at)
 
     async def redeem_link(
         self, account: Account, code: str, *, chat: Chat | None = None, display_name: str = ""
     ) -> LinkPreview:
-        """Use up a code on the other account. Nothing is linked, and nothing shared, before its
-        asker confirms.
+        """Use up a code on the other account. Nothing is linked, and nothing shared, before both
+        accounts confirm.
 
-        The asker is told on their own platform who typed it. After five wrong codes an account's
-        next ones are refused for an hour whatever they are; after twenty on a channel within ten
-        minutes, everybody's there for ten minutes.
+        Show what this returns to the person who typed the code, and then call `confirm_link` for
+        them. The asker is told on their own platform who typed it.
+
+        After five wrong codes an account's next ones are refused for an hour whatever they are. A
+        code whose second half was guessed five times is worthless. Twenty wrong codes on a channel
+        within ten minutes are logged and shown by `status()`; they stop nobody.
 
         `chat` and `display_name` are as in `request_link`, of the account that types the code. In a
         group the code is refused, and worthless from then on.
@@ -71,68 +79,95 @@ class Linking:
                 words, one of the accounts left other accounts less than 24 hours ago.
             LinkingOff: there is no secret.
         """
-        hashed = await asyncio.to_thread(self._parts.keys.code_hash, code)
+        hashed, half = await self._hashes_of(code)
         if chat is not None and chat.kind != "direct":
             await self._parts.screening.burn_codes(code)
             raise LinkRefused
 
-        preview = await self._parts.announcer.write(
+        redeemed = await self._parts.announcer.write(
             linking.redeem,
             self._parts.context(),
             account,
             code_hash=hashed,
+            half_hash=half,
             chat=chat,
             display_name=display_name,
             user_id=await self._parts.screening.user_id_for(account),
         )
-        if preview is None:
+        if redeemed.is_alarm:
+            logger.warning(
+                "%d wrong link codes were typed on %s within ten minutes: somebody may be guessing",
+                ALARM_ON_CHANNEL.most,
+                account.channel,
+            )
+        if redeemed.preview is None:
             raise LinkRefused
 
         self._parts.notices.deliver_soon()
 
-        return preview
+        return redeemed.preview
+
+    async def _hashes_of(self, code: str) -> tuple[bytes | None, bytes | None]:
+        keys = self._parts.keys
+        return await asyncio.to_thread(lambda: (keys.code_hash(code), keys.half_hash(code)))
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
-        """Return the link that waits for this account's confirmation, if any; a notice on its way
-        has not shown it yet.
+        """Return the link that this account has to confirm, or has confirmed and the other side has
+        not; None if there is none. A notice on its way has not shown it yet.
         """
         return await self._parts.database.read(
             link_requests.pending, self._parts.context(), account
         )
 
     async def show_pending_link(self, shown: LinkPreview) -> None:
-        """Note what the asker has been shown; without effect where a yes would link others, or more
-        accounts, by now.
+        """Note what `shown.account` has been shown; without effect where a yes would link others,
+        or other accounts of theirs, by now.
         """
         await self._parts.database.write(link_requests.mark_shown, self._parts.context(), shown)
 
     async def confirm_link(
         self, account: Account, *, shown: LinkPreview | None = None
-    ) -> SessionIdentity:
-        """Link the account that asked for a code with the one that typed it: one user, one history
-        in order.
+    ) -> SessionIdentity | None:
+        """Say yes for one side of a link: the account that asked for the code, or the one that
+        typed it. The second yes links them: one user, one history in order.
 
-        Accounts that either is linked with already come along; all are told.
+        Accounts that either is linked with already come along; all are told, and how to undo it.
 
         Args:
-            account: Who asked for the code, and says yes.
+            account: Who says yes.
             shown: What they were shown before they said so: nobody is linked but whom it names, as
-                they were then. None takes your word that they know whoever typed the code.
+                they were then. None takes your word that they know who is on the other side.
+
+        Returns: The user that both are now; None while the other side has not said yes.
 
         Raises:
-            LinkRefused: nobody typed this account's code, or too long ago; who did is not whom the
-                asker was shown; or one of the accounts left others less than 24 hours ago.
+            LinkRefused: this account has no link under way, or the code was typed too long ago; the
+                other side is not whom the account was shown; or one of the accounts left others
+                less than 24 hours ago.
 
         Example:
             code = await hub.request_link(ann)
             preview = await hub.redeem_link(ann_too, code.code)
+            await hub.confirm_link(ann_too, shown=preview)  # None: the other side has to, as well
             await hub.confirm_link(ann, shown=preview)
         """
         linked = await self._parts.announcer.write(
             linking.confirm, self._parts.context(), account, shown
         )
         self._parts.notices.deliver_soon()
-        return linked.identity
+        return None if linked is None else linked.identity
+
+    async def cancel_link(self, account: Account) -> bool:
+        """Give up the link that an account has under way: a code it asked for or typed that not
+        both sides have confirmed yet. The other side is told.
+
+        Returns: Whether there was one.
+        """
+        is_cancelled = await self._parts.announcer.write(
+            linking.cancel, self._parts.context(), account
+        )
+        self._parts.notices.deliver_soon()
+        return is_cancelled
 
     async def unlink(self, account: Account, *, by: Account | None = None) -> SessionIdentity:
         """Take one account out of a person: each side gets back exactly what came from it. All

@@ -117,7 +117,10 @@ class Memory:
         """
         settings = self._parts.settings
         counts = await self._parts.database.read(
-            status.count, settings.bot, threshold=settings.consolidation_threshold
+            status.count,
+            settings.bot,
+            threshold=settings.consolidation_threshold,
+            now=settings.clock(),
         )
         return HubStatus(
             database=(await self._parts.database.open()).url,

@@ -76,7 +76,7 @@ class People:
 
         Args:
             who: An account of theirs, or a user id that is or was theirs. For nobody known, nothing
-                is done.
+                is done. An account is that person's word, a user id yours.
             at_once: Rewrite an SQLite file now, however lately that was done. Nobody can write
                 meanwhile, so leave this to the operator.
 
@@ -87,6 +87,8 @@ class People:
 
         Raises:
             TypeError: `who` is neither an account nor a user id.
+            LinkedRecently: `who` is an account that was linked with another one less than 24 hours
+                ago.
         """
         _check_who(who)
         await self._parts.intake.finish()
@@ -101,9 +103,10 @@ class People:
 
         Raises:
             ForgetRefused: the account has asked three times within 24 hours.
+            LinkedRecently: the account was linked with another one less than 24 hours ago.
         """
         await self._parts.database.write(
-            attempts.request_forgetting, self._parts.context(), account
+            forgetting.ask, self._parts.context(), account
         )
         return await self._parts.database.read(forgetting.count, account)
 
@@ -112,6 +115,7 @@ class People:
 
         Raises:
             ForgetRefused: the account was not asked whether it wants that, or too long ago.
+            LinkedRecently: the account was linked with another one less than 24 hours ago.
         """
         await self._parts.intake.finish()
         receipt = await self._forget_all(forgetting.confirm, account)
@@ -174,6 +178,8 @@ class People:
 
         Raises:
             TypeError: `who` is neither an account nor a user id.
+            LinkedRecently: `who` is an account that was linked with another one less than 24 hours
+                ago.
         """
         _check_who(who)
         context = self._parts.context()

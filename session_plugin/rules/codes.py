@@ -98,6 +98,12 @@ def code_hash(code: str, *, key: bytes) -> bytes:
     return hmac.digest(key, b"session_plugin link code:" + code.encode(), "sha256")
 
 
+def half_hash(code: str, *, key: bytes) -> bytes:
+    """Return the hash of a code's first half, by which guesses at the rest of it are counted."""
+    half = code[: CODE_LENGTH // 2]
+    return hmac.digest(key, b"session_plugin half of a link code:" + half.encode(), "sha256")
+
+
 def _looks_like_a_code(code: str) -> bool:
     return (
         len(code) == CODE_LENGTH
@@ -166,7 +172,12 @@ class Limit:
 
 CODES_OF_ACCOUNT = Limit(3, within=HOUR)
 WRONG_BY_ACCOUNT = Limit(5, within=HOUR, pause=HOUR)
-WRONG_ON_CHANNEL = Limit(20, within=600.0, pause=600.0)
+GUESSES_OF_CODE = 5
+"""Wrong codes with the first half of a live one, by whomever, after which that one is worthless."""
+ALARM_ON_CHANNEL = Limit(20, within=600.0)
+"""Wrong codes on a channel that raise an alarm. It keeps nobody from linking: throw-away accounts
+could otherwise stop everybody.
+"""
 LONGEST_MEMORY = max(
-    limit.memory for limit in (CODES_OF_ACCOUNT, WRONG_BY_ACCOUNT, WRONG_ON_CHANNEL)
+    limit.memory for limit in (CODES_OF_ACCOUNT, WRONG_BY_ACCOUNT, ALARM_ON_CHANNEL)
 )

@@ -14,6 +14,10 @@ from session_plugin.checks import DAY
 
 REST = DAY
 """Seconds between leaving a person and linking with another one."""
+NEW_FOR = DAY
+"""Seconds after a link in which neither side can erase or export what the other brought."""
+SHOWN, CONFIRMED = 1, 2
+"""How far a side of a link is: it was shown the other side, and it has said yes."""
 NOTHING_TO_CONFIRM = (
     "There is nothing to confirm. Ask for a code first, then type it on the other account."
 )

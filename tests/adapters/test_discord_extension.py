@@ -52,7 +52,7 @@ async def test_the_extension_takes_the_bots_hub(
     dm = on_discord.simulator.direct_chat(ann)
     async with on_discord.started(with_extension(bot)):
         await on_discord.ask(ann, dm, "hello")
-        assert (await on_discord.ask(ann, dm, "!whoami")).startswith("You are Ann")
+        assert (await on_discord.ask(ann, dm, "!whoami")).startswith('You are "Ann"')
         history = await on_discord.history(hub, dm, count=2)
     assert [one.content for one in history] == ["hello", "you said hello"]
 

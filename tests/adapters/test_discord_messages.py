@@ -199,12 +199,12 @@ async def test_the_preview_of_an_unstored_answer_stores_nothing(
         said = await on_discord.simulator.say(ann, dm, "hello")
         await on_discord.simulator.answer(dm, after=said)
         asked = await on_discord.simulator.say(ann, dm, "!whoami")
-        await on_discord.told(dm, "You are Ann")
+        await on_discord.told(dm, 'You are "Ann"')
         await on_discord.simulator.unfurl(on_discord.simulator.messages(dm)[-1])
         await on_discord.simulator.unfurl(asked)
         await on_discord.simulator.repeat(asked)
         kept = await on_discord.history(hub, dm, count=3)
-    assert not any("You are Ann" in one.content or one.content == "!whoami" for one in kept)
+    assert not any('You are "Ann"' in one.content or one.content == "!whoami" for one in kept)
 
 
 async def test_deleted_messages_are_gone(on_discord: Any, hub: SessionHub) -> None:
@@ -506,7 +506,7 @@ async def test_a_session_that_the_authors_context_has_already_is_left_alone_and_
     async with on_discord.started(bot):
         assert await on_discord.ask(ann, dm, "!recap") == "a connection: !recap"
         assert await on_discord.ask(ann, dm, "!recap") == "a connection: !recap"
-        assert (await on_discord.ask(ann, dm, "!whoami")).startswith("You are Ann")
+        assert (await on_discord.ask(ann, dm, "!whoami")).startswith('You are "Ann"')
     warnings = [
         one.getMessage() for one in caplog.records if "session of its own" in one.getMessage()
     ]

@@ -76,6 +76,7 @@ async def link(first: Side, second: Side, hub: SessionHub) -> str:
     assert code is not None
     await second.command("link", code[0])
     question = await first.told("typed your code")
+    assert (await second.command("link", "confirm")).startswith("Confirmed here.")
     await hub.settle()  # it stands there before it is noted here
     assert (await first.command("link", "confirm")).startswith("Linked.")
     await second.told("Linked with")
@@ -198,9 +199,10 @@ async def test_who_cannot_be_reached_is_shown_the_question_at_the_next_command(
     else:
         first.driver.simulator.fail_next("POST", f"/channels/{first.chat.id}/messages", status=403)
     await second.command("link", code[0])
+    await second.command("link", "confirm")
     told = await first.command("whoami")
     assert "typed your code. Is that you?" in told
-    assert "You are Ann" in told
+    assert 'You are "Ann"' in told
     assert (await first.command("link", "confirm")).startswith("Linked.")
 
 

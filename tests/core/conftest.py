@@ -74,14 +74,27 @@ def hub(new_hub: Callable[..., SessionHub]) -> SessionHub:
 
 @pytest.fixture
 def link() -> Callable[..., Any]:
-    """Link two accounts do: a code on the first, typed on the second, a look and a yes on the
-    first.
+    """Link two accounts as people do: a code on the first, typed on the second, a look and a yes on
+    each.
     """
 
     async def linked(hub: SessionHub, asker: Account, redeemer: Account) -> Any:
         code = await hub.request_link(asker)
         preview = await hub.redeem_link(redeemer, code.code)
+        assert await hub.confirm_link(redeemer, shown=preview) is None
         return await hub.confirm_link(asker, shown=preview)
+
+    return linked
+
+
+@pytest.fixture
+def old_link(link: Callable[..., Any], clock: Any) -> Callable[..., Any]:
+    """Link two accounts, and let so much time pass that either speaks for both."""
+
+    async def linked(hub: SessionHub, asker: Account, redeemer: Account) -> Any:
+        identity = await link(hub, asker, redeemer)
+        clock.advance(hours=24, seconds=1)
+        return identity
 
     return linked
 

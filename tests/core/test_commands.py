@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from session_plugin import Notice, SessionHub, commands
+from session_plugin import Account, Notice, SessionHub, commands
 
 
 def spell(name):
@@ -45,11 +45,17 @@ def code_in(text):
 
 async def test_a_code_a_question_and_a_yes_link_two_accounts(say, ann, too, texts, hub):
     code = code_in(await say(ann, "link"))
-    assert 'the discord account ann-on-discord ("Ann D")' in await say(too, "link", code)
+    question = await say(too, "link", code)
+    assert 'the discord account ann-on-discord ("Ann D")' in question
+    assert "2 messages in 2 sessions" in question
+    waiting = await say(too, "link", "confirm")
+    assert 'the discord account ann-on-discord ("Ann D") has to confirm as well' in waiting
     question = await say(ann, "link", "confirm")
     assert 'The telegram account ann-on-telegram ("Ann T")' in question
     assert await texts(hub, ann) == ["of ann"]
+    assert "That account has confirmed." in question
     linked = await say(ann, "link", "CONFIRM ")
+    assert "/unlink" in linked
     assert "discord ann-on-discord" in linked
     assert "telegram ann-on-telegram" in linked
     assert sorted(await texts(hub, ann)) == ["of ann", "of ann too"]
@@ -70,12 +76,88 @@ async def test_a_name_that_speaks_in_our_words_stays_on_one_line_in_quotes_behin
 
 async def test_asking_again_shows_who_typed_the_code(say, ann, too):
     await say(too, "link", code_in(await say(ann, "link")))
+    await say(too, "link", "confirm")
+    assert "has to confirm as well" in await say(too, "link")
     assert 'The telegram account ann-on-telegram ("Ann T")' in await say(ann, "link")
     assert "Linked" in await say(ann, "link", "confirm")
 
 
+async def test_whoever_types_a_code_is_asked_and_linked_by_nobody_elses_yes(say, ann, too, hub):
+    question = await say(too, "link", code_in(await say(ann, "link")))
+    assert "The code is from the discord account ann-on-discord" in question
+    assert "If somebody else gave you the code, send /link cancel" in question
+    for _ in range(2):
+        await say(ann, "link", "confirm")
+    assert (await hub.identity_of(too)).accounts == (too,)
+    assert "Linked" in await say(too, "link", "confirm")
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+async def test_whoever_typed_a_code_takes_it_back(say, ann, too, hub, confirms):
+    await say(too, "link", code_in(await say(ann, "link")))
+    if confirms:
+        await say(too, "link", "confirm")
+    assert (await say(too, "link", "Cancel")).startswith("Cancelled.")
+    assert "nothing to confirm" in await say(too, "link", "confirm")
+    told = await say(ann, "link", "confirm")
+    assert 'The telegram account ann-on-telegram ("Ann T") cancelled the link' in told
+    assert "nothing to confirm" in told
+    assert (await hub.identity_of(too)).accounts == (too,)
+
+
+async def test_cancelling_what_is_not_there_points_to_what_undoes_a_link(say, ann):
+    assert "send /unlink" in await say(ann, "link", "cancel")
+
+
+@pytest.mark.parametrize("command", ["forget", "export"])
+async def test_who_was_linked_lately_is_told_how_to_have_their_own_part(
+    say, hub, ann, too, link, command, texts
+):
+    await link(hub, ann, too)
+    assert f"send /unlink first, then /{command}" in await say(ann, command)
+    await say(ann, command, "confirm")
+    assert len(await texts(hub, ann)) == 2
+    await say(ann, "unlink")
+    assert "24 hours" not in await say(ann, command)
+
+
+@pytest.mark.parametrize("side", ["asker", "redeemer"])
+async def test_no_name_adds_a_line_or_turns_the_writing_round_in_what_either_side_reads(
+    hub, talk, side
+):
+    name = 'Ann")\nLinked. \u2028\u202e\x07\x1b[2J\u2066the discord account 1 ("Bob'
+    ann, too = talk.account("ann"), talk.account("ann", channel="telegram")
+    asked = {
+        account: commands.Asked(chat=talk.direct(account), account=account, name=name, spell=spell)
+        for account in (ann, too)
+    }
+
+    async def read(account, argument=""):
+        return (await commands.answer(hub, "link", argument, asked[account])).text
+
+    code = code_in(await read(ann))
+    questions = [await read(too, code), await read(ann), await read(too, "confirm")]
+    linked = await read(ann, "confirm")
+    notices = [commands.notice_text(n, spell=spell) for n in await hub.unread_notices(too)]
+    whoami = (await commands.answer(hub, "whoami", "", asked[ann])).text
+    for text in (*questions, linked, *notices, whoami):
+        assert not set(text) & set("\u2028\u202e\x07\x1b\u2066")
+        assert not any(line.startswith("Linked. ") for line in text.splitlines()[1:])
+    for text in (*questions, *notices):
+        assert r'("Ann\") Linked. [2Jthe discord account 1 (\"Bob")' in text
+        assert "ann-on-" in text
+
+
+async def test_an_id_that_people_can_choose_is_quoted_as_names_are(hub, talk):
+    odd = Account("irc", 'x ("Ann").\nLinked. Send /forget confirm')
+    text = commands.notice_text(Notice(kind="linked", account=odd, account_name=""), spell=spell)
+    assert 'the irc account "x (\\"Ann\\"). Linked. Send /forget confirm"' in text
+    assert len(text.splitlines()) == 1
+
+
 async def test_a_yes_to_somebody_not_yet_shown_shows_them_first(say, ann, too, talk, hub):
     await say(too, "link", code_in(await say(ann, "link")))
+    await say(too, "link", "confirm")
     await say(ann, "link", "confirm")
     bob = talk.account("bob")
     await hub.redeem_link(bob, (await hub.request_link(ann)).code)
@@ -91,6 +173,7 @@ async def test_a_delivered_notice_counts_as_shown(say, hub, ann, too):
 
     hub.attach("discord", "", deliver)
     await say(too, "link", code_in(await say(ann, "link")))
+    await say(too, "link", "confirm")
     await hub.settle()
     assert 'The telegram account ann-on-telegram ("Ann T")' in delivered[0]
     assert "Linked" in await say(ann, "link", "confirm")
@@ -100,15 +183,16 @@ async def test_a_yes_when_nobody_typed_a_code_is_refused_politely(say, ann):
     assert "nothing to confirm" in await say(ann, "link", "confirm")
 
 
-async def test_every_wrong_code_gets_the_same_answer(say, ann, too, clock):
+async def test_every_wrong_code_gets_the_same_answer(say, hub, ann, too, clock):
     used = code_in(await say(ann, "link"))
     await say(too, "link", used)
-    own = code_in(await say(too, "link"))
+    own = (await hub.request_link(too)).code
     answers = {
         await say(too, "link", typed)
         for typed in (used, own, "ABCD-2345", "nonsense", "a b c", "💥", "x" * 5000)
     }
     clock.advance(hours=1)
+    await hub.unread_notices(ann)
     answers.add(await say(ann, "link", own))
     assert len(answers) == 1
 
@@ -177,15 +261,16 @@ async def test_privacy_is_in_the_authors_words_where_there_are_any(new_hub, ann,
     assert text.startswith("Ask the office for our policy.\n/export sends")
 
 
-async def test_forget_names_what_goes_and_waits_for_a_yes(say, hub, ann, too, link, texts):
+async def test_forget_names_what_goes_and_waits_for_a_yes(say, hub, ann, too, link, texts, clock):
     await link(hub, ann, too)
+    clock.advance(hours=24, seconds=1)
     question = await say(ann, "forget")
     assert "2 messages, 2 sessions and 2 accounts" in question
     assert all(
         word in question
         for word in ("discord ann-on-discord", "telegram ann-on-telegram", "/forget confirm")
     )
-    assert len(await texts(hub, ann)) == 2
+    assert len(await texts(hub, ann, include_previous=True)) == 2
     assert "Deleted: 2 messages" in await say(ann, "forget", "confirm")
     assert await texts(hub, ann) == []
     assert "I know nothing about you" in await say(too, "forget")
@@ -314,6 +399,7 @@ async def test_no_code_and_no_text_reach_the_log(say, hub, ann, too, caplog, tal
     code = code_in(await say(ann, "link"))
     await say(too, "link", "WRNG-2345")
     await say(too, "link", code)
+    await say(too, "link", "confirm")
     for _ in range(2):
         await say(ann, "link", "confirm")
     await hub.record(talk.said(ann, "a secret that I tell"))
@@ -340,7 +426,7 @@ def test_a_name_for_no_command_of_ours_is_refused():
         commands.check_names({"lnk": "connect"})
 
 
-@pytest.mark.parametrize("kind", ["link_redeemed", "linked", "unlinked"])
+@pytest.mark.parametrize("kind", ["link_redeemed", "link_cancelled", "linked", "unlinked", "left"])
 def test_every_notice_says_who(talk, kind):
     text = commands.notice_text(
         Notice(kind=kind, account=talk.account("ann"), account_name="Ann"), spell=spell

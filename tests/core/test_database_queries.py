@@ -188,16 +188,16 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
     await view.start_new()
     await view.previous()
 
-    await link(hub, ann, ann_too)
+    user_id = (await link(hub, ann, ann_too)).user_id
     await hub.unread_notices(ann)
     await hub.delete(group, ["m1"])
-    async for _ in hub.export(ann):
+    async for _ in hub.export(user_id):
         pass
     await hub.set_private(bob, True)
     await hub.record(talk.said(group, "hi", author=bob))
     code = await hub.request_link(ann)
     await hub.record(talk.said(group, code.code, author=ann))
-    await hub.forget(ann)
+    await hub.forget(user_id)
     clock.advance(days=31)
     await hub.decay(dry_run=True)
     await hub.upkeep(confirm_clock=True)

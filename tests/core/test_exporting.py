@@ -37,7 +37,7 @@ def texts_of(lines):
 
 
 async def test_everything_of_a_person_is_handed_over_over_all_accounts(
-    hub, talk, link, ann, ann_too
+    hub, talk, old_link, ann, ann_too
 ):
     for account in (ann, ann_too):
         await hub.record(
@@ -46,7 +46,7 @@ async def test_everything_of_a_person_is_handed_over_over_all_accounts(
             )
         )
         await hub.record(talk.answered(account, f"answered on {account.channel}"))
-    await link(hub, ann, ann_too)
+    await old_link(hub, ann, ann_too)
     lines = await exported(hub, ann_too)
     identity = await hub.identity_of(ann)
     header = {
@@ -74,14 +74,14 @@ async def test_everything_of_a_person_is_handed_over_over_all_accounts(
 
 
 async def test_what_is_kept_with_either_id_of_two_that_are_linked_is_handed_over(
-    hub, talk, clock, link, ann, ann_too
+    hub, talk, clock, old_link, ann, ann_too
 ):
     for account in (ann, ann_too):
         await hub.record(talk.said(account, "hi"))
         await hub.session_of(talk.direct(account), account).set_user_state(channel=account.channel)
         clock.advance(seconds=1)
     ids = [(await hub.identity_of(account)).user_id for account in (ann, ann_too)]
-    await link(hub, ann, ann_too)
+    await old_link(hub, ann, ann_too)
     states = {
         line["user_id"]: line["state"]
         for line in await exported(hub, ann_too)
@@ -92,13 +92,13 @@ async def test_what_is_kept_with_either_id_of_two_that_are_linked_is_handed_over
 
 @pytest.mark.parametrize("is_asker", [True, False], ids=["who asked goes", "who asked stays"])
 async def test_an_account_that_leaves_while_it_is_read_takes_its_messages_along(
-    hub, talk, link, ann, ann_too, is_asker
+    hub, talk, old_link, ann, ann_too, is_asker
 ):
     lobby = talk.group()
     for account in (ann, ann_too):
         await hub.record(talk.said(account, f"on {account.channel}"))
         await hub.record(talk.said(lobby, f"in public on {account.channel}", author=account))
-    await link(hub, ann, ann_too)
+    await old_link(hub, ann, ann_too)
     lines = hub.export(ann)
     assert (await anext(lines))["kind"] == "export"
     await hub.unlink(ann if is_asker else ann_too)
@@ -161,7 +161,7 @@ async def test_a_long_history_comes_in_order_and_whole(hub, talk, ann):
 
 
 async def test_what_is_exported_and_what_is_then_forgotten_are_the_same(
-    new_hub, talk, link, ann, ann_too, bob
+    new_hub, talk, old_link, ann, ann_too, bob
 ):
     hub = new_hub(consolidation_threshold=4)
     lobby = talk.group()
@@ -174,7 +174,7 @@ async def test_what_is_exported_and_what_is_then_forgotten_are_the_same(
             else talk.said(account, "more")
         )
     await hub.settle()
-    await link(hub, ann, ann_too)
+    await old_link(hub, ann, ann_too)
     kinds = Counter(line["kind"] for line in await exported(hub, ann))
     receipt = await hub.forget(ann)
     assert kinds["message"] == receipt.messages
@@ -194,7 +194,7 @@ async def test_any_text_can_be_written_as_json(hub, talk, ann):
 
 
 async def test_each_kind_has_just_the_fields_that_are_documented(
-    new_hub, talk, link, ann, ann_too, bob
+    new_hub, talk, old_link, ann, ann_too, bob
 ):
     table = [
         row.split("|")
@@ -212,7 +212,7 @@ async def test_each_kind_has_just_the_fields_that_are_documented(
     for number in range(9):
         await hub.record(talk.said(ann, f"words {number}"))
     await hub.settle()
-    await link(hub, ann, ann_too)
+    await old_link(hub, ann, ann_too)
     await hub.redeem_link(bob, (await hub.request_link(ann)).code)
     seen = {line["kind"]: set(line) for line in await exported(hub, ann)}
     assert seen == documented

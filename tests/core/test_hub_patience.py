@@ -574,6 +574,7 @@ async def test_a_link_whose_caller_is_cancelled_is_told_all_the_same(
     code = await hub.request_link(ann)
     clock.advance(seconds=1)
     await hub.show_pending_link(await hub.redeem_link(bob, code.code))
+    await hub.confirm_link(bob)
     await hub.settle()
     with hold(database):
         confirming = asyncio.create_task(hub.confirm_link(ann))

@@ -1,12 +1,13 @@
-"""Proof from both sides: a code on the first account, typed on the second, a yes on the first."""
+"""Proof from both sides: a code on the first account, typed on the second, a yes on each."""
 
 import asyncio
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 
-from session_plugin import Account, LinkCode, LinkRefused
+from session_plugin import Account, LinkCode, LinkRefused, SessionIdentity
 
 
 @pytest.fixture
@@ -17,6 +18,11 @@ def ann(talk):
 @pytest.fixture
 def ann_too(talk):
     return talk.account("ann", channel="telegram")
+
+
+@pytest.fixture
+def audited(raw):
+    return lambda: [row[0] for row in raw.rows("SELECT action FROM audit ORDER BY entry_no")]
 
 
 async def refusal(hub, account, code):
@@ -135,7 +141,9 @@ async def test_each_is_shown_who_the_other_is(hub, ann, ann_too, talk):
     await hub.record(talk.said(ann, "hi", author_name="Ann D"))
     await hub.record(talk.said(ann_too, "hi", author_name="Ann T"))
     preview = await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
-    assert preview == await hub.pending_link(ann)
+    assert preview == await hub.pending_link(ann_too)
+    assert replace(preview, side="asker") == await hub.pending_link(ann)
+    assert (preview.account, preview.other, preview.other_name) == (ann_too, ann, "Ann D")
     shown = (
         preview.asker,
         preview.asker_name,
@@ -145,11 +153,13 @@ async def test_each_is_shown_who_the_other_is(hub, ann, ann_too, talk):
     )
     assert shown == (ann, "Ann D", ann_too, "Ann T", False)
     await hub.show_pending_link(preview)
-    assert (await hub.pending_link(ann)).is_shown
+    assert (await hub.pending_link(ann_too)).is_shown
+    assert not (await hub.pending_link(ann)).is_shown
 
 
 async def test_a_yes_to_one_who_was_shown_is_none_to_the_next(hub, ann, ann_too, talk):
-    shown = await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    shown = await hub.pending_link(ann)
     await hub.show_pending_link(shown)
     await hub.redeem_link(talk.account("eve"), (await hub.request_link(ann)).code)
     await hub.show_pending_link(shown)
@@ -161,29 +171,129 @@ async def test_a_yes_to_one_who_was_shown_is_none_to_the_next(hub, ann, ann_too,
 
 @pytest.mark.parametrize("joins", ["the asker", "the redeemer"])
 async def test_a_yes_to_two_accounts_is_none_to_a_third_that_came_along(
-    hub, ann, ann_too, talk, link, joins
+    hub, ann, ann_too, talk, link, clock, joins
 ):
+    known, third = talk.account("known", channel="irc"), talk.account("third", channel="irc")
+    await link(hub, known, ann if joins == "the asker" else ann_too)
+    clock.advance(hours=25)
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    shown = {account: await hub.pending_link(account) for account in (ann, ann_too)}
+    for account in (ann, ann_too):
+        await hub.show_pending_link(shown[account])
+    assert await hub.confirm_link(ann_too, shown=shown[ann_too]) is None
+    await link(hub, known, third)
+    await hub.show_pending_link(shown[ann])
+    for account in (ann, ann_too):
+        preview = await hub.pending_link(account)
+        assert (preview.is_shown, preview.is_confirmed) == (False, False)
+        with pytest.raises(LinkRefused, match="not been shown"):
+            await hub.confirm_link(account, shown=shown[account])
+    assert await hub.confirm_link(ann, shown=await hub.pending_link(ann)) is None
+    linked = await hub.confirm_link(ann_too, shown=await hub.pending_link(ann_too))
+    assert set(linked.accounts) == {ann, ann_too, known, third}
+
+
+async def test_a_yes_is_void_once_another_account_took_the_place_of_one_that_was_shown(
+    hub, ann, ann_too, talk, link
+):
+    """As many accounts as before, but not the same."""
+    known, also, third = (talk.account(name, channel="irc") for name in ("known", "also", "third"))
+    await link(hub, ann, known)
+    await link(hub, ann, also)
     shown = await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
-    await hub.show_pending_link(shown)
-    third = talk.account("third", channel="irc")
-    await link(hub, third, ann if joins == "the asker" else ann_too)
-    await hub.show_pending_link(shown)
-    assert not (await hub.pending_link(ann)).is_shown
+    assert await hub.confirm_link(ann_too, shown=shown) is None
+    await hub.unlink(known)
+    await link(hub, third, also)
     with pytest.raises(LinkRefused, match="not been shown"):
         await hub.confirm_link(ann, shown=shown)
-    assert len((await hub.confirm_link(ann, shown=await hub.pending_link(ann))).accounts) == 3
 
 
 async def test_who_says_yes_without_saying_to_what_has_the_authors_word_for_it(hub, ann, ann_too):
     await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    assert await hub.confirm_link(ann_too) is None
     assert (await hub.confirm_link(ann)).accounts == (ann, ann_too)
 
 
-async def test_only_the_asker_can_say_yes(hub, ann, ann_too, talk):
+@pytest.mark.parametrize("first", ["the asker", "the redeemer"])
+async def test_nothing_is_linked_before_both_sides_have_said_yes(
+    hub, ann, ann_too, talk, texts, first
+):
+    await hub.record(talk.said(ann, "of ann"))
     await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
-    for other in (ann_too, talk.account("bob")):
+    one, other = (ann, ann_too) if first == "the asker" else (ann_too, ann)
+    for _ in range(2):
+        assert await hub.confirm_link(one) is None
+        assert (await hub.identity_of(one)).accounts == (one,)
+        assert await texts(hub, ann_too, include_previous=True) == []
+    assert (await hub.pending_link(one)).is_confirmed
+    assert (await hub.pending_link(other)).is_other_confirmed
+    assert set((await hub.confirm_link(other)).accounts) == {ann, ann_too}
+
+
+async def test_nobody_else_can_say_yes(hub, ann, ann_too, talk):
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    with pytest.raises(LinkRefused):
+        await hub.confirm_link(talk.account("bob"))
+
+
+@pytest.mark.parametrize("by", ["the asker", "the redeemer"])
+@pytest.mark.parametrize("confirmed", ["nobody", "the asker", "the redeemer"])
+async def test_either_side_can_cancel_until_both_have_said_yes(
+    hub, ann, ann_too, audited, by, confirmed
+):
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    sides = {"the asker": ann, "the redeemer": ann_too}
+    if confirmed in sides:
+        await hub.confirm_link(sides[confirmed])
+    assert await hub.cancel_link(sides[by])
+    assert not await hub.cancel_link(sides[by])
+    for account in (ann, ann_too):
+        assert await hub.pending_link(account) is None
         with pytest.raises(LinkRefused):
-            await hub.confirm_link(other)
+            await hub.confirm_link(account)
+    assert audited()[-1] == "link_cancelled"
+
+
+async def test_a_code_that_was_cancelled_is_worthless(hub, ann, ann_too):
+    code = (await hub.request_link(ann)).code
+    assert await hub.cancel_link(ann)
+    await refusal(hub, ann_too, code)
+
+
+async def test_there_is_nothing_to_cancel_after_a_link_or_for_a_stranger(
+    hub, ann, ann_too, link, talk, clock
+):
+    await link(hub, ann, ann_too)
+    await hub.request_link(ann)
+    clock.advance(seconds=601)
+    for account in (ann, ann_too, talk.account("bob")):
+        assert not await hub.cancel_link(account)
+    assert len((await hub.identity_of(ann)).accounts) == 2
+
+
+async def test_the_other_side_is_told_that_a_link_was_cancelled(hub, delivered, ann, ann_too, talk):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, "hi"))
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.settle()
+    await hub.cancel_link(ann_too)
+    await hub.settle()
+    assert [(channel, n.kind, n.account) for channel, _, n in delivered] == [
+        ("discord", "link_redeemed", ann_too),
+        ("discord", "link_cancelled", ann_too),
+    ]
+
+
+async def test_an_account_has_one_link_under_way_at_a_time(hub, ann, ann_too, talk):
+    bob = talk.account("bob")
+    of_bob = await hub.request_link(bob)
+    await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.confirm_link(ann)
+    await hub.redeem_link(ann_too, of_bob.code)
+    assert await hub.pending_link(ann) is None
+    assert (await hub.pending_link(ann_too)).other == bob
+    await hub.request_link(ann_too)
+    assert await hub.pending_link(bob) is None
 
 
 async def test_a_yes_without_a_typed_code_is_refused(hub, ann):
@@ -213,6 +323,7 @@ async def test_confirming_twice_links_once(new_hub, event_log, ann, ann_too, lin
 
 async def test_confirming_many_times_at_once_links_once(hub, ann, ann_too):
     await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.confirm_link(ann_too)
     results = await asyncio.gather(
         *(hub.confirm_link(ann) for _ in range(5)), return_exceptions=True
     )
@@ -224,9 +335,9 @@ async def test_two_requests_that_cross_make_one_person(hub, ann, ann_too, talk, 
         await hub.record(talk.said(account, f"on {account.channel}"))
     of_ann, of_ann_too = await hub.request_link(ann), await hub.request_link(ann_too)
     await hub.redeem_link(ann_too, of_ann.code)
-    await hub.redeem_link(ann, of_ann_too.code)
+    await refusal(hub, ann, of_ann_too.code)
     one, other = await asyncio.gather(hub.confirm_link(ann), hub.confirm_link(ann_too))
-    assert one == other
+    assert {type(one), type(other)} == {type(None), SessionIdentity}
     assert await texts(hub, ann) == ["on discord", "on telegram"]
 
 
@@ -235,6 +346,7 @@ async def test_a_request_that_waits_survives_a_restart(new_hub, ann, ann_too):
     code = await hub.request_link(ann)
     await hub.close()
     await hub.show_pending_link(await hub.redeem_link(ann_too, code.code))
+    await hub.confirm_link(ann_too)
     await hub.close()
     assert (await hub.confirm_link(ann)).accounts == (ann, ann_too)
 

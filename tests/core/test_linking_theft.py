@@ -7,7 +7,16 @@ import random
 
 import pytest
 
-from session_plugin import LinkingOff, LinkRefused, SessionHub, commands, hookimpl
+from session_plugin import (
+    CodeAlarm,
+    ForgetRefused,
+    LinkedRecently,
+    LinkingOff,
+    LinkRefused,
+    SessionHub,
+    commands,
+    hookimpl,
+)
 
 REFUSAL = "This code cannot be used. Ask for a new one and try again."
 WRONG = "ABCD-2345"
@@ -98,22 +107,52 @@ async def test_another_process_does_not_help(new_hub, ann, ann_too):
     assert await refused(hubs[0], ann_too, (await hubs[0].request_link(ann)).code) == REFUSAL
 
 
-async def test_twenty_wrong_codes_in_ten_minutes_pause_a_channel_for_ten(
-    hub, talk, ann, ann_too, clock
+async def test_however_many_strangers_type_wrong_codes_others_link(hub, talk, ann, ann_too, link):
+    for number in range(50):
+        await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
+    assert set((await link(hub, ann, ann_too)).accounts) == {ann, ann_too}
+
+
+async def test_twenty_wrong_codes_in_ten_minutes_raise_one_alarm(
+    hub, talk, ann, clock, caplog, audited
 ):
-    code = (await hub.request_link(ann)).code
-    for number in range(20):
+    for number in range(19):
         await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
+    await refused(hub, talk.account("guesser", channel="irc"))
+    assert (await hub.status()).code_alarms == ()
+    assert "wrong link codes" not in caplog.text
+    for number in range(19, 30):
+        await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
+    assert (await hub.status()).code_alarms == (CodeAlarm("telegram", 30),)
+    assert caplog.text.count("20 wrong link codes were typed on telegram") == 1
+    assert audited().count("channel_alarm") == 1
+    clock.advance(seconds=601)
+    assert (await hub.status()).code_alarms == ()
+
+
+def guess_at(code, number):
+    """A code that begins as a live one does and ends otherwise."""
+    return code[:4] + ("2345", "6789", "A234", "B234", "C234", "D234")[number]
+
+
+async def test_whoever_knows_half_of_a_code_has_five_guesses_at_the_rest(
+    hub, talk, ann, ann_too, bob, audited
+):
+    code, of_bob = (await hub.request_link(ann)).code, (await hub.request_link(bob)).code
+    for number in range(4):
+        await refused(hub, talk.account(f"guesser-{number}"), guess_at(code, number))
+    assert "code_burnt" not in audited()
+    await refused(hub, talk.account("guesser-4"), guess_at(code, 4))
+    assert audited()[-2:] == ["code_refused", "code_burnt"]
     assert await refused(hub, ann_too, code) == REFUSAL
-    clock.advance(seconds=600)
+    assert await hub.redeem_link(ann_too, of_bob)
+
+
+async def test_four_guesses_at_half_a_code_leave_it_good(hub, talk, ann, ann_too):
+    code = (await hub.request_link(ann)).code
+    for number in range(4):
+        await refused(hub, talk.account(f"guesser-{number}"), guess_at(code, number))
     assert await hub.redeem_link(ann_too, code)
-
-
-async def test_a_paused_channel_pauses_no_other(hub, talk, ann, ann_too):
-    code = (await hub.request_link(ann_too)).code
-    for number in range(20):
-        await refused(hub, talk.account(f"guesser-{number}", channel="telegram"))
-    assert await hub.redeem_link(ann, code)
 
 
 async def test_two_thousand_guesses_by_a_hundred_accounts_link_nothing(hub, talk, ann):
@@ -127,8 +166,9 @@ async def test_two_thousand_guesses_by_a_hundred_accounts_link_nothing(hub, talk
         with pytest.raises(LinkRefused):
             await hub.redeem_link(account, code)
 
-    for number in range(20):
-        await refused(hub, guessers[number])
+    for guesser in guessers:
+        for _ in range(5):
+            await refused(hub, guesser)
     await asyncio.gather(*(guess(account) for account in guessers * 20))
     assert await hub.pending_link(ann) is None
     assert (await hub.identity_of(ann)).accounts == (ann,)
@@ -245,10 +285,12 @@ async def test_every_step_is_audited_without_the_code(
         await refused(hub, bob)
     code = (await hub.request_link(ann)).code
     await hub.show_pending_link(await hub.redeem_link(ann_too, code))
+    await hub.confirm_link(ann_too)
     await hub.confirm_link(ann)
     await hub.unlink(ann)
     expected = ["code_requested", "code_burnt", *["code_refused"] * 5, "account_locked"]
-    assert audited() == [*expected, "code_requested", "code_redeemed", "linked", "unlinked"]
+    expected += ["code_requested", "code_redeemed", "link_confirmed", "linked", "unlinked"]
+    assert audited() == expected
     entries = repr(raw.rows("SELECT * FROM audit"))
     assert code not in entries
     assert code.replace("-", "") not in entries
@@ -365,6 +407,102 @@ async def test_whoever_unlinks_another_account_waits_as_that_one_does(
             await link(hub, account, bob)
 
 
+# A person who was talked into a link
+
+
+async def test_who_was_linked_for_less_than_a_day_erases_and_exports_nothing_of_the_other_side(
+    hub, talk, link, texts, ann, ann_too, clock
+):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, f"of {account.channel}"))
+    await link(hub, ann, ann_too)
+    clock.advance(hours=23.9)
+    for account in (ann, ann_too):
+        for refused in (
+            hub.forget(account),
+            hub.ask_to_forget(account),
+            anext(hub.export(account)),
+        ):
+            with pytest.raises(LinkedRecently, match="24 hours"):
+                await refused
+    clock.advance(hours=0.2)
+    exported = [line async for line in hub.export(ann) if line["kind"] == "message"]
+    assert [line["text"] for line in exported] == ["of discord", "of telegram"]
+    assert (await hub.forget(ann)).messages == 2
+
+
+async def test_a_question_from_before_a_link_is_no_way_to_erase_the_other_side(
+    hub, talk, link, ann, ann_too
+):
+    await hub.record(talk.said(ann_too, "of telegram"))
+    await hub.ask_to_forget(ann)
+    await link(hub, ann, ann_too)
+    with pytest.raises(ForgetRefused):
+        await hub.confirm_forget(ann)
+
+
+async def test_each_side_unlinks_and_erases_its_own_part_at_once(
+    hub, talk, link, texts, ann, ann_too
+):
+    for account in (ann, ann_too):
+        await hub.record(talk.said(account, f"of {account.channel}"))
+    await link(hub, ann, ann_too)
+    await hub.unlink(ann)
+    assert (await hub.forget(ann)).messages == 1
+    assert await texts(hub, ann_too) == ["of telegram"]
+    assert [line async for line in hub.export(ann_too) if line["kind"] == "message"]
+
+
+@pytest.mark.parametrize("leaves", ["other", "mine_too"])
+async def test_another_link_does_not_make_the_first_one_old(
+    hub, talk, link, ann, ann_too, bob, clock, leaves
+):
+    """By a link with one's own second account, or by taking an account out, one gets no further."""
+    mine_too, other = talk.account("mine, too"), bob
+    await link(hub, ann_too, other)
+    clock.advance(hours=25)
+    await link(hub, ann, ann_too)
+    clock.advance(hours=12)
+    await link(hub, mine_too, ann)
+    await hub.unlink({"other": other, "mine_too": mine_too}[leaves])
+    clock.advance(hours=11)
+    for account in (ann, ann_too):
+        with pytest.raises(LinkedRecently):
+            await hub.forget(account)
+
+
+async def test_a_third_account_that_joins_erases_nobody_else_and_is_erased_by_nobody(
+    hub, link, talk, ann, ann_too, bob, clock
+):
+    await link(hub, ann, ann_too)
+    clock.advance(hours=25)
+    await link(hub, bob, ann)
+    for account in (ann, ann_too, bob):
+        with pytest.raises(LinkedRecently):
+            await hub.forget(account)
+    await hub.unlink(bob)
+    assert (await hub.forget(ann_too)).accounts == 2
+
+
+async def test_the_operator_erases_and_exports_a_whole_person_by_the_user_id_at_any_time(
+    hub, talk, link, ann, ann_too
+):
+    await hub.record(talk.said(ann, "mine"))
+    user_id = (await link(hub, ann, ann_too)).user_id
+    assert [line async for line in hub.export(user_id) if line["kind"] == "message"]
+    assert (await hub.forget(user_id)).accounts == 2
+
+
+async def test_what_says_who_links_with_whom_is_kept_for_a_day_only(
+    hub, talk, link, raw, ann, ann_too, bob, clock
+):
+    await link(hub, ann, ann_too)
+    assert raw.rows("SELECT COUNT(*) FROM new_links") == [(2,)]
+    clock.advance(hours=25)
+    await link(hub, bob, talk.account("eve"))
+    assert raw.rows("SELECT COUNT(*) FROM new_links") == [(2,)]
+
+
 # People who are linked with others already
 
 
@@ -376,7 +514,7 @@ async def test_two_people_with_several_accounts_become_one_with_all_of_them(
     await link(hub, third, fourth)
     preview = await hub.redeem_link(fourth, (await hub.request_link(ann)).code)
     assert preview.accounts == 4
-    await hub.show_pending_link(preview)
+    assert await hub.confirm_link(fourth, shown=preview) is None
     assert set((await hub.confirm_link(ann)).accounts) == {ann, ann_too, third, fourth}
 
 

@@ -52,6 +52,7 @@ async def asked_and_typed(hub, talk, ann, ann_too):
     for account in (ann, ann_too):
         await hub.record(talk.said(account, "hi", author_name=f"Ann of {account.channel}"))
     await hub.redeem_link(ann_too, (await hub.request_link(ann)).code)
+    await hub.confirm_link(ann_too)
 
 
 async def test_another_process_that_serves_the_bot_delivers_what_this_one_left(
@@ -130,7 +131,7 @@ async def test_closed_direct_messages_are_made_good_at_the_next_command(
     await hub.settle()
     text = await command(hub, talk, ann, "whoami")
     assert 'ann-on-telegram ("Ann of telegram") typed your code' in text
-    assert "You are Ann of discord" in text
+    assert 'You are "Ann of discord"' in text
     assert "typed your code" not in await command(hub, talk, ann, "whoami")
     assert "Linked" in await command(hub, talk, ann, "link", "confirm")
 

@@ -393,6 +393,7 @@ class Operations(RuleBasedStateMachine):
         ids = {
             account: self.run(self.hub.identity_of(account)).user_id for account in (ANN, ANN_TOO)
         }
+        assert self.run(self.hub.confirm_link(ANN_TOO)) is None
         older = self.run(self.hub.confirm_link(ANN)).user_id
         kept, other = (
             self.see(account) for account in sorted(ids, key=lambda account: ids[account] != older)

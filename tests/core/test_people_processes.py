@@ -20,7 +20,7 @@ PROCESSES, STEPS = 4, 40
 ACCOUNTS = [Account(channel, name) for channel in ("discord", "telegram") for name in ("1", "2")]
 WORKER = """
     import asyncio, random, sys, time
-    from session_plugin import Account, Chat, ForgetRefused, LinkRefused, MessageEvent, SessionHub
+    from session_plugin import Account, Chat, LinkedRecently, LinkRefused, MessageEvent, SessionHub
 
     database, seed, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     chance = random.Random(seed)
@@ -42,6 +42,7 @@ WORKER = """
         one, other = chance.sample(accounts, 2)
         code = await hub.request_link(one)
         await hub.redeem_link(other, code.code)
+        await hub.confirm_link(other)
         await hub.confirm_link(one)
 
     async def step(hub, number):
@@ -52,12 +53,14 @@ WORKER = """
             elif what < 0.25:
                 await hub.unlink(chance.choice(accounts))
             elif what < 0.3:
-                await hub.forget(chance.choice(accounts))
+                who = chance.choice(accounts)
+                identity = await hub.identity_of(who)  # by its id, also while a link is new
+                await hub.forget(who if identity is None else identity.user_id)
             elif what < 0.35:
                 await hub.set_private(chance.choice(accounts), False)
             else:
                 await asyncio.gather(*(say(hub, number * 10 + n) for n in range(3)))
-        except (LinkRefused, ForgetRefused):
+        except (LinkRefused, LinkedRecently):
             pass
 
     async def main():

@@ -233,6 +233,7 @@ async def test_a_users_id_after_a_link_is_the_older_one_and_both_lead_to_the_sam
     store.link_channel(store.get_or_create("ann").session_id, cli.channel, cli.channel_user_id)
     code = await hub.request_link(cli)
     await hub.redeem_link(ANN, code.code)
+    await hub.confirm_link(ANN)
     await hub.confirm_link(cli)
     session = store.get_or_create("ann")
     assert session.identity is not None

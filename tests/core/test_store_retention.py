@@ -48,6 +48,7 @@ async def heard(hub: SessionHub, who: Account, *, chat: Chat | None = None) -> l
 
 async def link(hub: SessionHub, asker: Account, other: Account) -> None:
     await hub.redeem_link(other, (await hub.request_link(asker)).code)
+    await hub.confirm_link(other)
     await hub.confirm_link(asker)
 
 

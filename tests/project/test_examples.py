@@ -53,7 +53,7 @@ def test_the_terminal_bot_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     ]
 
     assert said[0].stdout.splitlines()[-1] == "Noted. Before that you said: I like tea."
-    assert said[1].stdout.splitlines()[0].startswith("You are Ann, user ")
+    assert said[1].stdout.splitlines()[0].startswith('You are "Ann", user ')
     assert said[1].stdout.splitlines()[1] == "Noted. Before that you said: I like tea; and cake."
     assert [ran.stderr for ran in said] == ["", ""]
 

@@ -121,7 +121,8 @@ async def use_the_hub() -> None:
         assert_type(await recorded.session.identity(), SessionIdentity | None)
         assert_type(await hub.edit(replace(event, text="hallo", edited_at=1.0)), bool)
         assert_type(await hub.delete(dm, ["1"]), int)
-        assert_type(await hub.confirm_link(ann), SessionIdentity)
+        assert_type(await hub.confirm_link(ann), SessionIdentity | None)
+        assert_type(await hub.cancel_link(ann), bool)
 
 
 def use_the_store() -> None:

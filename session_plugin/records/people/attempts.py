@@ -16,10 +16,10 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import forgotten
 from session_plugin.rules import requests
 from session_plugin.rules.codes import (
+    ALARM_ON_CHANNEL,
     CODES_OF_ACCOUNT,
     LONGEST_MEMORY,
     WRONG_BY_ACCOUNT,
-    WRONG_ON_CHANNEL,
     Limit,
 )
 
@@ -63,11 +63,16 @@ def is_locked(tx: Tx, context: OperationContext, account: Account) -> bool:
     )
 
 
-def is_paused(tx: Tx, context: OperationContext, channel: str) -> bool:
-    """Check whether so many wrong codes were typed on a channel that nobody's is looked at now."""
-    since = context.now - WRONG_ON_CHANNEL.memory
-    rows = tx.all("attempts_on_channel", channel=channel, kind=WRONG, since=since)
-    return WRONG_ON_CHANNEL.is_reached([row["at"] for row in rows], context.now)
+def raises_alarm(tx: Tx, context: OperationContext, channel: str) -> bool:
+    """Check whether the wrong code noted last is the one that makes them many on a channel."""
+    counted = tx.one(
+        "count_on_channel",
+        channel=channel,
+        kind=WRONG,
+        since=context.now - ALARM_ON_CHANNEL.within,
+        limit=ALARM_ON_CHANNEL.most + 1,
+    )
+    return int(counted["count"]) == ALARM_ON_CHANNEL.most
 
 
 def request_forgetting(tx: Tx, context: OperationContext, account: Account) -> None:

@@ -31,6 +31,7 @@ from session_plugin.records.message_rows import to_export
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.records.people.forgetting import find_user
+from session_plugin.records.people.joining import refuse_newly_linked
 
 SCHEMA = 1
 PAGE = 100
@@ -60,7 +61,13 @@ class Person:
 
 
 def note(tx: Tx, context: OperationContext, who: Account | str) -> bool:
-    """Write down that a person's data is handed over; False for nobody known."""
+    """Write down that a person's data is handed over; False for nobody known.
+
+    Raises:
+        LinkedRecently: `who` is an account, and a link of the last day has brought what is not its
+            to hand over.
+    """
+    refuse_newly_linked(tx, context, who)
     user_id = find_user(tx, who)
     if user_id is not None:
         audit.note(tx, context, "exported", user_id=user_id)

@@ -20,6 +20,7 @@ from session_plugin.records.conversation.sessions import to_chat
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import attempts, audit, forgotten
 from session_plugin.records.people.accounts import current_user_id, find_account, to_account
+from session_plugin.records.people.joining import refuse_newly_linked
 from session_plugin.records.results import Announcement, IdentityChanged, MessagesDeleted, Result
 
 KINDS = (
@@ -67,6 +68,17 @@ def count(tx: Tx, who: Account | str) -> Receipt:
     return Receipt(**{kind: row[kind] for kind in KINDS}, is_dry_run=True)
 
 
+def ask(tx: Tx, context: OperationContext, account: Account) -> None:
+    """Note that a person is asked whether they want to be forgotten.
+
+    Raises:
+        ForgetRefused: the account was asked too often today.
+        LinkedRecently: a link of the last day has brought what is not the account's to erase.
+    """
+    refuse_newly_linked(tx, context, account)
+    attempts.request_forgetting(tx, context, account)
+
+
 def confirm(tx: Tx, context: OperationContext, account: Account) -> Result[Forgotten | None]:
     """Forget a person who was asked and says yes; None if they were not asked lately enough."""
     if not attempts.was_asked_to_be_forgotten(tx, context, account, within=CONFIRM_SECONDS):
@@ -79,7 +91,12 @@ def confirm(tx: Tx, context: OperationContext, account: Account) -> Result[Forgo
 def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forgotten]:
     """Remove a person; nobody known is no error, and of who only ever tried codes, the id goes from
     these.
+
+    Raises:
+        LinkedRecently: `who` is an account, and a link of the last day has brought what is not its
+            to erase.
     """
+    refuse_newly_linked(tx, context, who)
     user_id = find_user(tx, who)
     if user_id is None:
         tried = attempts.hide(tx, context, who) if isinstance(who, Account) else 0

@@ -5,13 +5,14 @@ Parting is in unlinking.py.
 from __future__ import annotations
 
 from session_plugin.database.engine import Row, Tx
-from session_plugin.model import STORE_CHANNEL, IdentityEvent
+from session_plugin.errors import LinkedRecently
+from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent
 from session_plugin.records.conversation.sessions import end_expired_of_user
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import attempts
-from session_plugin.records.people.accounts import to_account
+from session_plugin.records.people.accounts import find_account, to_account
 from session_plugin.records.results import Announcement, IdentityChanged
-from session_plugin.rules.linking import oldest
+from session_plugin.rules.linking import NEW_FOR, oldest
 
 
 def join_users(
@@ -31,6 +32,8 @@ def join_users(
     for row in tx.all("live_sessions_of_user", user_id=gone):
         if (row["bot"], row["name"]) in kept_live:
             join_session(tx, context, row["session_no"], kept_live[row["bot"], row["name"]])
+    tx.run("drop_old_new_links", before=context.now - NEW_FOR)
+    tx.run("add_new_links", one=keep, other=gone, at=context.now)
     tx.run("give_sessions", user_id=keep, previous=gone)
     moved = tx.all("accounts_of_user", user_id=gone)
     tx.run("give_accounts", user_id=keep, previous=gone)
@@ -39,6 +42,29 @@ def join_users(
     tx.run("merge_users", user_id=gone, merged_into=keep)
     events = [_linked(row, keep, gone) for row in moved if row["channel"] != STORE_CHANNEL]
     return keep, ended + tuple(map(IdentityChanged, events))
+
+
+def refuse_newly_linked(tx: Tx, context: OperationContext, who: Account | str) -> None:
+    """Check that an account speaks for all of its person: no link of the last day stands between
+    it and another account.
+
+    A user id is the operator's word for the whole person, and is never refused.
+
+    Raises:
+        LinkedRecently: a link put it together with accounts whose histories are not its to erase
+            or hand over yet.
+    """
+    row = find_account(tx, who) if isinstance(who, Account) else None
+    if row is None:
+        return
+    newly_linked = tx.first(
+        "newly_linked",
+        account_no=row["account_no"],
+        user_id=row["user_id"],
+        since=context.now - NEW_FOR,
+    )
+    if newly_linked is not None:
+        raise LinkedRecently
 
 
 def _linked(row: Row, keep: str, gone: str) -> IdentityEvent:

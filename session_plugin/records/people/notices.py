@@ -142,7 +142,7 @@ def _read(tx: Tx, context: OperationContext, row: Row) -> Notice | None:
     if row["kind"] == "link_redeemed":
         asker = to_account(tx.one("account_by_no", account_no=row["account_no"]))
         preview = pending(tx, context, asker)
-        if preview is None or preview.redeemer != to_account(about):
+        if preview is None or preview.redeemer != to_account(about) or preview.is_confirmed:
             return None
     return Notice(
         kind=row["kind"],

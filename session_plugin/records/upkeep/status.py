@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from session_plugin.database.engine import Tx
+from session_plugin.records.people.attempts import WRONG
 from session_plugin.records.upkeep import clocks
-from session_plugin.reports import FailedConsolidation
+from session_plugin.reports import CodeAlarm, FailedConsolidation
+from session_plugin.rules.codes import ALARM_ON_CHANNEL
 
 MOST_FAILED = 100
 
@@ -29,9 +31,10 @@ class Counts:
     clock_doubted_since: float | None
     pending_consolidations: int
     failed_consolidations: tuple[FailedConsolidation, ...]
+    code_alarms: tuple[CodeAlarm, ...]
 
 
-def count(tx: Tx, bot: str, *, threshold: int) -> Counts:
+def count(tx: Tx, bot: str, *, threshold: int, now: float) -> Counts:
     """Count (bot, threshold of consolidation). It looks at every session, so it is nothing to do
     with each message.
     """
@@ -61,4 +64,15 @@ def count(tx: Tx, bot: str, *, threshold: int) -> Counts:
             )
             for row in tx.all("failed_consolidations", bot=bot, limit=MOST_FAILED)
         ),
+        code_alarms=_code_alarms(tx, now),
     )
+
+
+def _code_alarms(tx: Tx, now: float) -> tuple[CodeAlarm, ...]:
+    rows = tx.all(
+        "code_alarms",
+        kind=WRONG,
+        since=now - ALARM_ON_CHANNEL.within,
+        most=ALARM_ON_CHANNEL.most,
+    )
+    return tuple(CodeAlarm(row["channel"], row["wrong_codes"]) for row in rows)

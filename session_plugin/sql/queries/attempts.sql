@@ -12,9 +12,11 @@ WHERE channel = :channel AND channel_user_id IN (:channel_user_id, :hidden) AND 
   AND at > :since
 ORDER BY at
 
--- name: attempts_on_channel
--- Recent attempts of all accounts on a channel.
-SELECT at FROM attempts WHERE channel = :channel AND kind = :kind AND at > :since ORDER BY at
+-- name: count_on_channel
+-- Recent attempts of all accounts on a channel, counted up to a limit.
+SELECT COUNT(*) AS count FROM (
+  SELECT at FROM attempts WHERE channel = :channel AND kind = :kind AND at > :since LIMIT :limit
+) AS recent
 
 -- name: drop_old_attempts
 -- Delete attempts that no limit counts any more; requests are counted for longer.

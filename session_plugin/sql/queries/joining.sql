@@ -1,5 +1,21 @@
 -- Joining two users into one: sessions, accounts and summaries move.
 
+-- name: add_new_links
+-- Each account of one user is newly linked with each of the other, both ways.
+INSERT INTO new_links (account_no, other_no, at)
+SELECT a.account_no, b.account_no, :at FROM accounts AS a CROSS JOIN accounts AS b
+WHERE (a.user_id = :one AND b.user_id = :other) OR (a.user_id = :other AND b.user_id = :one)
+ON CONFLICT (account_no, other_no) DO UPDATE SET at = excluded.at
+
+-- name: drop_old_new_links
+-- Delete those that are not new any more.
+DELETE FROM new_links WHERE at < :before
+
+-- name: newly_linked
+-- An account of the same user that an account was linked with lately, if there is any.
+SELECT n.other_no FROM new_links AS n JOIN accounts AS o ON o.account_no = n.other_no
+WHERE n.account_no = :account_no AND o.user_id = :user_id AND n.at >= :since LIMIT 1
+
 -- name: give_sessions
 -- All sessions of one user become the other's.
 UPDATE sessions SET user_id = :user_id WHERE user_id = :previous

@@ -1,15 +1,16 @@
--- Link requests: a code that waits to be typed, or a redeemer who waits to be confirmed.
+-- Link requests: a code that waits to be typed, or two accounts that have to confirm.
 
 -- name: link_request_of
--- The request of an asker, with both accounts.
-SELECT r.request_no, r.asker_no, r.redeemer_no, r.shown, r.expires_at, a.channel AS asker_channel,
-  a.channel_user_id AS asker_id, a.display_name AS asker_name, a.user_id AS asker_user_id,
+-- The request that an account has under way, as asker or redeemer, with both accounts.
+SELECT r.request_no, r.asker_no, r.redeemer_no, r.would_link, r.asker_step, r.redeemer_step,
+  r.expires_at, a.channel AS asker_channel, a.channel_user_id AS asker_id,
+  a.display_name AS asker_name, a.user_id AS asker_user_id,
   b.channel AS redeemer_channel, b.channel_user_id AS redeemer_id, b.display_name AS redeemer_name,
   b.user_id AS redeemer_user_id
 FROM link_requests AS r
 JOIN accounts AS a ON a.account_no = r.asker_no
 LEFT JOIN accounts AS b ON b.account_no = r.redeemer_no
-WHERE r.asker_no = :asker_no
+WHERE r.asker_no = :account_no OR r.redeemer_no = :account_no
 
 -- name: link_request_by_code
 -- The request with this code.
@@ -35,9 +36,11 @@ SELECT r.asker_no, a.user_id AS asker_user_id FROM link_requests AS r
 JOIN accounts AS a ON a.account_no = r.asker_no
 WHERE r.code_hash = ANY (CAST(:code_hash AS BYTEA[]))
 
--- name: show_link_request
--- The asker has seen the redeemer and the number of accounts; another number is stale.
-UPDATE link_requests SET shown = :accounts WHERE request_no = :request_no
+-- name: set_link_steps
+-- How far both sides are, and which accounts they were shown or confirmed.
+UPDATE link_requests SET would_link = :would_link, asker_step = :asker_step,
+  redeemer_step = :redeemer_step
+WHERE request_no = :request_no
 
 -- name: count_of_user
 -- What a user would bring into a common history.

@@ -50,6 +50,13 @@ WHERE s.bot = :bot
       SELECT 1 FROM summaries AS m
       WHERE m.session_no = s.session_no AND m.content IS NULL AND m.superseded_by IS NULL))
 
+-- name: code_alarms
+-- Channels on which many wrong codes were typed lately, most first.
+SELECT channel, COUNT(*) AS wrong_codes FROM attempts
+WHERE kind = :kind AND at > :since
+GROUP BY channel HAVING COUNT(*) >= :most
+ORDER BY wrong_codes DESC, channel
+
 -- name: failed_consolidations
 -- Sessions whose summariser fails, most failures first.
 SELECT s.session_id, f.failures, f.reason, f.waits_until FROM consolidation_failures AS f

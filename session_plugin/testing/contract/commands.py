@@ -32,6 +32,7 @@ async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
     home, away = driver.direct_chat(first), driver.direct_chat(second)
     code = code_in(await driver.ask(first, home, driver.command("link")))
     await driver.ask(second, away, driver.command("link", code))
+    await driver.ask(second, away, driver.command("link", "confirm"))
 
     await driver.say(first, home, driver.command("link"))
     await driver.told(home, "Is that you?")
@@ -173,7 +174,7 @@ class CommandContract(ContractPart):
 
         assert identity is not None
         assert answer == (
-            f"You are Ann, user id {identity.user_id}. Your accounts: {driver.channel} {ann.id}, "
+            f'You are "Ann", user id {identity.user_id}. Your accounts: {driver.channel} {ann.id}, '
             f"{driver.channel} {second.id}."
         )
 
@@ -347,7 +348,7 @@ class CommandContract(ContractPart):
             finally:
                 holder.close()
 
-        assert answer.startswith("You are Ann")
+        assert answer.startswith('You are "Ann"')
 
     async def test_a_message_that_is_edited_into_a_command_is_no_longer_stored(
         self, driver: Driver, hub: SessionHub

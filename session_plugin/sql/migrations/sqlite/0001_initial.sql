@@ -192,16 +192,30 @@ CREATE TABLE consolidation_failures (  -- a row while a session's summariser fai
 );
 
 CREATE TABLE link_requests (
-  request_no  INTEGER PRIMARY KEY AUTOINCREMENT,
-  asker_no    INTEGER NOT NULL UNIQUE REFERENCES accounts ON DELETE CASCADE,
-  code_hash   BLOB,                        -- NULL after the code was typed
-  redeemer_no INTEGER REFERENCES accounts ON DELETE CASCADE,
-  shown       INTEGER NOT NULL DEFAULT 0,  -- how many accounts the asker was shown
-  expires_at  REAL NOT NULL
+  request_no    INTEGER PRIMARY KEY AUTOINCREMENT,
+  asker_no      INTEGER NOT NULL UNIQUE REFERENCES accounts ON DELETE CASCADE,
+  code_hash     BLOB,                        -- NULL after the code was typed
+  half_hash     BLOB,                        -- of its first half, to count who guesses the rest
+  guesses       INTEGER NOT NULL DEFAULT 0,
+  redeemer_no   INTEGER REFERENCES accounts ON DELETE CASCADE,
+  would_link    TEXT NOT NULL DEFAULT '',    -- the accounts of both sides, by number, when ...
+  asker_step    INTEGER NOT NULL DEFAULT 0,  -- ... the asker was shown them (1), confirmed (2),
+  redeemer_step INTEGER NOT NULL DEFAULT 0,  -- ... and the redeemer
+  expires_at    REAL NOT NULL
 );
 CREATE UNIQUE INDEX link_code ON link_requests (code_hash) WHERE code_hash IS NOT NULL;
 CREATE INDEX link_codes_live ON link_requests (expires_at) WHERE code_hash IS NOT NULL;
+CREATE INDEX link_half ON link_requests (half_hash) WHERE half_hash IS NOT NULL;
 CREATE INDEX link_redeemer ON link_requests (redeemer_no) WHERE redeemer_no IS NOT NULL;
+
+CREATE TABLE new_links (  -- accounts that a link brought together, for a day
+  account_no INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  other_no   INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  at         REAL NOT NULL,
+  PRIMARY KEY (account_no, other_no)
+) WITHOUT ROWID;
+CREATE INDEX new_links_of_other ON new_links (other_no);
+CREATE INDEX new_links_at ON new_links (at);
 
 CREATE TABLE attempts (  -- counted here to outlast a restart
   channel         TEXT NOT NULL,
