@@ -154,11 +154,13 @@ async def play(
 
 
 async def link(story: Story, ann_d: Person, ann_t: Person) -> None:
-    story.chapter("She links the two: she requests a code here, types it there, confirms here.")
+    story.chapter("She links the two: she requests a code here, types it there, confirms on both.")
     code = (await ann_d.say("!link")).split("Your code is ")[-1][:9]
     await ann_t.say(f"/link {code}")
     notice = await ann_d.hear()
     story.claim("the first account learns who typed the code", holds=str(ann_t.user.id) in notice)
+    waiting = await ann_t.say("/link confirm")
+    story.claim("one confirmation links nothing", holds=str(ann_d.user.id) in waiting)
     story.claim(
         "confirmed, both are one person", holds="Linked" in await ann_d.say("!link confirm")
     )

@@ -32,7 +32,7 @@ def sides(request: pytest.FixtureRequest) -> tuple[Any, Any]:
 async def linked(
     first: Any, second: Any, hub: SessionHub, home: Any, away: Any, ann: Any, same: Any
 ) -> None:
-    """Ask for a code, type it, wait for the notice to the asker, confirm."""
+    """Ask for a code, type it, wait for the notice to the asker, confirm on both."""
     asked = await first.simulator.say(ann, home, first.command("link"))
     answer = await first.simulator.answer(home, after=asked)
     code = re.search(r"[A-Z2-9]{4}-?[A-Z2-9]{4}", answer.text)
@@ -42,6 +42,8 @@ async def linked(
     notice = await first.simulator.answer(home, after=answer)
     assert f"{second.channel} account {same.id}" in notice.text
     await hub.settle()  # it stands there before it is noted here
+    confirmed = await second.ask(same, away, second.command("link", "confirm"))
+    assert confirmed.startswith("Confirmed here.")
     last = second.simulator.messages(away)[-1]
     assert (await first.ask(ann, home, first.command("link", "confirm"))).startswith("Linked")
     assert (await second.simulator.answer(away, after=last)).text.startswith("Linked with")

@@ -74,11 +74,12 @@ async def _link_by_slash(on_discord: DiscordDriver, hub: SessionHub, path: Path)
         assert f"/link {code.group(1)}" in asked.text
         typed = await answer(on_discord, other, others, "link", words=code.group(1))
         await on_discord.told(mine, "Annie")
+        agreed = await answer(on_discord, other, others, "link", words="confirm")
         confirmed = await answer(on_discord, ann, mine, "link", words="confirm")
         identity = await hub.identity_of(on_discord.account(other))
         assert {one.channel_user_id for one in identity.accounts} == {str(ann.id), str(other.id)}
         await hub.settle()
-    assert [one.is_ephemeral for one in (asked, typed, confirmed)] == [True] * 3
+    assert [one.is_ephemeral for one in (asked, typed, agreed, confirmed)] == [True] * 4
     assert "Ann" in typed.text
     assert kept(path) == 0
 
@@ -411,8 +412,9 @@ async def test_what_is_markup_in_a_name_is_shown_as_it_is_and_the_authors_own_is
         redeemed = await on_discord.ask(eve, other, f"!link {code[1]}")
         told = await on_discord.told(dm, "typed your code")
         asked = await on_discord.ask(ann, dm, "!link")
+        agreed = await on_discord.ask(eve, other, "!link confirm")
         privacy = await on_discord.ask(ann, dm, "!privacy")
-    for shown in (redeemed, told, asked):
+    for shown in (redeemed, told, asked, agreed):
         assert "example)" in shown
         assert re.search(r"(?<!\\)\]\(", shown) is None
     assert "[in our policy](https://example.com)" in privacy

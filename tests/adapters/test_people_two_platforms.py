@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,26 @@ from typing import Any
 import pytest
 
 from session_plugin import SessionHub
+
+
+class Clock:
+    """The time, or some of it ago."""
+
+    def __init__(self) -> None:
+        self.ago = 0.0
+
+    def __call__(self) -> float:
+        return time.time() - self.ago
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def hub(path: Path, clock: Clock) -> SessionHub:
+    return SessionHub(path, load_entry_points=False, clock=clock, max_age_hours=72.0)
 
 
 async def recap(turn: Any) -> None:
@@ -84,9 +105,10 @@ async def link(first: Side, second: Side, hub: SessionHub) -> str:
 
 
 async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
-    sides: tuple[Side, Side], hub: SessionHub, path: Path
+    sides: tuple[Side, Side], hub: SessionHub, path: Path, clock: Clock
 ) -> None:
     first, second = sides
+    clock.ago = 25 * 3600.0
     for side, words in ((first, "I like tea"), (second, "I like cake")):
         assert await side.ask(words) == "noted"
         await side.driver.history(
@@ -100,6 +122,10 @@ async def test_a_person_links_reads_takes_their_data_and_is_forgotten(
     whole = await second.command("whoami")
     assert f"discord {(first if first.channel == 'discord' else second).user.id}" in whole
 
+    for name in ("export", "forget"):  # not what the other side has just brought
+        assert "24 hours" in await second.command(name)
+    assert second.files() == []
+    clock.ago = 0.0
     assert "one JSON object per line" in await second.command("export")
     async with asyncio.timeout(20):
         while not second.files():

@@ -99,8 +99,9 @@ class CommandContract(ContractPart):
 
         assert "Is that you?" in notice.text
 
-    async def test_nothing_is_shared_before_the_asker_confirms(
-        self, driver: Driver, hub: SessionHub
+    @pytest.mark.parametrize("confirms", ["nobody", "the asker", "the redeemer"])
+    async def test_nothing_is_shared_before_both_sides_confirm(
+        self, driver: Driver, hub: SessionHub, confirms: str
     ) -> None:
         ann, eve = driver.user("Ann"), driver.user("Eve")
         home, away = driver.direct_chat(ann), driver.direct_chat(eve)
@@ -109,10 +110,34 @@ class CommandContract(ContractPart):
             await driver.ask(ann, home, "one")
             code = code_in(await driver.ask(ann, home, driver.command("link")))
             await driver.ask(eve, away, driver.command("link", code))
+            if confirms == "the asker":
+                await driver.ask(ann, home, driver.command("link"))
+                await driver.ask(ann, home, driver.command("link", "confirm"))
+            elif confirms == "the redeemer":
+                answer = await driver.ask(eve, away, driver.command("link", "confirm"))
+                assert answer.startswith("Confirmed here.")
             await driver.ask(eve, away, "two")
             history = await driver.history(hub, away, count=2)
 
         assert [message.content for message in history] == ["two", "you said two"]
+
+    async def test_whoever_typed_a_code_can_take_it_back(
+        self, driver: Driver, hub: SessionHub
+    ) -> None:
+        ann, eve = driver.user("Ann"), driver.user("Eve")
+        home, away = driver.direct_chat(ann), driver.direct_chat(eve)
+
+        async with driver.running(hub, echo):
+            code = code_in(await driver.ask(ann, home, driver.command("link")))
+            await driver.ask(eve, away, driver.command("link", code))
+            await driver.ask(eve, away, driver.command("link", "confirm"))
+            answer = await driver.ask(eve, away, driver.command("link", "cancel"))
+            await driver.notified(home, "cancelled the link")
+            identity = await hub.identity_of(driver.account(ann))
+
+        assert answer.startswith("Cancelled.")
+        assert identity is not None
+        assert identity.accounts == (driver.account(ann),)
 
     async def test_each_side_is_shown_who_the_other_is(
         self, driver: Driver, hub: SessionHub
