@@ -75,7 +75,9 @@ def mentions_in(message: SessionMessage) -> Iterator[Mention]:
     described = message.metadata.get("mentions")
     for one in described if isinstance(described, list | tuple) else ():
         match one:
-            case {"text": str(text), "account": str(number)} if text and is_storable(number):
+            case {"text": str(text), "account": str(number)} if (
+                text and number and is_storable(number)
+            ):
                 channel = message.channel if message.chat is None else message.chat.channel
                 yield Mention(text=text, account=Account(channel, number))
             case {"text": str(text), "name": str(name)} if text and name:

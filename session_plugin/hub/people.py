@@ -105,9 +105,7 @@ class People:
             ForgetRefused: the account has asked three times within 24 hours.
             LinkedRecently: the account was linked with another one less than 24 hours ago.
         """
-        await self._parts.database.write(
-            forgetting.ask, self._parts.context(), account
-        )
+        await self._parts.database.write(forgetting.ask, self._parts.context(), account)
         return await self._parts.database.read(forgetting.count, account)
 
     async def confirm_forget(self, account: Account) -> Receipt:

@@ -21,7 +21,8 @@ DIRECT = Chat("telegram", "direct")
 
 
 def by(name, text, *, chat=GROUP, **details):
-    person = Account("telegram", f"id-{name}")
+    readable = name.encode("ascii", "replace").decode().replace("\0", "?")
+    person = Account("telegram", f"id-{readable}")
     return SessionMessage(
         "user", text, "telegram", chat=chat, author_name=name, person=person, **details
     )
@@ -180,7 +181,7 @@ METADATA = st.fixed_dictionaries(
         "forwarded_from": TEXTS | ANYTHING,
         "forwarded": ANYTHING,
         "via_bot": TEXTS | ANYTHING,
-        "quote": TEXTS | ANYTHING,
+        "quote": st.fixed_dictionaries({"text": TEXTS}) | ANYTHING,
         "replies_to": ANYTHING,
         "mentions": ANYTHING
         | st.lists(
@@ -215,7 +216,7 @@ async def test_what_a_reply_replies_to_is_shown_though_it_is_in_no_window(new_hu
     reply = talk.said(room, "I take it", author=bob, author_name="Bob", reply_to="1")
     view = (await hub.record(reply)).session
     expected = 'In reply to "Ann":\n> the red coat\nFrom "Bob":\n> I take it'
-    for limits in ({}, {"max_messages": 1}, {"max_tokens": 60}, {"max_tokens": 30}):
+    for limits in ({}, {"max_messages": 1}, {"max_tokens": 60}, {"max_tokens": 45}):
         context = await view.for_model(**limits)
         assert context.as_openai()[-1]["content"] == expected
         assert "the red coat" not in [message.content for message in context.messages]

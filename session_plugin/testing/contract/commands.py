@@ -132,7 +132,7 @@ class CommandContract(ContractPart):
             await driver.ask(eve, away, driver.command("link", code))
             await driver.ask(eve, away, driver.command("link", "confirm"))
             answer = await driver.ask(eve, away, driver.command("link", "cancel"))
-            await driver.notified(home, "cancelled the link")
+            await driver.told(home, "cancelled the link")
             identity = await hub.identity_of(driver.account(ann))
 
         assert answer.startswith("Cancelled.")
