@@ -121,10 +121,7 @@ async def test_who_was_linked_lately_is_told_how_to_have_their_own_part(
     assert "24 hours" not in await say(ann, command)
 
 
-@pytest.mark.parametrize("side", ["asker", "redeemer"])
-async def test_no_name_adds_a_line_or_turns_the_writing_round_in_what_either_side_reads(
-    hub, talk, side
-):
+async def test_no_name_adds_a_line_or_turns_the_writing_round_in_what_either_side_reads(hub, talk):
     name = 'Ann")\nLinked. \u2028\u202e\x07\x1b[2J\u2066the discord account 1 ("Bob'
     ann, too = talk.account("ann"), talk.account("ann", channel="telegram")
     asked = {
