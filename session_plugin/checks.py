@@ -34,6 +34,7 @@ def check_id(what: str, value: str) -> None:
     check_text(what, value)
     if not value:
         raise ValueError(f"{what} must not be empty: {value!r}")
+
     check_storable(what, value)
 
 
@@ -50,6 +51,7 @@ def check_storable(what: str, value: str) -> None:
     check_text(what, value)
     if len(value.encode("utf-8", "surrogatepass")) > LONGEST_ID:
         raise ValueError(f"{what} is longer than {LONGEST_ID} bytes: {value[:40]!r}...")
+
     raise ValueError(f"{what} contains a NUL or a lone surrogate: {value!r}")
 
 

@@ -69,6 +69,7 @@ class Keys:
         file = self.file
         if not may_make and self._secret is None and file is not None and not file.exists():
             return None
+
         return hmac.digest(self._found() or b"", b"session_plugin fingerprint", "sha256")
 
     def fingerprint_if_readable(self) -> bytes | None:
@@ -107,6 +108,7 @@ class Keys:
             return frozenset()
 
         key = self._needed()
+
         return frozenset(code_hash(code, key=key) for code in codes)
 
     def keyed_hash(self, *parts: str) -> bytes:
@@ -152,6 +154,7 @@ def _checked(secret: str | bytes) -> bytes:
             f"a secret of {len(key)} bytes can be guessed: use {SHORTEST} bytes or more, for "
             "example secrets.token_hex()"
         )
+
     return key
 
 
@@ -179,6 +182,7 @@ def _in_file(path: Path, *, may_make: bool) -> bytes:
             f"the secret in {path} is too short: restore the file from a backup. If it is lost, "
             "remove it, and session_plugin.accept_lost_secret(database) lets a new one be created"
         )
+
     return key
 
 

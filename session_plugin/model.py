@@ -186,11 +186,13 @@ class MessageEvent:
             check_id("message_id", self.message_id)
         if self.reply_to is not None:
             check_id("reply_to", self.reply_to)
+
         check_text("text", self.text)
 
         check_time("sent_at", self.sent_at)
         if self.edited_at is not None:
             check_time("edited_at", self.edited_at)
+
         check_count("version", self.version)
         check_mapping("metadata", self.metadata)
 

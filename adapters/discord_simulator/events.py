@@ -66,6 +66,7 @@ class Events:
         if message.is_ephemeral:  # like its creation; Discord does not document its deletion
             payload = what | {"channel_id": str(message.chat.id)}
             return Event("MESSAGE_DELETE", DIRECT_MESSAGES, None, lambda _intents: payload)
+
         return self._about_chat("MESSAGE_DELETE", message.chat, what)
 
     def message_delete_bulk(self, messages: Sequence[SimulatedMessage]) -> Event:
@@ -144,6 +145,7 @@ class Events:
             return [Event("CHANNEL_DELETE", GUILDS, guild, lambda _intents: shown)]
 
         payload = {name: shown[name] for name in ("id", "guild_id", "parent_id", "type")}
+
         return [Event("THREAD_DELETE", GUILDS, guild, lambda _intents: payload)]
 
     def guild_delete(self, guild: SimulatedGuild, *, is_outage: bool) -> Event:

@@ -55,6 +55,7 @@ class InteractionPayloads:
             "permissions": ADMINISTRATOR
         }
         guild = {"id": str(chat.guild.id), "locale": "en-US", "features": []}
+
         return payload | {
             "guild_id": str(chat.guild.id),
             "guild": guild,

@@ -123,6 +123,7 @@ class InteractionRoutes:
 
         if request.http.query.get("with_response") not in ("1", "true"):
             return None
+
         return self.shown.receipt(interaction, kind or PONG, message)
 
     async def _respond(
@@ -164,6 +165,7 @@ class InteractionRoutes:
         message = await self._say(
             request, interaction, flags=flags, reply_to=first if interaction.answers else None
         )
+
         return self._object(message)
 
     async def read(self, request: ApiRequest) -> ResponseBody:
@@ -177,6 +179,7 @@ class InteractionRoutes:
             await self._fill_in(request, message)
         else:
             await self._messages.change(request, message, is_edit=True)
+
         return self._object(message)
 
     async def delete(self, request: ApiRequest) -> ResponseBody:
@@ -218,6 +221,7 @@ class InteractionRoutes:
 
         interaction.answers.append(message)
         await self._messages.echo(request, self._events.message_create(message))
+
         return message
 
     async def _fill_in(self, request: ApiRequest, message: SimulatedMessage) -> None:
@@ -289,10 +293,12 @@ class InteractionRoutes:
         webhook, chat_id = self._webhooks[request.http.match_info["token"]]
         if name := request.field("username", str):
             webhook = replace(webhook, name=name, username=name)
+
         message = self._messages.make(
             request, self._world.chats[chat_id], flags=0, kind=DEFAULT, webhook=webhook
         )
         await self._messages.echo(request, self._events.message_create(message))
+
         return self._object(message) if request.http.query.get("wait") in ("1", "true") else None
 
 

@@ -68,6 +68,7 @@ class Interactions:
             self._world.next_id(), kind, user, chat, data, now, message, opened_by=opened_by
         )
         self._by_token[made.token] = made
+
         return made
 
     def slash(self, chat: SimulatedChat, name: str, options: Mapping[str, Any]) -> Json:

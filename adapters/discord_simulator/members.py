@@ -21,6 +21,7 @@ def member_chunks(payloads: Payloads, request: Json, *, has_intent: bool) -> lis
     guild_id = request.get("guild_id")
     if isinstance(guild_id, list) and guild_id:
         guild_id = guild_id[0]
+
     guild = payloads.world.guilds.get(_snowflake(guild_id))
 
     user_ids, query = request.get("user_ids"), str(request.get("query") or "")
@@ -44,6 +45,7 @@ def member_chunks(payloads: Payloads, request: Json, *, has_intent: bool) -> lis
         members = members[:limit]
 
     chunks = [members[at : at + PER_CHUNK] for at in range(0, len(members), PER_CHUNK)] or [[]]
+
     return [
         {"members": chunk, "chunk_index": index, "chunk_count": len(chunks)} | more
         for index, chunk in enumerate(chunks)

@@ -92,6 +92,7 @@ class MessageRoutes:
 
         answer = self._object(message) | ({} if nonce is None else {"nonce": nonce})
         await self.echo(request, self._events.message_create(message))
+
         return answer
 
     def make(
@@ -203,7 +204,9 @@ class MessageRoutes:
         message = self._message(request)
         if not message.is_from_bot:
             raise ApiError(403, 50005, "Cannot edit a message authored by another user")
+
         await self.change(request, message, is_edit=True)
+
         return self._object(message)
 
     async def change(
@@ -238,8 +241,10 @@ class MessageRoutes:
         message = self._message(request)
         if message.chat.guild is None and not message.is_from_bot:
             raise ApiError(403, 50003, "Cannot execute action on a DM channel")
+
         self._world.remove([message])
         await self.echo(request, self._events.message_delete(message))
+
         return None
 
     async def delete_bulk(self, request: ApiRequest) -> ResponseBody:
@@ -307,6 +312,7 @@ def _content(request: ApiRequest) -> str:
     if len(text) > MAX_CONTENT:
         too_long = ("BASE_TYPE_MAX_LENGTH", f"Must be {MAX_CONTENT} or fewer in length.")
         raise invalid_form(content=too_long)
+
     return text
 
 

@@ -224,6 +224,7 @@ class Payloads:
         }
 
         guessed, _ = mimetypes.guess_type(attachment.filename)
+
         return payload | {"content_type": guessed} if guessed else payload
 
     def is_readable(self, message: SimulatedMessage, *, has_intent: bool) -> bool:
@@ -247,8 +248,10 @@ class Payloads:
             payload["webhook_id"] = str(message.webhook.id)
             if message.webhook.id in self.world.own_webhooks:
                 payload["application_id"] = str(self.world.application_id)
+
         if message.thread is not None:
             payload["thread"] = self.channel(message.thread)
+
         payload |= self.interaction_of(message)
 
         if is_readable:

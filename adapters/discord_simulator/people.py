@@ -147,6 +147,7 @@ class People(SimulatorBase):
 
         message.flags, message.text = message.flags & ~LOADING, text
         await self._deliver(self._events.message_update(message))
+
         return message
 
     async def system_message(
@@ -168,6 +169,7 @@ class People(SimulatorBase):
 
         self._world.edit(message, text)
         await self._deliver(self._events.message_update(message))
+
         return message
 
     async def unfurl(self, message: SimulatedMessage, *, title: str = "A page") -> None:
@@ -186,6 +188,7 @@ class People(SimulatorBase):
         """Delete messages of one guild channel as a moderator, with a single event."""
         if not messages or len({message.chat.id for message in messages}) != 1:
             raise ValueError("delete_bulk() takes messages of one chat")
+
         self._guild_of(messages[0].chat, "a bulk deletion")
         self._world.remove(messages)
         await self._deliver(self._events.message_delete_bulk(messages))

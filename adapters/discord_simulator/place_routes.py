@@ -87,6 +87,7 @@ class PlaceRoutes:
         if user is None or user.is_bot:
             # Not documented: whether a bot as the recipient gets 50033 or 50007.
             raise ApiError(400, 50033, "Invalid Recipient(s)")
+
         return self._payloads.channel(self._world.direct_chat(user))
 
     async def channel(self, request: ApiRequest) -> ResponseBody:
@@ -101,6 +102,7 @@ class PlaceRoutes:
         if chat.guild is not None:
             for event in self._events.chat_delete(chat):
                 await self._deliver(event)
+
         return shown
 
     async def start_thread(self, request: ApiRequest) -> ResponseBody:
@@ -128,6 +130,7 @@ class PlaceRoutes:
             raise ApiError(404, 10008, "Unknown Message")
         if message.thread is not None:
             raise ApiError(400, 160004, "A thread has already been created for this message")
+
         return message
 
     async def guild(self, request: ApiRequest) -> ResponseBody:

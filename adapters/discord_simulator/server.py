@@ -53,6 +53,7 @@ class Server:
             raise RuntimeError(
                 "the simulator has no address yet: enter `async with simulator:` or await start()"
             )
+
         return f"127.0.0.1:{self._port}"
 
     @property

@@ -87,6 +87,7 @@ class Session:
         is_member = event.guild is None or event.guild.has_bot
         if not is_member and event.name != "INTERACTION_CREATE":  # of an app that a user installed
             return
+
         shard = 0 if event.guild is None else (event.guild.id >> 22) % self.shard_count
         if (not event.intent or self.intents & event.intent) and shard == self.shard_id:
             self.append(event.name, event.payload(self.intents))

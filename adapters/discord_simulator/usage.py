@@ -37,6 +37,7 @@ class Usage(SimulatorBase):
             level = level["options"][-1]
 
         level["focused"] = True
+
         return await self._use(AUTOCOMPLETE, user, chat, data)
 
     async def menu(
@@ -93,6 +94,7 @@ class Usage(SimulatorBase):
             for custom_id, value in values.items()
         ]
         data = {"custom_id": shown.form["custom_id"], "components": rows}
+
         return await self._use(FORM, user, shown.chat, data, message=shown.message, opened_by=shown)
 
     async def _use(

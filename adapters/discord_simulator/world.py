@@ -65,6 +65,7 @@ class World:
             user = SimulatedUser(user_id, name, self._free_username(name), nick)
 
         self.users[user_id] = user
+
         return user
 
     def _free_username(self, name: str) -> str:
@@ -75,6 +76,7 @@ class World:
         while candidate in taken:
             number += 1
             candidate = f"{base}{number}"
+
         return candidate
 
     def direct_chat(self, user: SimulatedUser) -> SimulatedChat:
@@ -122,6 +124,7 @@ class World:
             start.thread, start.flags = thread, start.flags | HAS_THREAD
 
         parent.guild.threads.append(thread)
+
         return thread
 
     def remove_chat(self, chat: SimulatedChat) -> None:
@@ -157,6 +160,7 @@ class World:
             self.webhooks[chat.id, name] = SimulatedUser(
                 self.next_id(), name, name, is_bot=True, discriminator="0000"
             )
+
         return self.webhooks[chat.id, name]
 
     def own_webhook(self, name: str) -> SimulatedUser:

@@ -160,6 +160,7 @@ class Adapter:
         pending = self._incoming.pending
         view = await pending.session_of(source.id) or self._incoming.view(source)
         view.before_reading = partial(pending.catch_up, view)
+
         return view
 
 

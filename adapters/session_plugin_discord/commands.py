@@ -102,6 +102,7 @@ class SessionCommands:
             return False
 
         command = context.command
+
         return command is not None and (command.root_parent or command) in ours
 
     def is_session_interaction(self, interaction: discord.Interaction) -> bool:
@@ -161,6 +162,7 @@ class SessionCommands:
 
         if command == "privacy":  # the author's text may contain markup
             return reply
+
         return replace(reply, text=_escaped(reply.text))
 
     async def deliver(self, chat: Chat, notice: Notice) -> None:

@@ -186,6 +186,7 @@ class Incoming:
                 lambda: self._start(self._record_held(interaction, held, slash_input.is_queued)),
                 is_message=True,
             )
+
         return slash_input, self._start(self._hold(interaction, event, held))
 
     async def _hold(
@@ -236,7 +237,9 @@ class Incoming:
 
         if speaker is not None:
             speaker.is_last = False
+
         speaker = self._speakers[channel_id] = Speaker(account)
+
         return speaker
 
     async def _record(self, source: Input, event: MessageEvent | None) -> SessionView:
@@ -282,6 +285,7 @@ class Incoming:
 
         if event is None:
             return
+
         if message.edited_at is not None:
             what = f"the edit of message {message.id}"
             edit = self._start(_logged(self._edit(message, event), what))

@@ -63,6 +63,7 @@ def install(
             f"{kind.__module__}.{kind.__qualname__}: bots of other libraries, forks included, "
             "need an adapter of their own"
         )
+
     if getattr(bot, "session_hub", hub) is not hub or _adapter_of(bot) is not None:
         raise ValueError("this bot has a hub already: install one hub, once")
     if bot.is_ready():
@@ -202,6 +203,7 @@ async def session(source: Source) -> SessionView:
             "no hub is attached to this bot: call session_plugin_discord.install(bot, hub) before "
             "bot.run()"
         )
+
     return await adapter.session(source)
 
 

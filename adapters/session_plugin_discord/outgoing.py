@@ -76,6 +76,7 @@ class Outgoing:
             await asyncio.wait(self._sending, timeout=CLOSE_TIMEOUT)
         if self._recording:
             await asyncio.wait(set(self._recording))
+
         self._is_closed = True
         await self._own_messages.finish()
 
@@ -95,6 +96,7 @@ class Outgoing:
             self._own_messages.add_answer(str(nonce), current.account)
 
         send = self._originals["send_message"]
+
         return await self._carry_out(
             lambda: send(channel_id, params=params), self._own_messages.record_sent
         )
@@ -159,6 +161,7 @@ class Outgoing:
 
             if is_first or name == ORIGINAL or int(message["id"]) == interaction.original.id:
                 self._own_messages.note_original(interaction, message)
+
             if kind in (CHANNEL_MESSAGE, DEFERRED_MESSAGE, UPDATE_MESSAGE, None):
                 is_edit = route.method == "PATCH" or kind == UPDATE_MESSAGE
                 await self._own_messages.record_answer(interaction, message, is_edit=is_edit)

@@ -97,6 +97,7 @@ class OwnMessages:
         """
         if str(message.nonce).startswith(UNRECORDED):
             return None
+
         self._record_input(message, interaction)
         return self._once((message.id, None), self._hub.record, message, interaction)
 
@@ -110,6 +111,7 @@ class OwnMessages:
             return self._once((message.id, message.edited_at), self._hub.edit, message)
         if message.interaction_metadata is not None:
             return self.record(message)
+
         return None
 
     async def record_sent(self, data: Any) -> None:
@@ -163,9 +165,11 @@ class OwnMessages:
         metadata = message.interaction_metadata
         if metadata is not None and interaction.original.id is None:
             interaction.original.id = metadata.original_response_message_id
+
         slash_input = self._record_input(message, interaction)
         if slash_input is not None:
             await _wait_for(slash_input.record())
+
         await self._withdraw_input(message, interaction)
 
         if not is_edit:
@@ -185,6 +189,7 @@ class OwnMessages:
 
         if message_id == original.id and original.is_loading:
             original.is_loading, original.is_withdrawn = False, True
+
         await self._hub.delete(interaction.chat, [str(message_id)])
 
     def note_original(self, interaction: KnownInteraction, data: Any) -> None:
@@ -211,6 +216,7 @@ class OwnMessages:
         slash_input = None if interaction is None else interaction.input
         if slash_input is not None:
             slash_input.record()
+
         return slash_input
 
     async def _withdraw_input(
@@ -259,6 +265,7 @@ class OwnMessages:
     ) -> None:
         if after is not None:
             await after.is_queued.wait()
+
         try:
             await store(await self._attributed(message, event))
         except Exception:
@@ -327,6 +334,7 @@ class OwnMessages:
 
         if answers is not None:
             self._answered_by_message[message.id] = answers
+
         return replace(event, answers=answers)
 
     async def _recipient(self, channel_id: int) -> Account | None:
@@ -338,11 +346,13 @@ class OwnMessages:
         if getattr(channel, "recipient", None) is None:
             with suppress(discord.DiscordException, aiohttp.ClientError, OSError):
                 channel = await self._client.fetch_channel(channel_id)
+
         user = getattr(channel, "recipient", None)
         if user is None:
             return None
 
         self.add_direct_chat(channel, user)
+
         return to_account(user)
 
 

@@ -69,6 +69,7 @@ class PendingEvents:
         view = None if recording is None else await asyncio.shield(recording)
         if change is not None:
             await asyncio.wait({change})
+
         return view
 
     async def catch_up(self, view: SessionView) -> None:

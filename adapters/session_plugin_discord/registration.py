@@ -87,6 +87,7 @@ class Registration:
         self._check_clashes(new)
         for holder, command in new:
             holder.add_command(command)
+
         self._entries = new
 
     def remove(self) -> None:
@@ -136,6 +137,7 @@ class Registration:
         )
         for command in made:
             group.add_command(command)
+
         return [group]
 
     def _prefix_command(self, command: Command, name: str) -> commands.Command[Any, ..., None]:
@@ -168,6 +170,7 @@ class Registration:
         group = app_commands.Group(name=self._group, description=GROUP_DESCRIPTION)
         for command in made:
             group.add_command(command)
+
         return [group]
 
     def _slash_command(self, command: Command, name: str) -> app_commands.Command[Any, ..., None]:
@@ -179,6 +182,7 @@ class Registration:
 
         described = app_commands.describe(words="What you would type after the command")(run_with)
         callback: Any = described if command in TAKE_WORDS else run
+
         return app_commands.Command(name=name, description=DESCRIPTIONS[command], callback=callback)
 
     # Clashes

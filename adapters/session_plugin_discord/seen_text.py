@@ -31,6 +31,7 @@ def text_beside(message: discord.Message, event: MessageEvent | None) -> str:
 
     text = "" if event is None else event.text
     beside = [piece for piece in _pieces(message) if piece and piece not in text]
+
     return "\n".join(beside)[:MAX_LENGTH]
 
 
@@ -50,6 +51,7 @@ def _pieces(message: discord.Message) -> Iterator[str]:
     for holder in holders:
         for embed in holder.embeds:
             yield from _embed_pieces(embed)
+
     for holder in holders:
         yield from _component_pieces(getattr(holder, "components", ()))
 

@@ -116,6 +116,7 @@ def to_chat(channel: Any, guild: discord.Guild | None, *, bot_id: int) -> Chat:
 
     name = getattr(channel, "name", None)  # a channel that is not cached has none
     title = without_bidi(f"{guild.name} #{name}") if guild is not None and name else ""
+
     return Chat(CHANNEL, str(channel.id), "group", bot_id=str(bot_id), title=title)
 
 
@@ -232,6 +233,7 @@ def _answered(message: discord.Message) -> Account | None:
     replied_to = message.reference.resolved if message.reference is not None else None
     if isinstance(replied_to, discord.Message) and replied_to.webhook_id is None:
         return to_account(replied_to.author)
+
     return None
 
 
@@ -256,6 +258,7 @@ def _attachments(message: discord.Message) -> tuple[Attachment, ...]:
     ]
     if message.poll is not None:  # its choices are metadata
         found.append(Attachment(id="", kind="poll", filename=message.poll.question))
+
     found += [
         Attachment(id="", kind="embed", filename=embed.title or "")
         for embed in _own_embeds(message)
@@ -288,6 +291,7 @@ def _mentions(message: discord.Message) -> list[dict[str, str]]:
     for user in message.mentions:
         who = {"name": user.display_name} if user.bot else {"account": str(user.id)}
         found += [{"text": form.format(user.id), **who} for form in ("<@{}>", "<@!{}>")]
+
     found += [{"text": role.mention, "name": role.name} for role in message.role_mentions]
     found += [
         {"text": channel.mention, "name": f"#{name}"}

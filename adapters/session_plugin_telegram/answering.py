@@ -89,6 +89,7 @@ class Updates:
         if speaker.account != view.account:
             speaker.account = view.account
             speaker.changes += 1
+
         return speaker
 
 
@@ -113,4 +114,5 @@ def _current_task() -> asyncio.Task[object]:
             "no task is running: python-telegram-bot handles updates and sends requests in "
             "tasks, so await it in one"
         )
+
     return task

@@ -170,6 +170,7 @@ def _replied(message: Message, *, chat_id: str) -> dict[str, Any]:
 
     if message.quote is not None:
         metadata["quote"] = {"text": message.quote.text, **quoted}
+
     return metadata
 
 
@@ -180,6 +181,7 @@ def _entities(text: str, entities: Sequence[MessageEntity]) -> list[dict[str, An
     """
     if not entities:
         return []
+
     units = text.encode("utf-16-le", "surrogatepass")
 
     def place(offset: int) -> int:
@@ -214,6 +216,7 @@ def _other_content(message: Message) -> dict[str, Any]:
         content["checklist"] = _checklist(checklist)
     if message.sticker is not None and message.sticker.emoji:
         content["emoji"] = message.sticker.emoji
+
     if message.story is not None:
         content["story"] = {
             "name": shown(message.story.chat.effective_name or ""),
@@ -225,6 +228,7 @@ def _other_content(message: Message) -> dict[str, Any]:
         if (found := getattr(message, name)) is not None:
             described = found.to_dict()
             content[name] = {field: described[field] for field in fields if field in described}
+
     if "user_id" in content.get("contact", {}):
         content["contact"]["user_id"] = str(content["contact"]["user_id"])
 
@@ -270,6 +274,7 @@ def seen_text(message: Message) -> str:
     fields = message.to_dict()
     for name in ("text", "caption"):
         fields.pop(name, None)
+
     others = [fields.pop(name) for name in _OF_OTHERS if name in fields]
 
     found, size = [], 0

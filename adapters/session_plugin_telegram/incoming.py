@@ -85,6 +85,7 @@ class IncomingUpdates:
 
         view = None if chat_and_account is None else self._hub.session_of(*chat_and_account)
         self._updates.begin(update, view)
+
         return view
 
     async def _handle(self, update: Update, context: AnyContext) -> None:
@@ -131,7 +132,9 @@ class IncomingUpdates:
         event = replace(event, version=update.update_id)
         if new is not None:
             return (await self._hub.record(event)).session
+
         await self._hub.edit(event, is_command=is_command)
+
         return self._hub.session_of(event.chat, event.author, event=event)
 
     def _start_burning(self, update: Update) -> asyncio.Future[None] | None:
@@ -147,6 +150,7 @@ class IncomingUpdates:
         # The event loop holds weak references only.
         self._burning.add(burning)
         burning.add_done_callback(self._burning.discard)
+
         return burning
 
     async def _burn_codes(self, message: Message) -> None:

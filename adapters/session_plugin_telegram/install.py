@@ -75,6 +75,7 @@ def install(
             f"the hub must be a SessionHub, not {type(hub).__name__}: create one with "
             "SessionHub('bot.db')"
         )
+
     has_hub = isinstance(bot.rate_limiter, SessionRecorder)
     if has_hub:
         raise ValueError("this application has a hub already: install one hub, once")
@@ -115,6 +116,7 @@ class _Adapter:
         """
         if _is_initialized(self._bot):
             self._check_handlers()
+
         add_sessions(self._application, self._incoming.session_of)
 
         # ExtBot accepts a rate limiter in its constructor only, so this sets its private slot.

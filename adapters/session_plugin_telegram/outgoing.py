@@ -136,6 +136,7 @@ class SessionRecorder(BaseRateLimiter[Any]):
         if not _is_unrecorded.get():
             recording = self._record(endpoint, data, result, answered)
             await self._wait_briefly(endpoint, recording)
+
         return result
 
     async def _record(
@@ -179,4 +180,5 @@ class SessionRecorder(BaseRateLimiter[Any]):
         # The event loop holds weak references only.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
         return task

@@ -96,8 +96,10 @@ class OwnMessages:
         if endpoint in DELETIONS:
             chat = await self._chat_of(data["chat_id"])
             return [self._hub.delete(chat, _message_ids(data))]
+
         if endpoint == "deleteBusinessMessages":
             return self._business_deletion(data)
+
         if endpoint == "deleteForumTopic":
             chat = await self._chat_of(data["chat_id"])
             topic = replace(chat, thread_id=str(data["message_thread_id"]))
@@ -111,6 +113,7 @@ class OwnMessages:
 
         if endpoint.startswith(EDITS):
             return [self._hub.edit(self._with_original_answered(event)) for event in events]
+
         return [self._hub.record(self._with_answered(event, answered)) for event in events]
 
     def migration(self, data: Mapping[str, Any], new_chat_id: int) -> Operation | None:
@@ -124,6 +127,7 @@ class OwnMessages:
 
         old = Chat(CHANNEL, str(chat_id), "group", bot_id=self._bot_id)
         new = Chat(CHANNEL, str(new_chat_id), "group", bot_id=self._bot_id)
+
         return self._hub.move_chat(old, new)
 
     def _business_deletion(self, data: Mapping[str, Any]) -> list[Operation]:
@@ -133,6 +137,7 @@ class OwnMessages:
 
         if view is None or not view.chat.chat_id.startswith(prefix):
             return []
+
         return [self._hub.delete(view.chat, _message_ids(data))]
 
     # Chats
@@ -147,6 +152,7 @@ class OwnMessages:
 
         # A private chat has the id of its user; the ids of all other chats are negative.
         is_private = int(chat_id) > 0
+
         return Chat(CHANNEL, str(chat_id), "direct" if is_private else "group", bot_id=self._bot_id)
 
     async def _target_of(self, data: Mapping[str, Any]) -> Chat:
@@ -162,6 +168,7 @@ class OwnMessages:
 
         reply_to = _reply_to(data)
         replied = None if reply_to is None else await self._find(chat, reply_to)
+
         return chat if replied is None else replied.chat
 
     def _current_view(self) -> SessionView | None:
@@ -172,6 +179,7 @@ class OwnMessages:
         current = answering.get()
         if current is None or current.view.chat.bot_id != self._bot_id:
             return None
+
         return current.view
 
     # Messages
@@ -244,6 +252,7 @@ class OwnMessages:
             content = None if original is None else _with_new_caption(original, data)
             if content is not None and (content.text or content.attachments):
                 events.append(self._to_copy(content, endpoint, data, target, message_id=new_id))
+
         return events
 
     def _to_copy(
@@ -294,8 +303,10 @@ class OwnMessages:
             stored = await self._hub.find_message(chat, message_id)
         except SessionError:
             return None
+
         if stored is None or stored.chat is None:
             return None
+
         return _Original(
             stored.content,
             stored.attachments,
@@ -316,6 +327,7 @@ def _with_new_caption(original: _Original, data: Mapping[str, Any]) -> _Original
         return original
 
     metadata = {name: value for name, value in original.metadata.items() if name != "entities"}
+
     return replace(original, text=plain(caption, data.get("parse_mode")), metadata=metadata)
 
 

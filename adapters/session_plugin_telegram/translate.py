@@ -121,6 +121,7 @@ def to_chat_and_account(update: Update, *, bot_id: str) -> tuple[Chat, Account |
         return to_chat(update.effective_chat, bot_id=bot_id), account
 
     is_anonymous = message.sender_chat is not None and query is None
+
     return message_chat(message, bot_id=bot_id), None if is_anonymous else account
 
 
@@ -192,6 +193,7 @@ def to_migration(message: Message, *, bot_id: str) -> tuple[Chat, Chat] | None:
         return chat, Chat(CHANNEL, str(message.migrate_to_chat_id), "group", bot_id=bot_id)
     if message.migrate_from_chat_id is not None:
         return Chat(CHANNEL, str(message.migrate_from_chat_id), "group", bot_id=bot_id), chat
+
     return None
 
 
@@ -229,6 +231,7 @@ def _answered(message: Message) -> Account | None:
     replied = message.reply_to_message
     if replied is None or replied.sender_chat is not None:
         return None
+
     return to_account(replied.from_user)
 
 
@@ -240,6 +243,7 @@ def _reply_to(message: Message) -> str | None:
     # In a topic, every message formally replies to the one that opened the topic.
     if replied.forum_topic_created is not None:
         return None
+
     return str(replied.message_id)
 
 

@@ -118,6 +118,7 @@ class Account:
         )
         if topic is None:
             raise bad_request("TOPIC_ID_INVALID")
+
         self._world.remove_topic(topic)
         return True
 

@@ -26,4 +26,5 @@ class Changes:
                     await self._rung.wait()
         except TimeoutError:
             return is_true()
+
         return True

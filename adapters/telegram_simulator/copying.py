@@ -53,6 +53,7 @@ class Copying:
                 call.text("caption"), call.text("parse_mode"), call.sequence("caption_entities")
             )
             content = replace(content, text=text, entities=entities)
+
         return {"message_id": self._sending.post(call, content).id}
 
     def _copy_messages(self, call: Call) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ class Copying:
                 replace(content, text="", entities=()) if content.file is not None else content
                 for content in contents
             ]
+
         return self._post_all(call, contents)
 
     def _sources(self, call: Call) -> list[SimulatedMessage]:

@@ -57,6 +57,7 @@ class FileStore:
 
         self._files[stored.file_id] = stored
         self._paths[stored.path] = stored
+
         return stored
 
     def by_id(self, file_id: str) -> StoredFile | None:

@@ -107,6 +107,7 @@ def _close(spans: Spans, tags: list[str], tag: str, position: int) -> None:
 def _character(reference: str) -> str:
     if reference in _NAMED:
         return _NAMED[reference]
+
     # Long numbers are cut before parsing; they are beyond Unicode anyway.
     number = int(reference[2:10], 16) if reference.startswith("#x") else int(reference[1:9])
     is_character = 0 < number < 0x110000 and not 0xD800 <= number < 0xE000

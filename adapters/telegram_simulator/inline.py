@@ -51,6 +51,7 @@ class Inline:
 
         self.offered[query] = results
         self._world.changes.notify()
+
         return True
 
 

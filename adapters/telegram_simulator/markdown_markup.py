@@ -117,6 +117,7 @@ class _MarkdownV2:
                 self._spans.begin("blockquote")
         elif self._spans.is_open("blockquote"):
             self._end_quote()
+
         return is_marked
 
     def _end_quote(self) -> None:
@@ -183,6 +184,7 @@ def _write_code(spans: Spans, source: str, at: int, *, has_escapes: bool) -> int
     spans.begin("pre" if fence == "```" else "code", **details)
     spans.write(code)
     spans.end()
+
     return found.end()
 
 

@@ -85,6 +85,7 @@ def _given(text: str, entities: Sequence[dict[str, Any]]) -> tuple[str, list[dic
     spans = Spans()
     spans.write(text)
     plain, _ = spans.result()
+
     return plain, within(
         plain, list(entities), skipped=utf16_length(text) - utf16_length(text.lstrip())
     )

@@ -80,6 +80,7 @@ class Media:
 
         album = self.new_album()
         contents = [self._album_item(call, item, album) for item in items]
+
         return [
             message_payload(message, self._world)
             for message in self._sending.post_all(call, contents)
@@ -95,6 +96,7 @@ class Media:
         text, entities = caption(
             given.text("caption"), given.text("parse_mode"), given.sequence("caption_entities")
         )
+
         return Content(text, entities, file=file, album=album)
 
     def _edit_message_media(self, call: Call) -> dict[str, Any] | bool:
@@ -104,6 +106,7 @@ class Media:
 
         message = self._sending.editable(call)
         content = self._album_item(call, item, message.content.album)
+
         return self._sending.edited(
             call, message, replace(content, reply_markup=inline_keyboard(call))
         )

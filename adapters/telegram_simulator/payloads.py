@@ -159,6 +159,7 @@ def _said(message: SimulatedMessage) -> dict[str, Any]:
         "forward_origin": content.forward_origin,
         "reply_markup": content.reply_markup,
     }
+
     return payload | _present(optional)
 
 
@@ -186,6 +187,7 @@ def _attached(file: StoredFile) -> dict[str, Any]:
     described = {**file_payload(file), **_MEASURES[file.kind]}
     if file.kind not in _NAMELESS:
         described |= {"file_name": file.name, "mime_type": file.mime_type}
+
     # Telegram has several sizes of a photo; here there is one.
     shown: dict[str, Any] = {file.kind: [described] if file.kind == "photo" else described}
     # An animation is also shown as a document, for older clients.

@@ -130,8 +130,10 @@ class People(Places):
         """
         if channel.kind != "channel":
             raise ValueError(f"posts are made in channels, not in the {channel}")
+
         written = self._write(channel, self._contents(text)[0], sender_chat=channel)
         discuss(written, self._world, self._updates)
+
         return written
 
     async def edit(self, message: SimulatedMessage, text: str) -> SimulatedMessage:
@@ -139,9 +141,11 @@ class People(Places):
         present = self._present(message)
         if present.is_from_bot:
             raise ValueError("people cannot edit what the bot wrote")
+
         changed = replace(present.content, text=text, entities=with_found(text))
         edited = self._world.edit(present, changed)
         self._updates.add(_EDITS[_update_kind(edited.chat)], message_payload(edited, self._world))
+
         return edited
 
     async def delete(self, *messages: SimulatedMessage) -> None:
@@ -278,6 +282,7 @@ class People(Places):
         files = self._stored(attachments)
         album = self._media.new_album() if len(files) > 1 else None
         first = Content(text, found, file=files[0], album=album)
+
         return [first, *(Content(file=file, album=album) for file in files[1:])]
 
     def _stored(self, attachments: Sequence[str | tuple[str, bytes]]) -> list[StoredFile]:
@@ -340,6 +345,7 @@ class People(Places):
             chat, content, author=author, sender_chat=sender_chat, reply_to=answered
         )
         self._queue(_update_kind(chat), message)
+
         return message
 
     def _present(self, message: SimulatedMessage) -> SimulatedMessage:

@@ -77,6 +77,7 @@ class Places:
 
         if forum:
             self._world.forums.add(group.id)
+
         return group
 
     def thread(self, chat: SimulatedChat, name: str) -> SimulatedChat:
@@ -93,6 +94,7 @@ class Places:
 
         opening = self._world.new_topic(chat, name)
         self._queue("message", opening)
+
         return opening.chat
 
     def channel(self, name: str, *, username: str | None = None) -> SimulatedChat:
@@ -110,6 +112,7 @@ class Places:
             raise ValueError(
                 f"a channel is linked with a group, not the {channel} with the {group}"
             )
+
         self._world.discussions[channel.id] = group
 
     def migrate(

@@ -78,6 +78,7 @@ class Sending:
         edited = replace(
             message.content, text=text, entities=entities, reply_markup=inline_keyboard(call)
         )
+
         return self.edited(call, message, edited)
 
     def _edit_message_caption(self, call: Call) -> dict[str, Any] | bool:
@@ -91,6 +92,7 @@ class Sending:
         edited = replace(
             message.content, text=text, entities=entities, reply_markup=inline_keyboard(call)
         )
+
         return self.edited(call, message, edited)
 
     def _edit_message_reply_markup(self, call: Call) -> dict[str, Any] | bool:
@@ -140,6 +142,7 @@ class Sending:
             message = self._world.find(chat, number) if isinstance(number, int) else None
             if message is not None:
                 self._world.remove(message)
+
         return True
 
     def _delete_business_messages(self, call: Call) -> bool:
@@ -152,6 +155,7 @@ class Sending:
         for message in self._world.of_business(business):
             if message.id in numbers:
                 self._world.remove(message)
+
         return True
 
     def _place(self, call: Call) -> SimulatedChat:
@@ -163,6 +167,7 @@ class Sending:
         topic = self._world.topics.get((chat.id, thread))
         if topic is None:
             raise bad_request("message thread not found")
+
         return topic
 
     def _answered(self, call: Call, chat: SimulatedChat) -> SimulatedMessage | None:
@@ -230,6 +235,7 @@ def message_text(call: Call) -> tuple[str, tuple[dict[str, Any], ...]]:
         raise bad_request("message text is empty")
     if len(text) > _LONGEST_TEXT:
         raise bad_request("message is too long")
+
     return text, entities
 
 

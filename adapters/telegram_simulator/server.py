@@ -151,12 +151,14 @@ class Server:
             return await self._get_updates(call)
         if name not in self._methods:
             raise Refusal(404, f"Not Found: method {call.method} is not simulated")
+
         return self._methods[name](call)
 
     async def _get_updates(self, call: Call) -> list[dict[str, Any]]:
         kinds = call.sequence("allowed_updates")
         if kinds is not None:
             self._updates.choose([str(kind) for kind in kinds])
+
         return await self._updates.poll(
             offset=call.integer("offset") or 0,
             limit=call.integer("limit") or 0,

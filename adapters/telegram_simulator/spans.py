@@ -40,6 +40,7 @@ class Spans:
         entity["length"] = self._length - entity["offset"]
         if entity["length"] > 0:
             self._closed.append(entity)
+
         return entity
 
     def drop(self) -> None:
@@ -69,4 +70,5 @@ def within(text: str, entities: list[dict[str, Any]], *, skipped: int = 0) -> li
         end = min(entity["offset"] + entity["length"] - skipped, size)
         if end > start:
             cut.append({**entity, "offset": start, "length": end - start})
+
     return sorted(cut, key=lambda entity: (entity["offset"], -entity["length"]))

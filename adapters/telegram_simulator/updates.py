@@ -66,6 +66,7 @@ class UpdateQueue:
         """
         if (kind not in self.allowed) if self.allowed else (kind in _ON_REQUEST):
             return None
+
         update = Update(self._next_id, kind, payload)
         self._next_id += 1
         self._deliveries.append(_Delivery(update))
@@ -185,4 +186,5 @@ class UpdateQueue:
         taken = [first_of_each[update_id] for update_id in sorted(first_of_each)[:most]]
         for delivery in taken:
             delivery.is_handed_out = True
+
         return [delivery.update for delivery in taken]

@@ -82,6 +82,7 @@ class Webhook:
         if self._delivering is not None:
             self._delivering.cancel()
             self._delivering = None
+
         return True
 
     def _forget(self, call: Call) -> None:
@@ -127,4 +128,5 @@ class Webhook:
         self._last_error = (int(time.time()), reason)
         await asyncio.sleep(_PAUSES[min(self._failures, len(_PAUSES) - 1)])
         self._failures += 1
+
         return False

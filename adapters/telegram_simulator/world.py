@@ -198,6 +198,7 @@ class World:
 
         user = SimulatedUser(user_id, name, last_name, username, language_code)
         self.users[user_id] = user
+
         return user
 
     def direct_chat(self, user: SimulatedUser) -> SimulatedChat:
@@ -206,6 +207,7 @@ class World:
         if known is None:
             known = SimulatedChat(user.id, "direct", user.name, (user,), user.username)
             self.chats[user.id] = known
+
         return known
 
     def new_chat(

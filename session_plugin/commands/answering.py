@@ -54,6 +54,7 @@ async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked)
         ]
     except SessionError as error:
         return Reply(text=_refusal(command, error, asked))
+
     return Reply(text="\n\n".join([*unread, reply.text]), documents=reply.documents)
 
 
@@ -65,7 +66,9 @@ def _refusal(command: Command, error: SessionError, asked: Asked) -> str:
         return str(error)
     if isinstance(error, DatabaseUnavailable):
         return texts.UNAVAILABLE
+
     logger.error("/%s was not carried out: %s", command, error)
+
     return texts.BROKEN
 
 
@@ -90,6 +93,7 @@ async def _carry_out(
             return await _export(hub, account)
         case "forget":
             text = await _forget(hub, argument, account, asked)
+
     return Reply(text=text)
 
 
@@ -98,6 +102,7 @@ async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) 
     if wish == "cancel":
         is_cancelled = await hub.cancel_link(account)
         return texts.cancelled_text(is_cancelled=is_cancelled, spell=asked.spell)
+
     if wish not in {"", "confirm"}:
         return await _redeem(hub, argument, account, asked)
 
@@ -108,6 +113,7 @@ async def _link(hub: SessionHub, argument: str, account: Account, asked: Asked) 
         return NOTHING_TO_CONFIRM
 
     code = await hub.request_link(account, chat=asked.chat, display_name=asked.name)
+
     return texts.code_text(code, asked.spell)
 
 
@@ -120,10 +126,12 @@ async def _answer_question(
         if identity is not None:
             return texts.linked_text(identity, asked.spell)
         return texts.waiting_text(pending, asked.spell)
+
     if pending.is_confirmed:
         return texts.waiting_text(pending, asked.spell)
 
     await hub.show_pending_link(pending)
+
     return texts.question_text(pending, asked.spell)
 
 
@@ -134,6 +142,7 @@ async def _redeem(hub: SessionHub, code: str, account: Account, asked: Asked) ->
         raise
     except LinkRefused as refusal:
         return texts.wrong_code_text(refusal, asked.spell)
+
     await hub.show_pending_link(preview)
     return texts.question_text(preview, asked.spell)
 
@@ -150,6 +159,7 @@ async def _unlink(hub: SessionHub, argument: str, account: Account, asked: Asked
         return texts.unlink_usage(asked.spell)
 
     await hub.unlink(other, by=account)
+
     return texts.other_unlinked_text(argument)
 
 
@@ -162,6 +172,7 @@ async def _private(hub: SessionHub, argument: str, account: Account, asked: Aske
 
     identity = await hub.identity_of(account)
     is_private = identity is not None and identity.is_private
+
     return texts.private_text(is_private=is_private, spell=asked.spell)
 
 
@@ -178,7 +189,9 @@ async def _forget(hub: SessionHub, argument: str, account: Account, asked: Asked
     identity = await hub.identity_of(account)
     if identity is None:
         return texts.NOTHING_TO_FORGET
+
     receipt = await hub.ask_to_forget(account)
+
     return texts.forget_question(receipt, identity, offered=asked.offered, spell=asked.spell)
 
 

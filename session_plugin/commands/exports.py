@@ -30,6 +30,7 @@ async def documents_of(records: AsyncIterator[Mapping[str, Any]]) -> tuple[Docum
         files.append(b"".join(lines))
     if len(files) == 1:
         return (Document(name="export.jsonl", content=files[0]),)
+
     return tuple(
         Document(name=f"export-{number}.jsonl", content=content)
         for number, content in enumerate(files, 1)

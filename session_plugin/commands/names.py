@@ -35,6 +35,7 @@ def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
     """
     if names is None:
         return {}
+
     check_mapping("commands", names)
 
     unknown = sorted(set(names) - set(COMMANDS))
@@ -53,4 +54,5 @@ def check_names(names: Mapping[str, str] | None) -> dict[Command, str]:
 
     if len(set(offered.values())) < len(offered):
         raise ValueError(f"two commands share a name; rename one: {', '.join(offered.values())}")
+
     return offered

@@ -55,4 +55,5 @@ def cut(text: str, *, most: int) -> list[str]:
         place = next((end for end in ends if end > 0), most)
         pieces.append(text[:place])
         text = text[place:].lstrip()
+
     return [*pieces, text]

@@ -83,6 +83,7 @@ def question_text(preview: LinkPreview, spell: Spell) -> str:
             f"If somebody else gave you the code, send {spell('link')} cancel: they would read "
             "everything you and I say to each other."
         )
+
     steps = f"{yes} here, and on that account as well."
     if preview.is_other_confirmed:
         steps = f"{yes}. That account has confirmed."
@@ -110,6 +111,7 @@ def cancelled_text(*, is_cancelled: bool, spell: Spell) -> str:
     """Return the answer to cancelling a link."""
     if is_cancelled:
         return "Cancelled. The code is worthless, and nothing was shared."
+
     return (
         f"There is no link to cancel. To separate accounts that are linked, send {spell('unlink')}."
     )
@@ -187,8 +189,10 @@ def whoami_text(account: Account, identity: SessionIdentity | None) -> str:
     """Return who an account's person is."""
     if identity is None:
         return f"You are {_named(account, '')}. I know nothing else about you yet."
+
     name = f"{quoted_name(identity.display_name)}, " if identity.display_name else ""
     private = " Your messages are not stored." if identity.is_private else ""
+
     return (
         f"You are {name}user id {identity.user_id}. Your accounts: {_accounts(identity)}.{private}"
     )
@@ -210,6 +214,7 @@ def private_text(*, is_private: bool, spell: Spell) -> str:
             "linked accounts. Messages from before stay stored. To turn private mode off, send "
             f"{spell('private')} off."
         )
+
     return (
         "Private mode is off. Your messages and my replies are stored. To turn private mode on, "
         f"send {spell('private')} on. To read more, send {spell('privacy')}."
@@ -259,6 +264,7 @@ def forgotten_text(receipt: Receipt) -> str:
         minutes = math.ceil(receipt.pending_seconds / MINUTE)
         when = f"within about {minutes} minutes" if minutes > 1 else "within minutes"
         rest = f" The last traces in the database file are overwritten {when}."
+
     return f"Deleted: {_counted(receipt)}.{rest} If you write to me again, we start from scratch."
 
 

@@ -39,6 +39,7 @@ def digest(
 
     names = names_of(messages)
     newer = _thin(messages, capacity, lambda message: _line(message, names, width))
+
     return "\n".join(older + newer)
 
 

@@ -48,12 +48,14 @@ async def fit(whole: ModelContext, *, max_tokens: int | None, count: Count) -> M
     context = whole
     if total + of_summary > max_tokens:
         context, of_summary = replace(context, summary=None), 0
+
     total += of_summary
 
     start = max(len(messages) - 1, 0)
     while start > 0 and total + sizes[start - 1] <= max_tokens:
         start -= 1
         total += sizes[start]
+
     return replace(_from(context, start), tokens=total)
 
 
@@ -101,8 +103,10 @@ async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelCo
         if not fitting:
             too_long = longest + step
             continue
+
         longest = max(fitting)
         too_long = min(too_long, longest + step)
 
     (tokens,) = await _sizes(turns_of(cut_at(longest))[-1:], count)
+
     return replace(cut_at(longest), tokens=fixed + tokens)

@@ -97,10 +97,12 @@ def shown_words(message: SessionMessage, names: Mapping[Hashable, str]) -> str:
         name = mention.name if mention.account is None else names.get(mention.account, "")
         if name:
             shown[mention.text] = f"@{_short_name(name)}"
+
     if not shown:
         return words
 
     longest_first = sorted(shown, key=len, reverse=True)
+
     return re.sub("|".join(map(re.escape, longest_first)), lambda found: shown[found[0]], words)
 
 
@@ -120,6 +122,7 @@ def origin_of(message: SessionMessage) -> str:
     via_bot = message.metadata.get("via_bot")
     if isinstance(via_bot, str) and via_bot:
         origin += f", through the bot {_short_name(via_bot)}"
+
     return origin
 
 
@@ -152,11 +155,14 @@ def reply_of(message: SessionMessage, names: Mapping[Hashable, str], find: Find)
     else:
         place = "in another chat" if is_elsewhere else "not shown here"
         heading = f"In reply to a message {place}"
+
     if selected:
         selection = quote(_excerpt(selected, LONGEST_SELECTION))
         return f"{heading}, of which this was selected:\n{selection}"
+
     if replied is None:
         return f"{heading}."
+
     return f"{heading}:\n{quote(_excerpt(shown_words(replied, names), LONGEST_EXCERPT))}"
 
 
@@ -167,6 +173,7 @@ def _whose(replied: SessionMessage, names: Mapping[Hashable, str]) -> str:
         who = (
             "the assistant" if replied.role == "assistant" else f"a message of role {replied.role}"
         )
+
     return f"what {who} forwarded" if is_forward(replied.metadata) else who
 
 

@@ -40,7 +40,11 @@ def quoted_name(name: str) -> str:
 
 
 def words_of(message: SessionMessage) -> str:
-    """Return the text of a message, or a placeholder in brackets if it has none."""
+    """Return the text of a message, or a placeholder in brackets if it has none.
+
+    What an assistant sent is named by kind only: people choose the names of files, and would put
+    words into its mouth.
+    """
     if message.content.strip():
         return message.content
 
@@ -48,7 +52,10 @@ def words_of(message: SessionMessage) -> str:
         return "(withheld)"
     if not message.attachments:
         return "(empty)"
-    return "(" + ", ".join(a.filename or a.kind for a in message.attachments) + ")"
+
+    has_names = message.role == "user"
+    shown = ((has_names and one.filename) or one.kind for one in message.attachments)
+    return "(" + ", ".join(shown) + ")"
 
 
 def speaker_of(message: SessionMessage) -> Hashable:
@@ -81,9 +88,11 @@ def names_of(
     names: dict[Hashable, str] = {}
     for speaker, name in newest.items():
         names[speaker] = _different(names, name)
+
     for message in messages:
         if message.role == "user" and message.person is not None:
             names.setdefault(message.person, names[speaker_of(message)])
+
     for account, name in (mentioned or {}).items():
         if account not in names:
             names[account] = _different(names, name)

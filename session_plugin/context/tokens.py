@@ -89,6 +89,7 @@ def _tokens_of_run(run: str) -> float:
         return 1.0
     if run.isspace():
         return min(len(run), 2 + len(run) // 16)
+
     return _tokens_of_word(run)
 
 
@@ -117,6 +118,7 @@ def _tokens_of_word(word: str) -> float:
         if letters[:end] in INITIAL:
             is_ending = end >= LONG_BEGINNING and letters[end:] in ENDINGS
             return 1.0 + (OF_ENDING if is_ending else _tokens_of_rest(letters, end))
+
     return space + _tokens_of_rest(letters, 0)
 
 

@@ -116,6 +116,7 @@ class ModelContext:
                 messages.append({"role": "user", "content": [{"type": "text", "text": EARLIER}]})
             if not messages or messages[-1]["role"] != turn.role:
                 messages.append({"role": turn.role, "content": []})
+
             messages[-1]["content"].append(block)
 
         return ({"system": system} if system else {}) | {"messages": messages}
@@ -130,6 +131,7 @@ def turns_of(context: ModelContext) -> list[Turn]:
     if context.summary is not None:
         text = quote(without_surrogates(context.summary.text))
         turns.append(Turn("user", f"{SUMMARY_HEADING}\n{text}"))
+
     return turns + [speak.turn_of(message) for message in conversation]
 
 
@@ -179,6 +181,7 @@ class _Speaker:
         label = self._names[speaker_of(message)]
         heading = _heading(label, message.channel if self._has_channels else "", origin)
         lines = [reply, heading, quote(text)] if reply else [heading, quote(text)]
+
         return Turn("user", "\n".join(lines), label if self._is_group else "")
 
 

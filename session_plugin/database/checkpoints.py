@@ -70,6 +70,7 @@ class Checkpointer:
             self._running = None
             self._finish()
             return True
+
         return False
 
     def close(self) -> None:

@@ -81,6 +81,7 @@ def copy_database(
 
     if not is_from_server:
         _check_file(where)
+
     if is_to_server:
         _file_to_schema(where, to, progress)
         return
@@ -162,6 +163,7 @@ def copy_file(where: str, to: str) -> None:
     ):
         source.backup(copy)
         number_file(copy)
+
     check_copy(to, where)
 
 

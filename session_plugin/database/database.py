@@ -80,6 +80,7 @@ class Database:
         engine = await asyncio.wrap_future(self._start_opening())
         if self._on_open is not None:
             await self._on_open()
+
         return engine
 
     async def read(
@@ -127,6 +128,7 @@ class Database:
             reason = DatabaseUnavailable(f"the database cannot be opened just now: {error}")
             reason.__cause__ = error
             pending.set_exception(reason)
+
         return pending
 
     def _open_into(self, pending: Future[Engine]) -> None:
@@ -144,4 +146,5 @@ class Database:
         with self._guard:
             if self._opening is pending:
                 self.engine = engine
+
         pending.set_result(engine)

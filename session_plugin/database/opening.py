@@ -50,9 +50,11 @@ def _engine_for(where: str, busy_timeout: float) -> Engine:
     """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
         return SqliteEngine(where, busy_timeout=busy_timeout)
+
     check_scheme(where)
     with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
+
     return PostgresqlEngine(where, busy_timeout=busy_timeout)
 
 
@@ -95,6 +97,7 @@ def located(database: str | Path) -> str:
     """
     if not isinstance(database, str | os.PathLike) or isinstance(os.fspath(database), bytes):
         raise TypeError(f"a database is a path or a URL, not {type(database).__name__}")
+
     where = os.fspath(database)
     if where == MEMORY or "://" in where:
         return where
@@ -102,9 +105,11 @@ def located(database: str | Path) -> str:
     scheme, colon, _ = where.partition(":")
     if colon and scheme.lower() in POSTGRESQL:
         raise DatabaseRefused(f"{scheme}: without // is no URL; {_FORM}")
+
     _refuse_connection_string(where)
 
     path = Path(where)
+
     return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
 
 
@@ -117,6 +122,7 @@ def located_file(path: str | Path) -> Path:
     where = located(path)
     if "://" in where:
         raise DatabaseRefused("this takes the path of an SQLite file, not a URL")
+
     return Path(where)
 
 

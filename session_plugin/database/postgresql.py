@@ -171,6 +171,7 @@ def _set_up(connection: Connection) -> None:
 
     for setting, value in SETTINGS.items():
         connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
+
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) WHERE "
         "current_setting('synchronous_commit') = 'off'"
@@ -265,6 +266,7 @@ class _WriteConnection:
     def _begin(self, *, is_alone: bool) -> None:
         if self._connection is not None and self._connection.closed:
             self._give_back()
+
         if self._connection is None:
             self._connection = self._pool.getconn()
             self._tx = _PostgresqlTx(self._connection)
@@ -274,6 +276,7 @@ class _WriteConnection:
             self._connection.execute("BEGIN")
             lock = "lock_alone" if is_alone else "lock_shared"
             self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
+
         self._tx.is_alone = is_alone
 
     def commit(self) -> None:
@@ -317,6 +320,7 @@ class _WriteConnection:
         with as_our_errors(self._url):
             if not is_whole:
                 connection.execute("SAVEPOINT operation")
+
             try:
                 result = self._run(operation, connection)
             except NotAlone:
@@ -331,6 +335,7 @@ class _WriteConnection:
 
             if not is_whole:
                 connection.execute("RELEASE operation")
+
             return result
 
     def _run(self, operation: Callable[[Tx], T], connection: Connection) -> T:

@@ -57,6 +57,7 @@ def _translated(error: psycopg.Error, url: str) -> SessionError:
         case _:
             kind = SessionError
             text = f"{url}: {_said(error)}"
+
     return kind(text)
 
 

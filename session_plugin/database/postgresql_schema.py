@@ -48,6 +48,7 @@ def shown_url(url: str) -> str:
         parsed = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         parsed = {}
+
     scheme, _, rest = url.partition("://")
     place = rest.partition("/")[0]
 
@@ -66,6 +67,7 @@ def shown_url(url: str) -> str:
     host = quote(str(parsed.get("host", "")), safe=",:")
     if ":" in host:
         host = f"[{host}]"
+
     return f"{scheme}://{host}{port and ':'}{port}/{quote(str(parsed.get('dbname', '')), safe='')}"
 
 
@@ -175,6 +177,7 @@ def _version(connection: Connection, shown: str) -> int:
             f"{shown} has schema {version}, newer than this session_plugin knows ({known}); it was "
             "left as it is. Install the version that wrote it, or a newer one."
         )
+
     return version
 
 

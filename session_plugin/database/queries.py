@@ -31,6 +31,7 @@ def load_queries(backend: str) -> Mapping[str, str]:
             name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
             for name, statement in named.items()
         }
+
     return named
 
 
@@ -51,6 +52,7 @@ def read_queries(folder: Traversable, backend: str) -> dict[str, str]:
 
     common = {name: statement for (name, of), statement in found.items() if of is None}
     variants = {name: statement for (name, of), statement in found.items() if of == backend}
+
     return common | variants
 
 

@@ -53,19 +53,24 @@ class Readers:
         """
         with self._guard:
             self._is_closed = True
+
         give_up_at = time.monotonic() + timeout
         self._end()
         for thread in self._threads:
             thread.join(max(0.0, give_up_at - time.monotonic()))
+
         if not any(thread.is_alive() for thread in self._threads):
             return True
+
         with suppress(Empty):
             while True:
                 task = self._waiting.get_nowait()
                 if task is not None and task.start():
                     task.error = DatabaseUnavailable("the database was closed before it answered")
                     _notify(task)
+
         self._end()
+
         return False
 
     def _end(self) -> None:

@@ -33,6 +33,7 @@ async def read(
 
     reading = _Reading(operation, args, kwargs, future=loop.create_future(), notify=finished.notify)
     engine.enqueue_reading(reading)
+
     return cast("T", await reading.future)
 
 

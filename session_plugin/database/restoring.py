@@ -54,6 +54,7 @@ def restore_database(backup: str | Path, path: str | Path) -> tuple[Path, ...]:
     source, target = located_file(backup), located_file(path)
     if source == target or (target.exists() and source.exists() and source.samefile(target)):
         raise DatabaseRefused(f"{target} is the backup itself; give the path of the database")
+
     _refuse_open(target)
 
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,6 +68,7 @@ def restore_database(backup: str | Path, path: str | Path) -> tuple[Path, ...]:
     moved += _put_secret(source, target, aside)
     protect(str(target), "", SECRET)
     _sync_folder(target.parent)
+
     return moved
 
 
@@ -97,6 +99,7 @@ def _is_locked(path: Path) -> bool:
         return True
     except OSError:  # there is none, or it may not be written, which moving it will show
         return False
+
     return False
 
 
@@ -125,6 +128,7 @@ def _free_name(path: Path) -> Path:
     while any(Path(f"{aside}{suffix}").exists() for suffix in ("", *BESIDE, SECRET)):
         number += 1
         aside = path.with_name(f"{path.name}.before-{when}-{number}")
+
     return aside
 
 
@@ -132,10 +136,12 @@ def _keep(path: Path, aside: Path) -> tuple[Path, ...]:
     """Give a file a second name, so that it never lacks its first one; move it otherwise."""
     if not path.exists():
         return ()
+
     try:
         aside.hardlink_to(path)
     except OSError:  # the file system has no such links
         path.replace(aside)
+
     return (aside,)
 
 
@@ -159,6 +165,7 @@ def _put_secret(source: Path, path: Path, aside: Path) -> tuple[Path, ...]:
         draft = Path(f"{old}.restoring")
         _copy_privately(own, draft)
         draft.replace(old)
+
     return moved
 
 

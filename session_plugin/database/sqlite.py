@@ -97,6 +97,7 @@ class SqliteEngine(ThreadedEngine):
         else:
             readers = READERS
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
+
         self._writing = _WriteConnection(connection, self.url)
         self._start(self._writing, readers=readers)
         with _open_here_guard:
@@ -130,6 +131,7 @@ class SqliteEngine(ThreadedEngine):
             done: Future[Purged] = Future()
             done.set_result(Purged.ALL if self._writer is not None else Purged.NOTHING)
             return done
+
         return purger.submit(self._empty if is_rewritten else self._purge)
 
     def _purge(self) -> Purged:
@@ -177,6 +179,7 @@ class SqliteEngine(ThreadedEngine):
 
         for connection in self._opened:
             connection.close()
+
         self._opened.clear()
 
     def _read(self, operation: Callable[[Tx], T]) -> T:
@@ -324,6 +327,7 @@ class _WriteConnection:
             self._checkpointer = Checkpointer(
                 url, connection, connect=lambda: connect(url, busy_timeout=LONGEST_BLOCK_MS / 1000)
             )
+
         self.tx: Tx = _SqliteTx(connection)
 
     def begin(self, *, is_alone: bool) -> None:
@@ -341,6 +345,7 @@ class _WriteConnection:
 
         with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
+
         if self._log is not None and self._log.is_gone():  # looked at under the lock
             self.rollback()
             raise DatabaseUnavailable(self._log.save())
@@ -376,6 +381,7 @@ class _WriteConnection:
 
             if not is_whole:
                 self._connection.execute("SAVEPOINT operation")
+
             try:
                 result = operation(self.tx)
             except Exception:
@@ -384,6 +390,7 @@ class _WriteConnection:
 
             if not is_whole:
                 self._connection.execute("RELEASE operation")
+
             return result
 
     def _undo(self, *, is_whole: bool) -> None:
@@ -449,6 +456,7 @@ class _Log:
         if is_saved and not self._is_reported:
             self._is_reported = True
             logger.error("%s", message)
+
         return message
 
     def may_be_closed(self) -> bool:
@@ -461,6 +469,7 @@ class _Log:
             is_begun = os.stat(f"{self._url}-wal").st_size > 0  # noqa: PTH116 - as `_file_at` does
         except OSError:
             is_begun = False
+
         return not is_begun and _file_at(f"{self._url}-shm") in (None, self._index)
 
     def _checkpoint(self) -> bool:

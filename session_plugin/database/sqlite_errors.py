@@ -42,4 +42,5 @@ def _translated(error: sqlite3.Error, url: str) -> SessionError:
         return DatabaseRefused(
             f"{url} cannot be opened: {error}; check its folder and its permissions"
         )
+
     return SessionError(f"{url}: {error}")

@@ -75,6 +75,7 @@ def connect(path: str, *, busy_timeout: float, access: str = READ_WRITE) -> sqli
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # overwrites what is deleted
     connection.execute("PRAGMA temp_store = MEMORY")  # sorts in no file that could stay behind
+
     return connection
 
 
@@ -109,6 +110,7 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
+
         return connection
 
 
@@ -190,6 +192,7 @@ def _inspect(path: str, busy_timeout: float) -> None:
             _remove_empty_log(path, busy_timeout)
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
             raise _damaged(path, str(error)) from error
+
         raise
 
     connection.close()
@@ -204,6 +207,7 @@ def check_copy(path: str, source: str) -> None:
     with closing(connect(path, busy_timeout=0.0)) as connection:
         _version(connection, source)
         finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+
     if finding != "ok":
         raise _damaged(source, finding)
 
@@ -265,6 +269,7 @@ def is_ours(path: str, busy_timeout: float) -> bool:
             "use; it was left as it is. Give the new store another path, and import the old "
             "sessions with the method import_original(path) of the hub or store."
         )
+
     raise DatabaseRefused(
         f"{path} is another program's database; it was left as it is. Give another path."
     )
@@ -356,6 +361,7 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             script = migrations[version]
             for statement in statements(script, is_complete=sqlite3.complete_statement):
                 connection.execute(statement)
+
             connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:

@@ -94,6 +94,7 @@ def hint_at_log(path: str) -> str:
     """Return what to add to an error that calls a file damaged: its log may be the reason."""
     if not _size_of(Path(f"{path}-wal")):
         return ""
+
     return (
         f" If a backup was put in its place, {path}-wal belongs to the file that was there before: "
         "use session_plugin.restore_database(backup, path)."

@@ -119,6 +119,7 @@ class ThreadedEngine(ABC):
             raise DatabaseUnavailable(
                 f"{self.url} was opened before this process was forked: open it in each process"
             )
+
         return writer
 
     def _not_open(self) -> DatabaseUnavailable:

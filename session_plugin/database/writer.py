@@ -179,8 +179,10 @@ class Writer:
             if self._closing_at is None:
                 self._closing_at = time.monotonic() + timeout
             self._changed.notify()
+
         if threading.current_thread() is self._thread:
             return
+
         self._thread.join(timeout + GRACE)
         # the database does not answer at all; the thread ends with the process, if not before
         if self._thread.is_alive():
@@ -203,6 +205,7 @@ class Writer:
                 logger.exception("a group of operations was given up")
                 self._connection.rollback()
                 self._fail(group, error)
+
         self._connection.close()
 
     def _next_group(self) -> list[Task] | None:
@@ -219,6 +222,7 @@ class Writer:
             self._resolve_doubt()
             group[:] = [task for task in group if task not in self._in_doubt]
             self._in_doubt = []
+
         self._connection.begin(is_alone=not all(map(_may_share, group)))
         started = [task for task in group if task.start()]
         try:
@@ -227,11 +231,13 @@ class Writer:
             self._connection.rollback()
             self._connection.begin(is_alone=True)
             self._attempt_all(started)
+
         try:
             self._connection.commit()
         except CommitInDoubt:
             self._in_doubt = started
             raise
+
         self.committed_at = time.monotonic()
         _notify(started)
         self._connection.pause()
@@ -286,6 +292,7 @@ class Writer:
 
         for task, result in zip(tasks, results, strict=True):
             task.result, task.error = result, None
+
         return True
 
     def _wait_or_fail(self, group: list[Task], error: SessionError) -> None:
@@ -296,11 +303,13 @@ class Writer:
             with self._changed:
                 group = [*group, *self._waiting]
                 self._waiting.clear()
+
         keep, failed, in_doubt = [], [], []
         for task in group:
             is_in_doubt = task in self._in_doubt
             if not (task.is_wanted() or is_in_doubt):
                 continue
+
             can_wait = is_in_doubt or isinstance(error, DatabaseLocked)
             is_late = task.deadline is not None and (now >= task.deadline or not can_wait)
             if not (is_late or is_over):
@@ -309,10 +318,12 @@ class Writer:
                 in_doubt.append(task)
             else:
                 failed.append(task)
+
         self._fail(failed, error)
         self._fail(in_doubt, CommitInDoubt(f"{error}{IN_DOUBT}"))
         with self._changed:
             self._waiting.extendleft(reversed(keep))
+
         self.trouble = str(error)
         self._tries += 1
         time.sleep(min(SHORTEST_PAUSE * self._tries, LONGEST_PAUSE))
@@ -335,6 +346,7 @@ def _notify(tasks: list[Task]) -> None:
         if not task.is_notified:
             task.is_notified = True
             notified.setdefault(task.notify, []).append(task)
+
     for notify, its in notified.items():
         try:
             notify(its)

@@ -100,6 +100,7 @@ class Linking:
                 ALARM_ON_CHANNEL.most,
                 account.channel,
             )
+
         if redeemed.preview is None:
             raise LinkRefused
 

@@ -55,7 +55,7 @@ class People:
         )
 
     def privacy_text(self) -> str:
-        """Say what is kept, for how long and who sees it, in the author's words or in ours."""
+        """Return what is kept, for how long and who sees it, in the author's words or in ours."""
         settings = self._parts.settings
         if settings.privacy_text is not None:
             return settings.privacy_text

@@ -34,6 +34,7 @@ def _check(keys: Keys, clock: Callable[[], float], engine: Engine) -> None:
     used = engine.read(secret_use.find, now=clock()).result()
     if used.fingerprint is None:
         return
+
     try:
         fingerprint = keys.fingerprint(may_make=False)
     except SessionError:
@@ -41,9 +42,11 @@ def _check(keys: Keys, clock: Callable[[], float], engine: Engine) -> None:
 
     if fingerprint == used.fingerprint:
         return
+
     if not _must_refuse(keys, used):
         engine.write_patiently(secret_use.drop_fingerprint)
         return
+
     raise DatabaseRefused(_message(keys, used, database=engine.url, is_missing=fingerprint is None))
 
 
@@ -56,11 +59,13 @@ def _must_refuse(keys: Keys, used: SecretUse) -> bool:
                 _counted(used),
             )
         return False
+
     if keys.is_given and used.codes and not (used.accounts or used.messages):
         logger.warning(
             "link codes that were made with another secret do not work any more: %d", used.codes
         )
         return False
+
     return bool(used.accounts or used.messages or used.codes)
 
 
@@ -73,6 +78,7 @@ def _message(keys: Keys, used: SecretUse, *, database: str, is_missing: bool) ->
         what = f"{database} was used with a secret, and {keys.file} is missing"
     else:
         what = f"{keys.file} is not the secret of {database}"
+
     return (
         f"{what}. These rest on it: {_counted(used)}. With another one, what forgotten people "
         "wrote would be stored when it is delivered again, and link codes would not work. Put the "

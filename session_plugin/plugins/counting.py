@@ -36,6 +36,7 @@ class TokenCounter:
 
             if answer is not None and _are_counts(answer.value, len(texts)):
                 return list(answer.value)
+
             if answer is not None:
                 logger.warning(
                     "plugin %s did not return one token count for each text; using an estimate",

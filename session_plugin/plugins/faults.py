@@ -26,6 +26,7 @@ def fault_of(manager: pluggy.PluginManager, plugin: object) -> str | None:
     for name in dir(plugin):
         if name in known and name not in marked and callable(getattr(plugin, name)):
             return f"{name} is not marked, so it would never be called: put @hookimpl above it"
+
     if not callers:
         return f"it implements no hook; there are {', '.join(known)}"
 
@@ -54,6 +55,7 @@ def _fault_of_hook(implementation: pluggy.HookImpl, hook: str) -> str | None:
 
     if inspect.isclass(implementation.plugin) and "self" in inspect.signature(function).parameters:
         return "it is a class; register an instance of it"
+
     return None
 
 

@@ -112,6 +112,7 @@ class Plugins:
         if fault is not None:
             self._manager.unregister(plugin)
             raise PluginError(f"plugin {name}: {fault}")
+
         return registered or name
 
     def load_entry_points(self) -> list[str]:
@@ -221,6 +222,7 @@ class Plugins:
 
         if failure is not None:
             raise failure
+
         return None
 
     async def filter(
@@ -255,6 +257,7 @@ class Plugins:
 
             if answer is None:
                 return None
+
             event = answer
 
         return event
@@ -331,6 +334,7 @@ class Plugins:
 
         if inspect.isawaitable(result):
             return await self._within_limit(result, seconds or ASYNC_SECONDS)
+
         return result
 
     async def _within_limit(self, awaitable: Awaitable[Any], seconds: float) -> Any:

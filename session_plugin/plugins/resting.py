@@ -66,6 +66,7 @@ class Rests:
 
         self._until = {key: until for key, until in self._until.items() if until > now}
         self._until[plugin, chat] = self._until[plugin, place] = now + seconds
+
         return where
 
 
@@ -76,4 +77,5 @@ def _places(event: MessageEvent) -> tuple[Place, Place, Place]:
     chat = ("chat", event.chat.channel, event.chat.bot_id, event.chat.chat_id)
     account = event.author or event.answers
     person = chat if account is None else ("person", account.channel, account.channel_user_id)
+
     return chat, person, ("everywhere",)

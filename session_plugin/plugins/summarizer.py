@@ -27,6 +27,7 @@ class Summarizer:
                 "summarize must be a function of messages and the previous summary, not "
                 f"{summarize!r}"
             )
+
         self._summarize = summarize
 
     @hookimpl

@@ -55,6 +55,7 @@ def fate_of(event: MessageEvent, facts: Facts) -> Fate:
         return "private"
     if facts.is_forgotten:
         return "forgotten"
+
     return "stored"
 
 

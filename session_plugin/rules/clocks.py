@@ -39,6 +39,7 @@ class PlatformTimes:
             self._agreed_at = now
         else:
             self._differed_at = now
+
         self._newest = max(self._newest, sent_at)
 
     def evidence(self, now: float) -> Evidence:
@@ -96,8 +97,10 @@ def judge(known: ClockState, *, now: float, evidence: Evidence, is_confirmed: bo
         and 0 <= now - known.doubted_at <= LEAP
     ):
         since = known.doubted_since
+
     if evidence == "none" and now - since >= LEAP:
         return ClockState(trusted_at=now)
+
     return replace(known, is_confirmed=False, doubted_since=since, doubted_at=now)
 
 

@@ -80,6 +80,7 @@ def codes_in(text: str) -> frozenset[str]:
         found.add(code)
         if len(found) == MOST_IN_A_TEXT:
             break
+
     return frozenset(found)
 
 
@@ -90,6 +91,7 @@ def texts_in(event: MessageEvent) -> str:
     filenames = [attachment.filename for attachment in event.attachments]
     if not filenames and not event.metadata:
         return event.text
+
     return _APART.join((event.text, *filenames, *_strings_in(event.metadata)))
 
 

@@ -69,6 +69,7 @@ def fault_of(answer: object, *, longest: int) -> str | None:
         return "the summary is longer than its source"
     if REFUSAL.match(answer.replace("\u2019", "'")):
         return "it refused"
+
     return None
 
 

@@ -57,6 +57,7 @@ class Expiry:
         _check_place(self.channel, self.kind)
         if self.max_age_hours is not None:
             check_number("max_age_hours", self.max_age_hours)
+
         check_number("grace_minutes", self.grace_minutes)
 
         hour = self.daily_hour
@@ -64,6 +65,7 @@ class Expiry:
             isinstance(hour, int) and not isinstance(hour, bool) and 0 <= hour <= 23
         ):
             raise ValueError(f"daily_hour must be an hour from 0 to 23, not {hour!r}")
+
         _zone(self.time_zone)
 
     @property

@@ -20,6 +20,7 @@ def asked_enough(times: list[float], limit: Limit, *, now: float) -> str:
     counted = sorted(at for at in times if now - at < limit.within)
     again_at = counted[-limit.most] + limit.within
     hours = max(1, math.ceil((again_at - now) / HOUR))
+
     return (
         f"You have asked for this {limit.most} times within 24 hours, which is as often as I do "
         f"it. Please ask again in {hours} hour{'' if hours == 1 else 's'}."

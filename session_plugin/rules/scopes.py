@@ -46,4 +46,5 @@ def scope_of(
 
     if peer_user_id is None:
         return None
+
     return Scope(bot, user_id=peer_user_id, name=name, sees_groups=direct_sees_groups)

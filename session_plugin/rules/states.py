@@ -44,5 +44,7 @@ def changed(
             f"a state may have {LARGEST} characters of JSON, not {len(text)}: keep large data in "
             "a table of your own"
         )
+
     stored: dict[str, Any] = json.loads(text)
+
     return stored

@@ -119,7 +119,7 @@ class Import:
             self._progress(Progress(what="messages", done=self._seen, total=self._total))
 
     def report(self) -> ImportReport:
-        """Say what came of it all."""
+        """Return what came of it all."""
         refused = [
             Skipped(what="session", where=where, reason=reason)
             for where, reason in self._refused.items()

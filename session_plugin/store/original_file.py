@@ -390,8 +390,8 @@ class Original:
 
 
 def _is_summary(row: sqlite3.Row) -> bool:
-    """Tell the store's own summaries from what an author says as system: theirs have a channel, or
-    other metadata.
+    """Check for a summary of the store's own. What an author says as system has a channel, or other
+    metadata.
     """
     return (
         row["role"] == "system"

@@ -281,6 +281,7 @@ class Driver(ABC):
         if reply_to is not None:
             self.needs("replies")
             details["reply_to"] = reply_to
+
         if attachments:
             self.needs("attachments")
             details["attachments"] = attachments

@@ -60,6 +60,7 @@ class Talk:
         chat = self.direct(where) if isinstance(where, Account) else where
         if isinstance(where, Account):
             details.setdefault("author", where)
+
         details.setdefault("message_id", f"m{next(self._numbers)}")
 
         return MessageEvent(chat=chat, text=text, **{"role": "user", "sent_at": 1.0, **details})

@@ -108,7 +108,7 @@ class Consolidator:
             self._start(self.consolidate(session_no, is_renewal=True))
 
     def may_be_due(self, live_count: int) -> bool:
-        """Tell at once whether a session with so many messages can be over a limit."""
+        """Check at once whether a session with so many messages can be over a limit."""
         return live_count > self._limits.messages or self._limits.tokens is not None
 
     async def grew(self, session_no: int, *, live_count: int, text: str) -> None:
@@ -279,8 +279,8 @@ class Consolidator:
     async def _request(
         self, session_no: int, *, is_renewal: bool, is_again: bool
     ) -> summaries.PlanRequest:
-        """Say what to plan: for a session that is looked at again, less than for one that is known
-        to be over a limit.
+        """Return what to plan: for a session that is looked at again, less than for one that is
+        known to be over a limit.
         """
         if is_renewal:
             return summaries.PlanRequest(session_no=session_no, threshold=None)

@@ -85,6 +85,7 @@ def request_forgetting(tx: Tx, context: OperationContext, account: Account) -> N
     times = _of_account(tx, context, account, FORGETTING, limit)
     if reason := requests.asked_enough(times, limit, now=context.now):
         raise ForgetRefused(reason)
+
     note(tx, context, account, FORGETTING)
     note(tx, context, account, FORGET)
 
@@ -99,6 +100,7 @@ def request_export(tx: Tx, context: OperationContext, account: Account) -> None:
     times = _of_account(tx, context, account, EXPORT, limit)
     if reason := requests.asked_enough(times, limit, now=context.now):
         raise ExportRefused(reason)
+
     note(tx, context, account, EXPORT)
 
 

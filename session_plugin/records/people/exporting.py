@@ -71,6 +71,7 @@ def note(tx: Tx, context: OperationContext, who: Account | str) -> bool:
     user_id = find_user(tx, who)
     if user_id is not None:
         audit.note(tx, context, "exported", user_id=user_id)
+
     return user_id is not None
 
 
@@ -99,6 +100,7 @@ def begin(tx: Tx, context: OperationContext, who: Account | str) -> Person | Non
         for row in tx.all("segments_of_person", user_id=user_id)
     ]
     pages += [Page(who, "message", account_no=row["account_no"]) for row in accounts]
+
     return Person(tuple(lines), tuple(pages))
 
 
@@ -137,8 +139,10 @@ def _line(kind: str, row: Row, columns: tuple[str, ...]) -> ExportLine:
     for column in ("metadata", "state"):
         if column in values:
             values[column] = from_json(values[column])
+
     if "text" in values:
         values["text"] = to_text(values["text"])
+
     return {"kind": kind, **values}
 
 
@@ -170,4 +174,5 @@ def read_page(tx: Tx, page: Page) -> tuple[list[ExportLine], Page | None]:
     following = replace(page, after=rows[-1]["seq"]) if len(rows) == PAGE else None
     if page.kind == "message":
         return [to_export(row) for row in rows], following
+
     return [_line(page.kind, row, _MANY[page.kind][1]) for row in rows], following

@@ -53,8 +53,10 @@ def find_user(tx: Tx, who: Account | str) -> str | None:
     if isinstance(who, Account):
         row = find_account(tx, who)
         return None if row is None else str(row["user_id"])
+
     if not is_storable(who) or tx.first("user_by_id", user_id=who) is None:
         return None
+
     return current_user_id(tx, who)
 
 
@@ -65,6 +67,7 @@ def count(tx: Tx, who: Account | str) -> Receipt:
         return Receipt(is_dry_run=True)
 
     row = tx.one("count_of_person", user_id=user_id)
+
     return Receipt(**{kind: row[kind] for kind in KINDS}, is_dry_run=True)
 
 
@@ -103,14 +106,17 @@ def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forg
         if tried:
             tx.run("add_erasure", at=context.now)
         return Result(Forgotten(receipt=Receipt(attempts=tried)))
+
     rows = tx.all("accounts_of_user", user_id=user_id)
     for row in rows:
         forgotten.leave(tx, context, row)
         quotes.follow_forgetting(tx, to_account(row))
+
     messages, deleted = 0, tuple[Announcement, ...]()
     for row in rows:
         number, announcements = _forget_in_groups(tx, context.bot, row)
         messages, deleted = messages + number, deleted + announcements
+
     messages += _remove_direct_messages(tx, user_id)
     summaries = _drop_summaries(tx, user_id)
     sessions = _drop_sessions(tx, user_id)
@@ -128,6 +134,7 @@ def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forg
     audit.note(tx, context, "forgotten")
     tx.run("add_erasure", at=context.now)
     session_nos = tuple(one.session_no for one in deleted if isinstance(one, MessagesDeleted))
+
     return Result(
         Forgotten(receipt=receipt, session_nos=session_nos), deleted + _notified(rows, user_id)
     )
@@ -166,6 +173,7 @@ def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announ
     named = {row["chat_no"] for row in rows if row["title"] == account["display_name"] != ""}
     for chat_no in named:
         tx.run("unname_chat", chat_no=chat_no)
+
     return len(rows), tuple(announcements)
 
 

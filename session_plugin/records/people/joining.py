@@ -25,6 +25,7 @@ def join_users(
     ended: tuple[Announcement, ...] = ()
     for user_id in (keep, gone):
         ended += end_expired_of_user(tx, context, user_id)
+
     kept_live = {
         (row["bot"], row["name"]): row["session_no"]
         for row in tx.all("live_sessions_of_user", user_id=keep)
@@ -32,6 +33,7 @@ def join_users(
     for row in tx.all("live_sessions_of_user", user_id=gone):
         if (row["bot"], row["name"]) in kept_live:
             join_session(tx, context, row["session_no"], kept_live[row["bot"], row["name"]])
+
     tx.run("drop_old_new_links", before=context.now - NEW_FOR)
     tx.run("add_new_links", one=keep, other=gone, at=context.now)
     tx.run("give_sessions", user_id=keep, previous=gone)
@@ -41,6 +43,7 @@ def join_users(
     tx.run("settle_accounts", user_id=keep)
     tx.run("merge_users", user_id=gone, merged_into=keep)
     events = [_linked(row, keep, gone) for row in moved if row["channel"] != STORE_CHANNEL]
+
     return keep, ended + tuple(map(IdentityChanged, events))
 
 
@@ -57,6 +60,7 @@ def refuse_newly_linked(tx: Tx, context: OperationContext, who: Account | str) -
     row = find_account(tx, who) if isinstance(who, Account) else None
     if row is None:
         return
+
     newly_linked = tx.first(
         "newly_linked",
         account_no=row["account_no"],

@@ -21,6 +21,7 @@ def pending_row(tx: Tx, context: OperationContext, account: Account) -> Row | No
     row = None if side is None else tx.first("link_request_of", account_no=side["account_no"])
     if row is None or row["redeemer_no"] is None:
         return None
+
     return row if is_live(row["expires_at"], now=context.now) else None
 
 
@@ -116,6 +117,7 @@ def burn(tx: Tx, context: OperationContext, hashes: frozenset[bytes]) -> int:
         audit.note(
             tx, context, "code_burnt", actor_no=row["asker_no"], user_id=row["asker_user_id"]
         )
+
     return len(burnt)
 
 

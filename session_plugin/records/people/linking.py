@@ -61,6 +61,7 @@ def request(
             "You have had three codes within an hour, which is all there are. Please try "
             "again later."
         )
+
     attempts.note(tx, context, account, attempts.ASKED)
     person, announcements = get_or_create_account(
         tx, context, account, display_name=display_name, user_id=user_id
@@ -77,6 +78,7 @@ def request(
     )
     secret_use.note(tx, context)
     audit.note(tx, context, "code_requested", actor_no=person.account_no, user_id=person.user_id)
+
     return Result(expires_at, announcements)
 
 
@@ -117,10 +119,12 @@ def redeem(
     _refuse_store_account(account)
     if attempts.is_locked(tx, context, account):
         return Result(Redeemed(preview=None))
+
     row = _request_by_code(tx, context, account, code_hash)
     if row is None:
         is_alarm = _note_wrong(tx, context, account, half_hash)
         return Result(Redeemed(preview=None, is_alarm=is_alarm))
+
     person, announcements = get_or_create_account(
         tx, context, account, display_name=display_name, user_id=user_id
     )
@@ -151,6 +155,7 @@ def redeem(
         other_user_id=row["asker_user_id"],
     )
     redeemed = tx.one("link_request_of", account_no=row["asker_no"])
+
     return Result(Redeemed(preview=preview_of(tx, redeemed, account)), announcements)
 
 
@@ -162,7 +167,9 @@ def cancel(tx: Tx, context: OperationContext, account: Account) -> Result[bool]:
     row = find_account(tx, account)
     if row is None or not _withdraw(tx, context, row["account_no"]):
         return Result(False)
+
     audit.note(tx, context, "link_cancelled", actor_no=row["account_no"], user_id=row["user_id"])
+
     return Result(True)
 
 
@@ -181,6 +188,7 @@ def _withdraw(tx: Tx, context: OperationContext, account_no: int) -> bool:
     if is_live and row["redeemer_no"] is not None:
         other_no = row["redeemer_no"] if account_no == row["asker_no"] else row["asker_no"]
         notices.post(tx, context, "link_cancelled", other_no, about_no=account_no)
+
     return is_live
 
 
@@ -198,7 +206,9 @@ def _request_by_code(
     )
     if row is None or not is_right or not is_live(row["expires_at"], now=context.now):
         return None
+
     own = find_account(tx, account)
+
     return None if own is not None and own["user_id"] == row["asker_user_id"] else row
 
 
@@ -222,6 +232,7 @@ def _note_wrong(
     is_alarm = attempts.raises_alarm(tx, context, account.channel)
     if is_alarm:
         audit.note(tx, context, "channel_alarm", actor_no=actor_no, user_id=user_id)
+
     return is_alarm
 
 
@@ -304,6 +315,7 @@ def confirm(
     row = pending_row(tx, context, account)
     if row is None:
         raise LinkRefused(NOTHING_TO_CONFIRM)
+
     asker, redeemer = person_of(tx, row["asker_no"]), person_of(tx, row["redeemer_no"])
     if asker.user_id == redeemer.user_id:  # they became one person in the meantime
         tx.run("drop_link_request", asker_no=row["asker_no"])
@@ -315,6 +327,7 @@ def confirm(
             "You have not been shown yet who is on the other side, as they are now. Ask once more, "
             "then confirm."
         )
+
     _refuse_restless(tx, context, asker.user_id, redeemer.user_id)
     note_step(tx, row, waiting, CONFIRMED)
     says_yes, other = (asker, redeemer) if waiting.side == "asker" else (redeemer, asker)
@@ -322,7 +335,9 @@ def confirm(
         ids = {"user_id": says_yes.user_id, "other_user_id": other.user_id}
         audit.note(tx, context, "link_confirmed", actor_no=says_yes.account_no, **ids)
         return Result(None)
+
     tx.run("drop_link_request", asker_no=row["asker_no"])
+
     return _link(tx, context, says_yes, other)
 
 
@@ -347,4 +362,5 @@ def _link(
         tx, context, "linked", actor_no=says_yes.account_no, user_id=keep, other_user_id=gone
     )
     others = tuple(Account(one["channel"], one["channel_user_id"]) for one, _ in notified)
+
     return Result(Linked(identity=identity_of(tx, keep), others=others), announcements)

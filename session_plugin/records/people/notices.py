@@ -88,6 +88,7 @@ def take(tx: Tx, context: OperationContext, notice_no: int) -> Notice | None:
         == 0
     ):
         return None
+
     return _read(tx, context, tx.one("notice_by_no", notice_no=notice_no))
 
 
@@ -106,6 +107,7 @@ def collect(tx: Tx, context: OperationContext, account: Account) -> tuple[Notice
     row = find_account(tx, account)
     if row is None:
         return ()
+
     waiting = tx.all(
         "notices_of_account",
         account_no=row["account_no"],
@@ -115,6 +117,7 @@ def collect(tx: Tx, context: OperationContext, account: Account) -> tuple[Notice
     found = [_read(tx, context, notice) for notice in waiting]
     for notice, notified in zip(waiting, found, strict=True):
         _drop(tx, context, notice["notice_no"], notified)
+
     return tuple(notice for notice in found if notice is not None)
 
 
@@ -144,6 +147,7 @@ def _read(tx: Tx, context: OperationContext, row: Row) -> Notice | None:
         preview = pending(tx, context, asker)
         if preview is None or preview.redeemer != to_account(about) or preview.is_confirmed:
             return None
+
     return Notice(
         kind=row["kind"],
         account=to_account(about),

@@ -28,6 +28,7 @@ def find(tx: Tx, *, now: float) -> SecretUse:
         return SecretUse(fingerprint=None)
 
     counts = tx.one("count_secret_hashes", now=now)
+
     return SecretUse(
         fingerprint=bytes(row["fingerprint"]),
         accounts=counts["accounts"],
@@ -55,4 +56,5 @@ def drop_hashes(tx: Tx) -> SecretUse:
     tx.run("drop_all_forgotten_messages")
     tx.run("drop_unredeemed_link_requests")
     drop_fingerprint(tx)
+
     return lost

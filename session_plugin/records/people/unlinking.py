@@ -52,6 +52,7 @@ def unlink(
         or row["user_id"] != asker["user_id"]
     ):
         raise LinkRefused("This account is not linked with another one.")
+
     before = row["user_id"]
     ended = end_expired_of_user(tx, context, before)
     everybody = tx.all("accounts_of_user", user_id=before)
@@ -60,11 +61,13 @@ def unlink(
     user_ids = {a["account_no"]: _user_id_of(tx, a["account_no"]) for a in everybody}
     for account_no, user_id in user_ids.items():
         tx.run("give_founded_sessions", founder_no=account_no, user_id=user_id)
+
     begun: tuple[Announcement, ...] = ()
     for session_no in sorted(
         {r["session_no"] for no in leaving for r in tx.all("sessions_of_account", account_no=no)}
     ):
         begun += _divide(tx, context, session_no, leaving, user_ids)
+
     stayed = user_ids[others[0]["account_no"]]
     _let_rest(tx, context, row["account_no"], asker["account_no"], stayed)
     _notify(tx, context, row["account_no"], asker["account_no"], others)
@@ -85,6 +88,7 @@ def unlink(
             to_account(a) for a in (row, *others) if a["account_no"] != asker["account_no"]
         ),
     )
+
     return Result(linked, ended + begun + events)
 
 
@@ -104,6 +108,7 @@ def _notify(
     """Leave a notice for every account but the one that asked."""
     if by_no != account_no:
         notices.post(tx, context, "left", account_no, about_no=by_no)
+
     for other in others:
         if other["account_no"] != by_no:
             notices.post(tx, context, "unlinked", other["account_no"], about_no=account_no)
@@ -138,6 +143,7 @@ def _part_ids(tx: Tx, context: OperationContext, row: Row, others: list[Row]) ->
         tx.run("add_user", user_id=fresh, created_at=context.now)
         tx.run("rehome_account", account_no=account_no, user_id=fresh, home_user_id=fresh)
         return frozenset({account_no})
+
     if home == before:
         homes = {other["home_user_id"] for other in others}
         users = [tx.first("user_by_id", user_id=user_id) for user_id in homes]
@@ -150,7 +156,9 @@ def _part_ids(tx: Tx, context: OperationContext, row: Row, others: list[Row]) ->
     else:
         tx.run("separate_user", user_id=home)
         tx.run("give_accounts_at_home", user_id=home)
+
     own = tx.first("account_by_key", channel=STORE_CHANNEL, channel_user_id=home)
+
     return frozenset({account_no} if own is None else {account_no, own["account_no"]})
 
 
@@ -178,16 +186,21 @@ def _divide(
     )
     if returned is None:
         return ()
+
     target, begun = _open_target(tx, context, session, returned, user_ids[returned.founder_no])
     for segment_no in returned.segments:
         tx.run("move_segment", segment_no=segment_no, session_no=target)
+
     for segment_no in returned.rehomed:
         tx.run("rehome_segment", segment_no=segment_no, home_session_no=target)
+
     for home in returned.homes_left:
         tx.run("rejoin_session", session_no=home, joined_into=target)
+
     _divide_summaries(tx, session_no, target, frozenset(returned.segments))
     for row in segments:
         set_archive_edges(tx, [row["segment_no"]])
+
     return begun
 
 
@@ -205,6 +218,7 @@ def _open_target(
             end_reason=session["end_reason"],
         )
         return returned.target, ()
+
     row = tx.one(
         "add_session",
         session_id=context.new_id(),
@@ -223,6 +237,7 @@ def _open_target(
     begun: tuple[Announcement, ...] = (SessionStarted(session_no),)
     if session["ended_at"] is not None:
         begun += (SessionEnded(session_no),)
+
     return session_no, begun if session["bot"] == context.bot else ()
 
 

@@ -38,6 +38,7 @@ async def link(driver: Driver, first: Any, second: Any) -> tuple[Any, Any]:
     await driver.told(home, "Is that you?")
     await driver.say(first, home, driver.command("link", "confirm"))
     await driver.told(home, "Linked.")
+
     return home, away
 
 
@@ -116,6 +117,7 @@ class CommandContract(ContractPart):
             elif confirms == "the redeemer":
                 answer = await driver.ask(eve, away, driver.command("link", "confirm"))
                 assert answer.startswith("Confirmed here.")
+
             await driver.ask(eve, away, "two")
             history = await driver.history(hub, away, count=2)
 

@@ -23,9 +23,11 @@ async def process(driver: Driver, path: Path) -> AsyncIterator[Process]:
     """Run the driver's program on a database; it is connected while the block runs."""
     if not driver.program:
         pytest.skip(f"the driver of {driver.channel} has no program to end")
+
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A background job of a shell ignores Ctrl-C, and so would the process started here.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
     environment = {**os.environ, **driver.environment(), "SESSION_DATABASE": str(path)}
     started = await asyncio.create_subprocess_exec(*driver.program, env=environment)
     try:
