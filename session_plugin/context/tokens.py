@@ -79,7 +79,7 @@ def estimate_tokens(text: str) -> int:
             size = known[run] = _tokens_of_run(run)
         total += size
 
-    return math.ceil(total * MARGIN)
+    return math.ceil(total)
 
 
 def _tokens_of_run(run: str) -> float:
@@ -111,18 +111,20 @@ def _tokens_of_word(word: str) -> float:
     space = 1.0 if has_space else 0.0
     if letters[0] >= NO_PIECES or len(letters) > LONGEST_WORD:
         return space + sum(map(_tokens_of_character, letters))
+
     if not has_space:
-        return _tokens_of_rest(letters, 0)
+        tokens = _pieces(letters, 0)
+        return tokens if tokens == 1 else MARGIN * tokens
 
     for end in range(min(len(letters), LONGEST_PIECE), 0, -1):
         if letters[:end] in INITIAL:
             is_ending = end >= LONG_BEGINNING and letters[end:] in ENDINGS
-            return 1.0 + (OF_ENDING if is_ending else _tokens_of_rest(letters, end))
+            return 1.0 + OF_ENDING if is_ending else MARGIN * (1 + _pieces(letters, end))
 
-    return space + _tokens_of_rest(letters, 0)
+    return MARGIN * (space + _pieces(letters, 0))
 
 
-def _tokens_of_rest(letters: str, start: int) -> int:
+def _pieces(letters: str, start: int) -> int:
     """Return the tokens of a word from a position on: of the longest piece there, and so on."""
     tokens = 0
     while start < len(letters):
