@@ -5,6 +5,7 @@ or absent.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import resource
 import signal
@@ -110,7 +111,8 @@ async def test_on_sigterm_a_thousand_that_wait_are_answered_and_the_process_ends
 
     acknowledged = await asyncio.to_thread(end)
     assert process.returncode == 0
-    assert time.monotonic() - started[0] < 10.0, (
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # by others, too
+    assert time.monotonic() - started[0] < 10.0 * busy, (
         "the promise is about a process that is asked to end"
     )
     found = await stored(database, 1000)

@@ -212,7 +212,9 @@ def happen(engine: Any, session_no: int, kind: str, number: int) -> None:
         new = replace(event, message_id=None, edited_at=None)
         engine.write(recording.record, recording.Recording(context=context, event=new)).result()
     else:
-        put_one_by_one(engine, [written(engine, session_no, "others", threshold=2)])
+        other = written(engine, session_no, "others", threshold=2)
+        if other.plan is not None:  # else nothing is left that is not summarised
+            put_one_by_one(engine, [other])
         if kind == "put and undo":
             engine.write(summaries.undo, session_no).result()
 
