@@ -82,7 +82,7 @@ def is_from_bot(
     """Check whether a message is the bot's, by its own account or by a webhook of its application.
 
     Discord names the application of a webhook that an application made. Webhooks that people made
-    have none, whoever uses them.
+    have none, no matter who uses them.
     """
     if message.author.id == bot_id:
         return True

@@ -74,7 +74,7 @@ def names_of(
 ) -> dict[Hashable, str]:
     """Return a different name for each speaker, based on the newest of the speaker's names.
 
-    Accounts have that name too, so that whoever is mentioned can be named.
+    Accounts have that name too, so that people who are mentioned can be named.
 
     Args:
         messages: The messages.

@@ -1,4 +1,4 @@
-"""The threads that read: each takes what has waited longest, and tells whoever waits for it at
+"""The threads that read: each takes what has waited longest, and tells who waits for it at
 once.
 
 A thread and a queue are all there is to it: a pool of the standard library's takes a third of a

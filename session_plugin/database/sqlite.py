@@ -426,7 +426,7 @@ class _Log:
     """The log that the writer's connection has open, and what to do if it was deleted.
 
     What is in a deleted log is read and written as before, by those who have it open, and lost when
-    they end. Whoever opens the database then begins another log.
+    they end. The next process to open the database begins another log.
     """
 
     def __init__(self, url: str, connection: sqlite3.Connection) -> None:

@@ -201,7 +201,7 @@ class Writer:
             except SessionError as error:
                 self._connection.rollback()
                 self._wait_or_fail(group, error)
-            except Exception as error:  # a mistake of ours: whoever waits must not wait for ever
+            except Exception as error:  # a mistake of ours: callers must not wait for ever
                 logger.exception("a group of operations was given up")
                 self._connection.rollback()
                 self._fail(group, error)

@@ -179,7 +179,7 @@ class Linking:
             by: Another account of the same person, where that asks for it; None for the account
                 itself.
 
-        Returns: Who is now whoever asked for it.
+        Returns: The user that the account that asked for it is now.
 
         Raises:
             LinkRefused: the account is not linked with any other, or not with `by`.

@@ -43,7 +43,7 @@ class People:
         """Keep nothing that a person says from now on, nor what they are answered, on any of their
         accounts; or do so again.
 
-        What was kept before stays; `forget` removes it. Whoever is linked with somebody who asked
+        What was kept before stays; `forget` removes it. A person linked with somebody who asked
         for this says nothing that is kept either, until one of them takes it back.
         """
         await self._parts.announcer.write(

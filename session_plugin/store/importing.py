@@ -1,7 +1,7 @@
 """Take in a database of the original SessionStore: what to do, one piece after another, and what
 came of it.
 
-Whoever has a database runs the operations; awaiting or blocking is up to them.
+The caller runs the operations on its database, awaiting or blocking.
 """
 
 from __future__ import annotations

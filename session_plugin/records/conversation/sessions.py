@@ -403,7 +403,7 @@ def _claim_announcements(
     claimed = []
     for one in announcements:
         claimed.append(one in taken)
-        taken.discard(one)  # whoever else asks for it here comes second
+        taken.discard(one)  # another that asks for it here comes second
 
     return claimed
 

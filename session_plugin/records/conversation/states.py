@@ -1,7 +1,7 @@
 """The small JSON state that a bot's author keeps with a session, or with a person.
 
-Every change goes from one version to the next: whoever read an older one changes nothing, and reads
-again.
+Every change goes from one version to the next: a caller who read an older one changes nothing, and
+reads again.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def keep_out(tx: Tx, context: OperationContext, event: MessageEvent, account: Ac
 
 
 def raise_to(tx: Tx, account: Account, sent_until: float) -> None:
-    """Let an account have a watermark no lower than that; whoever has one is never taken for
+    """Let an account have a watermark no lower than that; one that has one is never taken for
     ordinary.
     """
     key = {"channel": account.channel, "channel_user_id": account.channel_user_id}

@@ -197,7 +197,7 @@ def _request_by_code(
 ) -> Row | None:
     """Find the request that a typed code is good for.
 
-    The index finds it by a keyed digest, of which whoever guesses knows nothing; what decides takes
+    The index finds it by a keyed digest, of which a guesser knows nothing; what decides takes
     the same time for all.
     """
     row = None if code_hash is None else tx.first("link_request_by_code", code_hash=code_hash)

@@ -123,7 +123,7 @@ class CommandContract(ContractPart):
 
         assert [message.content for message in history] == ["two", "you said two"]
 
-    async def test_whoever_typed_a_code_can_take_it_back(
+    async def test_the_one_who_typed_a_code_can_take_it_back(
         self, driver: Driver, hub: SessionHub
     ) -> None:
         ann, eve = driver.user("Ann"), driver.user("Eve")
