@@ -604,6 +604,7 @@ async def test_a_name_in_an_answer_pings_nobody(on_discord: Any, hub: SessionHub
     dm = on_discord.direct_chat(ann)
     async with on_discord.running(hub):
         await on_discord.say(ann, dm, "hello")
-        assert "<@&1>" not in await on_discord.ask(ann, dm, "!whoami")
+        await on_discord.history(hub, dm, count=1)  # from then on the name is known
+        assert r"\<@&1>" in await on_discord.ask(ann, dm, "!whoami")
         sent = [call for call in on_discord.simulator.calls if call.method == "POST"][-1]
     assert sent.body["allowed_mentions"]["parse"] == []
