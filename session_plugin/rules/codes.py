@@ -175,7 +175,7 @@ class Limit:
 CODES_OF_ACCOUNT = Limit(3, within=HOUR)
 WRONG_BY_ACCOUNT = Limit(5, within=HOUR, pause=HOUR)
 GUESSES_OF_CODE = 5
-"""Wrong codes with the first half of a live one, by whomever, after which that one is worthless."""
+"""Wrong codes with the first half of a live one, from all accounts, that make it worthless."""
 ALARM_ON_CHANNEL = Limit(20, within=600.0)
 """Wrong codes on a channel that raise an alarm. It keeps nobody from linking: throw-away accounts
 could otherwise stop everybody.

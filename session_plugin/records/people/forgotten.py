@@ -108,8 +108,8 @@ def find(tx: Tx, context: OperationContext, account: Account) -> Row | None:
 
 
 def is_known_again(tx: Tx, context: OperationContext, chat: Chat, message_id: str | None) -> bool:
-    """Check whether a message, whosever it is said to be now, is one of those that have a hash of
-    their own.
+    """Check whether a message is one of those that have a hash of their own, no matter whose it is
+    said to be now.
     """
     if (
         message_id is None
