@@ -45,7 +45,6 @@ from session_plugin.hub.secret_check import accept_lost_secret
 from session_plugin.hub.view import SessionView
 from session_plugin.model import (
     Account,
-    Attachment,
     Chat,
     IdentityEvent,
     LinkCode,
@@ -58,6 +57,16 @@ from session_plugin.model import (
     SessionMessage,
     Summary,
     SummaryPart,
+)
+from session_plugin.parts import (
+    Attachment,
+    MediaPart,
+    Part,
+    RawPart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
 )
 from session_plugin.reports import (
     CodeAlarm,
@@ -100,12 +109,16 @@ __all__ = [
     "LinkRefused",
     "LinkedRecently",
     "LinkingOff",
+    "MediaPart",
     "MessageEvent",
     "ModelContext",
     "Notice",
+    "Part",
     "PluginError",
     "PluginStatus",
     "Progress",
+    "RawPart",
+    "ReasoningPart",
     "Receipt",
     "Recorded",
     "Retention",
@@ -119,6 +132,9 @@ __all__ = [
     "Skipped",
     "Summary",
     "SummaryPart",
+    "TextPart",
+    "ToolCallPart",
+    "ToolResultPart",
     "UnknownSession",
     "accept_lost_secret",
     "copy_database",

@@ -10,7 +10,8 @@ from typing import Any
 import pluggy
 
 from session_plugin import hooks
-from session_plugin.model import Attachment, MessageEvent
+from session_plugin.model import MessageEvent
+from session_plugin.parts import Attachment
 from session_plugin.records.cells import attachments_to_json, to_json
 
 

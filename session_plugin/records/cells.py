@@ -16,7 +16,7 @@ from dataclasses import asdict
 from typing import Any
 
 from session_plugin.checks import is_storable
-from session_plugin.model import Attachment
+from session_plugin.parts import Attachment
 
 logger = logging.getLogger("session_plugin.records")
 
@@ -75,7 +75,10 @@ def from_json(cell: object) -> dict[str, Any]:
 
 def attachments_to_json(attachments: Iterable[Attachment]) -> bytes | None:
     """Encode descriptions of attachments; None for none."""
-    described = [asdict(attachment) for attachment in attachments]
+    described = [
+        {name: value for name, value in asdict(one).items() if value not in ("", None)}
+        for one in attachments
+    ]
     return _dump(described) if described else None
 
 
