@@ -242,7 +242,7 @@ def test_arguments_and_payloads_that_are_too_long_are_replaced_by_a_note():
     assert (call.id, call.arguments) == ("1", note)
     assert (signed.signature, list(signed.arguments)) == ("", [LEFT_OUT])
     assert thought.payload == raw.payload == {}
-    assert raw.text == "[70,053 bytes were too long to be stored]"
+    assert raw.text == "[70,069 bytes were too long to be stored]"
     assert media.attachment.transcript.endswith("characters left out]")
     assert all(size_of(one) <= LARGEST_PART for one in (call, signed, thought, raw, media))
 
