@@ -116,46 +116,52 @@ def file_in(block: Shape) -> MediaPart | None:
         image = image.get("url")
 
     kind = str(block.get("media_type") or block.get("mime_type") or "")
-    for value in (image, block.get("file_data"), block.get("data"), block.get("url")):
-        if isinstance(value, str) and value:
-            return file_at(value, kind)
-    for name in ("file_id", "file_uri", "file_url"):
-        if isinstance(block.get(name), str) and block[name]:
-            return file_at(block[name], kind, name=str(block.get("filename") or ""))
+    name = str(block.get("filename") or "")
+    for key in ("file_id", "file_uri", "file_url", "url"):
+        if isinstance(block.get(key), str) and block[key]:
+            return file_at(block[key], kind, name=name)
+    if isinstance(image, str) and image:
+        return file_at(image, kind, name=name)
+    for key in ("data", "file_data"):
+        if isinstance(block.get(key), str) and block[key]:
+            return _content(block[key], kind, name=name)
 
     return None
 
 
 def file_at(place: str, content_type: str = "", *, name: str = "") -> MediaPart:
-    """Return the description of a file by its address, its id or its content in base64.
+    """Return the description of a file by its id or address, which may hold its content."""
+    if place.startswith("data:") or len(place) > LONGEST_URL:
+        return _content(place, content_type, name=name)
 
-    The content is not stored: it is named by its hash.
+    return _described(place, content_type, name=name)
+
+
+def _content(encoded: str, content_type: str, *, name: str) -> MediaPart:
+    """Return the description of a file by its content in base64, which is not stored.
+
+    It is named by its hash.
     """
-    size = None
-    if place.startswith("data:"):
-        head, _, place = place.partition(",")
+    if encoded.startswith("data:"):
+        head, _, encoded = encoded.partition(",")
         content_type = content_type or head.removeprefix("data:").partition(";")[0]
-        is_content = True
-    else:
-        is_content = "://" not in place and len(place) > LONGEST_URL
 
-    if is_content:
-        try:
-            content = base64.b64decode(place, validate=True)
-        except (binascii.Error, ValueError):
-            content = place.encode("utf-8", "surrogatepass")
-        size = len(content)
-        place = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    elif len(place) > LONGEST_URL:
-        place = f"sha256:{hashlib.sha256(place.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        content = encoded.encode("utf-8", "surrogatepass")
 
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    return _described(digest, content_type, name=name, size=len(content))
+
+
+def _described(file_id: str, content_type: str, *, name: str, size: int | None = None) -> MediaPart:
     kind = KINDS.get(content_type.partition("/")[0], "file")
-
-    return MediaPart(
-        attachment=Attachment(
-            id=place, kind=kind, filename=name, content_type=content_type, size=size
-        )
+    attachment = Attachment(
+        id=file_id, kind=kind, filename=name, content_type=content_type, size=size
     )
+    return MediaPart(attachment=attachment)
 
 
 def arguments_of(value: object) -> Mapping[str, Any] | str:
