@@ -10,9 +10,25 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from session_plugin.context.media import shown_kind
 from session_plugin.model import Account, SessionMessage
-from session_plugin.parts import Attachment, MediaPart
+from session_plugin.parts import (
+    Attachment,
+    MediaPart,
+    Part,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 
 LONGEST_NAME = 64
+LONGEST_DETAILS = 200
+"""Characters shown of what is no text."""
+DETAILS = {
+    "location": ("latitude", "longitude"),
+    "venue": ("title", "address"),
+    "contact": ("first_name", "last_name", "phone_number"),
+    "dice": ("emoji", "value"),
+}
+"""What is shown of the metadata of a message that is none of words or files, by its kind."""
 MARK = "> "
 """Begins every quoted line. A message could imitate a closing fence, but not leave its lines."""
 
@@ -46,7 +62,7 @@ def words_of(message: SessionMessage) -> str:
 
     What was said in a recording follows, in quotation marks, if it was transcribed. What an
     assistant sent is named by kind only: people choose the names of files, and would put words into
-    its mouth.
+    its mouth. Calls and results of tools are named if there are no words.
     """
     files = files_of(message)
     spoken = [_transcribed(one) for one in files if one.transcript.strip()]
@@ -54,15 +70,41 @@ def words_of(message: SessionMessage) -> str:
         return "\n".join([message.content, *spoken])
     if spoken:
         return "\n".join(spoken)
-
     if message.is_withheld:
         return "(withheld)"
-    if not files:
-        return "(empty)"
 
     has_names = message.role == "user"
-    shown = ((has_names and one.filename) or one.kind for one in files)
-    return "(" + ", ".join(shown) + ")"
+    shown = [
+        described(one.kind, message) or (has_names and one.filename) or one.kind for one in files
+    ]
+    shown += [line for part in message.parts if (line := _tool_line(part))]
+    return "(" + ", ".join(shown) + ")" if shown else "(empty)"
+
+
+def described(kind: str, message: SessionMessage) -> str:
+    """Return what a person sent that is no file, such as a place; empty if it is none of these."""
+    noted = message.metadata.get(kind)
+    if message.role != "user" or kind not in DETAILS or not isinstance(noted, Mapping):
+        return ""
+
+    values = [
+        noted[name] for name in DETAILS[kind] if isinstance(noted.get(name), str | int | float)
+    ]
+    details = one_line(", ".join(map(str, values)))[:LONGEST_DETAILS]
+
+    return f"{kind}: {details}" if details else ""
+
+
+def _tool_line(part: Part) -> str:
+    match part:
+        case ToolCallPart():
+            return f"called the tool {json.dumps(one_line(part.name), ensure_ascii=False)}"
+        case ToolResultPart():
+            texts = [inner.text for inner in part.parts if isinstance(inner, TextPart)]
+            line = one_line(" ".join(texts))[:LONGEST_DETAILS]
+            return f"a tool returned {json.dumps(line, ensure_ascii=False)}"
+        case _:
+            return ""
 
 
 def files_of(message: SessionMessage) -> tuple[Attachment, ...]:
