@@ -10,14 +10,8 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 
 from session_plugin.context.media import shown_kind
 from session_plugin.model import Account, SessionMessage
-from session_plugin.parts import (
-    Attachment,
-    MediaPart,
-    Part,
-    TextPart,
-    ToolCallPart,
-    ToolResultPart,
-)
+from session_plugin.parts import Attachment, MediaPart
+from session_plugin.parts.texts import as_line
 
 LONGEST_NAME = 64
 LONGEST_DETAILS = 200
@@ -62,7 +56,7 @@ def words_of(message: SessionMessage) -> str:
 
     What was said in a recording follows, in quotation marks, if it was transcribed. What an
     assistant sent is named by kind only: people choose the names of files, and would put words into
-    its mouth. Calls and results of tools are named if there are no words.
+    its mouth.
     """
     files = files_of(message)
     spoken = [_transcribed(one) for one in files if one.transcript.strip()]
@@ -72,13 +66,14 @@ def words_of(message: SessionMessage) -> str:
         return "\n".join(spoken)
     if message.is_withheld:
         return "(withheld)"
+    if not files:
+        return as_line(message.parts) or "(empty)"
 
     has_names = message.role == "user"
     shown = [
         described(one.kind, message) or (has_names and one.filename) or one.kind for one in files
     ]
-    shown += [line for part in message.parts if (line := _tool_line(part))]
-    return "(" + ", ".join(shown) + ")" if shown else "(empty)"
+    return "(" + ", ".join(shown) + ")"
 
 
 def described(kind: str, message: SessionMessage) -> str:
@@ -93,18 +88,6 @@ def described(kind: str, message: SessionMessage) -> str:
     details = one_line(", ".join(map(str, values)))[:LONGEST_DETAILS]
 
     return f"{kind}: {details}" if details else ""
-
-
-def _tool_line(part: Part) -> str:
-    match part:
-        case ToolCallPart():
-            return f"called the tool {json.dumps(one_line(part.name), ensure_ascii=False)}"
-        case ToolResultPart():
-            texts = [inner.text for inner in part.parts if isinstance(inner, TextPart)]
-            line = one_line(" ".join(texts))[:LONGEST_DETAILS]
-            return f"a tool returned {json.dumps(line, ensure_ascii=False)}"
-        case _:
-            return ""
 
 
 def files_of(message: SessionMessage) -> tuple[Attachment, ...]:
