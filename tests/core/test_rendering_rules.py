@@ -335,9 +335,7 @@ def fitted(context, budget, covered):
     return asyncio.run(fit(material, max_tokens=budget, count=count))
 
 
-@settings(
-    max_examples=150, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
-)
+@settings(max_examples=60, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 @given(
     messages=conversations(),
     gone=st.sets(st.integers(0, 20), max_size=2),
