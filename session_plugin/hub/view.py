@@ -33,6 +33,7 @@ from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import read_turn
 from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation.context_reading import ContextRequest
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
@@ -199,7 +200,7 @@ class SessionView:
 
         is_open = before is None and (upto is None or upto is self.event)
         held = await self._held_message() if is_open else None
-        request = contexts.ContextRequest(
+        request = ContextRequest(
             max_messages=most,
             max_tokens=budget,
             before=self._place("before", before),

@@ -8,7 +8,7 @@ import pytest
 
 from session_plugin import ModelContext, SessionMessage, TextPart, ToolCallPart, ToolResultPart
 from session_plugin.context.window import shortened, start_of_window
-from session_plugin.records.conversation import contexts
+from session_plugin.records.conversation import context_reading
 
 LIMITS = [{"max_messages": 40}, {"max_tokens": 2000}, {"max_tokens": 1500}, {}]
 WORDS = (
@@ -114,14 +114,14 @@ async def test_other_chats_and_a_later_question_move_no_window(hub, talk):
 
 async def test_reading_for_a_model_does_not_grow_with_the_session(hub, talk, monkeypatch):
     read = []
-    original = contexts.newest
+    original = context_reading.newest
 
     def counted(*args, **more):
         found = original(*args, **more)
         read.append(len(found))
         return found
 
-    monkeypatch.setattr(contexts, "newest", counted)
+    monkeypatch.setattr(context_reading, "newest", counted)
     for number in range(400):
         view = (await hub.record(talk.said(talk.account("ann"), f"message {number}"))).session
     await hub.settle()
