@@ -28,8 +28,8 @@ __all__ = ["ChatHistory"]
 
 
 class ChatHistory(BaseChatMessageHistory):
-    """The session of a handler, as `RunnableWithMessageHistory` takes it. Make one for each message
-    that is answered; use the asynchronous methods, `ainvoke` and `astream`.
+    """The session of a handler, as chains of LangChain take a history. Make one for each message
+    that is answered; use the asynchronous methods.
 
     What it returns ends before the message that is answered: the chain has that as its input. Of
     what the chain hands back, calls and results are stored at once, the bot's words when they are
@@ -38,9 +38,9 @@ class ChatHistory(BaseChatMessageHistory):
     Example:
         await hub.record(event)
         history = ChatHistory(session, max_messages=40)
-        messages = await history.aget_messages()
-        # chain = RunnableWithMessageHistory(model, lambda: history, history_factory_config=[])
-        # answer = await chain.ainvoke(event.text)
+        prompt = [*await history.aget_messages(), ("user", event.text)]
+        # answer = await model.ainvoke(prompt)
+        # await history.aadd_messages([answer])
     """
 
     def __init__(

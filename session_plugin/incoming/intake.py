@@ -206,7 +206,8 @@ class Intake:
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
 
-        self._on_growth(result, _counted(submission.recording.event))
+        event = submission.recording.event
+        self._on_growth(result, _counted(event) if event.parts else event.text)
 
     async def edit(
         self,
@@ -241,7 +242,8 @@ class Intake:
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
             self._postponed.add(recording, result.seq)
-            self._on_growth(result, _counted(recording.event))
+            event = recording.event
+            self._on_growth(result, _counted(event) if event.parts else event.text)
             self._on_change((result.session_no,))
 
         return result is not None
@@ -528,12 +530,8 @@ class _TimedOutTask:
 
 
 def _counted(event: MessageEvent) -> str:
-    """Return what is counted of a message where its tokens are."""
-    return (
-        counted_text(to_bytes(event.text), parts_to_json(event.parts))
-        if event.parts
-        else event.text
-    )
+    """Return what is counted of a message with parts where its tokens are."""
+    return counted_text(to_bytes(event.text), parts_to_json(event.parts))
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

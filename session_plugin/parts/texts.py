@@ -83,6 +83,17 @@ def map_texts(parts: Iterable[Part], change: Callable[[str], str]) -> tuple[Part
 
     Ids, keys and the names of tools stay. For filters; a text part says what the message says, so
     that one is changed by `text`.
+
+    Example:
+        def hide(text):
+            return text.replace("4000 1234", "[card]")
+
+        class Redact:
+            @hookimpl
+            def session_filter_message(self, event):
+                return replace(event, text=hide(event.text), parts=map_texts(event.parts, hide))
+
+        hub.register(Redact())
     """
     return tuple(_mapped(part, change) for part in parts)
 
