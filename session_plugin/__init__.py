@@ -15,6 +15,7 @@ Where to look:
     SessionView     what a handler has: history, for_model, add, start_new
     SessionStore    the same database with a blocking API: get_or_create, save_message, decay
     hooks           the events and questions of plugins; implement them with `hookimpl`
+    agents          the same session for the Agents SDK, pydantic-ai and LangChain
     commands        /link, /whoami, /forget, /export and the other commands that adapters offer
     errors          the exceptions, all derived from SessionError
     testing         offline tests of bots and plugins, and the contract of adapters; needs pytest
@@ -22,6 +23,7 @@ Where to look:
 
 from session_plugin.announcing.leases import Lease
 from session_plugin.context.marks import quoted
+from session_plugin.context.media import FetchedMedia
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.copying import copy_database
 from session_plugin.database.restoring import restore_database
@@ -45,7 +47,6 @@ from session_plugin.hub.secret_check import accept_lost_secret
 from session_plugin.hub.view import SessionView
 from session_plugin.model import (
     Account,
-    Attachment,
     Chat,
     IdentityEvent,
     LinkCode,
@@ -59,6 +60,17 @@ from session_plugin.model import (
     Summary,
     SummaryPart,
 )
+from session_plugin.parts import (
+    Attachment,
+    MediaPart,
+    Part,
+    RawPart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from session_plugin.parts.texts import map_texts
 from session_plugin.reports import (
     CodeAlarm,
     DecayPart,
@@ -89,6 +101,7 @@ __all__ = [
     "Expiry",
     "ExportRefused",
     "FailedConsolidation",
+    "FetchedMedia",
     "ForgetRefused",
     "Held",
     "HubStatus",
@@ -100,12 +113,16 @@ __all__ = [
     "LinkRefused",
     "LinkedRecently",
     "LinkingOff",
+    "MediaPart",
     "MessageEvent",
     "ModelContext",
     "Notice",
+    "Part",
     "PluginError",
     "PluginStatus",
     "Progress",
+    "RawPart",
+    "ReasoningPart",
     "Receipt",
     "Recorded",
     "Retention",
@@ -119,10 +136,14 @@ __all__ = [
     "Skipped",
     "Summary",
     "SummaryPart",
+    "TextPart",
+    "ToolCallPart",
+    "ToolResultPart",
     "UnknownSession",
     "accept_lost_secret",
     "copy_database",
     "hookimpl",
+    "map_texts",
     "quoted",
     "restore_database",
 ]
