@@ -44,6 +44,8 @@ class Lifecycle:
     async def _release(self, lease: Lease) -> None:
         if self._parts.leases.end(lease):
             await self.close()
+        else:  # the adapter's event loop may end before others release theirs
+            await self._parts.intake.finish()
 
     async def __aenter__(self) -> Self:
         """Open the database and keep it open until the block ends.

@@ -423,7 +423,7 @@ class SessionView:
     ) -> T:
         if self.before_reading is not None:
             await self.before_reading()
-        if not self.is_stored:
+        if not self.is_stored or self._parts.intake.holds_edits(self.chat):
             await self._parts.intake.settled(self.chat)
         return await self._parts.database.read(operation, *args, **kwargs)
 
