@@ -25,6 +25,8 @@ from session_plugin.checks import (
     check_time,
 )
 from session_plugin.parts import Attachment, Part
+from session_plugin.parts.bounds import checked
+from session_plugin.parts.texts import with_words
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
@@ -129,6 +131,9 @@ class MessageEvent:
         version: Grows with each change of the message where the platform counts; 0 where it does
             not. Of two edits of the same time, the one with the higher version is the later one.
         parts: What a model said or was given beside the words: calls of tools, results, reasoning.
+            Text parts say what `text` says: where they said anything else, the first of them says
+            it, and the others are gone. For an edit by a platform, none leaves those that are
+            stored.
         turn: Names the run of a model that the message is of; None for what people say.
         is_aside: Whether it is no part of the conversation that a model is given, such as a command
             to the bot and the answer to it. It is in the history all the same.
@@ -184,6 +189,11 @@ class MessageEvent:
 
         check_count("version", self.version)
         check_mapping("metadata", self.metadata)
+
+        if self.turn is not None:
+            check_id("turn", self.turn)
+        if self.parts:
+            object.__setattr__(self, "parts", with_words(checked(self.parts), self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ each call, so that a link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -25,6 +25,9 @@ from session_plugin.model import (
     SessionIdentity,
     SessionMessage,
 )
+from session_plugin.parts import Part
+from session_plugin.parts.bounds import checked
+from session_plugin.parts.texts import words_in
 from session_plugin.records.conversation import contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
@@ -200,24 +203,53 @@ class SessionView:
         return self.seq if message is self.event and self.seq else message
 
     async def add(
-        self, role: Role, content: str, *, metadata: Mapping[str, Any] | None = None
+        self,
+        role: Role,
+        content: str = "",
+        *,
+        parts: Iterable[Part | Mapping[str, Any] | str] = (),
+        turn: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> SessionMessage | None:
-        """Add a message that no platform delivers: a system or developer prompt, a tool's result,
-        an answer sent elsewhere.
+        """Add a message that no platform delivers: a system or developer prompt, a call of a tool,
+        its result, an answer sent elsewhere.
 
         It passes the filters like any other. None if it is not stored: a filter keeps nothing of
         it, or the database cannot be written now. What is returned can be given to `delete` and
         `edit`.
+
+            call = {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {}}
+            await session.add("assistant", parts=["One moment.", call], turn="run-1")
+
+        Args:
+            role: Who says it.
+            content: The words. By default those of the text parts, joined by line breaks.
+            parts: Parts, mappings with their fields and a `type` (`text`, `media`, `tool_call`,
+                `tool_result`, `reasoning`, `raw`), or text. A part of more than 64 KB of JSON is
+                cut, with a mark that says how much is left out.
+            turn: Names the run of a model that the message is of.
+            metadata: Anything else, as values that JSON can represent.
+
+        Raises:
+            TypeError: something is no JSON; the error has the path to it.
+            ValueError: a part has an unknown type or an empty id; or `content` is given and is not
+                what the text parts say.
         """
+        accepted = checked(parts)
+        if content:
+            _check_words(content, accepted)
+
         event = MessageEvent(
             chat=self.chat,
             message_id=None,
             role=role,
-            text=content,
+            text=content or words_in(accepted) or "",
             sent_at=self._parts.context().now,
             author=self.account if role == "user" else None,
             answers=None if role == "user" else self.account,
             metadata=metadata or {},
+            parts=accepted,
+            turn=turn,
         )
         if self.before_reading is not None:
             await self.before_reading()
@@ -250,31 +282,40 @@ class SessionView:
     async def edit(
         self,
         message: SessionMessage,
-        content: str,
+        content: str | None = None,
         *,
+        parts: Iterable[Part | Mapping[str, Any] | str] | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Change the text of a stored message: one that `add` put in, or any other that was read
+        """Change what a stored message says: one that `add` put in, or any other that was read
         here.
 
-        It passes the filters like any other edit. Return False where nothing changed: the same text
-        and metadata, or the message is gone.
+        It passes the filters like any other edit. Return False where nothing changed, or where the
+        message is gone.
 
         Args:
             message: As it was returned by `add` or read.
-            content: Its text from now on.
+            content: Its text from now on. None for what the text parts say, if `parts` has any;
+                else it stays.
+            parts: Its parts from now on, as `add` takes them. None leaves them as `message` has
+                them; its text parts say what `content` says.
             metadata: Its metadata from now on; None leaves it as `message` has it.
 
         Raises:
-            ValueError: the message is not a stored one.
+            TypeError, ValueError: as for `add`; or the message is not a stored one.
         """
         chat, seq = _stored_at(message)
+        accepted = message.parts if parts is None else checked(parts)
+        if content is None:
+            content = message.content if parts is None else words_in(accepted)
+        elif parts is not None:
+            _check_words(content, accepted)
         context = self._parts.context()
         event = MessageEvent(
             chat=chat,
             message_id=message.message_id,
             role=cast("Role", message.role),
-            text=content,
+            text=message.content if content is None else content,
             sent_at=message.timestamp,
             author=message.person if message.role == "user" else None,
             author_name=message.author_name,
@@ -283,6 +324,9 @@ class SessionView:
             attachments=message.attachments,
             metadata=message.metadata if metadata is None else metadata,
             edited_at=max(context.now, message.edited_at or context.now),
+            parts=accepted,
+            turn=message.turn,
+            is_aside=message.is_aside,
         )
 
         return await self._parts.intake.edit(context, event, seq=seq)
@@ -468,6 +512,15 @@ def _with_held(
 def _key(message: SessionMessage) -> tuple[str, str | None, str | None]:
     chat_id = None if message.chat is None else message.chat.chat_id
     return message.channel, chat_id, message.message_id
+
+
+def _check_words(content: str, parts: Iterable[Part]) -> None:
+    """Raise ValueError if text parts say anything else than the content."""
+    if words_in(parts) not in (None, content):
+        raise ValueError(
+            "content is not what the text parts say; leave it out, and it is their words joined by "
+            "line breaks"
+        )
 
 
 def _stored_at(message: SessionMessage) -> tuple[Chat, int]:

@@ -200,7 +200,7 @@ class Screening:
         try:
             kept = await self._plugins.filter(event)
         except PluginError as error:
-            blank = replace(event, text="", attachments=(), metadata={})
+            blank = replace(event, text="", attachments=(), metadata={}, parts=())
             original = event if isinstance(error, FilterRests) else None
             return Filtered(blank, is_withheld=True, original=original)
 

@@ -1,10 +1,4 @@
-"""The parts of a message beside its words: tool calls and results, media, reasoning.
-
-`content` of a message is the words that people see. `parts` are what a model has said and been
-given in its turn: the words again where their place among the other parts matters, calls of tools,
-their results, media, and what only one provider understands. Parts are plain data; nothing here
-imports a provider's package.
-"""
+"""The kinds of parts. Plain data; knows no provider, no JSON."""
 
 from __future__ import annotations
 
@@ -36,14 +30,27 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPart:
-    """Words among other parts."""
+    """Words among other parts.
+
+    Example:
+        await hub.record(event)
+        call = ToolCallPart(id="call_1", name="weather", arguments={"city": "Oslo"})
+        await session.add("assistant", parts=[TextPart(text="One moment."), call])
+    """
 
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPart:
-    """A file that a model was given or made, described but not stored."""
+    """A file that a model was given or made, described but not stored.
+
+    Example:
+        await hub.record(event)
+        chart = Attachment(id="file-7f3a", kind="photo", filename="rain.png")
+        shown = (TextPart(text="Rain until noon."), MediaPart(attachment=chart))
+        await session.add("tool", parts=[ToolResultPart(call_id="call_1", parts=shown)])
+    """
 
     attachment: Attachment
 
@@ -55,6 +62,11 @@ class ToolCallPart:
     `arguments` is a JSON object, or the text that the model wrote where that is none. `signature`
     is what `provider` wants back with the call, such as Gemini's thought signature in base64; no
     other provider is given it.
+
+    Example:
+        await hub.record(event)
+        call = ToolCallPart(id="call_1", name="weather", arguments={"city": "Oslo"})
+        await session.add("assistant", parts=[call], turn="run-1")
     """
 
     id: str
@@ -66,7 +78,13 @@ class ToolCallPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResultPart:
-    """What a tool returned for the call with this id."""
+    """What a tool returned for the call with this id.
+
+    Example:
+        await hub.record(event)
+        result = ToolResultPart(call_id="call_1", parts=(TextPart(text="Rain until noon."),))
+        await session.add("tool", parts=[result], turn="run-1")
+    """
 
     call_id: str
     parts: tuple[TextPart | MediaPart, ...] = ()
@@ -79,7 +97,14 @@ class ReasoningPart:
     """A model's reasoning as its provider wants it back; no other provider is given it.
 
     `provider` is `openai` (Responses), `openai-chat`, `anthropic` or `google`. `model` is the model
-    that reasoned; empty if unknown. `payload` is the provider's own JSON object.
+    that reasoned; empty if unknown. `payload` is the provider's own JSON object; it is empty where
+    it was too long to be stored, and then nobody is given it.
+
+    Example:
+        await hub.record(event)
+        item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"}
+        thought = ReasoningPart(provider="openai", payload=item, model="o4-mini")
+        await session.add("assistant", parts=[thought], turn="run-1")
     """
 
     provider: str
@@ -91,7 +116,14 @@ class ReasoningPart:
 class RawPart:
     """Anything else that one provider understands, as its own JSON object.
 
-    Other providers are given `text` in its place, or nothing if that is empty.
+    Other providers are given `text` in its place, or nothing if that is empty. `payload` is empty
+    where it was too long to be stored, and then its own provider is given `text` too.
+
+    Example:
+        await hub.record(event)
+        item = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+        searched = RawPart(provider="openai", payload=item, text="(searched the web)")
+        await session.add("assistant", parts=[searched], turn="run-1")
     """
 
     provider: str
@@ -100,3 +132,11 @@ class RawPart:
 
 
 Part: TypeAlias = TextPart | MediaPart | ToolCallPart | ToolResultPart | ReasoningPart | RawPart
+"""Any part of a message.
+
+Example:
+    await hub.record(event)
+    call = {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {"city": "Oslo"}}
+    message = await session.add("assistant", parts=["One moment.", call])
+    parts: tuple[Part, ...] = message.parts
+"""
