@@ -28,7 +28,7 @@ from session_plugin.model import (
 from session_plugin.parts import Part
 from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
-from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation import asides, contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
@@ -56,6 +56,10 @@ class SessionView:
             process.
         is_stored: That message is on disk, and nothing was said in this view since, so reading
             waits for nothing; else it waits for what was handed in before.
+        is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
+            answers it. `for_model` ends that: who asks it for a command talks to a model. What is
+            sent from then on is conversation, and what was sent before, and so is the command
+            itself if words follow its name.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
             not known to be stored.
         before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
@@ -84,9 +88,11 @@ class SessionView:
         self.scope_name: str | None = None
         self.is_duplicate = False
         self.is_stored = False
+        self.is_aside = event is not None and event.is_aside
         self.seq = 0
         self.before_reading: Callable[[], Awaitable[object]] | None = None
         self._held: Submission | None = None
+        self._asides: list[str] = []
 
     async def info(self) -> Session | None:
         """Return the live session without its messages; None before anybody has said anything in
@@ -174,6 +180,7 @@ class SessionView:
             raise ValueError("give before or upto, not both: each says where the context ends")
 
         is_open = before is None and (upto is None or upto is self.event)
+        await self._take_in()
         held = await self._held_message() if is_open else None
 
         whole = await self._read(
@@ -201,6 +208,45 @@ class SessionView:
             )
 
         return self.seq if message is self.event and self.seq else message
+
+    def as_answer(self, event: MessageEvent) -> MessageEvent:
+        """Return a new message of the bot as what answers this view's: an aside if that is one.
+
+        For adapters, which know what a handler sends. Answers in other chats are none.
+        """
+        if not self.is_aside or event.chat != self.chat:
+            return event
+
+        if event.message_id is not None:
+            self._asides.append(event.message_id)
+
+        return replace(event, is_aside=True)
+
+    async def _take_in(self) -> None:
+        """Make conversation of a command, and of what was sent in answer to it, for good."""
+        if not self.is_aside or self.event is None:
+            return
+
+        self.is_aside = False
+        keys, self._asides = self._asides, []
+        says_more = len(self.event.text.split(maxsplit=1)) > 1
+        if says_more and self._held is not None:
+            self._held.take_in()
+        elif says_more and self.event.message_id is not None:
+            keys.append(self.event.message_id)
+
+        if not keys:
+            return
+
+        try:
+            if self.before_reading is not None:
+                await self.before_reading()
+            await self._parts.intake.settled(self.chat)
+            context = self._parts.context()
+            await self._parts.database.write(asides.take_in, context, self.chat, keys)
+        except BaseException:
+            self.is_aside, self._asides = True, [*keys, *self._asides]
+            raise
 
     async def add(
         self,

@@ -67,6 +67,13 @@ class Submission:
     result: RecordResult | None = None
     on_result: Callable[[RecordResult], None] | None = None
 
+    def take_in(self) -> None:
+        """Make conversation of a held message that was an aside."""
+        self.event = replace(self.event, is_aside=False)
+        if self.recording is not None:
+            event = replace(self.recording.event, is_aside=False)
+            self.recording = replace(self.recording, event=event)
+
     def message(self) -> SessionMessage | None:
         """Return the message as it is stored; None where it is not."""
         recording, result = self.recording, self.result

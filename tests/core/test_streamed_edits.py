@@ -65,7 +65,9 @@ async def test_a_hundred_edits_in_two_seconds_are_stored_three_times_at_most(
     assert await texts(hub, ann) == [f"word {EDITS}"]
 
 
-async def test_the_last_edit_is_stored_by_itself_within_a_second(hub, answer, grown, backend, database):
+async def test_the_last_edit_is_stored_by_itself_within_a_second(
+    hub, answer, grown, backend, database
+):
     for number in (1, 2, 3):
         await hub.edit(grown(answer, number))
 
@@ -174,7 +176,9 @@ async def test_closing_stores_what_is_held(hub, answer, grown, new_hub, texts):
     assert await texts(new_hub(), answer.answers) == ["go", "word 3"]
 
 
-async def test_an_adapter_that_stops_stores_what_it_handed_in(hub, answer, grown, backend, database):
+async def test_an_adapter_that_stops_stores_what_it_handed_in(
+    hub, answer, grown, backend, database
+):
     first, second = hub.attach("discord", "1"), hub.attach("telegram", "2")
     await first.open()
     await second.open()
@@ -198,7 +202,9 @@ async def test_edits_by_people_are_stored_each(new_hub, event_log, talk, grown):
     assert len(event_log.of("edit")) == 5
 
 
-async def test_a_summary_over_a_message_that_grows_is_withdrawn_once(new_hub, talk, grown, event_log):
+async def test_a_summary_over_a_message_that_grows_is_withdrawn_once(
+    new_hub, talk, grown, event_log
+):
     written = []
 
     class Summaries:
