@@ -31,6 +31,8 @@ from session_plugin_telegram.translate import (
     to_migration,
 )
 
+START = "start"
+"""The command that Telegram's apps send when a person opens the chat."""
 BURN_TIMEOUT = 0.5
 """Seconds an update waits until link codes in it are worthless; the search goes on after that."""
 
@@ -144,7 +146,9 @@ class IncomingUpdates:
         # Of two edits within a second, the newer has the higher number.
         event = replace(event, version=update.update_id, is_aside=self._is_aside(message))
         if new is not None:
-            return (await self._hub.record(event)).session
+            view = (await self._hub.record(event)).session
+            view.is_wordless = command_in(message, username=self._bot.username) == START
+            return view
 
         await self._hub.edit(event, is_command=is_command)
 

@@ -57,9 +57,10 @@ class SessionView:
         is_stored: That message is on disk, and nothing was said in this view since, so reading
             waits for nothing; else it waits for what was handed in before.
         is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
-            answers it. `for_model` ends that: who asks it for a command talks to a model. What is
-            sent from then on is conversation, and what was sent before, and so is the command
-            itself if words follow its name.
+            answers it. `for_model` ends that: who asks it for a command talks to a model. The
+            command is conversation then, and so is what answers it, before and after.
+        is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
+            apps send /start by themselves.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
             not known to be stored.
         before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
@@ -89,6 +90,7 @@ class SessionView:
         self.is_duplicate = False
         self.is_stored = False
         self.is_aside = event is not None and event.is_aside
+        self.is_wordless = False
         self.seq = 0
         self.before_reading: Callable[[], Awaitable[object]] | None = None
         self._held: Submission | None = None
@@ -229,10 +231,9 @@ class SessionView:
 
         self.is_aside = False
         keys, self._asides = self._asides, []
-        says_more = len(self.event.text.split(maxsplit=1)) > 1
-        if says_more and self._held is not None:
+        if self._held is not None:
             self._held.take_in()
-        elif says_more and self.event.message_id is not None:
+        elif self.event.message_id is not None and not self.is_wordless:
             keys.append(self.event.message_id)
 
         if not keys:

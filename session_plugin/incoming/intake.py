@@ -246,12 +246,20 @@ class Intake:
         return await self._wait_patiently(stream.storing) or False
 
     async def _hold(self, stream: Stream, context: OperationContext, event: MessageEvent) -> bool:
-        """Hold an edit of a message that was edited a moment ago; return False for an older one."""
+        """Hold an edit of a message that was edited a moment ago; return False for an older one,
+        and for one that changes nothing.
+        """
+        if stream.is_known(event):
+            return False
+
+        stream.newest = event
         if event.chat.kind == "group":  # others have seen it
             await self._screening.burn_codes(texts_in(event))
 
         if stream.held is not None and not stream.held.is_dropped:
-            return stream.held.replace(context, event)
+            if stream.newest is event:  # no other came meanwhile
+                stream.held.context, stream.held.event = context, event
+            return True
 
         stream.held = HeldEdit(context, event)
         task = self._begin(event.chat, self._edit_held(stream, stream.held, stream.storing))

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from session_plugin.model import Chat, MessageEvent
@@ -41,15 +41,6 @@ class HeldEdit:
     due: asyncio.Event = field(default_factory=asyncio.Event)
     is_dropped: bool = False
 
-    def replace(self, context: OperationContext, event: MessageEvent) -> bool:
-        """Hold a newer edit instead; return False for an older one."""
-        if _time_of(event) < _time_of(self.event):
-            return False
-
-        self.context, self.event = context, event
-
-        return True
-
 
 @dataclass(slots=True, eq=False)
 class Stream:
@@ -62,6 +53,7 @@ class Stream:
         settled_at: When its summaries were left alone for the last time.
         storing: The task that stores what was passed on last.
         held: The edit that waits.
+        newest: The message as it was handed in last; None if that was dropped.
         session_nos: The sessions that it changed since `settled_at`.
         grown: The sessions that grew meanwhile, with the message that each grew by last.
     """
@@ -73,6 +65,7 @@ class Stream:
     settled_at: float
     storing: asyncio.Task[Any] | None = None
     held: HeldEdit | None = None
+    newest: MessageEvent | None = None
     session_nos: set[int] = field(default_factory=set)
     grown: dict[int, Grown] = field(default_factory=dict)
 
@@ -82,6 +75,23 @@ class Stream:
         self.passed_at = time.monotonic()
 
         return None if held is None or held.is_dropped else held
+
+    def is_known(self, event: MessageEvent) -> bool:
+        """Check whether an edit says what was handed in last, or is older than that."""
+        newest = self.newest
+        if newest is None:
+            return False
+
+        same_time = replace(event, edited_at=newest.edited_at, version=newest.version)
+
+        return _is_older(event, newest) or same_time == newest
+
+    def drop(self) -> None:
+        """Drop the held edit: the message is removed, or changed by something newer."""
+        self.newest = None
+        if self.held is not None:
+            self.held.is_dropped = True
+            self.hurry()
 
     def is_busy(self) -> bool:
         """Check whether an edit is held, or is being stored."""
@@ -129,6 +139,7 @@ class StreamedEdits:
 
         self._forget_closed_loops()
         stream = self._streams[key] = Stream(loop, event.chat, event.message_id, now, now)
+        stream.newest = event
         loop.call_later(PACE, self._look, stream)
 
         return stream, True
@@ -141,16 +152,14 @@ class StreamedEdits:
         """Drop the held edits of messages: they are removed, or changed by something newer."""
         ids = set(message_ids)
         for stream in self._of(chat):
-            if stream.message_id in ids and stream.held is not None:
-                stream.held.is_dropped = True
-                stream.hurry()
+            if stream.message_id in ids:
+                stream.drop()
 
     def drop_chat(self, chat: Chat) -> None:
         """Drop the held edits of a chat, or of the thread that it names."""
         for stream in list(self._streams.values()):
-            if _is_in(stream.chat, chat) and stream.held is not None:
-                stream.held.is_dropped = True
-                stream.hurry()
+            if _is_in(stream.chat, chat):
+                stream.drop()
 
     def hurry(self, chat: Chat) -> None:
         """Let the held edits of a chat pass on at once."""
@@ -222,9 +231,14 @@ class StreamedEdits:
             self._streams.pop(key, None)
 
 
-def _time_of(event: MessageEvent) -> tuple[float, int]:
-    """Return what orders edits of one message; an edit without a time is newer than others."""
-    return float("inf") if event.edited_at is None else event.edited_at, event.version
+def _is_older(event: MessageEvent, than: MessageEvent) -> bool:
+    """Check whether an edit came before another; without times, the order of delivery decides."""
+    if event.edited_at is None or than.edited_at is None:
+        return False
+    if event.edited_at != than.edited_at:
+        return event.edited_at < than.edited_at
+
+    return 0 < event.version < than.version
 
 
 def _is_in(chat: Chat, whole: Chat) -> bool:
