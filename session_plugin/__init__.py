@@ -22,6 +22,7 @@ Where to look:
 
 from session_plugin.announcing.leases import Lease
 from session_plugin.context.marks import quoted
+from session_plugin.context.media import FetchedMedia
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.copying import copy_database
 from session_plugin.database.restoring import restore_database
@@ -98,6 +99,7 @@ __all__ = [
     "Expiry",
     "ExportRefused",
     "FailedConsolidation",
+    "FetchedMedia",
     "ForgetRefused",
     "Held",
     "HubStatus",

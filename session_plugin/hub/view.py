@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from session_plugin.checks import check_id
 from session_plugin.context.fitting import OVERHEAD, fit
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.runs import Run
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
     Account,
@@ -28,6 +30,7 @@ from session_plugin.model import (
 from session_plugin.parts import Part
 from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
+from session_plugin.providers import read_turn
 from session_plugin.records.conversation import asides, contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
@@ -38,6 +41,8 @@ from session_plugin.rules.states import Change, changed
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MOST_RECENT = 100
+"""Messages among which those of a run are looked for."""
 MOST_TRIES = 100
 """Changes of a state that others may make before one of ours, one after another."""
 
@@ -305,6 +310,60 @@ class SessionView:
         view.scope_name = await self._scope_name()
 
         return (await view._record(event)).message()
+
+    async def add_turn(
+        self, response: object, *, turn: str | None = None, store_words: bool = False
+    ) -> list[SessionMessage]:
+        """Store what a model answered and what its tools returned, and return what was stored.
+
+        Calls, results and reasoning are stored at once, without content, as the bot's answer to
+        this view's account. The model's words are stored when they are sent: then the platform's
+        message of the bot is part of the turn, also if it was sent before, as an edit, in other
+        markup, or in several pieces. Words that are not sent within ten minutes, or before the
+        next turn for the same person in this chat begins, are no history.
+
+            response = await client.responses.create(model="gpt-5", input=...)
+            await session.add_turn(response)
+            await message.reply(response.output_text)
+
+        What people say in `response` is left out, and so is what the bot's author says. Only what
+        is new belongs in it: the same call given twice is stored twice.
+
+        Args:
+            response: What a provider's package returned, as its objects or as dictionaries; several
+                messages or items as a list. `openai` (Responses and chat completions),
+                `anthropic`, `google-genai`, and `new_messages()` of `pydantic-ai`.
+            turn: Names the run; None begins a new one. Give the same text with all calls of a run.
+            store_words: Store the words too, at once: for a bot of which no platform delivers the
+                messages.
+
+        Raises:
+            TypeError: `response` has none of the known shapes.
+        """
+        said = read_turn(response)
+        if turn is None:
+            turn = self._parts.context().new_id()
+
+        check_id("turn", turn)
+        run = Run(
+            parts=self._parts,
+            chat=self.chat,
+            account=self.account,
+            turn=turn,
+            add=self.add,
+            recent=self._recent,
+        )
+
+        return await run.store(said, store_words=store_words)
+
+    async def _recent(self) -> list[SessionMessage]:
+        """Return what was said since the message being answered, or since the newest one of a
+        person.
+        """
+        messages = await self.history(limit=MOST_RECENT)
+        since = self.seq or max((one.seq for one in messages if one.role == "user"), default=0)
+
+        return [message for message in messages if message.seq > since]
 
     async def delete(self, *messages: SessionMessage) -> int:
         """Remove messages from history, archive and summaries, and return how many were stored:

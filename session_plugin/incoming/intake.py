@@ -34,9 +34,11 @@ from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdits, is_paced
 from session_plugin.model import Chat, MessageEvent, SessionMessage
+from session_plugin.records.cells import parts_to_json, to_bytes
 from session_plugin.records.conversation import editing, moving, removing
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
+from session_plugin.records.message_rows import counted_text
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Result
 from session_plugin.rules.clocks import PlatformTimes, platform_time
@@ -213,9 +215,9 @@ class Intake:
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
 
-        text = submission.recording.event.text
-        if not self._streamed.defers(result, text):
-            self._on_growth(result, text)
+        counted = _counted(submission.recording.event)
+        if not self._streamed.defers(result, counted):
+            self._on_growth(result, counted)
 
     async def edit(
         self,
@@ -309,7 +311,7 @@ class Intake:
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
             self._postponed.add(recording, result.seq)
-            self._on_growth(result, recording.event.text)
+            self._on_growth(result, _counted(recording.event))
             if stream is None:
                 self._on_change((result.session_no,))
             else:
@@ -616,6 +618,15 @@ def _current_task() -> asyncio.Task[Any]:
     task = asyncio.current_task()
     assert task is not None, "work on a chat runs in a task"
     return task
+
+
+def _counted(event: MessageEvent) -> str:
+    """Return what is counted of a message where its tokens are."""
+    return (
+        counted_text(to_bytes(event.text), parts_to_json(event.parts))
+        if event.parts
+        else event.text
+    )
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -24,7 +24,7 @@ LONGEST = 60.0
 """Seconds after which a summary is made again although the message below it still changes."""
 
 Grown = tuple[RecordResult, str]
-"""What became of a message, and its text."""
+"""What became of a message, and what is counted of it."""
 
 
 def is_paced(event: MessageEvent) -> bool:
@@ -177,11 +177,11 @@ class StreamedEdits:
             if not stream.is_busy():
                 self._end(stream)
 
-    def defers(self, result: RecordResult, text: str) -> bool:
+    def defers(self, result: RecordResult, counted: str) -> bool:
         """Check whether a session that grew is looked at later: one of its messages is edited."""
         for stream in list(self._streams.values()):
             if result.session_no is not None and result.session_no in stream.session_nos:
-                stream.grown[result.session_no] = result, text
+                stream.grown[result.session_no] = result, counted
                 return True
 
         return False
@@ -217,8 +217,8 @@ class StreamedEdits:
         stream.settled_at = time.monotonic()
 
         self._on_change(session_nos)
-        for result, text in grown.values():
-            self._on_growth(result, text)
+        for result, counted in grown.values():
+            self._on_growth(result, counted)
 
     def _of(self, chat: Chat) -> list[Stream]:
         return [stream for stream in list(self._streams.values()) if stream.chat == chat]

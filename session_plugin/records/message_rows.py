@@ -112,6 +112,11 @@ def event_to_row(
     }
 
 
+def counted_text(content: object, parts: object) -> str:
+    """Return what is counted of the columns of a message where its tokens are: all it says."""
+    return to_text(content) if parts is None else f"{to_text(content)}\n{to_text(parts)}"
+
+
 def edited_columns(
     event: MessageEvent, *, edited_at: float | None, is_withheld: bool
 ) -> dict[str, Value]:
