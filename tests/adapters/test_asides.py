@@ -21,6 +21,10 @@ from session_plugin import SessionHub
 async def marks(driver: Any, hub: SessionHub, chat: Any, *, count: int) -> list[tuple[str, bool]]:
     """Return what was said in a chat, and whether it is an aside."""
     found = await driver.history(hub, chat, count=count)
+    context = await driver.view(hub, chat).for_model()
+    given = [one.content for one in context.messages]
+    assert given == [one.content for one in found if not one.is_aside]
+
     return [(one.content, one.is_aside) for one in found]
 
 
