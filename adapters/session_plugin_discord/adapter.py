@@ -20,6 +20,7 @@ from session_plugin import Lease, SessionHub, SessionView
 from session_plugin_discord.answering import HandlerCounter
 from session_plugin_discord.author_commands import AuthorCommands
 from session_plugin_discord.commands import SessionCommands
+from session_plugin_discord.files import Files
 from session_plugin_discord.incoming import Incoming
 from session_plugin_discord.outgoing import Outgoing
 from session_plugin_discord.own_messages import OwnMessages
@@ -85,7 +86,8 @@ class Adapter:
         if self._lease is not None:
             return
 
-        self._lease = self.hub.attach(CHANNEL, "", self.commands.deliver)
+        files = Files(self._client)
+        self._lease = self.hub.attach(CHANNEL, "", self.commands.deliver, fetch=files.fetch)
         try:
             await self._lease.open()
             self.commands.registration.add()

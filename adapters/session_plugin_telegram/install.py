@@ -17,6 +17,7 @@ from session_plugin import Lease, PluginError, SessionError, SessionHub
 from session_plugin.commands import Command, check_names
 from session_plugin_telegram.commands import SessionCommands
 from session_plugin_telegram.context import AnyApplication, add_sessions
+from session_plugin_telegram.files import Files
 from session_plugin_telegram.incoming import IncomingUpdates
 from session_plugin_telegram.outgoing import SessionRecorder
 from session_plugin_telegram.own_messages import OwnMessages
@@ -116,6 +117,7 @@ class _Adapter:
         self._bot_id = bot.token.partition(":")[0]
         self._hub = hub
         self._lease: Lease | None = None
+        self._files = Files(bot)
 
         self._commands = SessionCommands(bot, hub, names)
         self._incoming = IncomingUpdates(
@@ -160,7 +162,9 @@ class _Adapter:
         if self._lease is not None:
             return
 
-        self._lease = self._hub.attach(CHANNEL, self._bot_id, self._commands.deliver)
+        self._lease = self._hub.attach(
+            CHANNEL, self._bot_id, self._commands.deliver, fetch=self._files.fetch
+        )
         try:
             await self._lease.open()
         except BaseException:

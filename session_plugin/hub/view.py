@@ -6,7 +6,7 @@ each call, so that a link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -17,6 +17,7 @@ from session_plugin.context.window import key_of, shortened
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.media import Budget, checked_types
 from session_plugin.hub.runs import Run
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
@@ -173,6 +174,8 @@ class SessionView:
         providers find the beginning of a request in their caches. Therefore `max_messages` is
         exceeded by up to half, and `max_tokens` is filled between half and all of it.
 
+        For the words of a recording that is being answered and transcribed, it waits up to 10 s.
+
         Args:
             max_tokens: How many tokens at most, as a model is given it; counted by a
                 `session_count_tokens` hook, else by an estimate that rather counts too many. With
@@ -207,6 +210,8 @@ class SessionView:
 
         is_open = before is None and (upto is None or upto is self.event)
         await self._take_in()
+        if self.seq and is_open:
+            await self._parts.transcribing.wait_for(self.chat, self.seq)
         held = await self._held_message() if is_open else None
         request = contexts.ContextRequest(
             max_messages=most,
@@ -226,6 +231,51 @@ class SessionView:
         return await fit(
             replace(material, context=context), max_tokens=budget, count=self._parts.tokens.count
         )
+
+    async def fetch_media(
+        self,
+        context: ModelContext,
+        *,
+        max_count: int = 4,
+        max_bytes: int = 5_000_000,
+        types: Collection[str] = ("image/",),
+    ) -> ModelContext:
+        """Return a context of this view with the files that people sent, as a model is given them.
+
+            conversation = await session.fetch_media(await session.for_model(max_tokens=4000))
+
+        A `session_fetch` hook is asked for each file, then the adapter of the bot that received it.
+        The newest are fetched, all at once; each is waited for 5 seconds. What cannot be fetched,
+        or is not within the limits, is named by its kind, as without this call. Nothing is stored.
+
+        Args:
+            context: What `for_model` of this view returned.
+            max_count: How many files at most.
+            max_bytes: How many bytes at most, of all files together.
+            types: How the content types begin that your model takes: `("image/", "audio/")`.
+
+        Raises:
+            TypeError: `types` is a text.
+            ValueError: a limit is no whole number, or negative.
+        """
+        budget = Budget(
+            max_count=_checked("max_count", max_count),
+            max_bytes=_checked("max_bytes", max_bytes),
+            types=checked_types(types),
+        )
+        seen = [message for message in context.messages if self._may_see(message)]
+        fetched = await self._parts.media.fetch(seen, budget)
+
+        return replace(context, media={**context.media, **fetched})
+
+    def _may_see(self, message: SessionMessage) -> bool:
+        """Check that a message is not from a direct chat where a group reads, or the other way."""
+        if message.chat is None:
+            return False
+        if message.chat.kind == self.chat.kind:
+            return True
+
+        return self.chat.kind == "direct" and self._parts.settings.direct_sees_groups
 
     def _place(
         self, name: str, message: MessageEvent | SessionMessage | None

@@ -33,6 +33,7 @@ from session_plugin.incoming.pending_writes import Announce, PendingWrite, Pendi
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdits, is_paced
+from session_plugin.incoming.transcribing import Transcribing
 from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import parts_to_json, to_bytes
 from session_plugin.records.conversation import editing, moving, removing
@@ -93,6 +94,7 @@ class Intake:
         *,
         database: Database,
         postponed: Postponed,
+        transcribing: Transcribing,
         times: PlatformTimes,
         announce: Announce,
         patience: float,
@@ -107,6 +109,7 @@ class Intake:
         self._screening = screening
         self._database = database
         self._postponed = postponed
+        self._transcribing = transcribing
         self._times = times
         self._patience = patience
         self._on_growth = on_growth
@@ -214,6 +217,9 @@ class Intake:
         assert submission.recording is not None
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
+            if self._transcribing.is_wanted(submission.recording.event):
+                stored = as_stored(submission.recording, result)
+                self._transcribing.begin(submission.recording, stored)
 
         counted = _counted(submission.recording.event)
         if not self._streamed.defers(result, counted):

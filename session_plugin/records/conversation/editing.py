@@ -24,6 +24,7 @@ from session_plugin.records.conversation.recording import (
 )
 from session_plugin.records.conversation.removing import remove_messages
 from session_plugin.records.conversation.sessions import find_chat
+from session_plugin.records.conversation.transcripts import with_transcripts
 from session_plugin.records.people import forgotten
 from session_plugin.records.results import MessageEdited, MessagesDeleted, Result
 from session_plugin.records.upkeep.summaries import withdraw
@@ -78,6 +79,9 @@ def _with_stored(event: MessageEvent, row: Row, recording: Recording) -> Message
         changes["is_aside"] = True
     if event.role == "user" and event.is_aside and not row["aside"]:
         changes["is_aside"] = not _is_same_command(event.text, to_text(row["content"]))
+    stored_files = attachments_from_json(row["attachments"])
+    if any(one.transcript for one in stored_files):
+        changes["attachments"] = with_transcripts(event.attachments, stored_files)
     if recording.seq is None and row["parts"] is not None and not event.parts:
         stored = parts_from_json(row["parts"], to_text(row["content"]))
         changes["parts"] = () if recording.is_withheld else with_words(stored, event.text)
