@@ -16,5 +16,5 @@ def take_in(tx: Tx, context: OperationContext, chat: Chat, message_ids: Sequence
     if row is None:
         return
 
-    chat_no = row["chat_no"]
-    tx.run_many("take_in", [{"chat_no": chat_no, "message_id": one} for one in message_ids])
+    for message_id in message_ids:
+        tx.run("take_in", chat_no=row["chat_no"], message_id=message_id)
