@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl
+from session_plugin import Account, Chat, MessageEvent, SessionHub, hookimpl, map_texts
 
 DIGITS = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 
@@ -26,11 +26,15 @@ def is_card_number(digits: str) -> bool:
 
 
 class Redact:
-    """Replaces card numbers in messages of people and of the bot, edits included."""
+    """Replaces card numbers in messages of people and of the bot, edits and tools included."""
 
     @hookimpl
     def session_filter_message(self, event: MessageEvent) -> MessageEvent:
-        return replace(event, text=DIGITS.sub(self._replace, event.text))
+        text, parts = self._redact(event.text), map_texts(event.parts, self._redact)
+        return replace(event, text=text, parts=parts)
+
+    def _redact(self, text: str) -> str:
+        return DIGITS.sub(self._replace, text)
 
     def _replace(self, found: re.Match[str]) -> str:
         digits = re.sub(r"\D", "", found[0])

@@ -15,6 +15,7 @@ Where to look:
     SessionView     what a handler has: history, for_model, add, start_new
     SessionStore    the same database with a blocking API: get_or_create, save_message, decay
     hooks           the events and questions of plugins; implement them with `hookimpl`
+    agents          the same session for the Agents SDK, pydantic-ai and LangChain
     commands        /link, /whoami, /forget, /export and the other commands that adapters offer
     errors          the exceptions, all derived from SessionError
     testing         offline tests of bots and plugins, and the contract of adapters; needs pytest
@@ -69,6 +70,7 @@ from session_plugin.parts import (
     ToolCallPart,
     ToolResultPart,
 )
+from session_plugin.parts.texts import map_texts
 from session_plugin.reports import (
     CodeAlarm,
     DecayPart,
@@ -141,6 +143,7 @@ __all__ = [
     "accept_lost_secret",
     "copy_database",
     "hookimpl",
+    "map_texts",
     "quoted",
     "restore_database",
 ]

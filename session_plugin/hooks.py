@@ -171,7 +171,14 @@ def session_transcribe(attachment: Attachment, message: SessionMessage) -> str |
 def session_filter_message(event: MessageEvent) -> MessageEvent | None:
     """Return the message as it is to be stored; None stores nothing.
 
-    Use `dataclasses.replace` to change text, attachments or metadata; no other field may change.
+    Use `dataclasses.replace` to change text, attachments, parts or metadata; no other field may
+    change. To keep something out of what is stored, look at all of them:
+    - `text`: the words. Text parts follow it, so they need no change of their own, and one that is
+      made to them alone does not count.
+    - `parts`: arguments of calls, results of tools, reasoning. `session_plugin.map_texts` applies a
+      function to every text in them.
+    - `attachments`: names of files and transcripts.
+    - `metadata`: what is quoted, names, polls, and whatever else the adapter notes there.
 
     Called for messages, edits and the bot's own messages. Each plugin receives what the one
     before it returned. If a filter raises or takes too long, the message is stored without its

@@ -11,6 +11,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from session_plugin.context.media import shown_kind
 from session_plugin.model import Account, SessionMessage
 from session_plugin.parts import Attachment, MediaPart
+from session_plugin.parts.texts import as_line
 
 LONGEST_NAME = 64
 MARK = "> "
@@ -58,7 +59,7 @@ def words_of(message: SessionMessage) -> str:
     if message.is_withheld:
         return "(withheld)"
     if not files:
-        return "(empty)"
+        return as_line(message.parts) or "(empty)"
 
     has_names = message.role == "user"
     shown = ((has_names and one.filename) or one.kind for one in files)

@@ -430,6 +430,15 @@ class SessionView:
 
         return await run.store(said, store_words=store_words)
 
+    def drop_words(self, turn: str, text: str) -> None:
+        """Hold the words of a run no longer: they were taken back before they were sent.
+
+        Args:
+            turn: The run, as `add_turn` was given it.
+            text: The words.
+        """
+        self._parts.final_words.take_back(self.chat, turn, text)
+
     async def _recent(self) -> list[SessionMessage]:
         """Return what was said since the message being answered, or since the newest one of a
         person.

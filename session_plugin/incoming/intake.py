@@ -215,13 +215,14 @@ class Intake:
             submission.on_result(result)
 
         assert submission.recording is not None
+        event = submission.recording.event
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
-            if self._transcribing.is_wanted(submission.recording.event):
+            if event.attachments and self._transcribing.is_wanted(event):
                 stored = as_stored(submission.recording, result)
                 self._transcribing.begin(submission.recording, stored)
 
-        counted = _counted(submission.recording.event)
+        counted = _counted(event) if event.parts else event.text
         if not self._streamed.defers(result, counted):
             self._on_growth(result, counted)
 
@@ -317,7 +318,8 @@ class Intake:
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
             self._postponed.add(recording, result.seq)
-            self._on_growth(result, _counted(recording.event))
+            event = recording.event
+            self._on_growth(result, _counted(event) if event.parts else event.text)
             if stream is None:
                 self._on_change((result.session_no,))
             else:
@@ -627,12 +629,8 @@ def _current_task() -> asyncio.Task[Any]:
 
 
 def _counted(event: MessageEvent) -> str:
-    """Return what is counted of a message where its tokens are."""
-    return (
-        counted_text(to_bytes(event.text), parts_to_json(event.parts))
-        if event.parts
-        else event.text
-    )
+    """Return what is counted of a message with parts where its tokens are."""
+    return counted_text(to_bytes(event.text), parts_to_json(event.parts))
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -23,7 +23,9 @@ from session_plugin.parts.texts import SEPARATOR
 LARGEST_PART = 65_536
 """Bytes of JSON that a part may have; what is longer is cut, with a mark."""
 LEFT_OUT = "left_out"
-"""The key of the note that replaces arguments which are too long."""
+"""The key of the note that replaces arguments and payloads which are too long."""
+NOBODY = "session_plugin"
+"""The provider of a note: it is nobody's, so nobody is given it."""
 
 T = TypeVar("T", bound=Part)
 
@@ -62,12 +64,16 @@ def within_bounds(part: Part) -> Part:
             without = replace(part, arguments={LEFT_OUT: f"arguments: {note}"})
             shorter = without if _size(without) <= LARGEST_PART else replace(without, signature="")
         case ReasoningPart():
-            shorter = replace(part, payload={})
+            shorter = _noted(part, f"reasoning: {note}")
         case RawPart():
-            bare = replace(part, payload={})
+            bare = _noted(part, note)
             shorter = _shortened(part.text or f"[{note}]", lambda text: replace(bare, text=text))
 
     return shorter
+
+
+def _noted(part: ReasoningPart | RawPart, note: str) -> RawPart:
+    return RawPart(provider=NOBODY, payload={LEFT_OUT: note, "provider": part.provider})
 
 
 def _transcribed(part: MediaPart, transcript: str) -> MediaPart:

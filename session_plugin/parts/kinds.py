@@ -97,8 +97,8 @@ class ReasoningPart:
     """A model's reasoning as its provider wants it back; no other provider is given it.
 
     `provider` is `openai` (Responses), `openai-chat`, `anthropic` or `google`. `model` is the model
-    that reasoned; empty if unknown. `payload` is the provider's own JSON object; it is empty where
-    it was too long to be stored, and then nobody is given it.
+    that reasoned; empty if unknown. `payload` is the provider's own JSON object. One that is too
+    long to be stored becomes a raw part that says so.
 
     Example:
         await hub.record(event)
@@ -116,8 +116,9 @@ class ReasoningPart:
 class RawPart:
     """Anything else that one provider understands, as its own JSON object.
 
-    Other providers are given `text` in its place, or nothing if that is empty. `payload` is empty
-    where it was too long to be stored, and then its own provider is given `text` too.
+    Other providers are given `text` in its place, or nothing if that is empty. Where `payload` is
+    too long to be stored, a note replaces it, `provider` is `session_plugin`, and everybody is
+    given `text`.
 
     Example:
         await hub.record(event)

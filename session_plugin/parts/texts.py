@@ -5,6 +5,7 @@ The words of a message are in its content; its text parts only place them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -19,6 +20,8 @@ from session_plugin.parts.kinds import (
     ToolResultPart,
 )
 
+LONGEST_LINE = 200
+"""Characters of a call's arguments or of a result that people are shown."""
 SEPARATOR = "\n"
 """Stands between the words of two text parts."""
 
@@ -41,12 +44,56 @@ def with_words(parts: tuple[Part, ...], words: str) -> tuple[Part, ...]:
     return (*parts[:first], *before, *others)
 
 
+def as_line(parts: Iterable[Part]) -> str:
+    """Return the calls and results among parts as one line for people; empty if there are none.
+
+    What a tool returned stands in quotation marks that it cannot end.
+    """
+    lines = [line for part in parts if (line := _line(part))]
+    return f"({'; '.join(lines)})" if lines else ""
+
+
+def _line(part: Part) -> str:
+    match part:
+        case ToolCallPart(name=name, arguments=arguments):
+            written = arguments if isinstance(arguments, str) else _json(arguments)
+            return f"called {_short(name)} with {_short(written)}"
+        case ToolResultPart(name=name, is_error=is_error):
+            texts = [one.text if isinstance(one, TextPart) else "a file" for one in part.parts]
+            returned = "failed with" if is_error else "returned"
+            return f"{_short(name or 'a tool')} {returned} {_json(_short(' '.join(texts)))}"
+        case RawPart(text=text):
+            return _short(text).strip("()")
+
+    return ""
+
+
+def _short(text: str) -> str:
+    words = " ".join(text[: 4 * LONGEST_LINE].split())
+    return words if len(words) <= LONGEST_LINE else f"{words[:LONGEST_LINE]}…"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def map_texts(parts: Iterable[Part], change: Callable[[str], str]) -> tuple[Part, ...]:
     """Return parts with every text in them changed: words, arguments of calls, results, names of
     files, transcripts, and what only a provider understands.
 
     Ids, keys and the names of tools stay. For filters; a text part says what the message says, so
     that one is changed by `text`.
+
+    Example:
+        def hide(text):
+            return text.replace("4000 1234", "[card]")
+
+        class Redact:
+            @hookimpl
+            def session_filter_message(self, event):
+                return replace(event, text=hide(event.text), parts=map_texts(event.parts, hide))
+
+        hub.register(Redact())
     """
     return tuple(_mapped(part, change) for part in parts)
 

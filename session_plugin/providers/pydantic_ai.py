@@ -7,6 +7,7 @@ pydantic-ai as well.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from session_plugin.parts import (
@@ -18,6 +19,7 @@ from session_plugin.parts import (
     ToolCallPart,
     ToolResultPart,
 )
+from session_plugin.providers.chat import REASONING
 from session_plugin.providers.shapes import (
     Said,
     Shape,
@@ -38,12 +40,34 @@ def read(value: Shape) -> list[Said] | None:
     match value:
         case {"kind": "response", "parts": list(parts)}:
             model = str(value.get("model_name") or "")
-            said = [_said(part, model) for part in parts if isinstance(part, dict)]
-            return [Said("assistant", tuple(part for part in said if part is not None))]
+            return [_response([part for part in parts if isinstance(part, dict)], model)]
         case {"kind": "request", "parts": list(parts)}:
             return _request([part for part in parts if isinstance(part, dict)])
 
     return None
+
+
+def _response(parts: list[dict[str, Any]], model: str) -> Said:
+    """Return a response; what a model thought in several parts of one id is one item."""
+    found: list[Part] = []
+    for part in parts:
+        said = _said(part, model)
+        match said, found[-1] if found else None:
+            case (ReasoningPart(payload=new), ReasoningPart(payload=last) as former) if (
+                _summary(new) and last.get("id") == new["id"]
+            ):
+                payload = {**new, **last, "summary": [*last["summary"], *new["summary"]]}
+                found[-1] = replace(former, payload=payload)
+            case (None, _):
+                pass
+            case _:
+                found.append(said)
+
+    return Said("assistant", tuple(found))
+
+
+def _summary(payload: Shape) -> bool:
+    return payload.get("type") == "reasoning" and bool(payload.get("id"))
 
 
 def _request(parts: list[dict[str, Any]]) -> list[Said]:
@@ -126,21 +150,23 @@ def _is_call(kind: str) -> bool:
 def _thought(part: Shape, model: str) -> ReasoningPart:
     """Return what a model thought, in the form of the provider that it came from."""
     name, text = str(part.get("provider_name") or ""), str(part.get("content") or "")
+    details = part.get("provider_details") or {}
     signature, item_id = part.get("signature"), part.get("id")
     if name == "anthropic" and item_id == "redacted_thinking":
         payload = {"type": "redacted_thinking", "data": signature}
     elif name == "anthropic":
         payload = {"type": "thinking", "thinking": text, "signature": signature}
-    elif name == "openai" and (signature or item_id):
+    elif name == "openai" and item_id not in REASONING and (signature or item_id):
         summary = [{"type": "summary_text", "text": text}] if text else []
         payload = {"type": "reasoning", "id": item_id, "summary": summary}
         payload |= {"encrypted_content": signature} if signature else {}
     elif name.startswith("google"):
         name = "google"
         payload = {"text": text, "thought": True}
+        signature = signature or details.get("thought_signature")
         payload |= {"thought_signature": signature} if signature else {}
     else:
         name = "openai-chat"
-        payload = {"reasoning_content": text}
+        payload = {item_id if item_id in REASONING else REASONING[0]: text}
 
     return ReasoningPart(provider=name, payload=payload, model=model)

@@ -33,8 +33,8 @@ def read(value: Shape) -> list[Said] | None:
     match value:
         case {"object": "response", "output": list(items)}:
             model = str(value.get("model") or "")
-            said = [_item(item, model) for item in items if isinstance(item, dict)]
-            return [one for one in said if one is not None]
+            shapes = [item for item in items if isinstance(item, dict)]
+            return [_item(item, model) or _raw(item) for item in shapes]
         case {"type": str()}:
             item = _item(value, "")
             return None if item is None else [item]
@@ -53,12 +53,20 @@ def _item(item: Shape, model: str) -> Said | None:
         case {"type": "function_call_output" | "custom_tool_call_output", "call_id": str(call_id)}:
             part = ToolResultPart(call_id=call_id, parts=result_parts(item.get("output")))
         case {"type": str(kind)} if kind.endswith(SUFFIXES) or kind in OTHER_ITEMS:
-            part = RawPart(provider=PROVIDER, payload=item, text=name_of(kind))
+            return _raw(item)
         case _:
             return None
 
-    is_of_tool = str(item["type"]).endswith(("_call_output", "_approval_response"))
+    return _of(item, part)
 
+
+def _raw(item: Shape) -> Said:
+    part = RawPart(provider=PROVIDER, payload=item, text=name_of(str(item.get("type"))))
+    return _of(item, part)
+
+
+def _of(item: Shape, part: Part) -> Said:
+    is_of_tool = str(item.get("type")).endswith(("_call_output", "_approval_response"))
     return Said("tool" if is_of_tool else "assistant", (part,), is_item=True)
 
 

@@ -1,11 +1,20 @@
 """A model's run in a session: calls and results at once, final words once they are sent."""
 
 import asyncio
+import signal
 from dataclasses import replace
 
 import pytest
 
-from session_plugin import TextPart, ToolCallPart, ToolResultPart, hookimpl
+from session_plugin import (
+    Account,
+    Chat,
+    SessionHub,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    hookimpl,
+)
 from session_plugin.rules.consolidation import between_turns
 from session_plugin.rules.final_words import HELD_SECONDS, essence
 
@@ -16,6 +25,36 @@ CALL = {
     "arguments": '{"city": "Oslo"}',
 }
 RESULT = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
+
+
+RUNS = """
+    import asyncio, sys
+    from session_plugin import Account, Chat, MessageEvent, SessionHub
+
+    def said(chat, number, role, text, **who):
+        return MessageEvent(chat=chat, message_id=f"{role}-{number}", role=role, text=text, sent_at=0.0, **who)
+
+    async def run(hub, writer):
+        chat, ann = Chat("telegram", str(writer)), Account("telegram", str(writer))
+        for number in range(1_000_000):
+            turn = f"{writer}.{number}"
+            session = (await hub.record(said(chat, number, "user", "Rain?", author=ann))).session
+            call = {"type": "function_call", "call_id": turn, "name": "weather", "arguments": "{}"}
+            result = {"type": "function_call_output", "call_id": turn, "output": "sunny"}
+            for step in (call, result):
+                await session.add_turn([step], turn=turn)
+                print(turn, step["type"], flush=True)
+            words = {"role": "assistant", "content": f"Sunny {number}."}
+            await session.add_turn([words], turn=turn)
+            await hub.record(said(chat, number, "assistant", f"Sunny {number}.", answers=ann))
+            print(turn, "words", flush=True)
+
+    async def main():
+        async with SessionHub(sys.argv[1], load_entry_points=False) as hub:
+            await asyncio.gather(*(run(hub, writer) for writer in range(4)))
+
+    asyncio.run(main())
+"""
 
 
 def words(text):
@@ -191,6 +230,33 @@ async def test_a_call_without_an_id_has_that_of_its_result(view):
     assert [part.call_id for part in stored[1].parts] == [first]
     assert stored[2].parts[0].call_id == third
     assert stored[2].parts[1].call_id not in {first, third, ""}
+
+
+async def test_what_was_acknowledged_is_there_once_after_a_kill(database, spawn):
+    process = spawn(RUNS, database)
+    acknowledged = [process.stdout.readline().split() for _ in range(60)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged += [
+        line.split()
+        for line in process.communicate()[0].splitlines(keepends=True)
+        if line.endswith("\n")
+    ]
+
+    found = {}
+    async with SessionHub(database, load_entry_points=False) as hub:
+        for writer in range(4):
+            chat, ann = Chat("telegram", str(writer)), Account("telegram", str(writer))
+            history = await hub.session_of(chat, ann).history(limit=None)
+            for message in history:
+                if message.turn is not None:
+                    kinds = [type(part).__name__ for part in message.parts] or ["words"]
+                    found.setdefault(message.turn, []).extend(kinds)
+
+    whole = ["ToolCallPart", "ToolResultPart", "words"]
+    assert all(kinds == whole[: len(kinds)] for kinds in found.values())
+    order = {"function_call": 1, "function_call_output": 2, "words": 3}
+    assert all(len(found[turn]) >= order[what] for turn, what in acknowledged)
+    assert len(found) >= 10
 
 
 async def test_a_run_of_whom_nothing_is_stored_is_not_stored(hub, view, ann, backend, database):

@@ -241,7 +241,14 @@ def test_arguments_and_payloads_that_are_too_long_are_replaced_by_a_note():
     note = {LEFT_OUT: f"arguments: {70_072:,} bytes were too long to be stored"}
     assert (call.id, call.arguments) == ("1", note)
     assert (signed.signature, list(signed.arguments)) == ("", [LEFT_OUT])
-    assert thought.payload == raw.payload == {}
+    assert thought == RawPart(
+        provider="session_plugin",
+        payload={
+            LEFT_OUT: "reasoning: 70,059 bytes were too long to be stored",
+            "provider": "p",
+        },
+    )
+    assert raw.payload == {LEFT_OUT: "70,069 bytes were too long to be stored", "provider": "p"}
     assert raw.text == "[70,069 bytes were too long to be stored]"
     assert media.attachment.transcript.endswith("characters left out]")
     assert all(size_of(one) <= LARGEST_PART for one in (call, signed, thought, raw, media))

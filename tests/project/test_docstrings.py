@@ -40,6 +40,9 @@ MODULES = [
         "session_plugin_telegram",
         "telegram_simulator",
         "session_plugin_telegram.testing",
+        "session_plugin.agents.openai",
+        "session_plugin.agents.pydantic_ai",
+        "session_plugin.agents.langchain",
     )
 ]
 PUBLIC = [(module, name) for module in MODULES for name in module.__all__]
