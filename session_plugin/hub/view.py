@@ -64,8 +64,8 @@ class SessionView:
         is_stored: That message is on disk, and nothing was said in this view since, so reading
             waits for nothing; else it waits for what was handed in before.
         is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
-            answers it. `for_model` ends that: who asks it for a command talks to a model. The
-            command is conversation then, and so is what answers it, before and after.
+            answers it. `for_model` and `add_turn` end that: code that calls them talks to a model.
+            The command is conversation then, and so is what answers it, before and after.
         is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
             apps send /start by themselves.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
@@ -415,6 +415,7 @@ class SessionView:
             TypeError: `response` has none of the known shapes.
         """
         said = read_turn(response)
+        await self._take_in()
         if turn is None:
             turn = self._parts.context().new_id()
 
