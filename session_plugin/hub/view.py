@@ -6,7 +6,7 @@ each call, so that a link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -17,6 +17,7 @@ from session_plugin.context.window import key_of, shortened
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.media import Budget, checked_types
 from session_plugin.hub.runs import Run
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
@@ -32,7 +33,7 @@ from session_plugin.parts import Part
 from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import read_turn
-from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation import asides, contexts, histories, sessions, states
 from session_plugin.records.conversation.context_reading import ContextRequest
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
@@ -63,6 +64,11 @@ class SessionView:
             process.
         is_stored: That message is on disk, and nothing was said in this view since, so reading
             waits for nothing; else it waits for what was handed in before.
+        is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
+            answers it. `for_model` and `add_turn` end that: code that calls them talks to a model.
+            The command is conversation then, and so is what answers it, before and after.
+        is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
+            apps send /start by themselves.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
             not known to be stored.
         before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
@@ -91,9 +97,12 @@ class SessionView:
         self.scope_name: str | None = None
         self.is_duplicate = False
         self.is_stored = False
+        self.is_aside = event is not None and event.is_aside
+        self.is_wordless = False
         self.seq = 0
         self.before_reading: Callable[[], Awaitable[object]] | None = None
         self._held: Submission | None = None
+        self._asides: list[str] = []
 
     async def info(self) -> Session | None:
         """Return the live session without its messages; None before anybody has said anything in
@@ -166,6 +175,8 @@ class SessionView:
         providers find the beginning of a request in their caches. Therefore `max_messages` is
         exceeded by up to half, and `max_tokens` is filled between half and all of it.
 
+        For the words of a recording that is being answered and transcribed, it waits up to 10 s.
+
         Args:
             max_tokens: How many tokens at most, as a model is given it; counted by a
                 `session_count_tokens` hook, else by an estimate that rather counts too many. With
@@ -199,6 +210,9 @@ class SessionView:
             raise ValueError("give before or upto, not both: each says where the context ends")
 
         is_open = before is None and (upto is None or upto is self.event)
+        await self._take_in()
+        if self.seq and is_open:
+            await self._parts.transcribing.wait_for(self.chat, self.seq)
         held = await self._held_message() if is_open else None
         request = ContextRequest(
             max_messages=most,
@@ -219,6 +233,51 @@ class SessionView:
             replace(material, context=context), max_tokens=budget, count=self._parts.tokens.count
         )
 
+    async def fetch_media(
+        self,
+        context: ModelContext,
+        *,
+        max_count: int = 4,
+        max_bytes: int = 5_000_000,
+        types: Collection[str] = ("image/",),
+    ) -> ModelContext:
+        """Return a context of this view with the files that people sent, as a model is given them.
+
+            conversation = await session.fetch_media(await session.for_model(max_tokens=4000))
+
+        A `session_fetch` hook is asked for each file, then the adapter of the bot that received it.
+        The newest are fetched, all at once; each is waited for 5 seconds. What cannot be fetched,
+        or is not within the limits, is named by its kind, as without this call. Nothing is stored.
+
+        Args:
+            context: What `for_model` of this view returned.
+            max_count: How many files at most.
+            max_bytes: How many bytes at most, of all files together.
+            types: How the content types begin that your model takes: `("image/", "audio/")`.
+
+        Raises:
+            TypeError: `types` is a text.
+            ValueError: a limit is no whole number, or negative.
+        """
+        budget = Budget(
+            max_count=_checked("max_count", max_count),
+            max_bytes=_checked("max_bytes", max_bytes),
+            types=checked_types(types),
+        )
+        seen = [message for message in context.messages if self._may_see(message)]
+        fetched = await self._parts.media.fetch(seen, budget)
+
+        return replace(context, media={**context.media, **fetched})
+
+    def _may_see(self, message: SessionMessage) -> bool:
+        """Check that a message is not from a direct chat where a group reads, or the other way."""
+        if message.chat is None:
+            return False
+        if message.chat.kind == self.chat.kind:
+            return True
+
+        return self.chat.kind == "direct" and self._parts.settings.direct_sees_groups
+
     def _place(
         self, name: str, message: MessageEvent | SessionMessage | None
     ) -> MessageEvent | SessionMessage | int | None:
@@ -231,6 +290,44 @@ class SessionView:
             )
 
         return self.seq if message is self.event and self.seq else message
+
+    def as_answer(self, event: MessageEvent) -> MessageEvent:
+        """Return a new message of the bot as what answers this view's: an aside if that is one.
+
+        For adapters, which know what a handler sends. Answers in other chats are none.
+        """
+        if not self.is_aside or event.chat != self.chat:
+            return event
+
+        if event.message_id is not None:
+            self._asides.append(event.message_id)
+
+        return replace(event, is_aside=True)
+
+    async def _take_in(self) -> None:
+        """Make conversation of a command, and of what was sent in answer to it, for good."""
+        if not self.is_aside or self.event is None:
+            return
+
+        self.is_aside = False
+        keys, self._asides = self._asides, []
+        if self._held is not None:
+            self._held.take_in()
+        elif self.event.message_id is not None and not self.is_wordless:
+            keys.append(self.event.message_id)
+
+        if not keys:
+            return
+
+        try:
+            if self.before_reading is not None:
+                await self.before_reading()
+            await self._parts.intake.settled(self.chat)
+            context = self._parts.context()
+            await self._parts.database.write(asides.take_in, context, self.chat, keys)
+        except BaseException:
+            self.is_aside, self._asides = True, [*keys, *self._asides]
+            raise
 
     async def add(
         self,
@@ -319,6 +416,7 @@ class SessionView:
             TypeError: `response` has none of the known shapes.
         """
         said = read_turn(response)
+        await self._take_in()
         if turn is None:
             turn = self._parts.context().new_id()
 
@@ -560,7 +658,7 @@ class SessionView:
     ) -> T:
         if self.before_reading is not None:
             await self.before_reading()
-        if not self.is_stored:
+        if not self.is_stored or self._parts.intake.holds_edits(self.chat):
             await self._parts.intake.settled(self.chat)
         return await self._parts.database.read(operation, *args, **kwargs)
 
