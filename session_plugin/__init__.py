@@ -12,7 +12,7 @@ context.session.history()` on Telegram.
 
 Where to look:
     SessionHub      what adapters and bots call: record, link, forget, export, consolidate, decay
-    SessionView     what a handler has: history, for_model, add, start_new
+    SessionView     what a handler has: history, search, for_model, add, start_new
     SessionStore    the same database with a blocking API: get_or_create, save_message, decay
     hooks           the events and questions of plugins; implement them with `hookimpl`
     commands        /link, /whoami, /forget, /export and the other commands that adapters offer
@@ -70,6 +70,7 @@ from session_plugin.reports import (
     Progress,
     Skipped,
 )
+from session_plugin.rules.found import Found, Hit
 from session_plugin.rules.policies import Expiry, Retention
 from session_plugin.store.store import SessionStore
 
@@ -90,7 +91,9 @@ __all__ = [
     "ExportRefused",
     "FailedConsolidation",
     "ForgetRefused",
+    "Found",
     "Held",
+    "Hit",
     "HubStatus",
     "IdentityEvent",
     "ImportReport",

@@ -12,6 +12,7 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
+from session_plugin.hub.looking import LastSearches
 from session_plugin.hub.secret_check import secret_check
 from session_plugin.hub.settings import Settings
 from session_plugin.incoming.intake import Intake
@@ -55,6 +56,7 @@ class HubParts:
     eraser: Eraser
     upkeep: UpkeepWork
     rounds: Rounds
+    searches: LastSearches
     context: Callable[[], OperationContext]
     """Returns what operations need to know of now and of this hub."""
     own_leases: list[Lease] = field(default_factory=list)
@@ -174,5 +176,6 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         eraser=eraser,
         upkeep=upkeep,
         rounds=rounds,
+        searches=LastSearches(),
         context=context,
     )

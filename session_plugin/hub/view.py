@@ -15,6 +15,7 @@ from session_plugin.context.turns import ModelContext
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.looking import look_through, to_cursor, to_query
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
     Account,
@@ -25,11 +26,14 @@ from session_plugin.model import (
     SessionIdentity,
     SessionMessage,
 )
-from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation import contexts, histories, searching, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
+from session_plugin.records.conversation.searching import Piece, Request
 from session_plugin.records.people import accounts
+from session_plugin.rules.found import Cursor, Found
+from session_plugin.rules.searching import Query, Sender
 from session_plugin.rules.states import Change, changed
 
 P = ParamSpec("P")
@@ -132,6 +136,55 @@ class SessionView:
         )
 
         return _with_held(messages, held, most=most)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        limit: int = 10,
+        before: str | MessageEvent | SessionMessage | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        who: Sender | None = None,
+        channel: str | None = None,
+    ) -> Found:
+        """Search all that `history(include_previous=True)` shows, from the newest message on.
+
+        Nothing is stored of a search. Messages that were withheld are not found.
+
+        Args:
+            text: Words that all have to be there, `"phrases"`, `-words` that may not be there, and
+                `from:me`, `from:bot`, `on:telegram`, `after:2026-10`, `before:2026-10-24`. Case,
+                accents and Arabic vowel signs make no difference.
+            limit: How many hits at most.
+            before: The `cursor` of what was found before; or only what came before this message.
+            since: Only what was sent at this time or later, in seconds since 1970.
+            until: Only what was sent earlier than this.
+            who: Only what the reader said (`"me"`), the bot (`"bot"`), or one account.
+            channel: Only what was said on this channel.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+            TypeError: an argument is of another kind than it has to be.
+            ValueError: no word is left to search for, or an argument makes no sense.
+        """
+        query = to_query(text, limit=limit, since=since, until=until, who=who, channel=channel)
+        if isinstance(before, str | None):
+            cursor = to_cursor(before)
+        else:
+            place = self._place("before", before)
+            seq = await self._read(histories.seq_of, await self._where(), place)
+            cursor = to_cursor(None) if seq is None else Cursor(seq)
+
+        return await self._look(query, cursor, limit=limit)
+
+    async def _look(self, query: Query, cursor: Cursor, *, limit: int) -> Found:
+        where = await self._where()
+
+        async def look(request: Request) -> Piece:
+            return await self._read(searching.search, where, query, request)
+
+        return await look_through(look, cursor, limit=limit)
 
     async def for_model(
         self,
