@@ -8,10 +8,11 @@ twice. Each call is one short snapshot.
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from typing import Any, NamedTuple
 
 from session_plugin.checks import is_storable
@@ -118,11 +119,11 @@ def search(
     hits: list[Hit] = []
     compared = 0
     while (run := merged.next_run(tx)) is not None:
-        for row in _matching(run, query, is_wanted):
+        for source, seq in _matching(run, query, is_wanted):
             if len(hits) == request.limit:  # there is one more
                 before = hits[-1].message.seq
                 return Piece(hits=tuple(hits), before=before, exhausted=merged.exhausted)
-            hits.append(_hit(tx, run.source, row, query, session_ids))
+            hits.append(_hit(tx, source, seq, query, session_ids))
 
         compared += len(run.rows)
         if compared >= YIELD_AFTER:
@@ -177,6 +178,8 @@ class _Words(NamedTuple):
     sent_at: float
 
 
+Rows = Sequence[tuple[Any, ...]]
+"""Rows of `segment_words`."""
 Criterion = Callable[[_Words, str], bool]
 """Checks a message and its chat's channel."""
 
@@ -223,14 +226,16 @@ def _numbers(tx: Tx, reader: Reader, scope: Scope, who: object) -> frozenset[int
     return frozenset(int(row["account_no"]) for row in tx.all("accounts_of_user", user_id=user_id))
 
 
-def _matching(run: _Run, query: Query, is_wanted: Criterion | None) -> Iterator[_Words]:
-    """Yield the messages of a run that match."""
-    source, matches = run.source, query.matches
+def _matching(
+    run: _Run, query: Query, is_wanted: Criterion | None
+) -> Iterator[tuple[_Source, int]]:
+    """Yield the source and the number of each message of a run that matches."""
+    matches = query.matches
     for columns in run.rows:
         if matches(_text_of(columns[1], columns[2])):
-            row = _Words(*columns)
+            row, source = _Words(*columns), run.source_of(columns)
             if is_wanted is None or is_wanted(row, source.channel_of(row.seq)):
-                yield row
+                yield source, row.seq
 
 
 def _text_of(content: object, attachments: object) -> str:
@@ -243,10 +248,19 @@ def _text_of(content: object, attachments: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Messages of one source that come next, all sources merged; newest first."""
+    """Messages that come next, newest first, and which of them are of which source."""
 
-    source: _Source
-    rows: Sequence[tuple[Any, ...]]
+    rows: Rows
+    parts: Sequence[tuple[_Source, Rows]]
+
+    def source_of(self, row: tuple[Any, ...]) -> _Source:
+        """Return where one of them is from."""
+        for source, rows in self.parts:
+            place = bisect_left(rows, _place(row), key=_place)
+            if place < len(rows) and rows[place][0] == row[0]:
+                return source
+
+        raise LookupError(f"no source has the message {row[0]}")
 
 
 class _Source:
@@ -260,7 +274,7 @@ class _Source:
     key: object
     newest: int
 
-    def read(self, tx: Tx, before: int) -> tuple[Sequence[tuple[Any, ...]], int | None]:
+    def read(self, tx: Tx, before: int) -> tuple[Rows, int | None]:
         """Return the next messages before a number as rows of `segment_words`, newest first; and
         before which number to go on, None at the end.
         """
@@ -288,7 +302,7 @@ class SegmentSource(_Source):
         self.key = self.segment_no = int(segment["segment_no"])
         self.newest = int(segment["last_seq"])
 
-    def read(self, tx: Tx, before: int) -> tuple[Sequence[tuple[Any, ...]], int | None]:
+    def read(self, tx: Tx, before: int) -> tuple[Rows, int | None]:
         """Return the next block."""
         rows = tx.tuples("segment_words", segment_no=self.segment_no, before=before, limit=BLOCK)
         return rows, rows[-1][0] if len(rows) == BLOCK else None
@@ -318,7 +332,7 @@ class _GroupsSource(_Source):
         self.key = ("groups", account_no)
         self.newest = ALL - 1
 
-    def read(self, tx: Tx, before: int) -> tuple[Sequence[tuple[Any, ...]], int | None]:
+    def read(self, tx: Tx, before: int) -> tuple[Rows, int | None]:
         found, following = piece_in_groups(
             tx,
             self._scope,
@@ -399,22 +413,44 @@ class _Merged:
         """
         if not self._heap:
             return None
-
-        place, state, number = heappop(self._heap)
-        source = self._sources[number]
-        if state == UNREAD:
-            rows, following = source.read(tx, 1 - place)
+        if self._heap[0][1] == UNREAD:
+            place, _, number = heappop(self._heap)
+            rows, following = self._sources[number].read(tx, 1 - place)
             self._put_back(number, _Block(rows, following))
-            return _Run(source, ())
+            return _Run([], [])
 
-        block = self._blocks[number]
-        begin, end = block.position, len(block.rows)
-        if self._heap:
-            end = bisect_left(block.rows, self._heap[0][0], begin, key=_place)
-        block.position = end
-        self._put_back(number, block)
+        numbers, floor = self._take_read()
+        parts: list[tuple[_Source, Rows]] = []
+        for number in numbers:
+            block = self._blocks[number]
+            end = bisect_right(block.rows, -floor, block.position, key=_place)
+            parts.append((self._sources[number], block.rows[block.position : end]))
+            block.position = end
+            self._put_back(number, block)
 
-        return _Run(source, block.rows[begin:end])
+        rows = parts[0][1]
+        if len(parts) > 1:
+            rows = sorted(chain.from_iterable(part for _, part in parts), key=_place)
+
+        return _Run(rows, parts)
+
+    def _take_read(self) -> tuple[list[int], int]:
+        """Take the sources that come next and are read, and return down to which number each
+        message of theirs is at hand.
+        """
+        numbers: list[int] = []
+        floor = 0
+        while self._heap and self._heap[0][1] == READ and -self._heap[0][0] >= floor:
+            number = heappop(self._heap)[2]
+            numbers.append(number)
+            block = self._blocks[number]
+            if block.following is not None:
+                floor = max(floor, int(block.rows[-1][0]))
+
+        if self._heap and self._heap[0][1] == UNREAD:
+            floor = max(floor, 1 - self._heap[0][0])
+
+        return numbers, floor
 
     def _put_back(self, number: int, block: _Block) -> None:
         """Queue a source where it goes on: with what is read, or where reading goes on."""
@@ -431,7 +467,7 @@ class _Merged:
 class _Block:
     """Rows that were read, how many of them were handed out, and where reading goes on."""
 
-    rows: Sequence[tuple[Any, ...]]
+    rows: Rows
     following: int | None
     position: int = 0
 
@@ -441,8 +477,8 @@ def _place(row: tuple[Any, ...]) -> int:
     return -int(row[0])
 
 
-def _hit(tx: Tx, source: _Source, row: _Words, query: Query, session_ids: dict[int, str]) -> Hit:
-    message = source.message(tx, row.seq)
+def _hit(tx: Tx, source: _Source, seq: int, query: Query, session_ids: dict[int, str]) -> Hit:
+    message = source.message(tx, seq)
     session_no = source.session_no(tx, message)
     if session_no not in session_ids:
         session_ids[session_no] = tx.one("session_id_of", session_no=session_no)["session_id"]
