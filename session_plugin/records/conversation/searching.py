@@ -129,7 +129,7 @@ def search(
         if compared >= YIELD_AFTER:
             compared = 0
             time.sleep(YIELD_SECONDS)
-        if clock() >= give_up_at:
+        if clock() >= give_up_at and merged.before < request.before:  # each snapshot gets on
             break
 
     return Piece(hits=tuple(hits), before=merged.before, exhausted=merged.exhausted)
