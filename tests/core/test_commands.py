@@ -331,8 +331,8 @@ async def test_search_shows_the_day_the_platform_who_and_the_words_around(say, h
     await hub.record(talk.answered(ann, "A red bicycle!", sent_at=1_790_900_000.0))
     assert await say(ann, "search", "RED bicycle") == (
         "2026-10-02, discord, I: A red bicycle!\n"
-        "2026-10-01, discord, you: ...word word word and so on of the red bicycle that stood "
-        "there there there there there there there there..."
+        "2026-10-01, discord, you: ...word word word word and so on of the red bicycle that "
+        "stood there there there there there there there there there..."
     )
 
 
