@@ -142,6 +142,18 @@ def session_count_tokens(texts: Sequence[str]) -> Sequence[int] | None:
     """
 
 
+@hookspec(firstresult=True)
+def session_embed(texts: Sequence[str]) -> Sequence[Sequence[float]] | None:
+    """Return a vector for each text, all of the same length; None asks the next plugin.
+
+    With this hook, search also finds messages whose meaning is close. It is called in the
+    background with what was stored, up to 64 texts at once, and with what people search for. The
+    time limit is 30 seconds. The vectors are stored with the messages under the plugin's name, and
+    are removed when a message is edited or goes. Needs numpy:
+    `pip install 'session-plugin[semantic]'`.
+    """
+
+
 @hookspec
 def session_filter_message(event: MessageEvent) -> MessageEvent | None:
     """Return the message as it is to be stored; None stores nothing.

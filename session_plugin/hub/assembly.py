@@ -23,11 +23,12 @@ from session_plugin.model import MessageEvent
 from session_plugin.plugins.counting import TokenCounter
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation import editing, sessions
-from session_plugin.records.conversation.recording import Recording
+from session_plugin.records.conversation.recording import Recording, RecordResult
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
 from session_plugin.upkeep.consolidator import Consolidator, Limits
+from session_plugin.upkeep.embedder import Embedder
 from session_plugin.upkeep.eraser import Eraser
 from session_plugin.upkeep.rounds import Rounds
 from session_plugin.upkeep.work import UpkeepWork
@@ -51,6 +52,7 @@ class HubParts:
     postponed: Postponed
     intake: Intake
     consolidator: Consolidator
+    embedder: Embedder
     leases: Leases
     notices: Notices
     eraser: Eraser
@@ -112,13 +114,22 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         ),
     )
 
+    embedder = Embedder(plugins, database=handle, start=background.start)
+
+    def grew(result: RecordResult, text: str) -> None:
+        consolidator.note_growth(result, text)
+        embedder.note_stored(result)
+
     screening = Screening(
         plugins, database=handle, keys=keys, context=context, record_when=settings.record_when
     )
 
     async def restore(recording: Recording, event: MessageEvent | None, seq: int) -> int | None:
         chat = recording.event.chat
-        return await announcer.write_in(chat, editing.restore, recording, event, seq=seq)
+        session_no = await announcer.write_in(chat, editing.restore, recording, event, seq=seq)
+        if session_no is not None:
+            embedder.note(session_no, seq)
+        return session_no
 
     postponed = Postponed(plugins, restore=restore, on_change=consolidator.renew)
     intake = Intake(
@@ -128,7 +139,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         times=times,
         announce=announcer.announce,
         patience=settings.store_patience,
-        on_growth=consolidator.note_growth,
+        on_growth=grew,
         on_change=consolidator.renew,
     )
 
@@ -171,6 +182,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         postponed=postponed,
         intake=intake,
         consolidator=consolidator,
+        embedder=embedder,
         leases=leases,
         notices=notices,
         eraser=eraser,

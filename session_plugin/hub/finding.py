@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from session_plugin.checks import check_storable
 from session_plugin.hub.assembly import HubParts
-from session_plugin.hub.looking import look_through, to_cursor, to_query
+from session_plugin.hub.looking import Search, to_cursor, to_query
 from session_plugin.hub.view import SessionView
 from session_plugin.model import Account, Chat
-from session_plugin.records.conversation import searching
-from session_plugin.records.conversation.searching import Piece, Request
+from session_plugin.records.conversation.sources import Person
+from session_plugin.reports import OnProgress
 from session_plugin.rules.found import Found
 from session_plugin.rules.searching import Sender
 
@@ -61,17 +61,30 @@ class Finding:
 
         check_storable("scope_name", scope_name)
         query = to_query(text, limit=limit, since=since, until=until, who=who, channel=channel)
-        reader = searching.Person(
+        reader = Person(
             context=self._parts.context(),
             who=person,
             name=scope_name,
             direct_sees_groups=self._parts.settings.direct_sees_groups,
         )
+        search = Search(
+            read=self._parts.database.read,
+            reader=reader,
+            query=query,
+            meaning=await self._parts.embedder.meaning_of(query.text),
+        )
 
-        async def look(request: Request) -> Piece:
-            return await self._parts.database.read(searching.search, reader, query, request)
+        return await search.found(to_cursor(before), limit=limit)
 
-        return await look_through(look, to_cursor(before), limit=limit)
+    async def embed_stored(self, *, progress: OnProgress | None = None) -> int:
+        """Make the vectors of messages that were stored before the plugin for `session_embed` was
+        there, or while it failed; return how many. It stops where the plugin fails again.
+
+        Args:
+            progress: Called after each batch.
+        """
+        bot = self._parts.settings.bot
+        return await self._parts.embedder.embed_stored(bot, progress=progress)
 
     async def search_for(
         self, account: Account, chat: Chat, text: str | None, *, limit: int

@@ -33,8 +33,8 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Lifecycle):
 
     Bots use `record` and `session_of`, and what people may ask for: `identity_of`, `request_link`,
     `redeem_link`, `confirm_link`, `unlink`, `set_private`, `export`, `forget`. Operators use
-    `search`, `status`, `consolidate`, `undo_consolidation`, `pin`, `decay`, `upkeep`, `backup`,
-    `import_original` and `store`.
+    `search`, `embed_stored`, `status`, `consolidate`, `undo_consolidation`, `pin`, `decay`,
+    `upkeep`, `backup`, `import_original` and `store`.
 
     For authors of adapters: `attach` gives a lease; `edit`, `delete`, `delete_chat` and `move_chat`
     follow what happens on the platform; `find_message` and `burn_codes` look things up for them.

@@ -9,18 +9,25 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from session_plugin.checks import MINUTE, check_text, check_time
 from session_plugin.model import Account
+from session_plugin.records.conversation import meanings, searching
 from session_plugin.records.conversation.histories import ALL
+from session_plugin.records.conversation.meanings import Stretch
 from session_plugin.records.conversation.searching import Piece, Request
+from session_plugin.records.conversation.sources import Reader
 from session_plugin.rules.found import Cursor, Found, Hit, read_cursor
+from session_plugin.rules.meaning import Meaning, fused
 from session_plugin.rules.searching import Query, Sender, narrowed, parse_query
 
 LONGEST_SEARCH = 0.5
 """Seconds after which a search returns what it has, with a cursor."""
 MOST_HITS = 1000
 """Hits of one call."""
+MOST_RANKED = 200
+"""Matches of words that are ranked together with those of meaning."""
 REMEMBERED_SECONDS = 10 * MINUTE
 MOST_REMEMBERED = 1000
 """How long, and of how many people, a last search is remembered in memory."""
@@ -70,27 +77,95 @@ def to_cursor(before: str | None) -> Cursor:
     return read_cursor(before)
 
 
-Look = Callable[[Request], Awaitable[Piece]]
-"""Looks once, for one reader and one query, in a snapshot."""
+Read = Callable[..., Awaitable[Any]]
+"""Runs an operation on its arguments in a snapshot, as `Database.read` does."""
 
 
-async def look_through(look: Look, cursor: Cursor, *, limit: int) -> Found:
-    """Return the newest matches, in as many snapshots as half a second allows."""
-    give_up_at = time.monotonic() + LONGEST_SEARCH
-    piece = Piece(hits=(), before=cursor.before)
-    hits: list[Hit] = []
-    while piece.before and len(hits) < limit:
-        left = limit - len(hits)
-        piece = await look(Request(before=piece.before, limit=left, exhausted=piece.exhausted))
-        hits += piece.hits
-        if time.monotonic() >= give_up_at:
-            break
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search for one reader.
 
-    return Found(
-        hits=tuple(sorted(hits, key=lambda hit: hit.order)),
-        cursor=str(Cursor(piece.before)) if piece.before else None,
-        is_complete=not piece.before,
-    )
+    Args:
+        read: How the database is read.
+        reader: Who looks.
+        query: For what.
+        meaning: What the words mean, where a plugin says so.
+    """
+
+    read: Read
+    reader: Reader
+    query: Query
+    meaning: Meaning | None = None
+
+    async def found(self, cursor: Cursor, *, limit: int) -> Found:
+        """Return what half a second finds, from a cursor on."""
+        give_up_at = time.monotonic() + LONGEST_SEARCH
+        if self.meaning is not None:
+            return await self._with_meaning(self.meaning, cursor, limit, give_up_at)
+
+        hits, before = await self._with_words(cursor, limit, give_up_at)
+        return Found(
+            hits=tuple(sorted(hits, key=lambda hit: hit.order)),
+            cursor=str(Cursor(before)) if before else None,
+            is_complete=not before,
+        )
+
+    async def _with_words(
+        self, cursor: Cursor, limit: int, give_up_at: float
+    ) -> tuple[list[Hit], int]:
+        """Return the newest matches, and before which number to go on; 0 at the end."""
+        piece = Piece(hits=(), before=cursor.before)
+        hits: list[Hit] = []
+        while piece.before > cursor.last and len(hits) < limit:
+            request = Request(
+                before=piece.before, limit=limit - len(hits), exhausted=piece.exhausted
+            )
+            piece = await self.read(searching.search, self.reader, self.query, request)
+            hits += piece.hits
+            if time.monotonic() >= give_up_at:
+                break
+
+        return hits, piece.before
+
+    async def _with_meaning(
+        self, meaning: Meaning, cursor: Cursor, limit: int, give_up_at: float
+    ) -> Found:
+        """Rank a stretch of messages by their words and by their meaning; return a page of it."""
+        hits, before = await self._with_words(cursor, MOST_RANKED, give_up_at)
+        last = max(before, cursor.last)
+        near = await self._near(meaning, Stretch(before=cursor.before, last=last), give_up_at)
+
+        by_words = sorted(hits, key=lambda hit: hit.order)
+        known = {hit.message.seq: hit for hit in (*near, *by_words) if hit.message.seq >= last}
+        ranked = fused(
+            [hit.message.seq for hit in by_words if hit.message.seq >= last],
+            [hit.message.seq for hit in near],
+        )
+        shown = ranked[cursor.skip : cursor.skip + limit]
+
+        following: Cursor | None = None
+        if cursor.skip + limit < len(ranked):
+            following = Cursor(max(ranked) + 1, last, cursor.skip + limit)
+        elif last:
+            following = Cursor(last)
+
+        return Found(
+            hits=tuple(known[seq] for seq in shown),
+            cursor=None if following is None else str(following),
+            is_complete=following is None,
+        )
+
+    async def _near(self, meaning: Meaning, stretch: Stretch, give_up_at: float) -> list[Hit]:
+        """Return the messages of a stretch that are closest in meaning, the closest first."""
+        while stretch.before > stretch.last:
+            stretch = await self.read(meanings.nearest, self.reader, meaning, stretch)
+            if time.monotonic() >= give_up_at:
+                break
+
+        hits: list[Hit] = await self.read(
+            meanings.load, self.reader, self.query, stretch.candidates
+        )
+        return hits
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from session_plugin.context.turns import ModelContext
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
-from session_plugin.hub.looking import look_through, to_cursor, to_query
+from session_plugin.hub.looking import Search, to_cursor, to_query
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
     Account,
@@ -26,11 +26,10 @@ from session_plugin.model import (
     SessionIdentity,
     SessionMessage,
 )
-from session_plugin.records.conversation import contexts, histories, searching, sessions, states
+from session_plugin.records.conversation import contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
-from session_plugin.records.conversation.searching import Piece, Request
 from session_plugin.records.people import accounts
 from session_plugin.rules.found import Cursor, Found
 from session_plugin.rules.searching import Query, Sender
@@ -179,12 +178,14 @@ class SessionView:
         return await self._look(query, cursor, limit=limit)
 
     async def _look(self, query: Query, cursor: Cursor, *, limit: int) -> Found:
-        where = await self._where()
+        search = Search(
+            read=self._read,
+            reader=await self._where(),
+            query=query,
+            meaning=await self._parts.embedder.meaning_of(query.text),
+        )
 
-        async def look(request: Request) -> Piece:
-            return await self._read(searching.search, where, query, request)
-
-        return await look_through(look, cursor, limit=limit)
+        return await search.found(cursor, limit=limit)
 
     async def for_model(
         self,

@@ -368,7 +368,7 @@ async def test_search_shows_nothing_that_was_said_to_a_model_only(say, hub, ann,
 async def test_search_says_that_there_is_more_to_look_through(say, hub, ann, talk, monkeypatch):
     monkeypatch.setattr("session_plugin.hub.looking.LONGEST_SEARCH", 0.0)
     monkeypatch.setattr("session_plugin.records.conversation.searching.SNAPSHOT_SECONDS", 0.0)
-    monkeypatch.setattr("session_plugin.records.conversation.searching.BLOCK", 2)
+    monkeypatch.setattr("session_plugin.records.conversation.sources.BLOCK", 2)
     for number in range(6):
         await hub.record(talk.said(ann, f"cat {number}"))
     ahead = "To look further back, send /search more."

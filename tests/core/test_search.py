@@ -8,7 +8,7 @@ import pytest
 
 from session_plugin import Account, Attachment, hookimpl
 from session_plugin.hub import looking
-from session_plugin.records.conversation import searching
+from session_plugin.records.conversation import searching, sources
 from session_plugin.rules.searching import parse_query, places_in, words_of
 
 OCTOBER, NOVEMBER = 1_790_812_800.0, 1_793_491_200.0  # the first of each, in 2026
@@ -401,7 +401,7 @@ async def test_a_search_is_no_message_and_its_words_are_never_logged(
 async def test_a_search_that_takes_too_long_says_where_to_go_on(hub, talk, ann, monkeypatch):
     monkeypatch.setattr(looking, "LONGEST_SEARCH", 0.0)
     monkeypatch.setattr(searching, "SNAPSHOT_SECONDS", 0.0)
-    monkeypatch.setattr(searching, "BLOCK", 5)
+    monkeypatch.setattr(sources, "BLOCK", 5)
     await say(hub, talk, ann, "cat 1", *(f"dog {number}" for number in range(40)), "cat 2")
     session = hub.session_of(talk.direct(ann), ann)
     found, hits, calls = await session.search("cat"), [], 1
@@ -432,7 +432,7 @@ async def test_links_while_a_search_goes_on_show_each_page_as_it_is_then(
 async def test_many_blocks_of_many_chats_come_in_one_order(
     hub, talk, ann, too, old_link, monkeypatch
 ):
-    monkeypatch.setattr(searching, "BLOCK", 3)
+    monkeypatch.setattr(sources, "BLOCK", 3)
     session = hub.session_of(talk.direct(ann), ann)
     for number in range(60):
         await say(hub, talk, too if number % 7 in {1, 2, 5} else ann, f"cat {number}")
