@@ -8,8 +8,8 @@ only the arguments that you need.
 - The filter runs through all plugins before anything is stored.
 
 No hook runs inside a transaction. A plugin that raises is logged under its name, and everything
-else continues. An `async def` has 5 seconds, a summariser `summary_patience`. A `def` runs on the
-event loop and blocks it, so it should return at once.
+else continues. An `async def` has 5 seconds, `session_embed` 30, a summariser `summary_patience`. A
+`def` runs on the event loop and blocks it, so it should return at once.
 """
 
 from __future__ import annotations
