@@ -4,9 +4,9 @@
     python benchmarks/searching.py --messages 100000 --postgres postgresql://...
 
 For each backend: how long a search takes, how much of it is the time of the reader's threads, and
-how long the event loop is held up meanwhile, compared with an idle one. Every fifth message is Russian, and two linked
-accounts take turns, so that two chats are merged. With `--vectors`, as many vectors of 384 numbers
-are compared, too. The schema of a server has to be empty.
+how long the event loop is held up meanwhile, compared with an idle one. Every fifth message is
+Russian, and two linked accounts take turns, so that two chats are merged. With `--vectors`, as many
+vectors of 384 numbers are compared, too. The schema of a server has to be empty.
 """
 
 import argparse

@@ -454,7 +454,7 @@ def withdraw(
         for from_seq, to_seq in ranges
     ]
     tx.run_many("withdraw_summaries", rows)
-    vectors.drop(tx, rows)
+    vectors.drop(tx, segment_no, ranges)
 
     if ranges:  # a planned range begins with its segment: the first change says whether it has any
         tx.run("count_change", segment_no=segment_no)

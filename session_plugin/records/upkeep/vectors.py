@@ -94,6 +94,12 @@ def store(tx: Tx, made_by: str, vectors: Sequence[tuple[Source, bytes]]) -> None
     )
 
 
-def drop(tx: Tx, rows: Sequence[Mapping[str, Value]]) -> None:
-    """Remove the vectors of ranges of messages: rows of `segment_no`, `from_seq`, `to_seq`."""
-    tx.run_many("drop_vectors", rows)
+def drop(tx: Tx, segment_no: int, ranges: Iterable[tuple[int, int]]) -> None:
+    """Remove the vectors of ranges of a segment's messages."""
+    tx.run_many(
+        "drop_vectors",
+        [
+            {"segment_no": segment_no, "from_seq": from_seq, "to_seq": to_seq}
+            for from_seq, to_seq in ranges
+        ],
+    )
