@@ -137,8 +137,17 @@ async def play(
     )
     story.claim("and what the bot answered there", holds=f"[discord] me: {answer}" in known)
 
+    found = await ann_t.say("/search tóm CAT")
+    story.claim(
+        "she finds on Telegram what she said on Discord",
+        holds="discord, you: My cat is called Tom." in found,
+    )
+    again = await ann_t.say("/recap")
+    story.claim("and the search itself is not in the conversation", holds="/search" not in again)
+
     story.chapter("Bob has not linked. The group has its own conversation.")
     story.claim("Bob sees nothing of it", holds="Tom" not in await bob_t.say("/recap"))
+    story.claim("nor does he find it", holds="Tom" not in await bob_t.say("/search tom"))
     in_room = Person(story, telegram, "Telegram", on_telegram, room)
     story.claim("nor does a group that Ann is in", holds="Tom" not in await in_room.say("/recap"))
 

@@ -12,7 +12,7 @@ context.session.history()` on Telegram.
 
 Where to look:
     SessionHub      what adapters and bots call: record, link, forget, export, consolidate, decay
-    SessionView     what a handler has: history, for_model, add, start_new
+    SessionView     what a handler has: history, search, for_model, add, start_new
     SessionStore    the same database with a blocking API: get_or_create, save_message, decay
     hooks           the events and questions of plugins; implement them with `hookimpl`
     agents          the same session for the Agents SDK, pydantic-ai and LangChain
@@ -82,6 +82,7 @@ from session_plugin.reports import (
     Progress,
     Skipped,
 )
+from session_plugin.rules.found import Found, Hit
 from session_plugin.rules.policies import Expiry, Retention
 from session_plugin.store.store import SessionStore
 
@@ -103,7 +104,9 @@ __all__ = [
     "FailedConsolidation",
     "FetchedMedia",
     "ForgetRefused",
+    "Found",
     "Held",
+    "Hit",
     "HubStatus",
     "IdentityEvent",
     "ImportReport",

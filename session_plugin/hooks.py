@@ -8,8 +8,8 @@ only the arguments that you need.
 - The filter runs through all plugins before anything is stored.
 
 No hook runs inside a transaction. A plugin that raises is logged under its name, and everything
-else continues. An `async def` has 5 seconds, a summariser `summary_patience`. A `def` runs on the
-event loop and blocks it, so it should return at once.
+else continues. An `async def` has 5 seconds, `session_embed` 30, a summariser `summary_patience`. A
+`def` runs on the event loop and blocks it, so it should return at once.
 """
 
 from __future__ import annotations
@@ -164,6 +164,18 @@ def session_transcribe(attachment: Attachment, message: SessionMessage) -> str |
     its `transcript`, announced as an edit, and quoted, summarised and forgotten with the message.
     An edit keeps them as long as the attachment is the same; a message that was deleted meanwhile
     stays deleted. What was not transcribed when the bot stopped stays without words.
+    """
+
+
+@hookspec(firstresult=True)
+def session_embed(texts: Sequence[str]) -> Sequence[Sequence[float]] | None:
+    """Return a vector for each text, all of the same length; None asks the next plugin.
+
+    With this hook, search also finds messages whose meaning is close. It is called in the
+    background with what was stored, up to 64 texts at once, and with what people search for. The
+    time limit is 30 seconds. The vectors are stored with the messages under the plugin's name, and
+    are removed when a message is edited or goes. Needs numpy:
+    `pip install 'session-plugin[semantic]'`.
     """
 
 

@@ -1,4 +1,4 @@
-"""/link, /unlink, /whoami, /new, /private, /privacy, /export, /forget: a command in, a reply out.
+"""/link, /whoami, /search, /forget and the other session commands: a command in, a reply out.
 
 Knows no platform. An adapter recognises its platform's commands and passes them on by their names
 here. The commands and their replies are never stored, so an adapter records neither. All but

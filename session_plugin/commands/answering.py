@@ -21,6 +21,9 @@ from session_plugin.hub import SessionHub
 from session_plugin.model import Account, LinkPreview
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM
 
+HITS = 5
+"""Messages that /search shows at once."""
+
 logger = logging.getLogger("session_plugin.hub")
 
 
@@ -85,6 +88,8 @@ async def _carry_out(
         case "new":
             await hub.session_of(asked.chat, account).start_new()
             text = texts.NEW
+        case "search":
+            text = await _search(hub, argument, account, asked)
         case "private":
             text = await _private(hub, argument, account, asked)
         case "privacy":
@@ -161,6 +166,23 @@ async def _unlink(hub: SessionHub, argument: str, account: Account, asked: Asked
     await hub.unlink(other, by=account)
 
     return texts.other_unlinked_text(argument)
+
+
+async def _search(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:
+    if not argument:
+        return texts.search_usage(asked.spell)
+
+    is_more = argument.lower() == "more"
+    words = None if is_more else argument
+    try:
+        found = await hub.search_for(account, asked.chat, words, limit=HITS)
+    except ValueError as error:  # what it says is for who typed it
+        return texts.refused_search(error)
+
+    if found is None:
+        return texts.nothing_to_continue(asked.spell)
+
+    return texts.found_text(found, asked.spell, is_more=is_more)
 
 
 async def _private(hub: SessionHub, argument: str, account: Account, asked: Asked) -> str:

@@ -7,10 +7,12 @@ from typing import Literal, get_args
 
 from session_plugin.checks import check_mapping
 
-Command = Literal["link", "unlink", "whoami", "new", "private", "privacy", "export", "forget"]
+Command = Literal[
+    "link", "unlink", "whoami", "new", "search", "private", "privacy", "export", "forget"
+]
 COMMANDS: tuple[Command, ...] = get_args(Command)
 
-TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink", "private", "forget"})
+TAKE_WORDS: frozenset[Command] = frozenset({"link", "unlink", "search", "private", "forget"})
 """Commands that take an argument."""
 ANYWHERE: frozenset[Command] = frozenset({"privacy"})
 """Commands that may be answered in a group."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from session_plugin.checks import MINUTE
+from session_plugin.commands.excerpts import excerpt_of, shown_day
 from session_plugin.commands.names import Command, Spell
 from session_plugin.context.quoting import quoted_name
 from session_plugin.model import (
@@ -21,12 +22,14 @@ from session_plugin.model import (
     Receipt,
     SessionIdentity,
 )
+from session_plugin.rules.found import Found, Hit
 
 DESCRIPTIONS: Mapping[Command, str] = {
     "link": "Link this account with your account on another platform",
     "unlink": "Unlink this account from your other accounts",
     "whoami": "Show your user id and linked accounts",
     "new": "Start a new conversation",
+    "search": "Search everything you and I said, on all your linked accounts",
     "private": "Turn storing of your messages off or on",
     "privacy": "What is stored, for how long, who can see it, and how to delete it",
     "export": "Send you everything stored about you",
@@ -180,6 +183,55 @@ def notice_text(notice: Notice, *, spell: Spell) -> str:
             return f"{other} was unlinked. It has its own conversation again."
         case "left":
             return f"{other} unlinked this account. This account has its own conversation again."
+
+
+# Searching
+
+
+def search_usage(spell: Spell) -> str:
+    """Return how /search is used."""
+    search = spell("search")
+    return (
+        f"{search} and words: what was said with all of them, the newest first.\n"
+        f'{search} "red bicycle" -blue: with this phrase, and without that word.\n'
+        f"{search} bicycle from:me on:telegram after:2026-10: narrowed down; also from:bot and "
+        "before:.\n"
+        f"{search} more: goes on with your last search."
+    )
+
+
+def refused_search(error: ValueError) -> str:
+    """Return why a search was refused: the error says it to who typed it, without the words."""
+    return f"{_capital(str(error))}."
+
+
+def nothing_to_continue(spell: Spell) -> str:
+    """Return the answer to going on with a search that there is not."""
+    return (
+        "There is no search to go on with. I remember your last one for ten minutes. To search, "
+        f"send {spell('search')} and words."
+    )
+
+
+def found_text(found: Found, spell: Spell, *, is_more: bool) -> str:
+    """Return what a search has found, a line for each message."""
+    lines = [_hit_line(hit) for hit in found.hits]
+    if not lines:
+        more = " more" if is_more else ""
+        lines.append(f"Nothing{more} found{'.' if found.is_complete else ' so far.'}")
+    if not found.is_complete:
+        lines.append(f"To look further back, send {spell('search')} more.")
+
+    return "\n".join(lines)
+
+
+def _hit_line(hit: Hit) -> str:
+    message = hit.message
+    group = " group" if message.chat is not None and message.chat.kind == "group" else ""
+    who = "you" if message.role == "user" else "I"
+    where = [shown_day(message.timestamp), f"{message.channel}{group}".strip(), who]
+
+    return f"{', '.join(filter(None, where))}: {excerpt_of(hit)}"
 
 
 # Who somebody is, and what is stored

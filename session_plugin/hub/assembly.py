@@ -12,6 +12,7 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
+from session_plugin.hub.looking import LastSearches
 from session_plugin.hub.media import MediaFetcher
 from session_plugin.hub.secret_check import secret_check
 from session_plugin.hub.settings import Settings
@@ -25,11 +26,12 @@ from session_plugin.model import MessageEvent
 from session_plugin.plugins.counting import TokenCounter
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation import editing, sessions, transcripts
-from session_plugin.records.conversation.recording import Recording
+from session_plugin.records.conversation.recording import Recording, RecordResult
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
 from session_plugin.upkeep.consolidator import Consolidator, Limits
+from session_plugin.upkeep.embedder import Embedder
 from session_plugin.upkeep.eraser import Eraser
 from session_plugin.upkeep.rounds import Rounds
 from session_plugin.upkeep.work import UpkeepWork
@@ -55,12 +57,14 @@ class HubParts:
     intake: Intake
     final_words: FinalWords
     consolidator: Consolidator
+    embedder: Embedder
     leases: Leases
     notices: Notices
     media: MediaFetcher
     eraser: Eraser
     upkeep: UpkeepWork
     rounds: Rounds
+    searches: LastSearches
     context: Callable[[], OperationContext]
     """Returns what operations need to know of now and of this hub."""
     own_leases: list[Lease] = field(default_factory=list)
@@ -116,13 +120,22 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         ),
     )
 
+    embedder = Embedder(plugins, database=handle, start=background.start)
+
+    def grew(result: RecordResult, text: str) -> None:
+        consolidator.note_growth(result, text)
+        embedder.note_stored(result)
+
     screening = Screening(
         plugins, database=handle, keys=keys, context=context, record_when=settings.record_when
     )
 
     async def restore(recording: Recording, event: MessageEvent | None, seq: int) -> int | None:
         chat = recording.event.chat
-        return await announcer.write_in(chat, editing.restore, recording, event, seq=seq)
+        session_no = await announcer.write_in(chat, editing.restore, recording, event, seq=seq)
+        if session_no is not None:
+            embedder.note(session_no, seq)
+        return session_no
 
     postponed = Postponed(plugins, restore=restore, on_change=consolidator.renew)
 
@@ -145,7 +158,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         times=times,
         announce=announcer.announce,
         patience=settings.store_patience,
-        on_growth=consolidator.note_growth,
+        on_growth=grew,
         on_change=consolidator.renew,
     )
 
@@ -190,11 +203,13 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         intake=intake,
         final_words=FinalWords(settings.clock),
         consolidator=consolidator,
+        embedder=embedder,
         leases=leases,
         notices=notices,
         media=MediaFetcher(plugins, leases),
         eraser=eraser,
         upkeep=upkeep,
         rounds=rounds,
+        searches=LastSearches(),
         context=context,
     )

@@ -101,6 +101,7 @@ class Lifecycle:
         await self._parts.eraser.stop()
 
         if self._parts.database.is_open or self._parts.intake.is_opening:
+            self._parts.embedder.begin_closing()
             await self._parts.transcribing.finish()
             await self._parts.consolidator.finish()
             await self.settle()

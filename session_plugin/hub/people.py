@@ -140,6 +140,7 @@ class People:
             if forgotten is None:
                 return None
 
+            self._parts.searches.clear()
             self._parts.consolidator.renew(forgotten.session_nos)
             if forgotten.receipt == Receipt():
                 return forgotten.receipt

@@ -17,6 +17,7 @@ from session_plugin.context.window import key_of, shortened
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.looking import Search, to_cursor, to_query
 from session_plugin.hub.media import Budget, checked_types
 from session_plugin.hub.runs import Run
 from session_plugin.incoming.intake import Submission
@@ -39,6 +40,8 @@ from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
 from session_plugin.records.people import accounts
+from session_plugin.rules.found import Cursor, Found
+from session_plugin.rules.searching import Query, Sender
 from session_plugin.rules.states import Change, changed
 
 P = ParamSpec("P")
@@ -151,6 +154,57 @@ class SessionView:
         )
 
         return _with_held(messages, held, most=most)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        limit: int = 10,
+        before: str | MessageEvent | SessionMessage | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        who: Sender | None = None,
+        channel: str | None = None,
+    ) -> Found:
+        """Search all that `history(include_previous=True)` shows, from the newest message on.
+
+        Nothing is stored of a search. Messages that were withheld are not found.
+
+        Args:
+            text: Words that all have to be there, `"phrases"`, `-words` that may not be there, and
+                `from:me`, `from:bot`, `on:telegram`, `after:2026-10`, `before:2026-10-24`. Case,
+                accents and Arabic vowel signs make no difference.
+            limit: How many hits at most.
+            before: The `cursor` of what was found before; or only what came before this message.
+            since: Only what was sent at this time or later, in seconds since 1970.
+            until: Only what was sent earlier than this.
+            who: Only what the reader said (`"me"`), the bot (`"bot"`), or one account.
+            channel: Only what was said on this channel.
+
+        Raises:
+            DatabaseUnavailable: messages of this chat still wait for the database.
+            TypeError: an argument is of another kind than it has to be.
+            ValueError: no word is left to search for, or an argument makes no sense.
+        """
+        query = to_query(text, limit=limit, since=since, until=until, who=who, channel=channel)
+        if isinstance(before, str | None):
+            cursor = to_cursor(before)
+        else:
+            place = self._place("before", before)
+            seq = await self._read(histories.seq_of, await self._where(), place)
+            cursor = to_cursor(None) if seq is None else Cursor(seq)
+
+        return await self._look(query, cursor, limit=limit)
+
+    async def _look(self, query: Query, cursor: Cursor, *, limit: int) -> Found:
+        search = Search(
+            read=self._read,
+            reader=await self._where(),
+            query=query,
+            meaning=await self._parts.embedder.meaning_of(query.text),
+        )
+
+        return await search.found(cursor, limit=limit)
 
     async def for_model(
         self,

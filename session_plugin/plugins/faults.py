@@ -13,6 +13,7 @@ from session_plugin import hooks
 from session_plugin.model import MessageEvent
 from session_plugin.parts import Attachment
 from session_plugin.records.cells import attachments_to_json, to_json
+from session_plugin.rules.meaning import is_possible
 
 
 def fault_of(manager: pluggy.PluginManager, plugin: object) -> str | None:
@@ -53,6 +54,9 @@ def _fault_of_hook(implementation: pluggy.HookImpl, hook: str) -> str | None:
 
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return f"{hook} yields, so it would never run; a hook returns its answer"
+
+    if hook == "session_embed" and not is_possible():
+        return f"{hook} needs numpy: pip install 'session-plugin[semantic]'"
 
     if inspect.isclass(implementation.plugin) and "self" in inspect.signature(function).parameters:
         return "it is a class; register an instance of it"

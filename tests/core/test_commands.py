@@ -325,6 +325,59 @@ async def test_who_is_unknown_has_nothing_to_be_handed_over(say, talk):
     assert "know nothing about you" in await say(talk.account("bob"), "export")
 
 
+async def test_search_shows_the_day_the_platform_who_and_the_words_around(say, hub, ann, talk):
+    text = f"{'word ' * 12}and so on\n \u202eof the red    bicycle that stood {'there ' * 20}"
+    await hub.record(talk.said(ann, text, sent_at=1_790_812_800.0))
+    await hub.record(talk.answered(ann, "A red bicycle!", sent_at=1_790_900_000.0))
+    assert await say(ann, "search", "RED bicycle") == (
+        "2026-10-02, discord, I: A red bicycle!\n"
+        "2026-10-01, discord, you: ...word word word word and so on of the red bicycle that "
+        "stood there there there there there there there there there..."
+    )
+
+
+async def test_search_shows_five_at_a_time_and_goes_on(say, hub, ann, talk):
+    for number in range(7):
+        await hub.record(talk.said(ann, f"cat {number}"))
+    answer = (await say(ann, "search", "cat")).splitlines()
+    assert [line[-5:] for line in answer[:5]] == [f"cat {number}" for number in range(6, 1, -1)]
+    assert answer[5:] == ["To look further back, send /search more."]
+    assert [line[-5:] for line in (await say(ann, "search", "MORE")).splitlines()] == [
+        "cat 1",
+        "cat 0",
+    ]
+    assert "no search to go on with" in await say(ann, "search", "more")
+
+
+async def test_search_of_nothing_gets_its_usage_and_a_wrong_one_what_is_wrong(say, hub, ann):
+    assert "/search bicycle from:me on:telegram" in await say(ann, "search", " ")
+    assert await say(ann, "search", "zebra") == "Nothing found."
+    refused = await say(ann, "search", "zebra from:UTC")
+    assert refused == "From: takes me or bot, as in from:me."
+    assert "There is no word to search for" in await say(ann, "search", "-zebra")
+
+
+async def test_search_shows_nothing_that_was_said_to_a_model_only(say, hub, ann, talk):
+    session = hub.session_of(talk.direct(ann), ann)
+    for role in ("system", "developer", "tool"):
+        await session.add(role, f"zebra for {role}")
+    assert await say(ann, "search", "zebra") == "Nothing found."
+    assert len((await session.search("zebra")).hits) == 3
+
+
+async def test_search_says_that_there_is_more_to_look_through(say, hub, ann, talk, monkeypatch):
+    monkeypatch.setattr("session_plugin.hub.looking.LONGEST_SEARCH", 0.0)
+    monkeypatch.setattr("session_plugin.records.conversation.searching.SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr("session_plugin.records.conversation.sources.BLOCK", 2)
+    for number in range(6):
+        await hub.record(talk.said(ann, f"cat {number}"))
+    ahead = "To look further back, send /search more."
+    assert await say(ann, "search", "of ann") == f"Nothing found so far.\n{ahead}"
+    while (answer := await say(ann, "search", "more")).endswith(ahead):
+        pass
+    assert answer.endswith("you: of ann")
+
+
 async def test_new_starts_a_new_conversation(say, hub, ann, texts):
     await say(ann, "new")
     assert await texts(hub, ann) == []
@@ -418,7 +471,8 @@ def test_commands_are_renamed_and_turned_off():
 
 def test_a_name_for_no_command_of_ours_is_refused():
     with pytest.raises(
-        ValueError, match=r"'lnk'.*link, unlink, whoami, new, private, privacy, export, forget"
+        ValueError,
+        match=r"'lnk'.*link, unlink, whoami, new, search, private, privacy, export, forget",
     ):
         commands.check_names({"lnk": "connect"})
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import session_plugin
-from session_plugin import Retention, SessionHub
+from session_plugin import Retention, SessionHub, hookimpl
 from session_plugin.database import postgresql, sqlite
 from session_plugin.database.queries import load_queries, read_queries
 from session_plugin.testing import Clock, Talk
@@ -158,6 +158,14 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Given:
     return noted
 
 
+class Lengths:
+    """Makes vectors of texts."""
+
+    @hookimpl
+    def session_embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[float(len(text)), 1.0] for text in texts]
+
+
 async def test_each_statement_is_given_the_parameters_that_it_names_while_it_runs(
     given: Given,
     new_hub: Callable[..., SessionHub],
@@ -173,7 +181,7 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
         talk.account("bob"),
     )
     group = talk.group()
-    hub = new_hub(retention=[Retention(days=30)], consolidation_threshold=4)
+    hub = new_hub(Lengths(), retention=[Retention(days=30)], consolidation_threshold=4)
 
     for account in (ann, ann_too, bob):
         said_first = talk.said(account, "hi")
@@ -187,6 +195,7 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
     await view.history()
     await view.start_new()
     await view.previous()
+    await view.search("hi")
 
     user_id = (await link(hub, ann, ann_too)).user_id
     await hub.unread_notices(ann)

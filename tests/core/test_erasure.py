@@ -88,6 +88,21 @@ async def test_no_word_and_no_name_is_left(hub, talk, bytes_of, ann):
     assert bytes_of().count(b"zanzibar-of-bob-on-discord") > 100
 
 
+async def test_no_byte_of_what_was_searched_and_found_is_left(hub, talk, bytes_of, ann):
+    for number in range(50):
+        await hub.record(talk.said(ann, f"Zanzíbar {number} of {ann.channel_user_id}"))
+    session = hub.session_of(talk.direct(ann), ann)
+    for query in ("zanzibar", "ZANZI", '"zanzibar 7"', "madagaskar"):
+        await session.search(query)
+        await hub.search_for(ann, session.chat, query, limit=5)
+    await hub.edit(talk.said(ann, "nothing of it", message_id="m7"))
+    assert not (await hub.forget(ann)).is_pending
+    assert (await session.search("zanzibar")).hits == ()
+    left = bytes_of().lower()
+    for word in ("zanzíbar", "zanzibar", "madagaskar", "nothing of it"):
+        assert word.encode() not in left
+
+
 async def test_no_byte_of_a_summary_is_left(new_hub, talk, bytes_of, ann):
     hub = new_hub(consolidation_threshold=4)
     for number in range(20):

@@ -15,7 +15,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from session_plugin import Account, Chat, LinkedRecently, MessageEvent, SessionHub, hookimpl
+from session_plugin import (
+    Account,
+    Chat,
+    LinkedRecently,
+    MessageEvent,
+    SessionHub,
+    SessionView,
+    hookimpl,
+)
 
 ANN, ANN_TOO = (
     Account("discord", "ann"),
@@ -157,9 +165,11 @@ class World:
                 for way, seen in (await self.readings(chat, reader)).items():
                     assert seen <= allowed, f"{way} from {place} as {reader}"
                     cells += 1
-                assert (await self.readings(chat, reader))["history of all sessions"] == allowed
+                readings = await self.readings(chat, reader)
+                assert readings["history of all sessions"] == readings["search"] == allowed
         for reader in PEOPLE:
             cells += await self.check_export(reader)
+            cells += await self.check_operators_search(reader)
         self.check_hooks()
         return cells
 
@@ -171,6 +181,8 @@ class World:
             "history of all sessions": places_in(
                 await view.history(limit=None, include_previous=True)
             ),
+            "search": places_in((await view.search("|", limit=1000)).hits),
+            "search, page by page": await self.pages(view),
             "for_model, messages": places_in(conversation.messages),
             "for_model, summary": places_in(repr(conversation.summary)),
             "for_model, as OpenAI takes it": places_in(json.dumps(conversation.as_openai())),
@@ -178,6 +190,22 @@ class World:
             "previous": places_in(repr(await view.previous())),
             "identity": places_in(repr(await view.identity())),
         }
+
+    async def pages(self, view: SessionView) -> set[str]:
+        found = await view.search("| -to-", limit=3)
+        seen = places_in(found.hits)
+        while not found.is_complete:
+            found = await view.search("| -to-", limit=3, before=found.cursor)
+            seen |= places_in(found.hits)
+        return seen
+
+    async def check_operators_search(self, reader: Account) -> int:
+        (person,) = (person for person in self.linked if reader in person)
+        found = await self.hub.search(reader, "|", limit=1000)
+        assert places_in(found.hits) == {
+            name for name, (_, (of,)) in DIRECT.items() if of in person
+        }
+        return len(PLACES)
 
     async def check_export(self, reader: Account) -> int:
         (person,) = (person for person in self.linked if reader in person)
@@ -231,7 +259,7 @@ async def test_no_mark_shows_up_where_it_was_not_said(world):
     cells += await world.check()
     await world.talk(3)
     cells += await world.check()
-    assert cells > 7 * len(PLACES) * len(PEOPLE)
+    assert cells > 9 * len(PLACES) * len(PEOPLE)
 
 
 async def test_nor_over_sessions_that_end(world, clock):
@@ -297,6 +325,7 @@ async def test_a_person_who_was_forgotten_shows_up_nowhere(world):
             read = repr(
                 [
                     await view.history(limit=None, include_previous=True),
+                    await view.search("|", limit=1000),
                     await view.for_model(),
                     await view.info(),
                 ]
@@ -327,6 +356,9 @@ async def test_where_the_author_wants_it_direct_chats_show_ones_own_words_in_gro
             seen = MARK.findall(
                 repr([await view.history(limit=None), await view.for_model(), await view.info()])
             )
+            found = MARK.findall(repr((await view.search("|", limit=1000)).hits))
+            assert set(seen) <= set(found)
+            seen += found
             assert bool(seen) == (reader in person), (place, reader)
             for of, who, _ in seen:
                 assert who in names, (of, who, reader)

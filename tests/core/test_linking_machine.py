@@ -28,14 +28,21 @@ from hypothesis.stateful import (
 from session_plugin.context.digest import digest
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import LinkedRecently, LinkRefused
-from session_plugin.model import Account, Chat, MessageEvent, Receipt
-from session_plugin.records.conversation import editing, recording, removing, sessions
+from session_plugin.model import Account, Chat, MessageEvent, Receipt, SessionMessage
+from session_plugin.records.conversation import (
+    editing,
+    recording,
+    removing,
+    searching,
+    sessions,
+)
 from session_plugin.records.conversation.histories import read_history
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, forgetting, joining, link_requests, linking
 from session_plugin.records.people.unlinking import unlink
 from session_plugin.records.upkeep import summaries
 from session_plugin.rules.policies import Policies
+from session_plugin.rules.searching import parse_query
 from session_plugin.store import operations
 
 ACCOUNTS = tuple(
@@ -45,6 +52,7 @@ STORE_USERS = ("customer-1", "customer-2")
 BOTS = ("", "scribe")
 GROUPS = tuple(Chat("discord", name, "group") for name in ("lobby", "den"))
 MAX_AGE = 24 * 3600.0
+LOOKED_FOR = parse_query("TEXT 1 -2")
 
 ALWAYS_EMPTY = {
     "a part stands in a session of the user who owns its chat": """
@@ -625,7 +633,23 @@ class Linking(RuleBasedStateMachine):
         reading = self.engine.read(
             read_history, self.where(where, bot), limit=None, include_previous=True
         )
-        return [message.content for message in reading.result()]
+        shown = reading.result()
+        found = [one for one in shown if LOOKED_FOR.matches(one.content) and not one.is_withheld]
+        assert self.search(where, bot) == found[::-1]
+        return [message.content for message in shown]
+
+    def search(self, where: Account | Chat, bot: str) -> list[SessionMessage]:
+        """Search page by page, as people do."""
+        found: list[SessionMessage] = []
+        before = searching.ALL
+        while before:
+            request = searching.Request(before=before, limit=3)
+            piece = self.engine.read(
+                searching.search, self.where(where, bot), LOOKED_FOR, request
+            ).result()
+            found += [hit.message for hit in piece.hits]
+            before = piece.before
+        return found
 
 
 class RolledBack(Exception):

@@ -5,6 +5,7 @@ oldest first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from operator import attrgetter
@@ -19,6 +20,7 @@ from session_plugin.records.conversation.sessions import (
     to_chat,
 )
 from session_plugin.records.message_rows import Columns, from_columns
+from session_plugin.records.operation_context import OperationContext
 from session_plugin.rules.scopes import Scope
 
 ALL = 2**63 - 1
@@ -49,19 +51,34 @@ def read_history(
         return []
 
     before_seq = seq_of(tx, where, before)
+    seen = visible(tx, where.context, scope, include_previous=include_previous)
+    groups = partial(own_messages_in_groups, tx, scope, since=seen.since, before=before_seq)
+
+    return newest(tx, seen.segments, limit=limit, before=before_seq, besides=groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visible:
+    """What a reader may see: all that is in some segments, and what they said in groups and were
+    answered there, if their scope shows it, from a time on.
+    """
+
+    segments: list[Row]
+    since: float
+
+
+def visible(tx: Tx, context: OperationContext, scope: Scope, *, include_previous: bool) -> Visible:
+    """Decide what the reader of a scope may see, of the live session or of all sessions; history
+    and search both ask here.
+    """
     if include_previous:
-        since, segments = 0.0, all_segments(tx, scope)
-    else:
-        live, segments = fresh_session(tx, where.context, scope)
-        since = (
-            where.context.now - where.context.policies.max_age
-            if live is None
-            else live["started_at"]
-        )
+        return Visible(segments=all_segments(tx, scope), since=0.0)
 
-    groups = partial(own_messages_in_groups, tx, scope, since=since, before=before_seq)
+    live, segments = fresh_session(tx, context, scope)
+    if live is None:
+        return Visible(segments=segments, since=context.now - context.policies.max_age)
 
-    return newest(tx, segments, limit=limit, before=before_seq, besides=groups)
+    return Visible(segments=segments, since=live["started_at"])
 
 
 def all_segments(tx: Tx, scope: Scope) -> list[Row]:
@@ -90,14 +107,15 @@ def own_messages_in_groups(
 
     people: dict[tuple[str, str], Account] = {}
 
-    return [
-        from_columns(
-            columns,
-            Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title),
-            people,
-        )
-        for channel, chat_id, kind, bot_id, thread_id, title, *columns in rows
-    ]
+    return [in_group(row, people) for row in rows]
+
+
+def in_group(row: Columns, people: dict[tuple[str, str], Account]) -> SessionMessage:
+    """Return a row of `own_messages_in_groups` as a message."""
+    channel, chat_id, kind, bot_id, thread_id, title, *columns = row
+    chat = Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title)
+
+    return from_columns(columns, chat, people)
 
 
 def _own_messages(
@@ -117,27 +135,47 @@ def _own_messages(
     word, is for a clock that was set back for a while.
     """
     rows: list[Columns] = []
-    before = ALL if before is None else before
-    while len(rows) < limit:
-        piece = tx.one(
-            "piece_of_own_messages", account_no=account_no, after=after, before=before, limit=PIECE
-        )
-        if piece["latest"] is None or piece["latest"] < since:
-            break
-
-        rows += tx.tuples(
-            "own_messages_in_groups",
-            account_no=account_no,
-            bot=scope.bot,
-            name=scope.name,
+    place: int | None = ALL if before is None else before
+    while place is not None and len(rows) < limit:
+        piece, place = piece_in_groups(
+            tx,
+            scope,
+            account_no,
             since=since,
-            from_seq=piece["from_seq"],
-            before=before,
+            before=place,
+            after=after,
             limit=limit - len(rows),
         )
-        before = int(piece["from_seq"])
+        rows += piece
 
     return rows
+
+
+def piece_in_groups(
+    tx: Tx, scope: Scope, account_no: int, *, since: float, before: int, after: int, limit: int
+) -> tuple[list[Columns], int | None]:
+    """Return what an account said in groups and was answered there, of the next older piece of all
+    that it said; and before which number the piece after it begins, None where there is none.
+    """
+    piece = tx.one(
+        "piece_of_own_messages", account_no=account_no, after=after, before=before, limit=PIECE
+    )
+    if piece["latest"] is None or piece["latest"] < since:
+        return [], None
+
+    rows: list[Columns] = []
+    rows += tx.tuples(
+        "own_messages_in_groups",
+        account_no=account_no,
+        bot=scope.bot,
+        name=scope.name,
+        since=since,
+        from_seq=piece["from_seq"],
+        before=before,
+        limit=limit,
+    )
+
+    return rows, int(piece["from_seq"])
 
 
 def seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None) -> int | None:

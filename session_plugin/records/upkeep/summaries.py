@@ -19,6 +19,7 @@ from session_plugin.records.conversation.histories import ALL, between
 from session_plugin.records.conversation.sessions import to_chat
 from session_plugin.records.message_rows import counted_text
 from session_plugin.records.results import Consolidated, Result
+from session_plugin.records.upkeep import vectors
 from session_plugin.records.upkeep.work_leases import WorkLease, is_held_elsewhere
 from session_plugin.rules.consolidation import (
     LONGEST_WAIT,
@@ -453,7 +454,7 @@ def withdraw(
     tx: Tx, segment_no: int, ranges: Iterable[tuple[int, int]], *, reason: WithdrawReason
 ) -> None:
     """Blank every summary, superseded ones too, that covers a message of these ranges, and note
-    that they changed, so that one that is being made of them is refused.
+    that they changed, so that one that is being made of them is refused. Their vectors go, too.
 
     It is made again without what was removed. The reason is stored with it.
     """
@@ -463,6 +464,7 @@ def withdraw(
         for from_seq, to_seq in ranges
     ]
     tx.run_many("withdraw_summaries", rows)
+    vectors.drop(tx, segment_no, ranges)
 
     if ranges:  # a planned range begins with its segment: the first change says whether it has any
         tx.run("count_change", segment_no=segment_no)

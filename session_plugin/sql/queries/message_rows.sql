@@ -114,6 +114,7 @@ CROSS JOIN LATERAL (SELECT * FROM chats WHERE chat_no = m.chat_no LIMIT 1) AS c
 CROSS JOIN LATERAL (SELECT name FROM sessions WHERE session_no = g.session_no LIMIT 1) AS s
 WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before AND c.kind = 'group'
   AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
+  AND m.role NOT IN ('system', 'developer')
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: export_segment

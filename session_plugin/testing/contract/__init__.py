@@ -6,6 +6,7 @@ Derive a class from Contract, give it a fixture `driver`, and run pytest.
 from session_plugin.testing.contract.commands import CommandContract
 from session_plugin.testing.contract.conversation import ConversationContract
 from session_plugin.testing.contract.endings import EndingContract
+from session_plugin.testing.contract.finding import FindingContract
 from session_plugin.testing.contract.life import LifeContract
 from session_plugin.testing.contract.patience import PatienceContract
 from session_plugin.testing.contract.privacy import PrivacyContract
@@ -17,6 +18,7 @@ __all__ = [
     "Contract",
     "ConversationContract",
     "EndingContract",
+    "FindingContract",
     "LifeContract",
     "PatienceContract",
     "PrivacyContract",
@@ -28,6 +30,7 @@ __all__ = [
 class Contract(
     ConversationContract,
     CommandContract,
+    FindingContract,
     PrivacyContract,
     StrangerContract,
     LifeContract,

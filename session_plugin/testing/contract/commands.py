@@ -253,7 +253,7 @@ class CommandContract(ContractPart):
         ann, second = driver.user("Ann"), driver.user("Ann's second")
         async with driver.running(hub, echo):
             home, away = await link(driver, ann, second)
-            for text in ("whoami", "new", "unlink", "link", "unlink"):
+            for text in ("whoami", "new", "search", "unlink", "link", "unlink"):
                 await driver.ask(ann, home, driver.command(text))
 
             for place, user in ((home, ann), (away, second)):
@@ -265,7 +265,7 @@ class CommandContract(ContractPart):
                 assert [message.content for message in everything] == ["last", "you said last"]
 
     @pytest.mark.parametrize(
-        "name", ["link", "unlink", "whoami", "new", "private", "export", "forget"]
+        "name", ["link", "unlink", "whoami", "new", "search", "private", "export", "forget"]
     )
     async def test_a_command_in_a_group_is_answered_with_a_pointer_only(
         self, driver: Driver, hub: SessionHub, name: str

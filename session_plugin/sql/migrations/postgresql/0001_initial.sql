@@ -164,6 +164,16 @@ CREATE TABLE quotes (  -- messages that quote another one, and go the way of tha
 CREATE INDEX quotes_of_message ON quotes (quoted_id, quoted_chat) WHERE quoted_id IS NOT NULL;
 CREATE INDEX quotes_of_person ON quotes (quoted_person) WHERE quoted_person IS NOT NULL;
 
+CREATE TABLE vectors (  -- what messages mean, as a plugin says; gone once their content changes
+  segment_no BIGINT NOT NULL,
+  seq        BIGINT NOT NULL,
+  chat_no    BIGINT NOT NULL,
+  made_by    TEXT NOT NULL,   -- the plugin; vectors of another one are not compared
+  vector     BYTEA NOT NULL,  -- half-precision floats, little-endian, of length 1
+  PRIMARY KEY (segment_no, seq),
+  FOREIGN KEY (chat_no, segment_no) REFERENCES segments
+);
+
 CREATE TABLE segment_changes (  -- edits and removals since the newest summary was stored
   segment_no BIGINT NOT NULL,
   seq        BIGINT NOT NULL,  -- the first message that changed

@@ -147,6 +147,15 @@ CREATE TABLE quotes (  -- messages that quote another one, and go the way of tha
 CREATE INDEX quotes_of_message ON quotes (quoted_id, quoted_chat) WHERE quoted_id IS NOT NULL;
 CREATE INDEX quotes_of_person ON quotes (quoted_person) WHERE quoted_person IS NOT NULL;
 
+CREATE TABLE vectors (  -- what messages mean, as a plugin says; gone once their content changes
+  seq        INTEGER PRIMARY KEY,
+  segment_no INTEGER NOT NULL REFERENCES segments,
+  chat_no    INTEGER NOT NULL,
+  made_by    TEXT NOT NULL,  -- the plugin; vectors of another one are not compared
+  vector     BLOB NOT NULL   -- half-precision floats, little-endian, of length 1
+);
+CREATE INDEX vectors_of_segment ON vectors (segment_no, seq);
+
 CREATE TABLE segment_changes (  -- edits and removals since the newest summary was stored
   segment_no INTEGER NOT NULL REFERENCES segments ON DELETE CASCADE,
   seq        INTEGER NOT NULL,  -- the first message that changed
