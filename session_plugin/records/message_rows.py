@@ -201,6 +201,7 @@ def to_export(row: Row) -> dict[str, Any]:
         "session_id": row["session_id"],
         "message_id": row["message_id"],
         "role": row["role"],
+        "account": row["account"],
         "name": row["author_name"] or "",
         "text": to_text(row["content"]),
         "sent_at": row["sent_at"],
