@@ -41,6 +41,7 @@ class ImportedPeople:
         self._context = context
         self._lets_forgotten_return = lets_forgotten_return
         self._standings: dict[Account, _Standing] = {}
+        self._is_any_message_known = forgotten.is_any_message_known(tx)
 
     def kept_out(self, account: Account, user_id: str | None, sent_at: float) -> Fate | None:
         """Return why nothing of an account that was sent then is stored; None if it may be.
@@ -64,7 +65,7 @@ class ImportedPeople:
         """Check whether a message is one of those that were forgotten, or were not stored because
         their person asked for that; or whether it answers one of these.
         """
-        if self._lets_forgotten_return:
+        if self._lets_forgotten_return or not self._is_any_message_known:
             return False
 
         answered = event.reply_to if event.role != "user" and replied_to is None else None

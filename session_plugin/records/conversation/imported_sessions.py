@@ -7,7 +7,7 @@ their own even if they are linked, and unlinking takes nothing apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.records.operation_context import OperationContext
@@ -31,7 +31,8 @@ class ImportedSession:
     until: int
     count: int = 0
     last_seq: int = 0
-    times: list[float] = field(default_factory=list)
+    first_at: float = 0.0
+    last_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +73,11 @@ class ImportedSessions:
 
     def add(self, session: ImportedSession, time: float) -> None:
         """Count a message that is added to a session."""
+        session.first_at = session.first_at if session.count else time
+        session.last_at = time
         session.count += 1
         session.started_at = min(session.started_at, time)
         session.last_activity = max(session.last_activity, time)
-        session.times.append(time)
 
     def finish(self) -> None:
         """Store how far the sessions reach now, and how many messages are in them."""
@@ -83,8 +85,8 @@ class ImportedSessions:
         sessions: list[dict[str, Value]] = [
             {
                 "session_no": session.session_no,
-                "first_at": session.times[0],
-                "last_at": session.times[-1],
+                "first_at": session.first_at,
+                "last_at": session.last_at,
             }
             for session in grown
         ]
@@ -93,8 +95,8 @@ class ImportedSessions:
                 "segment_no": session.segment_no,
                 "count": session.count,
                 "last_seq": session.last_seq,
-                "first_at": session.times[0],
-                "last_at": session.times[-1],
+                "first_at": session.first_at,
+                "last_at": session.last_at,
             }
             for session in grown
         ]
