@@ -92,7 +92,9 @@ def _read(line: str) -> MessageEvent | str | None:
 
     try:
         return _to_event(found)
-    except (TypeError, ValueError, KeyError) as error:
+    except KeyError as error:
+        return f"it cannot be stored: it has no {error}"
+    except (TypeError, ValueError) as error:
         return f"it cannot be stored: {error}"
 
 

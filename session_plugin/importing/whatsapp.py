@@ -144,7 +144,7 @@ def _with(line: _Line, more: list[str]) -> _Line:
 
 
 def _order_of(path: str | Path) -> DateOrder:
-    """Find the only order in which all dates are dates.
+    """Find the only order in which all dates are dates; a year that comes first has four digits.
 
     Raises:
         FileRefused: there are several, or none.
@@ -152,6 +152,8 @@ def _order_of(path: str | Path) -> DateOrder:
     possible = set(ORDERS)
     for line, _ in zip(_messages(path), range(_SAMPLE), strict=False):
         possible = {order for order in possible if _date(line, order) is not None}
+        if not line.is_year_long[0]:
+            possible.discard("ymd")
 
     if len(possible) == 1:
         return possible.pop()
