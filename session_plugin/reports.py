@@ -130,7 +130,7 @@ class HubStatus:
         database: Its path; or the scheme, host, port and name in its URL.
         size_bytes: The size of the database on disk, without its write-ahead log.
         users: People; ids that a link merged into another are not counted.
-        archived_messages: Those of `messages` that a summary replaces.
+        archived_messages: Those of `messages` that a summary replaces, or that were imported.
         oldest_message_at: When the oldest message was received; None if there is none.
         waiting: Messages, edits and deletions that are queued and not yet committed.
         dropped: Those that were discarded because the queue was full.

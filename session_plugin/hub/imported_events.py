@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -31,7 +31,7 @@ REASONS: dict[ImportFate, str] = {
 }
 
 
-async def chunks(events: Events) -> AsyncIterator[list[Any]]:
+async def chunks(events: Events) -> AsyncGenerator[list[Any]]:
     """Yield what there is to import, in chunks; the next one is read while one is stored.
 
     An iterable is read on one thread, so that no file holds up the event loop.

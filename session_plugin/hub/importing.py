@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from session_plugin.hub.assembly import HubParts
@@ -77,15 +78,16 @@ class Importing:
         checked_people(people)
         tally, total = Tally(), size_of(events)
         try:
-            async for chunk in chunks(events):
-                recordings = await self._screened(chunk, people, tally)
-                result = await self._store(
-                    recordings, is_dry_run=dry_run, lets_forgotten_return=lets_forgotten_return
-                )
-                self._note(recordings, result, tally)
-                tally.seen += len(chunk)
-                if progress is not None:
-                    progress(Progress(what="messages", done=tally.seen, total=total))
+            async with aclosing(chunks(events)) as found:
+                async for chunk in found:
+                    recordings = await self._screened(chunk, people, tally)
+                    result = await self._store(
+                        recordings, is_dry_run=dry_run, lets_forgotten_return=lets_forgotten_return
+                    )
+                    self._note(recordings, result, tally)
+                    tally.seen += len(chunk)
+                    if progress is not None:
+                        progress(Progress(what="messages", done=tally.seen, total=total))
         except BaseException as error:
             if tally.stored and not dry_run:
                 error.add_note(

@@ -79,10 +79,7 @@ def _object(line: str) -> Mapping[str, Any] | None:
 
 def _read(line: str) -> MessageEvent | str | None:
     """Return the message of a line, or why there is none; None for what is no message."""
-    if not line.strip():
-        return None
-
-    found = _object(line)
+    found = _object(line) if line.strip() else {}
     if found is None:
         return "it is no JSON, or is cut off"
     if found.get("kind") != "message":
