@@ -22,6 +22,7 @@ Where to look:
 
 from session_plugin.announcing.leases import Lease
 from session_plugin.context.marks import quoted
+from session_plugin.context.media import FetchedMedia
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.copying import copy_database
 from session_plugin.database.restoring import restore_database
@@ -46,7 +47,6 @@ from session_plugin.hub.secret_check import accept_lost_secret
 from session_plugin.hub.view import SessionView
 from session_plugin.model import (
     Account,
-    Attachment,
     Chat,
     IdentityEvent,
     LinkCode,
@@ -59,6 +59,16 @@ from session_plugin.model import (
     SessionMessage,
     Summary,
     SummaryPart,
+)
+from session_plugin.parts import (
+    Attachment,
+    MediaPart,
+    Part,
+    RawPart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
 )
 from session_plugin.reports import (
     CodeAlarm,
@@ -90,6 +100,7 @@ __all__ = [
     "Expiry",
     "ExportRefused",
     "FailedConsolidation",
+    "FetchedMedia",
     "FileRefused",
     "ForgetRefused",
     "Held",
@@ -102,12 +113,16 @@ __all__ = [
     "LinkRefused",
     "LinkedRecently",
     "LinkingOff",
+    "MediaPart",
     "MessageEvent",
     "ModelContext",
     "Notice",
+    "Part",
     "PluginError",
     "PluginStatus",
     "Progress",
+    "RawPart",
+    "ReasoningPart",
     "Receipt",
     "Recorded",
     "Retention",
@@ -121,6 +136,9 @@ __all__ = [
     "Skipped",
     "Summary",
     "SummaryPart",
+    "TextPart",
+    "ToolCallPart",
+    "ToolResultPart",
     "UnknownSession",
     "accept_lost_secret",
     "copy_database",

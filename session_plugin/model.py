@@ -24,6 +24,9 @@ from session_plugin.checks import (
     check_text,
     check_time,
 )
+from session_plugin.parts import Attachment, Part
+from session_plugin.parts.bounds import checked
+from session_plugin.parts.texts import with_words
 
 Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
@@ -105,25 +108,6 @@ class Chat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A description of a file sent with a message; the file itself is never downloaded.
-
-    `id` is the platform's permanent id of the file; download links expire on every platform.
-
-    Example:
-        photo = Attachment(id="AgACAgIAAx0C", kind="photo", size=48_213)
-        recorded = await hub.record(replace(event, text="", attachments=(photo,)))
-    """
-
-    id: str
-    kind: str = "file"
-    filename: str = ""
-    content_type: str = ""
-    size: int | None = None
-    """Bytes; None if the platform does not report it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageEvent:
     """A message as an adapter passes it to `SessionHub.record`.
 
@@ -146,6 +130,13 @@ class MessageEvent:
         edited_at: The time of the last edit, by the platform's clock; None if never edited.
         version: Grows with each change of the message where the platform counts; 0 where it does
             not. Of two edits of the same time, the one with the higher version is the later one.
+        parts: What a model said or was given beside the words: calls of tools, results, reasoning.
+            Text parts say what `text` says: where they said anything else, the first of them says
+            it, and the others are gone. For an edit by a platform, none leaves those that are
+            stored.
+        turn: Names the run of a model that the message is of; None for what people say.
+        is_aside: Whether it is no part of the conversation that a model is given, such as a command
+            to the bot and the answer to it. It is in the history all the same.
 
     Example:
         said = MessageEvent(
@@ -171,6 +162,9 @@ class MessageEvent:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     edited_at: float | None = None
     version: int = 0
+    parts: tuple[Part, ...] = ()
+    turn: str | None = None
+    is_aside: bool = False
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError for a bad value; the error names the field."""
@@ -195,6 +189,11 @@ class MessageEvent:
 
         check_count("version", self.version)
         check_mapping("metadata", self.metadata)
+
+        if self.turn is not None:
+            check_id("turn", self.turn)
+        if self.parts:
+            object.__setattr__(self, "parts", with_words(checked(self.parts), self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +268,12 @@ class SessionMessage:
     """Whether a filter failed on it, so that its content was not stored."""
     seq: int = field(default=0, kw_only=True)
     """Its position in its session; comparable only within one session."""
+    parts: tuple[Part, ...] = field(default=(), kw_only=True)
+    """What a model said or was given beside the words: calls of tools, results, reasoning."""
+    turn: str | None = field(default=None, kw_only=True)
+    """The run of a model that the message is of; None for what people say."""
+    is_aside: bool = field(default=False, kw_only=True)
+    """Whether a model is not given it: a command to the bot, or the answer to one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from session_plugin.context.marks import replied_key
-from session_plugin.context.turns import ModelContext, Turn, cut, split, turns_of
+from session_plugin.context.entries import split
+from session_plugin.context.marks import CUT_MARK, replied_key
+from session_plugin.context.turns import ModelContext, transcript_of
+from session_plugin.model import SessionMessage
 
 Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 """Returns the number of tokens of each text."""
@@ -36,7 +38,7 @@ async def fit(whole: ModelContext, *, max_tokens: int | None, count: Count) -> M
         return whole
 
     instructions, messages = split(whole.messages)
-    sizes = await _sizes(turns_of(whole), count)
+    sizes = await _sizes(whole, count)
     total = sum(sizes[: len(instructions)])
     del sizes[: len(instructions)]
 
@@ -73,8 +75,13 @@ def _from(context: ModelContext, start: int) -> ModelContext:
     )
 
 
-async def _sizes(turns: Sequence[Turn], count: Count) -> list[int]:
-    return [tokens + OVERHEAD for tokens in await count([turn.text for turn in turns])]
+async def _sizes(context: ModelContext, count: Count) -> list[int]:
+    return [tokens + OVERHEAD for tokens in await count(transcript_of(context).texts())]
+
+
+def cut(message: SessionMessage, length: int) -> SessionMessage:
+    """Return a message with the first `length` characters, and a mark in place of the rest."""
+    return replace(message, content=message.content[:length] + CUT_MARK)
 
 
 async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelContext:
@@ -84,7 +91,7 @@ async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelCo
     """
     instructions, messages = split(whole.messages)
     newest = _from(replace(whole, summary=None, is_cut=True), len(messages) - 1)
-    fixed = sum(await _sizes(turns_of(newest)[: len(instructions)], count))
+    fixed = sum((await _sizes(newest, count))[: len(instructions)])
 
     def cut_at(length: int) -> ModelContext:
         return replace(newest, messages=(*instructions, cut(messages[-1], length)))
@@ -93,7 +100,8 @@ async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelCo
     while too_long - longest > 1:
         step = max(1, (too_long - longest) // CUTS_AT_ONCE)
         lengths = range(longest + step, too_long, step)
-        sizes = await _sizes([turns_of(cut_at(length))[-1] for length in lengths], count)
+        newest_texts = [transcript_of(cut_at(length)).texts()[-1] for length in lengths]
+        sizes = [tokens + OVERHEAD for tokens in await count(newest_texts)]
         fitting = [
             length
             for length, size in zip(lengths, sizes, strict=True)
@@ -107,6 +115,6 @@ async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelCo
         longest = max(fitting)
         too_long = min(too_long, longest + step)
 
-    (tokens,) = await _sizes(turns_of(cut_at(longest))[-1:], count)
+    tokens = (await _sizes(cut_at(longest), count))[-1]
 
     return replace(cut_at(longest), tokens=fixed + tokens)

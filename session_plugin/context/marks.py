@@ -44,14 +44,28 @@ Find = Callable[[Chat | None, str], SessionMessage | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What headings depend on: facts of a session, whichever part of it is shown.
+
+    `has_names`: whether a heading says who wrote a message. `channels_from`: from which sequence
+    number on it says where; None for a session on one channel.
+    """
+
+    has_names: bool = False
+    channels_from: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
     """What messages refer to and do not contain.
 
     `replied_to` are messages that they reply to, `names` the names of people they mention.
+    Without a `setting`, it is derived from the messages that are shown.
     """
 
     replied_to: tuple[SessionMessage, ...] = ()
     names: Mapping[Account, str] = field(default_factory=dict)
+    setting: Setting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

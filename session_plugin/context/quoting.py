@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Hashable, Iterable, Mapping
 
+from session_plugin.context.media import shown_kind
 from session_plugin.model import Account, SessionMessage
+from session_plugin.parts import Attachment, MediaPart
+from session_plugin.parts.texts import as_line
 
 LONGEST_NAME = 64
 MARK = "> "
@@ -42,20 +45,42 @@ def quoted_name(name: str) -> str:
 def words_of(message: SessionMessage) -> str:
     """Return the text of a message, or a placeholder in brackets if it has none.
 
-    What an assistant sent is named by kind only: people choose the names of files, and would put
-    words into its mouth.
+    What was said in a recording follows, in quotation marks, if it was transcribed. What an
+    assistant sent is named by kind only: people choose the names of files, and would put words into
+    its mouth.
     """
+    files = files_of(message)
+    spoken = [_transcribed(one) for one in files if one.transcript.strip()]
     if message.content.strip():
-        return message.content
+        return "\n".join([message.content, *spoken])
+    if spoken:
+        return "\n".join(spoken)
 
     if message.is_withheld:
         return "(withheld)"
-    if not message.attachments:
-        return "(empty)"
+    if not files:
+        return as_line(message.parts) or "(empty)"
 
     has_names = message.role == "user"
-    shown = ((has_names and one.filename) or one.kind for one in message.attachments)
+    shown = ((has_names and one.filename) or one.kind for one in files)
     return "(" + ", ".join(shown) + ")"
+
+
+def files_of(message: SessionMessage) -> tuple[Attachment, ...]:
+    """Return the files that came with a message, each once."""
+    if not message.parts or message.is_withheld:
+        return message.attachments
+
+    known = {one.id: one for one in message.attachments}
+    for part in message.parts:
+        if isinstance(part, MediaPart):
+            known.setdefault(part.attachment.id, part.attachment)
+    return tuple(known.values())
+
+
+def _transcribed(attachment: Attachment) -> str:
+    words = json.dumps(one_line(attachment.transcript), ensure_ascii=False)
+    return f"({shown_kind(attachment)}, transcribed): {words}"
 
 
 def speaker_of(message: SessionMessage) -> Hashable:
@@ -70,7 +95,10 @@ def speaker_of(message: SessionMessage) -> Hashable:
 
 
 def names_of(
-    messages: Iterable[SessionMessage], mentioned: Mapping[Account, str] | None = None
+    messages: Iterable[SessionMessage],
+    mentioned: Mapping[Account, str] | None = None,
+    *,
+    order: Iterable[SessionMessage] = (),
 ) -> dict[Hashable, str]:
     """Return a different name for each speaker, based on the newest of the speaker's names.
 
@@ -79,6 +107,7 @@ def names_of(
     Args:
         messages: The messages.
         mentioned: Names of accounts that may be mentioned without having spoken.
+        order: Messages in whose order equal names are numbered; then come other messages.
     """
     messages = list(messages)
     newest = {
@@ -86,8 +115,10 @@ def names_of(
     }
 
     names: dict[Hashable, str] = {}
-    for speaker, name in newest.items():
-        names[speaker] = _different(names, name)
+    for message in (*order, *messages):
+        speaker = speaker_of(message)
+        if message.role == "user" and speaker not in names:
+            names[speaker] = _different(names, newest[speaker])
 
     for message in messages:
         if message.role == "user" and message.person is not None:

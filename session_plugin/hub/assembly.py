@@ -14,6 +14,7 @@ from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
 from session_plugin.hub.secret_check import secret_check
 from session_plugin.hub.settings import Settings
+from session_plugin.incoming.final_words import FinalWords
 from session_plugin.incoming.intake import Intake
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
@@ -49,6 +50,7 @@ class HubParts:
     screening: Screening
     postponed: Postponed
     intake: Intake
+    final_words: FinalWords
     consolidator: Consolidator
     leases: Leases
     notices: Notices
@@ -168,6 +170,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         screening=screening,
         postponed=postponed,
         intake=intake,
+        final_words=FinalWords(settings.clock),
         consolidator=consolidator,
         leases=leases,
         notices=notices,

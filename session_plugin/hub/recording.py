@@ -89,6 +89,7 @@ class Recording:
         if scope_name is not None:
             check_storable("scope_name", scope_name)
 
+        event = self._parts.final_words.tagged(event)
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
 
@@ -116,6 +117,8 @@ class Recording:
             event: The message as it is now.
             is_command: It is one of our commands now, so what was stored of it is removed.
         """
+        event = self._parts.final_words.tagged(event, is_edit=True)
+
         return await self._parts.intake.edit(self._parts.context(), event, is_command=is_command)
 
     async def delete(self, chat: Chat, message_ids: Iterable[str]) -> int:

@@ -16,7 +16,8 @@ from session_plugin.errors import FileRefused
 from session_plugin.importing.cells import iso_time, items, mapping, name, number, text
 from session_plugin.importing.direct import answering
 from session_plugin.importing.json_stream import Broken, CutOff, JsonFile, Malformed
-from session_plugin.model import Account, Attachment, Chat, MessageEvent
+from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.parts import Attachment
 from session_plugin.reports import Skipped
 
 CHANNEL = "discord"

@@ -17,7 +17,9 @@ from typing import Any
 
 from session_plugin.errors import FileRefused
 from session_plugin.importing.cells import iso_time, items, mapping, text
-from session_plugin.model import Account, Attachment, Chat, MessageEvent, Role
+from session_plugin.model import Account, Chat, MessageEvent, Role
+from session_plugin.parts import Attachment, Part
+from session_plugin.providers import responses
 from session_plugin.reports import Skipped
 from session_plugin.rules.imported_ids import imported_id
 
@@ -86,6 +88,7 @@ def _events(
     bot_id: str,
 ) -> Iterator[Item]:
     homes: dict[str, tuple[Chat, Account] | None] = {}
+    turns: dict[str, str] = {}
     while True:
         try:
             row = next(rows, None)
@@ -112,9 +115,14 @@ def _events(
             continue
 
         try:
-            yield to_event(number, data, _time(created_at), *home)
-        except ValueError as error:
+            event = to_event(number, data, _time(created_at), *home, turn=turns.get(session_id))
+        except (TypeError, ValueError) as error:
             yield Skipped(what="message", where=f"row {number}", reason=str(error))
+            continue
+
+        if event.role == "user":
+            turns[session_id] = imported_id(SOURCE, number)
+        yield event
 
 
 def _home(session_id: str, account: Account | None, bot_id: str) -> tuple[Chat, Account] | None:
@@ -137,8 +145,10 @@ def _time(created_at: Any) -> float:
     return time
 
 
-def to_event(number: int, data: Any, sent_at: float, chat: Chat, account: Account) -> MessageEvent:
-    """Return an item as a message.
+def to_event(
+    number: int, data: Any, sent_at: float, chat: Chat, account: Account, *, turn: str | None
+) -> MessageEvent:
+    """Return an item as a message; `turn` names the run that it is of, if it is no person's.
 
     Raises:
         ValueError: the item says nothing that can be stored; the error says why.
@@ -148,7 +158,7 @@ def to_event(number: int, data: Any, sent_at: float, chat: Chat, account: Accoun
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError("it is no JSON") from error
 
-    role, said, attachments, metadata = _read(mapping(item))
+    role, said, attachments, parts = _read(mapping(item))
     is_persons = role == "user"
 
     return MessageEvent(
@@ -160,12 +170,13 @@ def to_event(number: int, data: Any, sent_at: float, chat: Chat, account: Accoun
         author=account if is_persons else None,
         answers=None if is_persons else account,
         attachments=attachments,
-        metadata=metadata,
+        parts=parts,
+        turn=None if is_persons else turn,
     )
 
 
-def _read(item: Mapping[str, Any]) -> tuple[Role, str, tuple[Attachment, ...], dict[str, Any]]:
-    """Return an item's role, words, files and metadata: the one place that knows its shapes."""
+def _read(item: Mapping[str, Any]) -> tuple[Role, str, tuple[Attachment, ...], tuple[Part, ...]]:
+    """Return an item's role, words, files and parts: the one place that knows its shapes."""
     type_ = text(item.get("type")) or "message"
     if type_ == "message":
         role = text(item.get("role"))
@@ -175,21 +186,20 @@ def _read(item: Mapping[str, Any]) -> tuple[Role, str, tuple[Attachment, ...], d
         said, attachments = _content(item.get("content"))
         if not (said or attachments):
             raise ValueError("it says nothing")
-        return _ROLES[role], said, attachments, {}
+        return _ROLES[role], said, attachments, ()
 
-    if type_ == "function_call":
-        call = {key: item[key] for key in ("call_id", "name", "arguments") if key in item}
-        return "assistant", "", (), {"tool_call": call}
-    if type_ == "function_call_output":
-        output = item.get("output")
-        said = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
-        return "tool", said, (), {"tool_result": {"call_id": text(item.get("call_id"))}}
+    calls = responses.read(item) if type_ in _OF_TOOLS else None
+    if calls:
+        return calls[0].role, "", (), calls[0].parts
     if "__enc__" in item:
         raise ValueError("it is encrypted; decrypt the session first")
 
     raise ValueError(f"an item of the type {type_} is for the model alone")
 
 
+_OF_TOOLS = frozenset(
+    {"function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"}
+)
 _ROLES: dict[str, Role] = {
     "user": "user",
     "assistant": "assistant",

@@ -13,7 +13,9 @@ from typing import Any
 
 from session_plugin.errors import FileRefused
 from session_plugin.importing.cells import items, mapping, text
-from session_plugin.model import Account, Attachment, Chat, MessageEvent
+from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.parts import Attachment
+from session_plugin.parts.as_json import from_dict
 from session_plugin.reports import Skipped
 from session_plugin.rules.imported_ids import imported_id
 
@@ -115,6 +117,9 @@ def _to_event(found: Mapping[str, Any]) -> MessageEvent:
         attachments=attachments,
         metadata=mapping(found.get("metadata")),
         edited_at=found.get("edited_at"),
+        parts=tuple(from_dict(one) for one in items(found.get("parts"))),
+        turn=found.get("turn"),
+        is_aside=found.get("is_aside") is True,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from session_plugin.importing.cells import items, mapping, name, number, text
-from session_plugin.model import Attachment
+from session_plugin.parts import Attachment
 
 _KINDS = {
     "sticker": "sticker",

@@ -18,7 +18,8 @@ from typing import Literal
 from session_plugin.errors import FileRefused
 from session_plugin.importing.authors import AUTHOR
 from session_plugin.importing.cells import name, zone_named
-from session_plugin.model import Attachment, Chat, MessageEvent
+from session_plugin.model import Chat, MessageEvent
+from session_plugin.parts import Attachment
 from session_plugin.reports import Skipped
 from session_plugin.rules.imported_ids import imported_id
 

@@ -33,9 +33,11 @@ from session_plugin.incoming.pending_writes import Announce, PendingWrite, Pendi
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.model import Chat, MessageEvent, SessionMessage
+from session_plugin.records.cells import parts_to_json, to_bytes
 from session_plugin.records.conversation import editing, moving, removing
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
+from session_plugin.records.message_rows import counted_text
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import Result
 from session_plugin.rules.clocks import PlatformTimes, platform_time
@@ -204,7 +206,7 @@ class Intake:
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
 
-        self._on_growth(result, submission.recording.event.text)
+        self._on_growth(result, _counted(submission.recording.event))
 
     async def edit(
         self,
@@ -239,7 +241,7 @@ class Intake:
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
             self._postponed.add(recording, result.seq)
-            self._on_growth(result, recording.event.text)
+            self._on_growth(result, _counted(recording.event))
             self._on_change((result.session_no,))
 
         return result is not None
@@ -523,6 +525,15 @@ class _TimedOutTask:
     def drop(self) -> None:
         with suppress(RuntimeError):  # its event loop is closed
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+
+def _counted(event: MessageEvent) -> str:
+    """Return what is counted of a message where its tokens are."""
+    return (
+        counted_text(to_bytes(event.text), parts_to_json(event.parts))
+        if event.parts
+        else event.text
+    )
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -184,6 +184,17 @@ class Screening:
 
         return None if answer is None else str(answer.value)
 
+    async def filtered_text(self, event: MessageEvent) -> str | None:
+        """Return what the filters leave of a message's text; None where they store nothing of it,
+        or where there are none.
+        """
+        if not self._plugins.has("session_filter_message"):
+            return None
+
+        filtered = await self._filter(event)
+
+        return None if filtered is None or filtered.is_withheld else filtered.event.text
+
     def _is_recorded(self, chat: Chat) -> bool:
         """Check whether the author wants a chat's messages; a rule that fails stores none."""
         try:
@@ -204,7 +215,7 @@ class Screening:
         try:
             kept = await self._plugins.filter(event)
         except PluginError as error:
-            blank = replace(event, text="", attachments=(), metadata={})
+            blank = replace(event, text="", attachments=(), metadata={}, parts=())
             original = event if isinstance(error, FilterRests) else None
             return Filtered(blank, is_withheld=True, original=original)
 

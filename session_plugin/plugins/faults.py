@@ -10,7 +10,8 @@ from typing import Any
 import pluggy
 
 from session_plugin import hooks
-from session_plugin.model import Attachment, MessageEvent
+from session_plugin.model import MessageEvent
+from session_plugin.parts import Attachment
 from session_plugin.records.cells import attachments_to_json, to_json
 
 
@@ -64,16 +65,22 @@ def check_filtered(before: MessageEvent, after: Any) -> None:
 
     Raises:
         TypeError: it is not a MessageEvent, or it holds values that cannot be stored.
-        ValueError: it differs from `before` in more than text, attachments and metadata.
+        ValueError: it differs from `before` in more than text, attachments, parts and metadata.
     """
     if not isinstance(after, MessageEvent):
         raise TypeError(f"a filter returns a MessageEvent or None, not {type(after).__name__}")
 
     restored = replace(
-        after, text=before.text, attachments=before.attachments, metadata=before.metadata
+        after,
+        text=before.text,
+        attachments=before.attachments,
+        metadata=before.metadata,
+        parts=before.parts,
     )
     if restored != before:
-        raise ValueError("a filter may change text, attachments and metadata, and nothing else")
+        raise ValueError(
+            "a filter may change text, attachments, parts and metadata, and nothing else"
+        )
 
     is_tuple = isinstance(after.attachments, tuple)
     if not is_tuple or not all(isinstance(item, Attachment) for item in after.attachments):

@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from session_plugin.checks import is_storable
-from session_plugin.model import Attachment
+from session_plugin.parts import Attachment, Part
+from session_plugin.parts.as_json import attachment_to_dict, from_cell, to_cell
 
 logger = logging.getLogger("session_plugin.records")
 
@@ -75,7 +75,7 @@ def from_json(cell: object) -> dict[str, Any]:
 
 def attachments_to_json(attachments: Iterable[Attachment]) -> bytes | None:
     """Encode descriptions of attachments; None for none."""
-    described = [asdict(attachment) for attachment in attachments]
+    described = [attachment_to_dict(one) for one in attachments]
     return _dump(described) if described else None
 
 
@@ -88,6 +88,23 @@ def attachments_from_json(cell: object) -> tuple[Attachment, ...]:
         return tuple(Attachment(**described) for described in json.loads(to_text(cell)))
     except (ValueError, TypeError, RecursionError):
         logger.warning("an attachments cell cannot be read and counts as none")
+        return ()
+
+
+def parts_to_json(parts: Iterable[Part]) -> bytes | None:
+    """Encode the parts of a message, whose words are in its content; None for none."""
+    return _dump(to_cell(parts)) if parts else None
+
+
+def parts_from_json(cell: object, words: str) -> tuple[Part, ...]:
+    """Decode the parts of a message that says `words`; a broken cell reads as none."""
+    if not cell:
+        return ()
+
+    try:
+        return from_cell(json.loads(to_text(cell)), words)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        logger.warning("a parts cell cannot be read and counts as none")
         return ()
 
 

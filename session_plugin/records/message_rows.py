@@ -12,10 +12,13 @@ from typing import Any
 
 from session_plugin.database.engine import Row, Value
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
+from session_plugin.parts.as_json import to_dict
 from session_plugin.records.cells import (
     attachments_from_json,
     attachments_to_json,
     from_json,
+    parts_from_json,
+    parts_to_json,
     to_bytes,
     to_json,
     to_name,
@@ -70,6 +73,9 @@ def to_row(
         "edited_at": None,
         "version": 0,
         "withheld": 0,
+        "parts": None,
+        "turn": None,
+        "aside": 0,
     }
 
 
@@ -100,7 +106,15 @@ def event_to_row(
         "edited_at": event.edited_at,
         "version": event.version,
         "withheld": int(is_withheld),
+        "parts": parts_to_json(event.parts) if event.parts else None,
+        "turn": event.turn,
+        "aside": int(event.is_aside),
     }
+
+
+def counted_text(content: object, parts: object) -> str:
+    """Return what is counted of the columns of a message where its tokens are: all it says."""
+    return to_text(content) if parts is None else f"{to_text(content)}\n{to_text(parts)}"
 
 
 def edited_columns(
@@ -114,6 +128,9 @@ def edited_columns(
         "edited_at": edited_at,
         "version": event.version,
         "withheld": int(is_withheld),
+        "parts": parts_to_json(event.parts),
+        "turn": event.turn,
+        "aside": int(event.is_aside),
     }
 
 
@@ -137,6 +154,9 @@ def from_columns(
         reply_to,
         edited_at,
         withheld,
+        parts,
+        turn,
+        aside,
         person_channel,
         channel_user_id,
     ) = columns
@@ -148,9 +168,11 @@ def from_columns(
                 person_channel, channel_user_id
             )
 
+    text = to_text(content)
+
     return SessionMessage(
         role=role,
-        content=to_text(content),
+        content=text,
         channel=chat.channel if channel is None else channel,
         timestamp=sent_at,
         metadata=from_json(metadata),
@@ -163,6 +185,9 @@ def from_columns(
         edited_at=edited_at,
         is_withheld=bool(withheld),
         seq=seq,
+        parts=() if parts is None else parts_from_json(parts, text),
+        turn=turn,
+        is_aside=bool(aside),
     )
 
 
@@ -185,11 +210,16 @@ def from_event(
         edited_at=event.edited_at,
         is_withheld=is_withheld,
         seq=seq,
+        parts=event.parts,
+        turn=event.turn,
+        is_aside=event.is_aside,
     )
 
 
 def to_export(row: Row) -> dict[str, Any]:
     """Return a row of `export_segment` or `export_words_in_groups` as a line of an export."""
+    text = to_text(row["content"])
+
     return {
         "kind": "message",
         "channel": row["channel"],
@@ -203,7 +233,7 @@ def to_export(row: Row) -> dict[str, Any]:
         "role": row["role"],
         "account": row["account"],
         "name": row["author_name"] or "",
-        "text": to_text(row["content"]),
+        "text": text,
         "sent_at": row["sent_at"],
         "received_at": row["received_at"],
         "edited_at": row["edited_at"],
@@ -211,4 +241,7 @@ def to_export(row: Row) -> dict[str, Any]:
         "attachments": [asdict(one) for one in attachments_from_json(row["attachments"])],
         "metadata": from_json(row["metadata"]),
         "is_withheld": bool(row["withheld"]),
+        "parts": [to_dict(one) for one in parts_from_json(row["parts"], text)],
+        "turn": row["turn"],
+        "is_aside": bool(row["aside"]),
     }

@@ -54,6 +54,34 @@ def messages_over_budget(tokens: Sequence[int], *, budget: int) -> int:
     return count
 
 
+def between_turns(turns: Sequence[str | None], count: int) -> int:
+    """Return how many messages to summarise, oldest first, so that no run of a model is divided:
+    a call without its result is refused by every provider.
+
+    Fewer than `count`, or where the oldest run is longer than that, all of it; 0 if that is all
+    there is.
+
+    Args:
+        turns: The run of each message, oldest first; None for what is of none.
+        count: How many there would be.
+    """
+    last = {turn: position for position, turn in enumerate(turns) if turn is not None}
+    if not last or count <= 0:
+        return count
+
+    whole: list[int] = []  # edges that divide no run
+    running = 0
+    for edge, turn in enumerate(turns):
+        if edge and not running:
+            whole.append(edge)
+        running = max(running, last[turn] - edge + 1) if turn in last else running
+        running = max(0, running - 1)
+
+    fewer = [edge for edge in whole if edge <= count]
+
+    return fewer[-1] if fewer else next(iter(whole), 0)
+
+
 def fault_of(answer: object, *, longest: int) -> str | None:
     """Return why a summariser's answer cannot be a summary of its source; None if it can be.
 

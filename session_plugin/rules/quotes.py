@@ -56,7 +56,7 @@ def is_part_of(quoted: str, content: str) -> bool:
 def without_quote(event: MessageEvent) -> MessageEvent:
     """Return a message without what it quotes; of a forward, only that it was one is left."""
     if is_forward(event.metadata):
-        return replace(event, text="", attachments=(), metadata={"forwarded": True})
+        return replace(event, text="", attachments=(), parts=(), metadata={"forwarded": True})
 
     rest = {name: value for name, value in event.metadata.items() if name != "quote"}
     return replace(event, metadata=rest)

@@ -10,6 +10,7 @@ from agents import SQLiteSession
 
 from session_plugin import Account, Chat, FileRefused, MessageEvent, Skipped
 from session_plugin.importing import read_export, read_openai_agents, read_whatsapp
+from session_plugin.parts import TextPart, ToolCallPart, ToolResultPart
 
 ANN, BOB = Account("whatsapp", "+431"), Account("whatsapp", "+432")
 DM = Chat("whatsapp", "+431", bot_id="+430")
@@ -203,12 +204,15 @@ async def test_an_agents_sessions_are_of_whom_the_caller_says(hub, agents_databa
     assert [(one.role, one.content) for one in history] == [
         ("user", "what is the weather?"),
         ("assistant", ""),
-        ("tool", "rain"),
+        ("tool", ""),
         ("assistant", "It rains."),
         ("user", "and this?"),
         ("assistant", "No."),
     ]
-    assert history[1].metadata["tool_call"]["name"] == "weather"
+    assert history[1].parts == (ToolCallPart(id="c1", name="weather", arguments={}),)
+    assert history[2].parts == (ToolResultPart(call_id="c1", parts=(TextPart(text="rain"),)),)
+    assert len({one.turn for one in history[1:4]}) == 1
+    assert history[5].turn != history[1].turn
     assert history[4].attachments[0].id == "f1"
     assert report.left_out == {
         "an item of the type reasoning is for the model alone": 1,
@@ -260,7 +264,9 @@ async def test_a_person_comes_back_with_their_export(hub, new_hub, new_databases
     await hub.record(talk.answered(ANN, "hello \ud83d \0", reply_to="m1", sent_at=6.0))
     await hub.record(talk.said(talk.group(channel="whatsapp"), "here", author=ANN, sent_at=7.0))
     await hub.record(talk.said(talk.group(channel="whatsapp"), "not mine", author=BOB, sent_at=8.0))
-    await hub.session_of(talk.direct(ANN), ANN).add("assistant", "without an id")
+    view = hub.session_of(talk.direct(ANN), ANN)
+    await view.add("assistant", "without an id")
+    await view.add_turn([{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}])
     path = await write_export(hub, ANN, tmp_path / "export.jsonl")
 
     other = new_hub(path=new_databases(), retention_days=None)
@@ -268,7 +274,7 @@ async def test_a_person_comes_back_with_their_export(hub, new_hub, new_databases
     again = await other.import_export(path)
     there, here = [await everything(one, talk.direct(ANN), ANN) for one in (other, hub)]
 
-    assert (report.messages, again.messages, again.known_messages) == (4, 0, 4)
+    assert (report.messages, again.messages, again.known_messages) == (5, 0, 5)
     assert there[-1].message_id.startswith("import:export:")
     assert [replace(one, message_id=None) for one in there] == [
         replace(one, message_id=None) for one in here

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from session_plugin.database.opening import open_engine
-from session_plugin.model import Account, Attachment, Chat, MessageEvent
+from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.parts import Attachment, TextPart, ToolCallPart
 from session_plugin.records import message_rows
 
 ANN = Account("discord", "1001")
@@ -17,7 +18,10 @@ EVENT = MessageEvent(
     author=ANN,
     author_name="Ann",
     reply_to="6",
-    attachments=(Attachment(id="a", filename="cat.png"),),
+    attachments=(Attachment(id="a", filename="cat.png", transcript="Meow."),),
+    parts=(TextPart(text="Hello!"), ToolCallPart(id="1", name="wave", arguments={"n": 2})),
+    turn="run-1",
+    is_aside=True,
     metadata={"key": "value"},
     edited_at=2.0,
 )
@@ -50,11 +54,15 @@ def test_a_message_reads_as_it_was_handed_in() -> None:
         "reply_to",
         "edited_at",
         "withheld",
+        "parts",
+        "turn",
+        "aside",
     ]
     columns = (9, *(ROW[name] for name in order), ANN.channel, ANN.channel_user_id)
     read = message_rows.from_columns(columns, EVENT.chat, {})
     assert read == message_rows.from_event(EVENT, person=ANN, seq=9, is_withheld=False)
     assert (read.content, read.reply_to, read.attachments) == ("Hello!", "6", EVENT.attachments)
+    assert (read.parts, read.turn, read.is_aside) == (EVENT.parts, "run-1", True)
 
 
 def test_an_edit_replaces_only_columns_that_a_row_has() -> None:

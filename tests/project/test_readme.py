@@ -47,13 +47,24 @@ INSERT INTO session_messages VALUES (1, 's1', 'user', 'of long ago', '', 1.7e9, 
 
 def write_exports(folder: Path) -> None:
     """Write what the pages import: a file of each kind."""
-    said = {"id": 5, "type": "message", "date_unixtime": "1700000000", "from_id": "user5", "text": "hi"}
+    said = {
+        "id": 5,
+        "type": "message",
+        "date_unixtime": "1700000000",
+        "from_id": "user5",
+        "text": "hi",
+    }
     chat = {"name": "Den", "type": "private_supergroup", "id": 5, "messages": [said]}
     (folder / "result.json").write_text(json.dumps(chat))
 
     (folder / "discord").mkdir()
     author = {"id": "5", "name": "Ann", "isBot": False}
-    posted = {"id": "6", "timestamp": "2023-01-06T14:03:03+00:00", "content": "hi", "author": author}
+    posted = {
+        "id": "6",
+        "timestamp": "2023-01-06T14:03:03+00:00",
+        "content": "hi",
+        "author": author,
+    }
     channel = {"guild": {"id": "7"}, "channel": {"id": "8"}, "messages": [posted]}
     (folder / "discord" / "general.json").write_text(json.dumps(channel))
 

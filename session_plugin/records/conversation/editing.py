@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import MessageEvent
+from session_plugin.parts.texts import with_words
 from session_plugin.records import message_rows
-from session_plugin.records.cells import attachments_from_json, from_json
+from session_plugin.records.cells import (
+    attachments_from_json,
+    from_json,
+    parts_from_json,
+    to_text,
+)
 from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.recording import (
     MessageFacts,
@@ -21,13 +28,18 @@ from session_plugin.records.people import forgotten
 from session_plugin.records.results import MessageEdited, MessagesDeleted, Result
 from session_plugin.records.upkeep.summaries import withdraw
 
+COMPARED = ("content", "withheld", "parts", "turn", "aside")
+"""Columns that are stored in one way only."""
+
 
 def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
     """Change a stored message; one that was never seen is stored as it is now, unless it is named
     by its number.
 
-    The value is None where nothing changed: text, attachments and metadata are the same, or a later
-    edit is stored. The message of a person who asked for privacy in the meantime is removed.
+    The value is None where nothing changed: all that the message says is the same, or a later edit
+    is stored. An edit that names its message by its id is a platform's: it leaves what no platform
+    knows, the parts and the turn. The message of a person who asked for privacy in the meantime is
+    removed.
     """
     context, event = recording.context, recording.event
     facts = MessageFacts(tx, recording)
@@ -43,13 +55,32 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
         deleted = MessagesDeleted(event.chat, message_ids, session_no)
         return Result(None, (deleted,))
 
-    recording = replace(recording, event=quotes.admitted(tx, context, event))
+    event = quotes.admitted(tx, context, event)
+    recording = replace(recording, event=_with_stored(event, row, recording))
     if not _change(tx, recording, row):
         return Result(None)
 
     value = RecordResult(fate="stored", session_no=session_no, seq=seq)
 
     return Result(value, (MessageEdited(recording.event, session_no),))
+
+
+def _with_stored(event: MessageEvent, row: Row, recording: Recording) -> MessageEvent:
+    """Return an edited message with what is stored of it and the edit does not say.
+
+    What a person edits is an aside or not as it says now; of the bot's messages, the platform does
+    not know.
+    """
+    changes: dict[str, Any] = {}
+    if event.turn is None and row["turn"] is not None:
+        changes["turn"] = row["turn"]
+    if event.role != "user" and row["aside"] and not event.is_aside:
+        changes["is_aside"] = True
+    if recording.seq is None and row["parts"] is not None and not event.parts:
+        stored = parts_from_json(row["parts"], to_text(row["content"]))
+        changes["parts"] = () if recording.is_withheld else with_words(stored, event.text)
+
+    return replace(event, **changes) if changes else event
 
 
 def _edit_unseen(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
@@ -123,6 +154,7 @@ def restore(
         ids = () if message_id is None else (message_id,)
         return Result(session_no, (MessagesDeleted(recording.event.chat, ids, session_no),))
 
+    event = _with_stored(event, row, recording)
     columns = message_rows.edited_columns(event, edited_at=row["edited_at"], is_withheld=False)
     columns["version"] = row["version"]
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
@@ -136,7 +168,7 @@ def restore(
 def _is_same(row: Row, columns: dict[str, Value]) -> bool:
     """Check whether an edit changes nothing; JSON may be written in more than one way."""
     return (
-        all(row[name] == columns[name] for name in ("content", "withheld"))
+        all(row[name] == columns[name] for name in COMPARED)
         and from_json(row["metadata"]) == from_json(columns["metadata"])
         and attachments_from_json(row["attachments"])
         == attachments_from_json(columns["attachments"])

@@ -17,9 +17,15 @@ from session_plugin.model import INSTRUCTION_ROLES, SessionMessage, Summary, Sum
 from session_plugin.records.cells import to_bytes, to_text
 from session_plugin.records.conversation.histories import ALL, between
 from session_plugin.records.conversation.sessions import to_chat
+from session_plugin.records.message_rows import counted_text
 from session_plugin.records.results import Consolidated, Result
 from session_plugin.records.upkeep.work_leases import WorkLease, is_held_elsewhere
-from session_plugin.rules.consolidation import LONGEST_WAIT, messages_to_consolidate, wait_after
+from session_plugin.rules.consolidation import (
+    LONGEST_WAIT,
+    between_turns,
+    messages_to_consolidate,
+    wait_after,
+)
 
 WithdrawReason = Literal["edited", "deleted", "forgotten", "retention"]
 """What happened to a message under a summary."""
@@ -75,7 +81,10 @@ class PlanRequest:
 
 def live_texts(tx: Tx, session_no: int) -> list[str]:
     """Return the texts of a session's unconsolidated messages, in order."""
-    return [to_text(row["content"]) for row in tx.all("live_contents", session_no=session_no)]
+    return [
+        counted_text(row["content"], row["parts"])
+        for row in tx.all("live_contents", session_no=session_no)
+    ]
 
 
 def withdrawn(tx: Tx, bot: str, *, now: float, limit: int) -> list[int]:
@@ -165,11 +174,12 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
     """
     current = tx.all("current_summaries", session_no=request.session_no)
     is_stale = any(summary["content"] is None for summary in current)
-    live = sorted(
-        (row["seq"], row["segment_no"])
-        for row in tx.all("live_seqs", session_no=request.session_no)
+    rows = sorted(
+        tx.all("live_seqs", session_no=request.session_no), key=lambda row: int(row["seq"])
     )
+    live = [(row["seq"], row["segment_no"]) for row in rows]
     count = max(_count_due(request, len(live)), min(request.at_least, len(live) - 1))
+    count = between_turns([row["turn"] for row in rows], count)
     if count <= 0 and not is_stale:
         return None
 

@@ -3,56 +3,62 @@
 -- name: message_by_key
 -- The stored message with this id in its chat, for duplicates, edits and replies.
 SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id, m.account_no, m.content,
-  m.metadata, m.attachments, m.edited_at, m.version, m.withheld
+  m.metadata, m.attachments, m.edited_at, m.version, m.withheld, m.parts, m.turn, m.aside
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id
 
 -- name: message_by_seq
 -- The same by its number, for what no platform gave an id.
 SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id, m.account_no, m.content,
-  m.metadata, m.attachments, m.edited_at, m.version, m.withheld
+  m.metadata, m.attachments, m.edited_at, m.version, m.withheld, m.parts, m.turn, m.aside
 FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
 WHERE m.chat_no = :chat_no AND m.seq = :seq
 
 -- name: add_message
 -- Store a message.
 INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld)
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
+  parts, turn, aside)
 VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel, :sent_at,
   :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
-  :withheld)
+  :withheld, :parts, :turn, :aside)
 RETURNING seq
 
 -- name: add_messages
 -- Store messages under the numbers that were drawn.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld)
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
+  parts, turn, aside)
 VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel,
   :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
-  :withheld)
+  :withheld, :parts, :turn, :aside)
 
 -- name: add_messages [postgresql]
 -- Takes its rows as arrays.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld)
+  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
+  parts, turn, aside)
 SELECT *
 FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
   CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:account_no AS BIGINT[]),
   CAST(:author_name AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
   CAST(:received_at AS DOUBLE PRECISION[]), CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]),
   CAST(:attachments AS BYTEA[]), CAST(:reply_to AS TEXT[]), CAST(:edited_at AS DOUBLE PRECISION[]),
-  CAST(:version AS BIGINT[]), CAST(:withheld AS BIGINT[]))
+  CAST(:version AS BIGINT[]), CAST(:withheld AS BIGINT[]), CAST(:parts AS BYTEA[]),
+  CAST(:turn AS TEXT[]), CAST(:aside AS BIGINT[]))
 
 -- name: edit_message
 -- Replace the content; the message's place in the order stays.
 UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata,
-  edited_at = :edited_at, version = :version, withheld = :withheld
+  edited_at = :edited_at, version = :version, withheld = :withheld, parts = :parts, turn = :turn,
+  aside = :aside
 WHERE segment_no = :segment_no AND seq = :seq
 
 -- name: segment_tail
 -- The newest messages of a segment, newest first. The columns are read by position.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
-  m.attachments, m.reply_to, m.edited_at, m.withheld, a.channel, a.channel_user_id
+  m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
+  a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
 WHERE m.segment_no = :segment_no AND m.seq >= :from_seq
   AND m.seq < COALESCE(:before, 9223372036854775807)
@@ -61,7 +67,8 @@ ORDER BY m.seq DESC LIMIT :limit
 -- name: segment_instructions
 -- What the bot's author said as system or developer in a segment. The columns of segment_tail.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
-  m.attachments, m.reply_to, m.edited_at, m.withheld, a.channel, a.channel_user_id
+  m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
+  a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
 WHERE m.segment_no = :segment_no AND m.role IN ('system', 'developer')
 ORDER BY m.seq
@@ -69,7 +76,8 @@ ORDER BY m.seq
 -- name: message_in_thread
 -- A message that another one in its thread replies to. The columns of segment_tail.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
-  m.attachments, m.reply_to, m.edited_at, m.withheld, a.channel, a.channel_user_id
+  m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
+  a.channel_user_id
 FROM messages AS m
 JOIN segments AS g ON g.segment_no = m.segment_no
 JOIN sessions AS s ON s.session_no = g.session_no
@@ -82,7 +90,7 @@ WHERE m.chat_no = :chat_no AND m.message_id = :message_id AND g.thread_id = :thr
 -- The columns are read by position: the place, then those of segment_tail.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
   m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-  m.edited_at, m.withheld, a.channel, a.channel_user_id
+  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
 FROM accounts AS a
 JOIN messages AS m ON m.account_no = a.account_no
 JOIN segments AS g ON g.segment_no = m.segment_no
@@ -97,7 +105,7 @@ ORDER BY m.seq DESC LIMIT :limit
 -- LIMIT 1 leaves one plan, by key, even without statistics.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
   m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-  m.edited_at, m.withheld, a.channel, a.channel_user_id
+  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
 FROM accounts AS a
 JOIN messages AS m ON m.account_no = a.account_no
 CROSS JOIN LATERAL (
@@ -111,7 +119,8 @@ ORDER BY m.seq DESC LIMIT :limit
 -- name: export_segment
 -- One page of the messages of such a segment, oldest first.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata,
-  m.attachments, m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, g.thread_id,
+  s.session_id,
   COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind,
   a.channel_user_id AS account
 FROM messages AS m
@@ -125,7 +134,8 @@ ORDER BY m.seq LIMIT :limit
 -- name: export_words_in_groups
 -- One page of what an account wrote in groups and was answered there, oldest first.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata,
-  m.attachments, m.reply_to, m.edited_at, m.withheld, g.thread_id, s.session_id,
+  m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, g.thread_id,
+  s.session_id,
   COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind,
   a.channel_user_id AS account
 FROM messages AS m

@@ -26,7 +26,8 @@ UPDATE messages SET metadata = :metadata WHERE segment_no = :segment_no AND seq 
 
 -- name: blank_forward
 -- A forward is nothing but a quote.
-UPDATE messages SET content = :content, metadata = :metadata, attachments = NULL
+UPDATE messages SET content = :content, metadata = :metadata, attachments = NULL,
+  parts = NULL
 WHERE segment_no = :segment_no AND seq = :seq
 
 -- name: quotes_of_message

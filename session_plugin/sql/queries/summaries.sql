@@ -2,13 +2,13 @@
 
 -- name: live_seqs
 -- The messages of a session that no summary covers, without instructions.
-SELECT m.seq, m.segment_no FROM segments AS g
+SELECT m.seq, m.segment_no, m.turn FROM segments AS g
 JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
 WHERE g.session_no = :session_no AND m.role NOT IN ('system', 'developer')
 
 -- name: live_contents
 -- Their contents, for counting tokens.
-SELECT m.content FROM segments AS g
+SELECT m.content, m.parts FROM segments AS g
 JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
 WHERE g.session_no = :session_no AND m.role NOT IN ('system', 'developer')
 ORDER BY m.seq

@@ -140,6 +140,9 @@ CREATE TABLE messages (
   edited_at   DOUBLE PRECISION,
   version     BIGINT NOT NULL DEFAULT 0,   -- orders edits of one time; 0: not counted
   withheld    BIGINT NOT NULL DEFAULT 0,   -- 1: not stored, because a filter failed
+  parts       BYTEA,                       -- calls of tools, their results, media, reasoning
+  turn        TEXT COLLATE "C",            -- the run of a model that it is of
+  aside       BIGINT NOT NULL DEFAULT 0,   -- 1: no part of the conversation with a model
   PRIMARY KEY (chat_no, seq),
   FOREIGN KEY (chat_no, segment_no) REFERENCES segments
 );

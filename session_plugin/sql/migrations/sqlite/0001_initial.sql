@@ -125,7 +125,10 @@ CREATE TABLE messages (
   reply_to    TEXT,
   edited_at   REAL,
   version     INTEGER NOT NULL DEFAULT 0,   -- orders edits of one time; 0: not counted
-  withheld    INTEGER NOT NULL DEFAULT 0    -- 1: not stored, because a filter failed
+  withheld    INTEGER NOT NULL DEFAULT 0,   -- 1: not stored, because a filter failed
+  parts       BLOB,                         -- calls of tools, their results, media, reasoning
+  turn        TEXT,                         -- the run of a model that it is of
+  aside       INTEGER NOT NULL DEFAULT 0    -- 1: no part of the conversation with a model
 );
 CREATE UNIQUE INDEX message_once ON messages (chat_no, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX message_tail ON messages (segment_no, seq);
