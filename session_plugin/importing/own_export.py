@@ -93,8 +93,8 @@ def _read(line: str) -> MessageEvent | str | None:
         return _to_event(found)
     except KeyError as error:
         return f"it cannot be stored: it has no {error}"
-    except (TypeError, ValueError) as error:
-        return f"it cannot be stored: {error}"
+    except (TypeError, ValueError):
+        return "it cannot be stored: a value of it is of another type, or too long"
 
 
 def _to_event(found: Mapping[str, Any]) -> MessageEvent:
@@ -108,7 +108,7 @@ def _to_event(found: Mapping[str, Any]) -> MessageEvent:
         chat=chat,
         message_id=found["message_id"] or _own_id(found),
         role=found["role"],
-        text=found["text"],
+        text=text(found["text"]),
         sent_at=found["sent_at"],
         author=account if is_persons else None,
         author_name=text(found.get("name")),

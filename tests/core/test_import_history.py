@@ -416,6 +416,32 @@ async def test_an_export_has_what_was_imported(hub):
     assert Counter(line["kind"] for line in lines)["session"] == 1
 
 
+async def test_a_copy_and_a_backup_have_what_was_imported(hub, new_hub, new_databases, tmp_path):
+    await hub.import_history([said(n, str(n), at=n * 1e5) for n in range(5)])
+    await hub.record(said(9, "today", at=200 * 86400.0))
+    await hub.backup(tmp_path / "copy.db")
+    copied = new_hub(path=tmp_path / "copy.db")
+
+    assert await words(copied) == [*"01234", "today"]
+    await copied.record(said(10, "later", at=200 * 86400.0))
+    assert (await words(copied))[-1] == "later"
+
+
+async def test_a_person_who_sees_their_words_in_groups_sees_the_imported_ones(new_hub):
+    hub = new_hub(direct_sees_groups=True)
+    await hub.import_history([said(1, "in the group", chat=GROUP), said(2, "alone", at=1)])
+    await hub.import_history([said(3, "Bob's", chat=GROUP, author=BOB, at=2)])
+    assert await words(hub) == ["in the group", "alone"]
+
+
+async def test_a_group_that_moved_has_its_imported_sessions_where_it_is_now(hub):
+    old = Chat("telegram", "-5", "group", bot_id="7")
+    await hub.record(said(8, "in the small group", chat=old, at=1e7))
+    await hub.move_chat(old, GROUP)
+    await hub.import_history([said(1, "long ago", chat=old), said(1, "then", chat=GROUP, at=1)])
+    assert await words(hub, GROUP) == ["long ago", "then", "in the small group"]
+
+
 def test_ids_that_are_not_the_platforms_are_apart():
     assert imported_id("telegram-111", 7) == "import:telegram-111:7"
 

@@ -31,12 +31,12 @@ def take_platform_id(tx: Tx, chat: Row, event: MessageEvent) -> bool:
 
     second = int(event.sent_at // SECOND)
     rows = tx.all(
-        "imported_with_others_ids",
+        "imported_then",
         chat_no=chat["chat_no"],
         from_no=number_at(second),
         to_no=number_at(second + SECOND),
     )
-    rows = [row for row in rows if row["role"] == event.role]
+    rows = [row for row in rows if row["role"] == event.role and is_imported_id(row["message_id"])]
     content = to_bytes(event.text)
     same = [row for row in rows if row["content"] == content]
     if not same and event.edited_at is not None and len(rows) == 1:

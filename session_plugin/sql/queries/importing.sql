@@ -31,11 +31,10 @@ JOIN messages AS m ON m.segment_no = g.segment_no AND m.chat_no = g.chat_no
 WHERE g.chat_no = :chat_no AND g.last_activity >= :active_from AND m.sent_at >= :from_time
   AND m.sent_at < :to_time
 
--- name: imported_with_others_ids
--- Imported messages of a chat with a number of a range, under ids that are not the platform's.
-SELECT seq, role, content FROM messages
+-- name: imported_then
+-- The imported messages of a chat with a number of a range. By number: few chats share a second.
+SELECT seq, message_id, role, content FROM messages
 WHERE chat_no = :chat_no AND seq >= :from_no AND seq < :to_no AND seq < 0
-  AND message_id >= 'import:' AND message_id < 'import;'
 ORDER BY seq
 
 -- name: take_platform_id
