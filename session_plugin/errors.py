@@ -59,6 +59,18 @@ class DatabaseRefused(SessionError):
     """
 
 
+class FileRefused(SessionError):
+    """session_plugin cannot import this file. Nothing of it was stored.
+
+    Example:
+        Path("notes.json").write_text('{"notes": []}')
+        try:
+            await hub.import_telegram("notes.json")
+        except FileRefused as error:
+            print(error)  # names the file, and says what was expected
+    """
+
+
 class UnknownSession(SessionError):
     """No session has this id. Call get_or_create to get one.
 

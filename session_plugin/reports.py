@@ -5,8 +5,8 @@ Imports the standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class HubStatus:
         database: Its path; or the scheme, host, port and name in its URL.
         size_bytes: The size of the database on disk, without its write-ahead log.
         users: People; ids that a link merged into another are not counted.
-        archived_messages: Those of `messages` that a summary replaces.
+        archived_messages: Those of `messages` that a summary replaces, or that were imported.
         oldest_message_at: When the oldest message was received; None if there is none.
         waiting: Messages, edits and deletions that are queued and not yet committed.
         dropped: Those that were discarded because the queue was full.
@@ -172,7 +172,8 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """An item that an import left out, and why: a `table`, `session`, `message`, `cell`, `account`.
+    """An item that an import left out, and why: a `table`, `session`, `message`, `cell`, `account`,
+    `chat`, `line`, `file`.
 
     If it is a cell or an account, the session, message or user was imported without it.
 
@@ -196,6 +197,14 @@ class ImportReport:
         known_messages: Messages of an earlier import, also those that were deleted since.
         past_retention: Imported messages that the next decay removes because of their age;
             increase `retention_days` to keep them.
+        skipped: What was left out, and why; of messages and lines at most the first 100.
+        left_out: How many messages and lines were left out for each reason.
+        by_author: How many messages of each account were stored, by its channel and id; `""` are
+            those of nobody known.
+        by_chat: How many messages were stored in each chat, by its channel and id.
+        is_dry_run: Nothing was stored; the numbers say what would be, `sessions` roughly.
+
+    `left_out` and what follows it are for `import_history`.
 
     Example:
         async def import_old(path: str) -> None:
@@ -210,3 +219,7 @@ class ImportReport:
     known_messages: int = 0
     past_retention: int = 0
     skipped: tuple[Skipped, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    by_author: Mapping[str, int] = field(default_factory=dict)
+    by_chat: Mapping[str, int] = field(default_factory=dict)
+    is_dry_run: bool = False

@@ -15,6 +15,7 @@ from pathlib import Path
 from session_plugin.checks import check_list
 from session_plugin.hub.assembly import assemble
 from session_plugin.hub.finding import Finding
+from session_plugin.hub.importing import Importing
 from session_plugin.hub.lifecycle import Lifecycle
 from session_plugin.hub.linking import Linking
 from session_plugin.hub.memory import Memory
@@ -28,13 +29,14 @@ from session_plugin.rules.policies import Expiry, Retention
 logger = logging.getLogger("session_plugin.hub")
 
 
-class SessionHub(Recording, Finding, People, Linking, Memory, Lifecycle):
+class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Lifecycle):
     """One conversation per person across channels, kept in one database.
 
     Bots use `record` and `session_of`, and what people may ask for: `identity_of`, `request_link`,
     `redeem_link`, `confirm_link`, `unlink`, `set_private`, `export`, `forget`. Operators use
     `search`, `embed_stored`, `status`, `consolidate`, `undo_consolidation`, `pin`, `decay`,
-    `upkeep`, `backup`, `import_original` and `store`.
+    `upkeep`, `backup`, `import_history` and the imports of files (see docs/importing.md),
+    `import_original` and `store`.
 
     For authors of adapters: `attach` gives a lease; `edit`, `delete`, `delete_chat` and `move_chat`
     follow what happens on the platform; `find_message` and `burn_codes` look things up for them.

@@ -1,4 +1,4 @@
-"""A hub's memory over time: summaries, retention, status, copies, imports."""
+"""A hub's memory over time: summaries, retention, status, copies."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from pathlib import Path
 from session_plugin.database.copying import copy_database
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.assembly import HubParts
-from session_plugin.model import STORE_CHANNEL, Summary
+from session_plugin.model import Summary
 from session_plugin.records.conversation import sessions
 from session_plugin.records.upkeep import decay, status, summaries
-from session_plugin.reports import DecayReport, HubStatus, ImportReport, OnProgress
-from session_plugin.rules.policies import policy_of
-from session_plugin.store import import_operations
-from session_plugin.store.importing import AccountsOf, Import
+from session_plugin.reports import DecayReport, HubStatus, OnProgress
 
 
 class Memory:
@@ -149,52 +146,6 @@ class Memory:
         """
         await self._parts.database.open()
         await asyncio.to_thread(copy_database, self._parts.database.path, path, progress=progress)
-
-    async def import_original(
-        self,
-        path: str | Path,
-        *,
-        accounts: AccountsOf | None = None,
-        progress: OnProgress | None = None,
-    ) -> ImportReport:
-        """Take in what the original SessionStore kept in its `sessions.db`, which is left
-        untouched.
-
-        Its users are users here, under the same ids, and `store()` finds their sessions under the
-        same ids. Times and order stay; a summary is a summary again. It can be run again, and takes
-        in what came since. Hooks are told of none of it. Best done before the bot first runs: what
-        is said earlier comes before it in the order.
-
-        Args:
-            path: The original's file.
-            accounts: Whose account each of its users is, by the user's id: a mapping to
-                `Account`, or a function. They become that user's if nobody owns them; it is your
-                word, and audited.
-            progress: Called after each piece.
-
-        Raises:
-            DatabaseRefused: it is no database of the original's, or damaged.
-        """
-        context = self._parts.context()
-        retention = policy_of(self._parts.settings.retentions, STORE_CHANNEL, "direct")
-        import_ = Import(
-            path, accounts=accounts, before=retention.before(context.now), progress=progress
-        )
-
-        await asyncio.to_thread(import_.open)
-        try:
-            while (piece := await asyncio.to_thread(import_.next_piece)) is not None:
-                imported = await self._parts.database.write(
-                    import_operations.import_piece,
-                    self._parts.context(),
-                    piece,
-                    import_.account_of(piece),
-                )
-                import_.note(piece, imported)
-        finally:
-            await asyncio.to_thread(import_.close)
-
-        return import_.report()
 
     async def upkeep(self, *, confirm_clock: bool = False) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make

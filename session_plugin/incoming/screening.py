@@ -69,13 +69,17 @@ class Screening:
 
     def is_plain(self, event: MessageEvent, scope_name: str | None) -> bool:
         """Check whether none of the questions has to be asked of a message."""
+        may_hold_codes = event.chat.kind == "group" and _may_hold_codes(texts_in(event))
+        return not (self.has_questions(scope_name) or may_hold_codes)
+
+    def has_questions(self, scope_name: str | None) -> bool:
+        """Check whether plugins or the author are asked about every message."""
         has = self._plugins.has
-        return not (
+        return (
             has("session_filter_message")
             or has("session_resolve_user")
             or (scope_name is None and has("session_resolve_scope"))
             or self._record_when is not None
-            or (event.chat.kind == "group" and _may_hold_codes(texts_in(event)))
         )
 
     async def screen(

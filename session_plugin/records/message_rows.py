@@ -231,6 +231,7 @@ def to_export(row: Row) -> dict[str, Any]:
         "session_id": row["session_id"],
         "message_id": row["message_id"],
         "role": row["role"],
+        "account": row["account"],
         "name": row["author_name"] or "",
         "text": text,
         "sent_at": row["sent_at"],

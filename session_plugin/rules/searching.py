@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
-from session_plugin.model import Account, Attachment
+from session_plugin.model import Account
+from session_plugin.parts import Attachment
 from session_plugin.rules.folding import fold, fold_with_places
 from session_plugin.rules.found import Closeness
 
@@ -40,7 +41,7 @@ _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2}))?(?:-([0-9]{1,2}))?")
 
 def words_of(content: str, attachments: Iterable[Attachment] = ()) -> str:
     """Return what is searched of a message: its text, then what was said in its attachments."""
-    spoken = [str(words) for one in attachments if (words := getattr(one, "transcript", None))]
+    spoken = [one.transcript for one in attachments if one.transcript]
     return "\n".join([content, *spoken]) if spoken else content
 
 

@@ -38,7 +38,7 @@ from session_plugin.reports import ImportReport, OnProgress
 from session_plugin.rules.consolidation import lease_name
 from session_plugin.rules.policies import Policies
 from session_plugin.store import import_operations, operations
-from session_plugin.store.importing import AccountsOf, Import
+from session_plugin.store.original_import import AccountsOf, Import
 
 P = ParamSpec("P")
 T = TypeVar("T")

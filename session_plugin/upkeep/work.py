@@ -23,6 +23,7 @@ from session_plugin.records.upkeep import clocks, decay, summaries, work_leases
 from session_plugin.records.upkeep.decay import Retentions
 from session_plugin.reports import DecayReport, OnProgress, Progress
 from session_plugin.rules.clocks import ClockState, PlatformTimes
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.policies import Retention, longest
 from session_plugin.upkeep.consolidator import Consolidator
 from session_plugin.upkeep.eraser import Eraser
@@ -202,7 +203,7 @@ class UpkeepWork:
     async def _remove_sessions(
         self, retentions: Retentions, before: int, progress: OnProgress | None
     ) -> int:
-        total, after = 0, 0
+        total, after = 0, FIRST
         while True:
             count, following = await self._database.write(
                 decay.remove_sessions, retentions, after=after

@@ -183,6 +183,9 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
     group = talk.group()
     hub = new_hub(Lengths(), retention=[Retention(days=30)], consolidation_threshold=4)
 
+    for number in (1, 2):
+        said_before = talk.said(ann, "hi", message_id=f"import:file:{number}")
+        await hub.import_history([said_before])
     for account in (ann, ann_too, bob):
         said_first = talk.said(account, "hi")
         await hub.record(said_first)

@@ -26,7 +26,7 @@ from session_plugin import (
     SessionStore,
     copy_database,
 )
-from session_plugin.store.importing import Import
+from session_plugin.store.original_import import Import
 
 PAGE = 4096
 

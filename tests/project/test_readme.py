@@ -5,6 +5,7 @@ somewhere.
 import ast
 import asyncio
 import inspect
+import json
 import os
 import re
 import sqlite3
@@ -42,6 +43,44 @@ CREATE TABLE session_messages (id INTEGER PRIMARY KEY, session_id TEXT NOT NULL,
 INSERT INTO sessions VALUES ('s1', 'ann', 'Ann', '{}', 1.7e9, 1.7e9, '{}');
 INSERT INTO session_messages VALUES (1, 's1', 'user', 'of long ago', '', 1.7e9, '{}');
 """
+
+
+def write_exports(folder: Path) -> None:
+    """Write what the pages import: a file of each kind."""
+    said = {
+        "id": 5,
+        "type": "message",
+        "date_unixtime": "1700000000",
+        "from_id": "user5",
+        "text": "hi",
+    }
+    chat = {"name": "Den", "type": "private_supergroup", "id": 5, "messages": [said]}
+    (folder / "result.json").write_text(json.dumps(chat))
+
+    (folder / "discord").mkdir()
+    author = {"id": "5", "name": "Ann", "isBot": False}
+    posted = {
+        "id": "6",
+        "timestamp": "2023-01-06T14:03:03+00:00",
+        "content": "hi",
+        "author": author,
+    }
+    channel = {"guild": {"id": "7"}, "channel": {"id": "8"}, "messages": [posted]}
+    (folder / "discord" / "general.json").write_text(json.dumps(channel))
+
+    (folder / "chat.txt").write_text("31/12/2023, 23:59 - Carl: hi\n")
+    head = {"kind": "export", "schema": 1}
+    (folder / "export.jsonl").write_text(json.dumps(head) + "\n")
+
+    with closing(sqlite3.connect(folder / "agents.db")) as agents, agents:
+        agents.execute("CREATE TABLE agent_messages (id, session_id, message_data, created_at)")
+        item = json.dumps({"role": "user", "content": "hi"})
+        row = (1, "user_2002", item, "2023-11-01 10:00:00")
+        agents.execute("INSERT INTO agent_messages VALUES (?, ?, ?, ?)", row)
+
+    with closing(sqlite3.connect(folder / "bot.db")) as own, own:
+        own.execute("CREATE TABLE messages (id, user_id, role, content, at)")
+        own.execute("INSERT INTO messages VALUES (1, 2002, 'user', 'hi', 1.7e9)")
 
 
 def name_of(page: Path) -> str:
@@ -99,6 +138,7 @@ def test_every_python_block_of_a_page_runs(
     Path("old").mkdir()
     with closing(sqlite3.connect("old/sessions.db")) as original:
         original.executescript(ORIGINAL_SCHEMA)
+    write_exports(Path("old"))
     names = asyncio.run(run(page))
     shown: set[str] = {
         "README.md": {"recap", "on_message", "answer"},

@@ -73,6 +73,7 @@ def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
             "thread_id": chat.thread_id,
             "scope_name": recording.scope_name,
             "message_id": event.message_id,
+            "sent_at": event.sent_at,
             "person_channel": person.channel,
             "person_id": person.channel_user_id,
             "author_name": to_name(event.author_name) if event.author is not None else "",

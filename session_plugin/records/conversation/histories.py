@@ -21,6 +21,7 @@ from session_plugin.records.conversation.sessions import (
 )
 from session_plugin.records.message_rows import Columns, from_columns
 from session_plugin.records.operation_context import OperationContext
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.scopes import Scope
 
 ALL = 2**63 - 1
@@ -228,7 +229,7 @@ def newest(
             "segment_tail",
             segment_no=segment["segment_no"],
             before=before,
-            from_seq=0 if live_from is None else live_from[segment["segment_no"]],
+            from_seq=FIRST if live_from is None else live_from[segment["segment_no"]],
             limit=limit,
         )
         rows += zip(tail, repeat(segment))
@@ -239,7 +240,7 @@ def newest(
     people: dict[tuple[str, str], Account] = {}
     found = [from_columns(row, chats[segment["segment_no"]], people) for row, segment in rows]
     if besides is not None:
-        found += besides(after=_seq(rows[-1]) if len(rows) == limit else 0, limit=limit)
+        found += besides(after=_seq(rows[-1]) if len(rows) == limit else FIRST, limit=limit)
 
     return sorted(found, key=attrgetter("seq"))[-limit:]
 

@@ -14,6 +14,7 @@ from session_plugin.model import Account, MessageEvent, SessionMessage
 from session_plugin.records import message_rows
 from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.histories import stored_message
+from session_plugin.records.conversation.imported_ids import take_platform_id
 from session_plugin.records.conversation.sessions import (
     find_chat,
     find_or_start_segment,
@@ -189,7 +190,12 @@ class MessageFacts:
         if message_id is None:
             return None
 
-        return self._tx.first("message_by_key", chat_no=self.chat["chat_no"], message_id=message_id)
+        key = {"chat_no": self.chat["chat_no"], "message_id": message_id}
+        stored = self._tx.first("message_by_key", **key)
+        if stored is None and take_platform_id(self._tx, self.chat, self._recording.event):
+            stored = self._tx.first("message_by_key", **key)
+
+        return stored
 
     @property
     def is_stored(self) -> bool:

@@ -13,12 +13,13 @@ from session_plugin.records.conversation.sessions import find_chat, get_or_creat
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.results import MessagesDeleted, Result
 from session_plugin.records.upkeep.summaries import WithdrawReason, withdraw
+from session_plugin.rules.numbers import FIRST
 
 AT_ONCE = 200
 """Messages of a chat removed in one transaction, which takes a few milliseconds."""
 MessageKey = str | int
 """How a message of a chat is named: its platform's id, or its `seq` where no platform gave one."""
-ALL_OF_IT = (0, 2**63 - 1)
+ALL_OF_IT = (FIRST, 2**63 - 1)
 """The range of all messages of a segment."""
 
 

@@ -9,7 +9,7 @@ Each line is one JSON object with a `kind`. Times are in seconds since 1970, ids
 | account | channel, id, name, is_private, labels |
 | chat | channel, bot, bot_id, chat_id, title: a direct chat |
 | session | session_id, bot, scope_name, started_at, start_reason, ended_at, end_reason, metadata, state: of direct chats |
-| message | channel, bot, bot_id, chat_id, chat_kind, thread_id, session_id, message_id, role, name, text, sent_at, received_at, edited_at, reply_to, attachments, metadata, is_withheld, parts, turn, is_aside |
+| message | channel, bot, bot_id, chat_id, chat_kind, thread_id, session_id, message_id, role, account (the person's, who wrote it or is answered), name, text, sent_at, received_at, edited_at, reply_to, attachments, metadata, is_withheld, parts, turn, is_aside |
 | summary | session_id, text, made_at, made_by |
 | link_request | role (asker or redeemer), expires_at |
 | notice | notice (what it says), expires_at |
@@ -32,6 +32,7 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.records.people.forgetting import find_user
 from session_plugin.records.people.joining import refuse_newly_linked
+from session_plugin.rules.numbers import FIRST
 
 SCHEMA = 1
 PAGE = 100
@@ -49,7 +50,7 @@ class Page:
     kind: str
     segment_no: int | None = None
     account_no: int | None = None
-    after: int = 0
+    after: int = FIRST
 
 
 @dataclass(frozen=True, slots=True)

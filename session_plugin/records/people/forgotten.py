@@ -111,15 +111,16 @@ def is_known_again(tx: Tx, context: OperationContext, chat: Chat, message_id: st
     """Check whether a message is one of those that have a hash of their own, no matter whose it is
     said to be now.
     """
-    if (
-        message_id is None
-        or context.keyed_hash is None
-        or tx.first("any_forgotten_message") is None
-    ):
+    if message_id is None or context.keyed_hash is None or not is_any_message_known(tx):
         return False
 
     message_hash = _message_hash(context, chat, message_id)
     return tx.first("forgotten_message", message_hash=message_hash) is not None
+
+
+def is_any_message_known(tx: Tx) -> bool:
+    """Check whether any single message is remembered; usually none is."""
+    return tx.first("any_forgotten_message") is not None
 
 
 def account_hash(context: OperationContext, account: Account) -> bytes:

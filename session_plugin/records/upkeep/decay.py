@@ -15,6 +15,7 @@ from session_plugin.database.engine import Row, Tx
 from session_plugin.records.conversation.removing import remove_messages
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.reports import DecayPart, DecayReport
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.policies import Retention, policy_of
 
 PIECE = 200
@@ -99,7 +100,7 @@ def count_old(tx: Tx, retentions: Retentions) -> DecayReport:
 
 def _sessions_to_go(tx: Tx, retentions: Retentions) -> set[int]:
     going: set[int] = set()
-    after = 0
+    after = FIRST
     while rows := tx.all(
         "sessions_to_empty",
         after=after,
@@ -132,7 +133,7 @@ def remove_old_messages(tx: Tx, cutoff: Cutoff) -> int:
             len(rows),
         )
         if young:
-            head = (0, rows[young - 1]["seq"])
+            head = (FIRST, rows[young - 1]["seq"])
             remove_messages(tx, segment["segment_no"], [head], reason="retention")
 
         removed += young

@@ -4,9 +4,9 @@
 -- Places of messages whose chat, person and session are known and have not changed, and what
 -- decides whether they are stored.
 WITH asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id,
-  person_channel, person_id, author_name) AS (
+  sent_at, person_channel, person_id, author_name) AS (
   VALUES (:position, :bot, :channel, :bot_id, :chat_id, :kind, :title, :thread_id, :scope_name,
-    :message_id, :person_channel, :person_id, :author_name))
+    :message_id, :sent_at, :person_channel, :person_id, :author_name))
 SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
   (
     SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no)
@@ -32,6 +32,7 @@ JOIN segments AS g ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.
 WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL
   AND a.forgotten_until IS NULL AND (asked.author_name = '' OR asked.author_name = a.display_name)
   AND (asked.title = '' OR asked.title = c.title)
+  AND (c.imported_until IS NULL OR c.imported_until < asked.sent_at)
 
 -- name: ordinary_places [postgresql]
 -- LIMIT 1 leaves one plan, by key. Segments are locked in one order, before numbers are drawn.
@@ -50,15 +51,16 @@ FROM (
   FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]),
     CAST(:bot_id AS TEXT[]), CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]),
     CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]),
-    CAST(:message_id AS TEXT[]), CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]),
-    CAST(:author_name AS TEXT[]))
+    CAST(:message_id AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
+    CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
     AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name,
-      message_id, person_channel, person_id, author_name)
+      message_id, sent_at, person_channel, person_id, author_name)
   CROSS JOIN LATERAL (
     SELECT chat_no, peer_no FROM chats
     WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id
       AND chat_id = asked.chat_id AND kind = asked.kind AND became IS NULL
       AND (asked.title = '' OR asked.title = title)
+      AND (imported_until IS NULL OR imported_until < asked.sent_at)
     LIMIT 1) AS c
   CROSS JOIN LATERAL (
     SELECT account_no, user_id FROM accounts

@@ -2,7 +2,8 @@
 
 -- name: chat_by_key
 -- The chat with this id on its platform.
-SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became FROM chats
+SELECT chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became, imported_until
+FROM chats
 WHERE bot = :bot AND channel = :channel AND bot_id = :bot_id AND chat_id = :chat_id
 
 -- name: reader_in_chat
@@ -38,7 +39,7 @@ WHERE chat_no = :chat_no
 -- Add a chat.
 INSERT INTO chats (bot, channel, bot_id, chat_id, kind, title)
 VALUES (:bot, :channel, :bot_id, :chat_id, :kind, :title)
-RETURNING chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became
+RETURNING chat_no, bot, channel, bot_id, chat_id, kind, peer_no, title, became, imported_until
 
 -- name: retitle_chat
 -- The title on the platform has changed.

@@ -122,7 +122,8 @@ ORDER BY m.seq DESC LIMIT :limit
 SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata,
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, g.thread_id,
   s.session_id,
-  COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+  COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind,
+  a.channel_user_id AS account
 FROM messages AS m
 JOIN segments AS g ON g.segment_no = m.segment_no
 JOIN sessions AS s ON s.session_no = g.session_no
@@ -136,7 +137,8 @@ ORDER BY m.seq LIMIT :limit
 SELECT m.seq, m.message_id, m.role, m.author_name, m.sent_at, m.received_at, m.content, m.metadata,
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, g.thread_id,
   s.session_id,
-  COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind
+  COALESCE(m.channel, c.channel) AS channel, c.bot, c.bot_id, c.chat_id, c.kind AS chat_kind,
+  a.channel_user_id AS account
 FROM messages AS m
 JOIN segments AS g ON g.segment_no = m.segment_no
 JOIN sessions AS s ON s.session_no = g.session_no

@@ -50,6 +50,7 @@ CREATE TABLE chats (
   peer_no BIGINT REFERENCES accounts,  -- direct: its owner, once one has written
   title   TEXT NOT NULL DEFAULT '',
   became  BIGINT REFERENCES chats,     -- group: the chat that it was moved to
+  imported_until DOUBLE PRECISION,     -- messages up to then may be imported, under other ids
   UNIQUE (bot, channel, bot_id, chat_id),
   CHECK (kind = 'direct' OR peer_no IS NULL)
 );
@@ -147,6 +148,7 @@ CREATE TABLE messages (
 );
 CREATE UNIQUE INDEX message_once ON messages (chat_no, message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX message_tail ON messages (segment_no, seq);
+CREATE INDEX message_imported ON messages (seq) WHERE seq < 0;  -- numbered by time, see rules/numbers.py
 CREATE INDEX message_person ON messages (account_no, seq) WHERE account_no IS NOT NULL;
 CREATE INDEX message_instructions ON messages (segment_no, seq)
   WHERE role IN ('system', 'developer');

@@ -40,6 +40,7 @@ CREATE TABLE chats (
   peer_no INTEGER REFERENCES accounts,  -- direct: its owner, once one has written
   title   TEXT NOT NULL DEFAULT '',
   became  INTEGER REFERENCES chats,     -- group: the chat that it was moved to
+  imported_until REAL,                  -- messages up to then may be imported, under other ids
   UNIQUE (bot, channel, bot_id, chat_id),
   CHECK (kind = 'direct' OR peer_no IS NULL)
 );

@@ -53,13 +53,8 @@ class Import:
         self._users: set[str] = set()
         self._refused: dict[str, str] = {}
         self._unclaimed: dict[str, str] = {}
-        self._counts = {
-            "sessions": 0,
-            "messages": 0,
-            "summaries": 0,
-            "known_messages": 0,
-            "past_retention": 0,
-        }
+        self._sessions = self._messages = self._summaries = 0
+        self._known = self._past_retention = 0
 
     def open(self) -> None:
         """Open the original.
@@ -109,11 +104,11 @@ class Import:
             self._before is not None and message.timestamp < self._before
             for message in piece.messages
         )
-        self._counts["sessions"] += imported.is_new_session
-        self._counts["messages"] += imported.messages
-        self._counts["summaries"] += imported.summaries
-        self._counts["known_messages"] += len(piece.messages) - imported.messages
-        self._counts["past_retention"] += min(old, imported.messages)
+        self._sessions += imported.is_new_session
+        self._messages += imported.messages
+        self._summaries += imported.summaries
+        self._known += len(piece.messages) - imported.messages
+        self._past_retention += min(old, imported.messages)
         self._seen += len(piece.messages) + (0 if piece.has_more else len(piece.session.summaries))
         if self._progress is not None:
             self._progress(Progress(what="messages", done=self._seen, total=self._total))
@@ -131,7 +126,11 @@ class Import:
         report = ImportReport(
             users=len(self._users),
             skipped=(*self._original.skipped, *refused, *unclaimed),
-            **self._counts,
+            sessions=self._sessions,
+            messages=self._messages,
+            summaries=self._summaries,
+            known_messages=self._known,
+            past_retention=self._past_retention,
         )
         logger.info(
             "imported %d messages of %d users; %d skipped",

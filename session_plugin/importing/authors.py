@@ -1,0 +1,66 @@
+"""Who wrote a message in a file that knows no ids: a name, or whatever else stands for somebody.
+
+Names never decide who somebody is. So such a message has no author until the caller of an import
+says which account is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from session_plugin.model import Account, MessageEvent
+
+AUTHOR = "import_author"
+"""The key in `MessageEvent.metadata`; it is never stored. The bot's messages have `""` there: in a
+direct chat they answer the only one of the people.
+"""
+
+People = Mapping[str, Account] | Callable[[str], Account | None]
+"""Whose account somebody is who is named in a file."""
+
+
+def checked_people(people: People | None) -> None:
+    """Raise TypeError if `people` is neither a mapping nor a function."""
+    if people is not None and not (isinstance(people, Mapping) or callable(people)):
+        raise TypeError(
+            "people must be a mapping from the file's authors to accounts, or a function, not "
+            f"{type(people).__name__}"
+        )
+
+
+def with_account(event: MessageEvent, people: People | None) -> MessageEvent:
+    """Return a message with the account that its author has by the caller's word.
+
+    Raises:
+        LookupError: nobody is named for its author, and the chat is direct.
+        TypeError: the caller's word is no Account.
+    """
+    author = event.metadata.get(AUTHOR)
+    if not isinstance(author, str):
+        return event
+
+    metadata = {name: value for name, value in event.metadata.items() if name != AUTHOR}
+    is_direct = event.chat.kind == "direct"
+    if author:
+        account = _account_of(author, people)
+        if account is None and is_direct:
+            raise LookupError(f"people names no account for the author {author!r}")
+        return replace(event, metadata=metadata, author=account)
+
+    answered = None
+    if is_direct and isinstance(people, Mapping) and len(set(people.values())) == 1:
+        (answered,) = set(people.values())
+
+    return replace(event, metadata=metadata, answers=answered)
+
+
+def _account_of(author: str, people: People | None) -> Account | None:
+    if people is None:
+        return None
+
+    account = people.get(author) if isinstance(people, Mapping) else people(author)
+    if account is not None and not isinstance(account, Account):
+        raise TypeError(f"people must give an Account for {author!r}, not {type(account).__name__}")
+
+    return account
