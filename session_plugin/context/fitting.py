@@ -74,7 +74,7 @@ async def fit(material: Material, *, max_tokens: int | None, count: Count) -> Mo
     if max_tokens is None or not (context.messages or newest_summary):
         return replace(context, summary=newest_summary)
 
-    sizes = await _Sizes.of(material, count)
+    sizes = await _Sizes.of(material, max_tokens, count)
     if not sizes.messages:
         fits = newest_summary is not None and sizes.total(0) <= max_tokens
         return replace(
@@ -118,29 +118,34 @@ class _Sizes:
     whole_from: int | None
 
     @classmethod
-    async def of(cls, material: Material, count: Count) -> _Sizes:
+    async def of(cls, material: Material, max_tokens: int, count: Count) -> _Sizes:
+        """Count messages, and the summaries that may stand before those that fit."""
         instructions, said = split(material.context.messages)
-        texts = transcript_of(material.context).texts()
-        told = [
-            transcript_of(ModelContext(summary=summary, messages=())).texts()[0]
-            for summary in material.summaries
-        ]
-        sizes = [tokens + OVERHEAD for tokens in await count([*texts, *told])]
-        messages = sizes[len(instructions) : len(texts)]
+        sizes = await _counted(transcript_of(material.context).texts(), count)
+        fixed, messages = sum(sizes[: len(instructions)]), sizes[len(instructions) :]
 
         suffixes = [0]
         for size in reversed(messages):
             suffixes.append(suffixes[-1] + size)
         suffixes.reverse()
 
+        first = next((n for n, size in enumerate(suffixes) if fixed + size <= max_tokens), 0)
+        covered = [_covered(said, summary) for summary in material.summaries]
+        useful = [n for n, end in enumerate(covered) if end >= first] or [len(covered) - 1]
+        chosen = [material.summaries[n] for n in sorted({*useful, len(covered) - 1}) if n >= 0]
+        told = [
+            transcript_of(ModelContext(summary=summary, messages=())).texts()[0]
+            for summary in chosen
+        ]
+
         return cls(
             said=said,
             starts=whole_starts(said),
-            fixed=sum(sizes[: len(instructions)]),
+            fixed=fixed,
             messages=messages,
             suffixes=suffixes,
-            summaries=list(zip(material.summaries, sizes[len(texts) :], strict=True)),
-            covered=[_covered(said, summary) for summary in material.summaries],
+            summaries=list(zip(chosen, await _counted(told, count), strict=True)),
+            covered=[_covered(said, summary) for summary in chosen],
             whole_from=material.whole_from,
         )
 
@@ -204,6 +209,10 @@ def _from(context: ModelContext, start: int) -> ModelContext:
         messages=(*instructions, *messages[start:]),
         background=replace(context.background, replied_to=replied_to),
     )
+
+
+async def _counted(texts: Sequence[str], count: Count) -> list[int]:
+    return [tokens + OVERHEAD for tokens in await count(texts)] if texts else []
 
 
 async def _sizes(contexts: Sequence[ModelContext], count: Count) -> list[int]:

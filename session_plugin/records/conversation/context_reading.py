@@ -206,12 +206,16 @@ class Reading:
         self.is_steady = is_all or start > 0
         if self.whole_from is not None:
             self.whole_from = whole_from - start if whole_from >= start else None
-        if self._live is not None and self._tx.all(
-            "summaries_of_the_gone", session_no=self._live["session_no"]
-        ):
+        if self._tells_of_the_gone():
             self.whole_from = None
 
         return messages[start:]
+
+    def _tells_of_the_gone(self) -> bool:
+        """Check whether a summary was imported without the messages that it stands for."""
+        if self._live is None or self._request.max_tokens is None:
+            return False
+        return bool(self._tx.all("summaries_of_the_gone", session_no=self._live["session_no"]))
 
     def _places(self, messages: Sequence[SessionMessage]) -> list[int | None]:
         """Return the place of each message in the session; those before it have negative ones."""
