@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from session_plugin.checks import check_id
-from session_plugin.context.fitting import OVERHEAD, fit
+from session_plugin.context.fitting import fit
 from session_plugin.context.turns import ModelContext
+from session_plugin.context.window import key_of, shortened
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
@@ -32,6 +33,7 @@ from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import read_turn
 from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation.context_reading import ContextRequest
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
@@ -148,24 +150,41 @@ class SessionView:
         max_messages: int | None = None,
         before: MessageEvent | SessionMessage | None = None,
         upto: MessageEvent | SessionMessage | None = None,
+        include_previous: bool = False,
+        include_asides: bool = False,
+        keep_tools: int | None = None,
+        times: bool = False,
     ) -> ModelContext:
         """Return what a model should see: what you said as system or developer, the summary so far,
-        and the newest messages that it does not stand for.
+        and the newest messages.
 
         What you said as system or developer in this session comes first, whole, whatever the
         limits. The newest message is always in, whole unless there is no room for it in
-        `max_tokens`: then its end is cut off and marked. The summary is in if it fits beside that
-        one; then come older messages as long as they fit, whole ones only.
+        `max_tokens`: then its end is cut off and marked.
+
+        From one call to the next, the context begins in the same place most of the time, so that
+        providers find the beginning of a request in their caches. Therefore `max_messages` is
+        exceeded by up to half, and `max_tokens` is filled between half and all of it.
 
         Args:
             max_tokens: How many tokens at most, as a model is given it; counted by a
-                `session_count_tokens` hook, else by an estimate that rather counts too many.
-            max_messages: How many messages at most, the newest; None for all that no summary stands
-                for, 0 for the summary alone. System and developer messages are not counted.
+                `session_count_tokens` hook, else by an estimate that rather counts too many. With
+                it, messages are shown as they were said as long as they fit, also those that a
+                summary stands for; the summary is for what is before them. Without room for it
+                beside the newest message it is left out.
+            max_messages: About how many messages, the newest: from as many to half as many again.
+                None for all that no summary stands for, 0 for the summary alone. System and
+                developer messages and asides are not counted.
             before: Only what came before this message. A message that was never stored limits
                 nothing.
             upto: Only what came up to this message, which is then the newest: `upto=session.event`
                 leaves out a placeholder that was sent already, and other questions.
+            include_previous: Go on into the sessions before this one, within the limits, if all of
+                this one is shown.
+            include_asides: Include commands to the bot, their answers, and errors.
+            keep_tools: For how many turns at least the results of tools stay whole; older ones are
+                one line. None for all.
+            times: Whether headings say when people said something.
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
@@ -173,26 +192,32 @@ class SessionView:
             ValueError: a limit is no whole number, or too small; or both `before` and `upto` are
                 given.
         """
-        budget = _checked("max_tokens", max_tokens, at_least=1)
-        most = min(_checked("max_messages", max_messages), budget // OVERHEAD + 1)
+        budget = None if max_tokens is None else _checked("max_tokens", max_tokens, at_least=1)
+        most = None if max_messages is None else _checked("max_messages", max_messages)
+        kept = None if keep_tools is None else _checked("keep_tools", keep_tools)
         if before is not None and upto is not None:
             raise ValueError("give before or upto, not both: each says where the context ends")
 
         is_open = before is None and (upto is None or upto is self.event)
         held = await self._held_message() if is_open else None
-
-        whole = await self._read(
-            contexts.read_context,
-            await self._where(),
-            limit=most,
+        request = ContextRequest(
+            max_messages=most,
+            max_tokens=budget,
             before=self._place("before", before),
             upto=self._place("upto", upto),
+            include_previous=include_previous,
+            include_asides=include_asides,
         )
-        if held is not None:
-            messages = tuple(_with_held(list(whole.messages), held, most=most))
-            whole = replace(whole, messages=messages)
 
-        return await fit(whole, max_tokens=max_tokens, count=self._parts.tokens.count)
+        material = await self._read(contexts.read_context, await self._where(), request)
+        if held is not None:
+            material = material.with_newest(held, most)
+        messages = shortened(material.context.messages, kept)
+        context = replace(material.context, messages=messages, times=times)
+
+        return await fit(
+            replace(material, context=context), max_tokens=budget, count=self._parts.tokens.count
+        )
 
     def _place(
         self, name: str, message: MessageEvent | SessionMessage | None
@@ -572,14 +597,9 @@ def _with_held(
     messages: list[SessionMessage], held: SessionMessage | None, *, most: int
 ) -> list[SessionMessage]:
     """Return messages with a held one as the newest, unless it was stored meanwhile."""
-    if held is None or not most or any(_key(message) == _key(held) for message in messages):
+    if held is None or not most or any(key_of(message) == key_of(held) for message in messages):
         return messages
     return [*messages, held][-most:]
-
-
-def _key(message: SessionMessage) -> tuple[str, str | None, str | None]:
-    chat_id = None if message.chat is None else message.chat.chat_id
-    return message.channel, chat_id, message.message_id
 
 
 def _check_words(content: str, parts: Iterable[Part]) -> None:

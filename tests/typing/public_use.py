@@ -10,6 +10,7 @@ from typing import Any, assert_type
 
 import discord
 from discord.ext import commands
+from pydantic_ai.messages import ModelMessage
 from telegram import Update
 from telegram.ext import (
     Application,
@@ -34,6 +35,12 @@ from session_plugin import (
     SessionView,
     Summary,
     hookimpl,
+)
+from session_plugin.context.forms import (
+    AnthropicPrompt,
+    ChatMessage,
+    GeminiPrompt,
+    ResponsesItem,
 )
 from session_plugin.testing import Contract, Driver, Handle, Turn
 from session_plugin_discord import SessionContext
@@ -89,6 +96,11 @@ async def answer(update: Update, context: TelegramContext) -> None:
     conversation = await context.session.for_model(max_messages=40)
     assert_type(conversation.summary, Summary | None)
     assert_type(conversation.messages, tuple[SessionMessage, ...])
+    assert_type(conversation.as_openai(dialect="strict"), list[ChatMessage])
+    assert_type(conversation.as_responses(), list[ResponsesItem])
+    assert_type(conversation.as_anthropic(), AnthropicPrompt)
+    assert_type(conversation.as_gemini(), GeminiPrompt)
+    assert_type(conversation.as_pydantic_ai(), list[ModelMessage])
     context.session.recall()  # type: ignore[attr-defined]
 
 

@@ -5,24 +5,26 @@ messages that it does not stand for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from dataclasses import replace
 
+from session_plugin.context.fitting import Material
 from session_plugin.context.marks import Background, mentions_in, replied_key
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import (
-    INSTRUCTION_ROLES,
     Account,
     Chat,
-    MessageEvent,
     Session,
     SessionMessage,
     Summary,
 )
+from session_plugin.records.conversation.context_reading import (
+    ContextRequest,
+    Reading,
+    live_from_of,
+)
 from session_plugin.records.conversation.histories import (
-    ALL,
     newest,
-    own_messages_in_groups,
     seq_of,
 )
 from session_plugin.records.conversation.sessions import (
@@ -35,48 +37,35 @@ from session_plugin.records.conversation.sessions import (
 )
 from session_plugin.records.message_rows import from_columns
 from session_plugin.records.people.accounts import find_account
-from session_plugin.records.upkeep.summaries import current_summary, summary_of
+from session_plugin.records.upkeep.summaries import current_summary
 
 
-def read_context(
-    tx: Tx,
-    where: Where,
-    *,
-    limit: int,
-    before: MessageEvent | SessionMessage | int | None = None,
-    upto: MessageEvent | SessionMessage | int | None = None,
-) -> ModelContext:
-    """Return what a model sees of a reader's live session, without a budget.
-
-    Args:
-        tx: The transaction.
-        where: The reader.
-        limit: How many messages at most, the newest; instructions are not counted.
-        before: Only messages before this one, or before this sequence number.
-        upto: Only messages up to this one, which is included.
-    """
+def read_context(tx: Tx, where: Where, request: ContextRequest) -> Material:
+    """Return what a model can be given of a reader's live session."""
     scope = find_scope(tx, where)
     if scope is None:
-        return ModelContext(summary=None, messages=())
+        return Material(context=ModelContext(summary=None, messages=()))
 
     live, segments = fresh_session(tx, where.context, scope)
-    if live is None:
-        return ModelContext(summary=None, messages=())
+    if live is None and not request.include_previous:
+        return Material(context=ModelContext(summary=None, messages=()))
 
-    place = seq_of(tx, where, before if upto is None else upto)
-    end = place if place is None or upto is None else place + 1
-    summary, live_from = _summarised(tx, live["session_no"], segments, place)
-    instructions = _instructions(tx, segments)
+    place = seq_of(tx, where, request.before if request.upto is None else request.upto)
+    end = place if place is None or request.upto is None else place + 1
+    reading = Reading(tx, scope, request, live=live, segments=segments, place=place, end=end)
+    messages = reading.messages()
+    instructions = _without_repeats(_instructions(tx, segments))
+    background = _background(tx, where, messages)
 
-    most = min(limit + len(instructions), ALL) if limit else 0
-    groups = partial(own_messages_in_groups, tx, scope, since=live["started_at"], before=end)
-    found = newest(tx, segments, limit=most, before=end, live_from=live_from, besides=groups)
-    messages = [one for one in found if one.role not in INSTRUCTION_ROLES][-limit:]
-
-    return ModelContext(
-        summary=summary,
-        messages=(*_without_repeats(instructions), *messages),
-        background=_background(tx, where, messages),
+    return Material(
+        context=ModelContext(
+            summary=None,
+            messages=(*instructions, *messages),
+            background=replace(background, setting=reading.setting()),
+        ),
+        summaries=reading.summaries(messages),
+        whole_from=reading.whole_from,
+        is_steady=reading.is_steady,
     )
 
 
@@ -89,7 +78,7 @@ def session_with_messages(tx: Tx, session_no: int) -> tuple[Session, Summary | N
         raise LookupError(f"there is no session number {session_no}")
 
     segments = tx.all("segments_of_session", session_no=session_no)
-    messages = newest(tx, segments, limit=None, live_from=_live_from(segments))
+    messages = newest(tx, segments, limit=None, live_from=live_from_of(segments))
     shown = {message.seq for message in messages}
     earlier = [one for one in _instructions(tx, segments) if one.seq not in shown]
 
@@ -115,42 +104,6 @@ def _without_repeats(instructions: Iterable[SessionMessage]) -> list[SessionMess
     for message in instructions:
         first.setdefault((message.role, message.content), message)
     return list(first.values())
-
-
-def _summarised(
-    tx: Tx, session_no: int, segments: Sequence[Row], place: int | None
-) -> tuple[Summary | None, dict[int, int]]:
-    """Return the newest summary that covers nothing from a sequence number on, and where each
-    segment goes on after it.
-
-    While a message was being answered, a newer summary may have come to cover it.
-    """
-    live_from = _live_from(segments)
-    if place is None or all(edge <= place for edge in live_from.values()):
-        return current_summary(tx, session_no), live_from
-
-    used: list[Row] = []
-    live_from = dict.fromkeys(live_from, 0)
-    candidates = tx.all("current_summaries", session_no=session_no)
-    while candidates:
-        older: list[Row] = []
-        for row in candidates:
-            parts = tx.all("parts_of_summary", summary_no=row["summary_no"])
-            if row["content"] is None or any(part["to_seq"] >= place for part in parts):
-                older += tx.all("summaries_superseded_by", superseded_by=row["summary_no"])
-                continue
-            used.append(row)
-            for part in parts:
-                number = part["segment_no"]
-                live_from[number] = max(live_from.get(number, 0), part["to_seq"] + 1)
-
-        candidates = older
-
-    return summary_of(tx, used), live_from
-
-
-def _live_from(segments: Iterable[Row]) -> dict[int, int]:
-    return {segment["segment_no"]: segment["live_from"] for segment in segments}
 
 
 def _background(tx: Tx, where: Where, messages: Sequence[SessionMessage]) -> Background:
