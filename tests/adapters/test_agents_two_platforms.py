@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -96,10 +97,13 @@ async def test_a_turn_finds_the_message_that_was_sent_before(
 ) -> None:
     for driver, user, chat in sides:
         await driver.ask(user, chat, "late")
-        history = await driver.history(hub, chat, count=4)
-        await hub.settle()
-        history = await driver.view(hub, chat).history(limit=None)
-        assert shown(history)[:2] == [("user", [], False), ("assistant", [], True)]
+        await driver.history(hub, chat, count=4)
+        view = driver.view(hub, chat)
+        async with asyncio.timeout(20):  # it is found after the calls were stored
+            while None in [one.turn for one in (await view.history(limit=None))[1:]]:
+                await asyncio.sleep(0.01)
+        history = await view.history(limit=None)
+        assert [one.role for one in history] == ["user", "assistant", "assistant", "tool"]
         assert len({one.turn for one in history[1:]}) == 1
 
 
