@@ -34,7 +34,7 @@ from session_plugin.parts import Part
 from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import read_turn
-from session_plugin.records.conversation import asides, contexts, histories, sessions, states
+from session_plugin.records.conversation import contexts, histories, sessions, states
 from session_plugin.records.conversation.context_reading import ContextRequest
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
@@ -376,9 +376,9 @@ class SessionView:
         try:
             if self.before_reading is not None:
                 await self.before_reading()
-            await self._parts.intake.settled(self.chat)
             context = self._parts.context()
-            await self._parts.database.write(asides.take_in, context, self.chat, keys)
+            if not await self._parts.intake.take_in(context, self.chat, keys):
+                self.is_stored = False  # what is read next waits for it, or raises
         except BaseException:
             self.is_aside, self._asides = True, [*keys, *self._asides]
             raise

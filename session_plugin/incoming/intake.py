@@ -36,7 +36,7 @@ from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdi
 from session_plugin.incoming.transcribing import Transcribing
 from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import parts_to_json, to_bytes
-from session_plugin.records.conversation import editing, moving, removing
+from session_plugin.records.conversation import asides, editing, moving, removing
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
 from session_plugin.records.message_rows import counted_text
@@ -389,6 +389,19 @@ class Intake:
         async with self._chat_lock(one), self._chat_lock(other):
             write = await self._enqueue(new, moving.move_chat, context, old, new)
         await self._writes.wait(write)
+
+    async def take_in(
+        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    ) -> bool:
+        """Make conversation of asides of a chat; return False if the patience ran out."""
+        return await self._patiently(chat, self._take_in(context, chat, message_ids)) or False
+
+    async def _take_in(
+        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    ) -> bool:
+        async with self._chat_lock(chat):
+            write = await self._enqueue(chat, asides.take_in, context, chat, message_ids)
+        return await self._writes.wait(write)
 
     @asynccontextmanager
     async def _chat_lock(self, chat: Chat) -> AsyncIterator[None]:
