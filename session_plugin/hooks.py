@@ -28,6 +28,7 @@ from session_plugin.model import (
     SessionMessage,
     Summary,
 )
+from session_plugin.parts import Attachment
 
 PROJECT = "session_plugin"
 """pluggy's project name, and the entry-point group in which packages offer plugins."""
@@ -139,6 +140,30 @@ def session_count_tokens(texts: Sequence[str]) -> Sequence[int] | None:
     """Return the number of tokens of each text for your model; None asks the next plugin.
 
     If every plugin returns None, the numbers are estimated.
+    """
+
+
+@hookspec(firstresult=True)
+def session_fetch(attachment: Attachment, message: SessionMessage) -> bytes | str | None:
+    """Return a file that a model is to be given: its bytes, or a link that the model's provider
+    can read; None asks the next plugin, and at last the adapter of the bot that received it.
+
+    Called by `SessionView.fetch_media`, for files of messages in that view's own context. The time
+    limit is 5 seconds. A link must hold no secret, such as a bot's token. If the hook raises, takes
+    too long or returns something else, the next one is asked.
+    """
+
+
+@hookspec(firstresult=True)
+def session_transcribe(attachment: Attachment, message: SessionMessage) -> str | None:
+    """Return the words of a recording; None asks the next plugin.
+
+    Called in the background once a message with sound is stored: kinds `voice`, `audio`, `video`
+    and `videonote`, and content types of audio and video. The time limit is 60 seconds. The words
+    pass the filters as the text of an empty message. Then they are stored with the attachment, as
+    its `transcript`, announced as an edit, and quoted, summarised and forgotten with the message.
+    An edit keeps them as long as the attachment is the same; a message that was deleted meanwhile
+    stays deleted. What was not transcribed when the bot stopped stays without words.
     """
 
 

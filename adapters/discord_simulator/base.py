@@ -59,7 +59,9 @@ class SimulatorBase:
         if is_old:
             self._world.application_id = self._world.next_id()
 
-        payloads = Payloads(self._world, message_content_enabled=message_content_enabled)
+        self._payloads = payloads = Payloads(
+            self._world, message_content_enabled=message_content_enabled
+        )
         self._events = Events(payloads)
         self._gateway = Gateway(payloads, self._events, token=token, changed=self._changes.notify)
         self._endpoint = Endpoint(token=token)

@@ -45,13 +45,18 @@ def iso(moment: float | None) -> str | None:
 
 
 class Payloads:
-    """Builds the objects of one world. `origin` is the address of attachments."""
+    """Builds the objects of one world. `origin` is the address of attachments.
+
+    Links to files are signed, and expire when a test says so.
+    """
 
     def __init__(self, world: World, *, message_content_enabled: bool) -> None:
         """Use this world. `message_content_enabled` is a setting of the app."""
         self.world = world
         self.message_content_enabled = message_content_enabled
         self.origin = ""
+        self.links = 0
+        """How often the links to files have expired."""
         self.interaction_of: Callable[[SimulatedMessage], Json] = lambda _message: {}
         """Returns the interaction fields of a message."""
 
@@ -214,7 +219,8 @@ class Payloads:
         """Return an attachment, with a type guessed from its name and without a size in pixels."""
         # A URL cannot hold a lone surrogate; `filename` keeps it.
         name = quote(attachment.filename, safe="", errors="replace")
-        url = f"{self.origin}/attachments/{chat.id}/{attachment.id}/{name}"
+        signature = f"ex={self.links:x}&is={self.links:x}&hm={attachment.id:x}"
+        url = f"{self.origin}/attachments/{chat.id}/{attachment.id}/{name}?{signature}"
         payload: Json = {
             "id": str(attachment.id),
             "filename": attachment.filename,

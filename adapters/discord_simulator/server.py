@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from .endpoint import Endpoint, Route
+from .entities import SimulatedAttachment
 from .gateway import Gateway
 from .payloads import Payloads
 from .place_routes import PlaceRoutes
@@ -45,6 +46,8 @@ class Server:
         self._open_routes = open_routes
         self._runner: web.AppRunner | None = None
         self._port = 0
+        self.downloads: list[SimulatedAttachment] = []
+        """The files that were downloaded."""
 
     @property
     def address(self) -> str:
@@ -106,6 +109,9 @@ class Server:
 
     async def _file(self, request: web.Request) -> web.Response:
         found = self._payloads.world.files.get(int(request.match_info["attachment"]))
-        if found is None:
-            raise web.HTTPNotFound
+        is_fresh = request.query.get("ex") == f"{self._payloads.links:x}"
+        if found is None or not is_fresh:
+            raise web.HTTPNotFound(text="This content is no longer available.")
+
+        self.downloads.append(found)
         return web.Response(body=found.content, content_type="application/octet-stream")

@@ -9,7 +9,7 @@ import asyncio
 from types import TracebackType
 
 from .endpoint import Call
-from .entities import SimulatedChat, SimulatedMessage, SimulatedUser
+from .entities import SimulatedAttachment, SimulatedChat, SimulatedMessage, SimulatedUser
 from .people import People
 from .troubles import Troubles
 from .usage import Usage
@@ -97,6 +97,11 @@ class DiscordSimulator(People, Usage, Troubles):
     def messages(self, chat: SimulatedChat) -> list[SimulatedMessage]:
         """Return the messages in the chat, oldest first, without deleted ones."""
         return list(chat.messages.values())
+
+    @property
+    def downloads(self) -> list[SimulatedAttachment]:
+        """The files that were downloaded, oldest first."""
+        return list(self._server.downloads)
 
     async def answer(
         self,

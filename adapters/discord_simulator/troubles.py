@@ -32,6 +32,10 @@ class Troubles(SimulatorBase):
             Failure(method, path_contains, status, after_effect, retry_after, is_global)
         )
 
+    def expire_links(self) -> None:
+        """Let all links to files expire that were given out so far."""
+        self._payloads.links += 1
+
     def cut(self, *, replays: int = 0) -> None:
         """Drop all gateway connections without a close frame; clients resume their sessions.
 

@@ -41,6 +41,8 @@ Modules, in the order in which a message meets them:
     answering.py       which event a handler answers, and whether the handler still runs
     outgoing.py        what the bot sends: after the question is stored, recorded from the response
     own_messages.py    what the bot said, recorded once, and whom it answers
+    files.py           what people sent, downloaded for a model
+    author_commands.py your own commands, which are no conversation
     commands.py        /link and the other session commands: recognised and answered
     registration.py    the same commands, added to the bot and to its command tree
     testing.py         bots on the simulator, as pytest fixtures

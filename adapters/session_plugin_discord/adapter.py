@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,9 @@ from discord.ext import commands
 
 from session_plugin import Lease, SessionHub, SessionView
 from session_plugin_discord.answering import HandlerCounter
+from session_plugin_discord.author_commands import AuthorCommands
 from session_plugin_discord.commands import SessionCommands
+from session_plugin_discord.files import Files
 from session_plugin_discord.incoming import Incoming
 from session_plugin_discord.outgoing import Outgoing
 from session_plugin_discord.own_messages import OwnMessages
@@ -41,11 +43,12 @@ class Adapter:
         group: str = "",
         slash_input: bool = True,
         ephemeral: bool = False,
+        conversation_commands: Collection[str] = (),
     ) -> None:
         """Check the arguments, which are those of `install`; attach nothing yet.
 
         Raises:
-            TypeError: `hub` is not a SessionHub.
+            TypeError: `hub` is not a SessionHub, or `conversation_commands` is a text.
             ValueError: `commands` names an unknown command, or the same name twice.
         """
         if not isinstance(hub, SessionHub):
@@ -63,6 +66,7 @@ class Adapter:
             hub,
             self._own_messages,
             self.commands,
+            AuthorCommands(client, conversation_commands),
             store_slash_input=slash_input,
             store_ephemeral=ephemeral,
         )
@@ -82,7 +86,8 @@ class Adapter:
         if self._lease is not None:
             return
 
-        self._lease = self.hub.attach(CHANNEL, "", self.commands.deliver)
+        files = Files(self._client)
+        self._lease = self.hub.attach(CHANNEL, "", self.commands.deliver, fetch=files.fetch)
         try:
             await self._lease.open()
             self.commands.registration.add()

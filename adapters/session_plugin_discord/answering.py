@@ -14,14 +14,14 @@ that is not public, and slash commands, buttons and forms in tasks of their own,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import discord
 
-from session_plugin import Account
+from session_plugin import Account, MessageEvent, SessionView
 
 INTERACTION_TASKS = (
     "CommandTree-invoker",
@@ -30,6 +30,9 @@ INTERACTION_TASKS = (
     "discord-ui-modal-dispatch",
 )
 """Prefixes of the names of the tasks in which discord.py handles interactions."""
+
+ERROR_EVENTS = ("on_command_error", "on_error")
+"""Events of discord.py whose handlers are about an error."""
 
 T = TypeVar("T")
 
@@ -59,6 +62,7 @@ class Answering:
             where it would wait for itself.
         speaker: The last speaker in that channel, as of this event.
         running: The number of its handlers that are running.
+        source: The context or the interaction that says whether its command has failed.
     """
 
     channel_id: int | None = None
@@ -67,11 +71,35 @@ class Answering:
     waits_for_storage: bool = True
     speaker: Speaker | None = None
     running: int = 0
+    source: Any = None
+
+    def view(self) -> SessionView | None:
+        """Return the session of the event, once that is recorded."""
+        recording = self.recording
+        if recording is None or not recording.done() or recording.cancelled():
+            return None
+
+        return recording.result() if recording.exception() is None else None
 
 
 answering: ContextVar[Answering | None] = ContextVar(
     "session_plugin_discord_answering", default=None
 )
+
+
+_handles_error: ContextVar[bool] = ContextVar("session_plugin_discord_error", default=False)
+"""True in handlers of errors: what they send is no conversation."""
+
+
+def is_error(current: Answering | None) -> bool:
+    """Check whether what is sent now is about an error: of a command, or of another handler."""
+    has_failed = current is not None and getattr(current.source, "command_failed", False)
+    return has_failed or _handles_error.get()
+
+
+def as_error(event: MessageEvent) -> MessageEvent:
+    """Return what the bot says about an error as an aside."""
+    return replace(event, is_aside=True)
 
 
 def start_recording(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -123,14 +151,30 @@ class HandlerCounter:
         if self._client.__dict__.get("_run_event") == self._run_event:
             del self._client._run_event
 
-    async def _run_event(self, *handler: Any, **arguments: Any) -> None:
+    async def _run_event(
+        self, handler: Callable[..., Any], name: str, *arguments: Any, **options: Any
+    ) -> None:
+        _handles_error.set(name in ERROR_EVENTS)
         current = answering.get()
         if current is None:
-            await self._original(*handler, **arguments)
+            await self._original(_noting_errors(handler), name, *arguments, **options)
             return
 
         current.running += 1
         try:
-            await self._original(*handler, **arguments)
+            await self._original(_noting_errors(handler), name, *arguments, **options)
         finally:
             current.running -= 1
+
+
+def _noting_errors(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a handler after whose failure `on_error`, in the same task, is known as such."""
+
+    async def run(*arguments: Any, **options: Any) -> None:
+        try:
+            await handler(*arguments, **options)
+        except Exception:
+            _handles_error.set(True)
+            raise
+
+    return run

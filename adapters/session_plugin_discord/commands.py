@@ -5,9 +5,7 @@ The commands and their answers are never stored. What they do is `session_plugin
 
 from __future__ import annotations
 
-import asyncio
 import io
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -36,8 +34,6 @@ from session_plugin_discord.translate import shown_name, to_account, to_chat
 
 MAX_CHARACTERS = 2000
 """The length of a message that Discord accepts from a bot."""
-
-logger = logging.getLogger("session_plugin.discord")
 
 _MARKUP = re.compile(r"[\\_*~|`\[\]<]")
 
@@ -75,35 +71,9 @@ class SessionCommands:
 
     # Recognising
 
-    async def is_session_message(self, message: discord.Message, *, deadline: float) -> bool:
-        """Check whether a message is a session command.
-
-        It counts as none if the author's prefix function fails or has not returned by `deadline`,
-        in the event loop's time. discord.py then does not run a command either, or not yet.
-        """
-        bot = self.registration.bot
-        if message.author.bot or bot is None:
-            return False  # discord.py runs no commands of bots
-
-        content = message.content.casefold()
-        ours = self.registration.added
-        if not any(command.name.casefold() in content for command in ours):
-            return False  # saves the author's prefix function, which may run a query
-
-        try:
-            async with asyncio.timeout_at(deadline):
-                context = await bot.get_context(message)
-        except Exception:
-            logger.exception(
-                "the bot's prefix function failed or took too long, so message %s is not "
-                "treated as a session command",
-                message.id,
-            )
-            return False
-
-        command = context.command
-
-        return command is not None and (command.root_parent or command) in ours
+    def is_own(self, command: Any) -> bool:
+        """Check whether a command is a session command, or the group that holds them."""
+        return (command.root_parent or command) in self.registration.added
 
     def is_session_interaction(self, interaction: discord.Interaction) -> bool:
         """Check whether an interaction uses a session command."""

@@ -10,12 +10,15 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any
 
 import discord
+from discord.ext import commands
 
 from session_plugin import Account, Chat, Held, MessageEvent, SessionHub, SessionView
 from session_plugin_discord.answering import Speaker, answering, start_recording
+from session_plugin_discord.author_commands import AuthorCommands
 from session_plugin_discord.commands import SessionCommands
 from session_plugin_discord.interactions import (
     describe,
@@ -57,6 +60,7 @@ class Incoming:
         hub: SessionHub,
         own_messages: OwnMessages,
         session_commands: SessionCommands,
+        author_commands: AuthorCommands,
         *,
         store_slash_input: bool,
         store_ephemeral: bool,
@@ -70,6 +74,7 @@ class Incoming:
         self._hub = hub
         self._own_messages = own_messages
         self._session_commands = session_commands
+        self._author_commands = author_commands
         self._store_slash_input = store_slash_input
         self._store_ephemeral = store_ephemeral
 
@@ -84,6 +89,7 @@ class Incoming:
         return {
             "message": self._on_message,
             "interaction": self._on_interaction,
+            "command": self._on_command,
             "raw_message_edit": self._on_edit,
             "raw_message_delete": self._on_deletion,
             "raw_bulk_message_delete": self._on_bulk_deletion,
@@ -140,6 +146,7 @@ class Incoming:
 
         place = place_metadata(interaction.channel, interaction.guild)
         message = interaction.message  # that of a button; it is the original response
+        current = answering.get()
         known = KnownInteraction(
             id=interaction.id,
             chat=chat,
@@ -148,9 +155,18 @@ class Incoming:
             is_session_command=is_session_command,
             input=slash_input,
             original=OriginalResponse(None if message is None else message.id),
+            answering=current,
         )
+        if current is not None:
+            current.source = interaction
         self._own_messages.add_interaction(interaction.token, known)
         self._set_answering(int(chat.chat_id), account, recording)
+
+    def _on_command(self, ctx: commands.Context[Any]) -> None:
+        """Note the context of a command that is about to run: it says later whether it failed."""
+        current = answering.get()
+        if current is not None:
+            current.source = ctx
 
     def _take_input(
         self, interaction: discord.Interaction, chat: Chat
@@ -160,6 +176,8 @@ class Incoming:
         In a direct chat it is stored at once. In a group it is held until others see an answer.
         """
         event = to_input_event(interaction, bot_id=self._bot_id)
+        name = interaction.command.qualified_name if interaction.command else event.text[1:]
+        event = replace(event, is_aside=not self._author_commands.is_conversation(name))
         if not self._store_slash_input:
             is_seen, what = chat.kind == "group", f"the codes in interaction {interaction.id}"
             slash_input = SlashInput(
@@ -197,7 +215,7 @@ class Incoming:
         An input that was stored before a restart, or by another process, is a duplicate.
         """
         try:
-            await self._is_session_command(interaction, event.chat)
+            await self._as_said(interaction, event)
             if await self._hub.find_message(event.chat, str(interaction.id)) is not None:
                 return (await self._hub.record(event)).session
         except Exception:
@@ -209,7 +227,8 @@ class Incoming:
         self, interaction: discord.Interaction, held: Held, is_queued: asyncio.Event
     ) -> SessionView:
         try:
-            await self._is_session_command(interaction, held.session.chat)
+            if (event := held.session.event) is not None:
+                await self._as_said(interaction, event)
             is_queued.set()
             await held.record()
         except Exception:
@@ -245,7 +264,7 @@ class Incoming:
     async def _record(self, source: Input, event: MessageEvent | None) -> SessionView:
         """Record an event unless it is a session command; return the session for its handlers."""
         try:
-            if event is not None and not await self._is_session_command(source, event.chat):
+            if event is not None and (event := await self._as_said(source, event)) is not None:
                 return (await self._hub.record(event)).session
         except Exception:
             logger.exception(
@@ -254,17 +273,26 @@ class Incoming:
 
         return self.view(source)
 
-    async def _is_session_command(self, source: Input, chat: Chat) -> bool:
-        """Check whether a message is a session command, one message of a chat after another.
+    async def _as_said(self, source: Input, event: MessageEvent) -> MessageEvent | None:
+        """Return an event as it is recorded, one message of a chat after another: None for a
+        session command, an aside for a command of the author's.
 
         An interaction is only recorded if it is none, but waits for the messages before it.
         """
         deadline = asyncio.get_running_loop().time() + PREFIX_TIMEOUT  # includes the wait below
 
-        async with self._chat_locks.setdefault(chat, asyncio.Lock()):
+        async with self._chat_locks.setdefault(event.chat, asyncio.Lock()):
             if isinstance(source, discord.Interaction):
-                return False
-            return await self._session_commands.is_session_message(source, deadline=deadline)
+                return event
+
+            command = await self._author_commands.command_of(source, deadline=deadline)
+            if command is None:
+                return event
+            if self._session_commands.is_own(command):
+                return None
+
+            name = command.qualified_name
+            return replace(event, is_aside=not self._author_commands.is_conversation(name))
 
     # Edits and deletions
 
@@ -297,8 +325,8 @@ class Incoming:
             )
 
     async def _edit(self, message: discord.Message, event: MessageEvent) -> None:
-        is_command = await self._is_session_command(message, event.chat)
-        await self._hub.edit(event, is_command=is_command)
+        said = await self._as_said(message, event)
+        await self._hub.edit(said or event, is_command=said is None)
 
     def _on_deletion(self, payload: discord.RawMessageDeleteEvent) -> None:
         self._delete(payload.channel_id, payload.guild_id, {payload.message_id})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +31,7 @@ def install(
     group: str = "",
     slash_input: bool = True,
     ephemeral: bool = False,
+    conversation_commands: Collection[str] = (),
 ) -> None:
     """Attach a hub to a bot, before the bot runs and before or after you set its events.
 
@@ -48,9 +49,13 @@ def install(
         slash_input: Whether slash command input is stored as a message from the user.
         ephemeral: Whether ephemeral answers are stored. Everybody in the chat's session can then
             read them.
+        conversation_commands: Names of commands that are conversation in any case: `{"ask"}`. Other
+            commands, and the answers to them, are asides: a model is not given them. A command
+            whose code calls `for_model` needs no entry.
 
     Raises:
-        TypeError: `bot` is not a client of discord.py, or `hub` is not a SessionHub.
+        TypeError: `bot` is not a client of discord.py, `hub` is not a SessionHub, or
+            `conversation_commands` is a text.
         ValueError: `commands` is not valid, or the bot has a hub already, or is running.
 
     Example:
@@ -73,7 +78,13 @@ def install(
         )
 
     adapter = Adapter(
-        bot, hub, commands=commands, group=group, slash_input=slash_input, ephemeral=ephemeral
+        bot,
+        hub,
+        commands=commands,
+        group=group,
+        slash_input=slash_input,
+        ephemeral=ephemeral,
+        conversation_commands=conversation_commands,
     )
     client: Any = bot
     client.session_hub = hub  # `setup` looks for it here

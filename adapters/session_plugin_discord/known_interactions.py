@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from session_plugin import Account, Chat
+from session_plugin import Account, Chat, MessageEvent
+from session_plugin_discord.answering import Answering, as_error, is_error
 
 MAX_RECENT = 2000
 """The size of each dictionary in memory: entries that belong together arrive within moments."""
@@ -97,6 +98,7 @@ class KnownInteraction:
         is_session_command: It is one of the session commands, so no answer to it is stored.
         input: What a slash command was given; None for other interactions.
         original: What is known of its original response.
+        answering: What its handlers answer, if they run in this process.
     """
 
     id: int
@@ -106,6 +108,15 @@ class KnownInteraction:
     is_session_command: bool
     input: SlashInput | None
     original: OriginalResponse
+    answering: Answering | None = None
+
+    def as_answer(self, event: MessageEvent) -> MessageEvent:
+        """Return an answer to it as an aside, if it is a command that talks to no model."""
+        if is_error(self.answering):
+            return as_error(event)
+
+        view = None if self.answering is None else self.answering.view()
+        return event if view is None else view.as_answer(event)
 
     @property
     def is_stored(self) -> bool:

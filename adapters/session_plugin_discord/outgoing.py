@@ -16,7 +16,14 @@ from typing import Any
 import discord
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
-from session_plugin_discord.answering import Answering, answering, is_answer, start_recording
+from session_plugin_discord.answering import (
+    Answering,
+    answering,
+    as_error,
+    is_answer,
+    is_error,
+    start_recording,
+)
 from session_plugin_discord.known_interactions import KnownInteraction
 from session_plugin_discord.own_messages import ORIGINAL, OwnMessages
 from session_plugin_discord.pending_events import PendingEvents
@@ -94,6 +101,10 @@ class Outgoing:
         nonce = _payload(params.payload, params.multipart).get("nonce")
         if current is not None and nonce is not None and is_answer(current, int(channel_id)):
             self._own_messages.add_answer(str(nonce), current.account)
+            if (view := current.view()) is not None:
+                self._own_messages.add_mark(str(nonce), view.as_answer)
+        if nonce is not None and is_error(current):
+            self._own_messages.add_mark(str(nonce), as_error)
 
         send = self._originals["send_message"]
 
@@ -103,6 +114,8 @@ class Outgoing:
 
     async def _edit_message(self, channel_id: int, message_id: int, *, params: Any) -> Any:
         await self._pending.wait_until_stored(int(channel_id), answering.get())
+        if is_error(answering.get()):
+            self._own_messages.add_error(int(message_id))
 
         edit = self._originals["edit_message"]
         return await self._carry_out(

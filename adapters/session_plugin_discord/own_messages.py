@@ -19,7 +19,7 @@ import aiohttp
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
-from session_plugin_discord.answering import start_recording
+from session_plugin_discord.answering import as_error, start_recording
 from session_plugin_discord.known_interactions import BoundedDict, KnownInteraction, SlashInput
 from session_plugin_discord.translate import is_from_bot, to_account, to_chat, to_event
 
@@ -33,6 +33,8 @@ LOADING = 1 << 7
 logger = logging.getLogger("session_plugin.discord")
 
 Store = Callable[[MessageEvent], Awaitable[object]]
+Mark = Callable[[MessageEvent], MessageEvent]
+"""Returns a message of the bot as an aside, where it is one."""
 RecordKey = tuple[int, datetime | None]
 """A message's id, and the time of its edit."""
 
@@ -50,6 +52,8 @@ class OwnMessages:
         self._by_id: BoundedDict[int, KnownInteraction] = BoundedDict()
         self._direct_chats: BoundedDict[int, tuple[Any, Account | None]] = BoundedDict()
         self._answered_by_nonce: BoundedDict[str, Account | None] = BoundedDict()
+        self._marks_by_nonce: BoundedDict[str, Mark] = BoundedDict()
+        self._errors: BoundedDict[int, Mark] = BoundedDict()
         self._answered_by_message: BoundedDict[int, Account] = BoundedDict()
         self._recordings: BoundedDict[RecordKey, asyncio.Task[None]] = BoundedDict()
 
@@ -72,6 +76,14 @@ class OwnMessages:
     def add_answer(self, nonce: str, account: Account | None) -> None:
         """Remember whom a message answers that is about to be sent with this nonce."""
         self._answered_by_nonce[nonce] = account
+
+    def add_mark(self, nonce: str, mark: Mark) -> None:
+        """Remember how to mark a message that is about to be sent with this nonce."""
+        self._marks_by_nonce[nonce] = mark
+
+    def add_error(self, message_id: int) -> None:
+        """Remember that a message is about to be edited into one about an error."""
+        self._errors[message_id] = as_error
 
     def unrecorded_nonce(self) -> str:
         """Return a nonce for a message that must not be recorded: a session command's answer."""
@@ -175,7 +187,8 @@ class OwnMessages:
         if not is_edit:
             await _wait_for(self.record(message, interaction))
         elif (event := self._translated(message, shown_in=interaction.chat)) is not None:
-            await self._hub.edit(await self._attributed(message, event))
+            event = interaction.as_answer(await self._attributed(message, event))
+            await self._hub.edit(event)
 
     async def record_deleted_answer(self, interaction: KnownInteraction, name: str) -> None:
         """Delete an answer that the bot deleted, by its id or as the original response.
@@ -267,9 +280,22 @@ class OwnMessages:
             await after.is_queued.wait()
 
         try:
-            await store(await self._attributed(message, event))
+            await store(self._marked(message, await self._attributed(message, event)))
         except Exception:
             logger.exception("the bot's message %s could not be recorded", message.id)
+
+    def _marked(self, message: discord.Message, event: MessageEvent) -> MessageEvent:
+        """Return a message as an aside, if it is about an error or answers a command."""
+        if message.id in self._errors:
+            return as_error(event)
+
+        metadata = message.interaction_metadata
+        interaction = None if metadata is None else self._by_id.get(metadata.id)
+        if interaction is not None:
+            return interaction.as_answer(event)
+
+        mark = self._marks_by_nonce.get(str(message.nonce))
+        return event if mark is None else mark(event)
 
     def _channel(self, channel_id: int) -> Any:
         """Return a channel; None if only the event will say whether it belongs to a guild."""

@@ -21,6 +21,7 @@ Modules:
     own_messages    what each request did, and whom it answers
     answering       what a handler answers, and how long that is certain
     commands        /link and the other session commands, the menu, notices
+    files           what people sent, downloaded for a model
     context         where context.session comes from
     translate       Telegram objects to events, chats and accounts: pure
     topics          private chats' topics as conversations of their own

@@ -11,6 +11,8 @@ Knows no hub and no requests.
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
 from contextvars import ContextVar
 from weakref import WeakValueDictionary, ref
 
@@ -22,6 +24,10 @@ NON_BLOCKING = "non_blocking"
 If a later version names them differently, what such a handler sends after another account has
 spoken is recorded without the person it answers.
 """
+
+
+ERROR_HANDLER = "process_error"
+"""Part of the names of the tasks of error handlers that do not block."""
 
 
 class Answering:
@@ -64,6 +70,43 @@ answering: ContextVar[Answering | None] = ContextVar(
 """The update that the current handler answers; set in the task that handles it."""
 
 
+_error: ContextVar[tuple[BaseException, bool] | None] = ContextVar(
+    "session_plugin_telegram_error", default=None
+)
+"""The error whose handlers run in the current task, and whether they run while it is handled."""
+
+
+def note_error(error: object) -> None:
+    """Note that the current task calls error handlers, for an error of a handler or a job."""
+    if isinstance(error, BaseException):
+        _error.set((error, sys.exc_info()[1] is error))
+
+
+def is_error() -> bool:
+    """Check whether an error handler runs in the current task: what it sends is no conversation.
+
+    python-telegram-bot calls error handlers where it handles the error. When that is over, the
+    same task goes on with other handlers of the update. A handler that does not block, and one for
+    an error of a job, has a task of its own.
+    """
+    noted = _error.get()
+    if noted is None:
+        return False
+
+    error, is_handled_here = noted
+    is_own_task = not is_handled_here or ERROR_HANDLER in _current_task().get_name()
+
+    return is_own_task or error in _being_handled()
+
+
+def _being_handled() -> Iterator[BaseException]:
+    """Yield the error that is being handled, and those during whose handling it was raised."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
 class Updates:
     """The updates of one bot, handled in sequence or concurrently."""
 
@@ -75,6 +118,7 @@ class Updates:
         """Set what the current task answers from now on: an update, or nothing if `view` is
         None.
         """
+        _error.set(None)
         if (previous := answering.get()) is not None:
             previous.end()
 

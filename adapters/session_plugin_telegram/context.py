@@ -11,6 +11,7 @@ from typing import Any
 from telegram.ext import Application, CallbackContext, ContextTypes, ExtBot
 
 from session_plugin import SessionView
+from session_plugin_telegram.answering import note_error
 
 AnyApplication = Application[Any, Any, Any, Any, Any, Any]
 AnyContext = CallbackContext[Any, Any, Any, Any]
@@ -65,6 +66,12 @@ def add_sessions(
         def from_update(cls, update: object, application: Any) -> Any:
             context = super().from_update(update, application)
             context.session = session_of(update)
+            return context
+
+        @classmethod
+        def from_error(cls, update: object, error: Exception, *others: Any, **more: Any) -> Any:
+            context = super().from_error(update, error, *others, **more)
+            note_error(error)
             return context
 
         @classmethod

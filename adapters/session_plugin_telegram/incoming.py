@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 
-from telegram import Message, Update
+from telegram import Bot, Message, Update
 from telegram.ext import TypeHandler
 
 from session_plugin import SessionHub, SessionView
@@ -20,6 +21,7 @@ from session_plugin_telegram.content import seen_text
 from session_plugin_telegram.context import AnyContext
 from session_plugin_telegram.outgoing import LifeCycleStep
 from session_plugin_telegram.translate import (
+    command_in,
     edited_message,
     message_chat,
     new_message,
@@ -29,6 +31,8 @@ from session_plugin_telegram.translate import (
     to_migration,
 )
 
+START = "start"
+"""The command that Telegram's apps send when a person opens the chat."""
 BURN_TIMEOUT = 0.5
 """Seconds an update waits until link codes in it are worthless; the search goes on after that."""
 
@@ -43,22 +47,33 @@ class IncomingUpdates:
     """
 
     def __init__(
-        self, hub: SessionHub, commands: SessionCommands, *, bot_id: str, open_hub: LifeCycleStep
+        self,
+        hub: SessionHub,
+        commands: SessionCommands,
+        *,
+        bot: Bot,
+        bot_id: str,
+        open_hub: LifeCycleStep,
+        conversation: Collection[str],
     ) -> None:
         """Create the handler.
 
         Args:
             hub: Receives what the updates say.
             commands: The session commands, which are not stored.
+            bot: The bot, initialized by the time of the first update.
             bot_id: The bot's user id, as text.
             open_hub: Called for each update; opens the hub if the application was initialized
                 before `install`.
+            conversation: Names of commands that are conversation in any case.
         """
         self.handler: TypeHandler[Update, AnyContext, None] = TypeHandler(
             Update, self._handle, block=True
         )
         self._hub = hub
         self._commands = commands
+        self._bot = bot
+        self._conversation = frozenset(name.lower() for name in conversation)
         self._bot_id = bot_id
         self._open_hub = open_hub
         self._updates = Updates()
@@ -129,13 +144,20 @@ class IncomingUpdates:
             return None
 
         # Of two edits within a second, the newer has the higher number.
-        event = replace(event, version=update.update_id)
+        event = replace(event, version=update.update_id, is_aside=self._is_aside(message))
         if new is not None:
-            return (await self._hub.record(event)).session
+            view = (await self._hub.record(event)).session
+            view.is_wordless = command_in(message, username=self._bot.username) == START
+            return view
 
         await self._hub.edit(event, is_command=is_command)
 
         return self._hub.session_of(event.chat, event.author, event=event)
+
+    def _is_aside(self, message: Message) -> bool:
+        """Check whether a message is a command of the author's that is no conversation."""
+        command = command_in(message, username=self._bot.username)
+        return command is not None and command not in self._conversation
 
     def _start_burning(self, update: Update) -> asyncio.Future[None] | None:
         """Start to make link codes worthless that a group sees elsewhere than in a message's text.

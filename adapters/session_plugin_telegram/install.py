@@ -6,7 +6,7 @@ life cycle keep working.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -17,6 +17,7 @@ from session_plugin import Lease, PluginError, SessionError, SessionHub
 from session_plugin.commands import Command, check_names
 from session_plugin_telegram.commands import SessionCommands
 from session_plugin_telegram.context import AnyApplication, add_sessions
+from session_plugin_telegram.files import Files
 from session_plugin_telegram.incoming import IncomingUpdates
 from session_plugin_telegram.outgoing import SessionRecorder
 from session_plugin_telegram.own_messages import OwnMessages
@@ -35,6 +36,7 @@ def install(
     *,
     commands: Mapping[str, str] | None = {},
     separate_topics: bool = False,
+    conversation_commands: Collection[str] = (),
 ) -> None:
     """Attach a hub to an application after it is built; `post_init` is early enough.
 
@@ -53,10 +55,14 @@ def install(
         separate_topics: Whether each topic of a private chat is a conversation of its own. By
             default, all of them and the person's chats on other platforms are one. A
             `session_resolve_scope` plugin of yours is asked first.
+        conversation_commands: Names of commands that are conversation in any case: `{"ask"}`. Other
+            commands, and the answers to them, are asides: a model is not given them. A command
+            whose code calls `for_model` needs no entry.
 
     Raises:
         TypeError: the bot is a plain telegram.Bot, whose requests cannot be recorded; the context
-            class has an attribute `session`; or `hub` is not a SessionHub.
+            class has an attribute `session`; `hub` is not a SessionHub; or `conversation_commands`
+            is a text.
         ValueError: a command is unknown, or the application has a hub already.
         SessionError: the application is initialized, and one of its handlers has the name of a
             session command or is in a reserved group (-1000 and -999).
@@ -76,11 +82,17 @@ def install(
             "SessionHub('bot.db')"
         )
 
+    if isinstance(conversation_commands, str):
+        raise TypeError(
+            f"conversation_commands are several names, not one text: {{{conversation_commands!r}}}"
+        )
+
     has_hub = isinstance(bot.rate_limiter, SessionRecorder)
     if has_hub:
         raise ValueError("this application has a hub already: install one hub, once")
 
-    _Adapter(application, bot, hub, check_names(commands)).attach()
+    names = check_names(commands)
+    _Adapter(application, bot, hub, names, conversation=conversation_commands).attach()
     if separate_topics:
         topics = PrivateTopics(bot.token.partition(":")[0])
         # The hub has them already if it was installed in an earlier application of this bot.
@@ -97,16 +109,24 @@ class _Adapter:
         bot: ExtBot[Any],
         hub: SessionHub,
         names: dict[Command, str],
+        *,
+        conversation: Collection[str],
     ) -> None:
         self._application = application
         self._bot = bot
         self._bot_id = bot.token.partition(":")[0]
         self._hub = hub
         self._lease: Lease | None = None
+        self._files = Files(bot)
 
         self._commands = SessionCommands(bot, hub, names)
         self._incoming = IncomingUpdates(
-            hub, self._commands, bot_id=self._bot_id, open_hub=self._open_hub
+            hub,
+            self._commands,
+            bot=bot,
+            bot_id=self._bot_id,
+            open_hub=self._open_hub,
+            conversation=conversation,
         )
 
     def attach(self) -> None:
@@ -142,7 +162,9 @@ class _Adapter:
         if self._lease is not None:
             return
 
-        self._lease = self._hub.attach(CHANNEL, self._bot_id, self._commands.deliver)
+        self._lease = self._hub.attach(
+            CHANNEL, self._bot_id, self._commands.deliver, fetch=self._files.fetch
+        )
         try:
             await self._lease.open()
         except BaseException:

@@ -22,7 +22,7 @@ from telegram.ext import BaseRateLimiter
 
 from session_plugin import SessionView
 from session_plugin.commands import Command
-from session_plugin_telegram.answering import answered_now, answering
+from session_plugin_telegram.answering import answered_now, answering, is_error
 from session_plugin_telegram.own_messages import Operation, OwnMessages, RequestResult
 
 logger = logging.getLogger("session_plugin.telegram")
@@ -113,7 +113,7 @@ class SessionRecorder(BaseRateLimiter[Any]):
     ) -> RequestResult:
         """Send the request as without a hub, then record what it did."""
         # Read before sending: meanwhile another account may speak.
-        answered = answered_now()
+        answered, is_about_error = answered_now(), is_error()
 
         try:
             if self.inner is not None:
@@ -134,7 +134,9 @@ class SessionRecorder(BaseRateLimiter[Any]):
             raise
 
         if not _is_unrecorded.get():
-            recording = self._record(endpoint, data, result, answered)
+            recording = self._record(
+                endpoint, data, result, answered=answered, is_about_error=is_about_error
+            )
             await self._wait_briefly(endpoint, recording)
 
         return result
@@ -144,10 +146,14 @@ class SessionRecorder(BaseRateLimiter[Any]):
         endpoint: str,
         data: dict[str, Any],
         result: RequestResult,
+        *,
         answered: SessionView | None,
+        is_about_error: bool,
     ) -> None:
         """Queue the operations that record a request, in order."""
-        operations = await self._own_messages.operations(endpoint, data, result, answered=answered)
+        operations = await self._own_messages.operations(
+            endpoint, data, result, answered=answered, is_error=is_about_error
+        )
         for operation in operations:
             self._run(endpoint, operation)
 

@@ -84,6 +84,7 @@ class OwnMessages:
         result: RequestResult,
         *,
         answered: SessionView | None,
+        is_error: bool = False,
     ) -> list[Operation]:
         """Return the operations that record a successful request, in order; usually one or none.
 
@@ -92,6 +93,7 @@ class OwnMessages:
             data: The request's parameters.
             result: What Telegram returned.
             answered: The session whose person the request answers; None if that is not certain.
+            is_error: Whether an error handler made it, so that it says nothing to a model.
         """
         if endpoint in DELETIONS:
             chat = await self._chat_of(data["chat_id"])
@@ -110,6 +112,9 @@ class OwnMessages:
         else:
             found = [self._to_own_event(message) for message in self._messages_in(result)]
             events = [event for event in found if event is not None]
+
+        if is_error:
+            events = [replace(event, is_aside=True) for event in events]
 
         if endpoint.startswith(EDITS):
             return [self._hub.edit(self._with_original_answered(event)) for event in events]
@@ -206,6 +211,8 @@ class OwnMessages:
         """
         if event.answers is None and answered is not None and answered.chat == event.chat:
             event = replace(event, answers=answered.account)
+        if answered is not None:
+            event = answered.as_answer(event)
 
         # In a direct chat the message itself shows its owner.
         if event.answers is not None and event.chat.kind == "group":

@@ -10,6 +10,7 @@ from telegram import Chat as TelegramChat
 from telegram import (
     ChatFullInfo,
     Message,
+    MessageEntity,
     PhotoSize,
     Update,
 )
@@ -80,6 +81,21 @@ def to_event(message: Message, *, bot_id: str) -> MessageEvent | None:
         metadata=metadata_of(message, chat_id=chat.chat_id),
         edited_at=message.edit_date.timestamp() if message.edit_date is not None else None,
     )
+
+
+def command_in(message: Message, *, username: str | None) -> str | None:
+    """Return the name of the command that a message is; None for other messages.
+
+    A command begins its message, and is for every bot or for the bot with this username.
+    """
+    first = next((entity for entity in message.entities if not entity.offset), None)
+    if message.text is None or first is None or first.type != MessageEntity.BOT_COMMAND:
+        return None
+
+    name, _, addressed = message.text[1 : first.length].partition("@")
+    is_own = not addressed or addressed.casefold() == (username or "").casefold()
+
+    return name.lower() if is_own else None
 
 
 def new_message(update: Update) -> Message | None:

@@ -6,12 +6,20 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
-from session_plugin.model import Chat, Notice
+from session_plugin.model import Chat, Notice, SessionMessage
+from session_plugin.parts import Attachment
+
+T = TypeVar("T")
 
 Deliver = Callable[[Chat, Notice], Coroutine[Any, Any, None]]
 """Delivers a notice in a chat, by an adapter; raises if it cannot."""
+
+Fetch = Callable[[Attachment, SessionMessage, int], Coroutine[Any, Any, bytes | str | None]]
+"""Fetches a file of at most so many bytes that came with a message, by an adapter: its bytes, a
+link without secrets, or None. It raises if it cannot.
+"""
 
 logger = logging.getLogger("session_plugin.hub")
 
@@ -47,6 +55,23 @@ class Leases:
         serving = (one for one in held if (one.channel, one.bot_id) == (chat.channel, chat.bot_id))
         return next((one for one in serving if one.deliver is not None), None)
 
+    async def fetch(
+        self, attachment: Attachment, message: SessionMessage, *, max_bytes: int
+    ) -> bytes | str | None:
+        """Fetch a file by the adapter of the bot that received it; None if there is none here."""
+        chat = message.chat
+        if chat is None:
+            return None
+
+        with self._guard:
+            held = list(self._held)
+        for lease in held:
+            serves = (lease.channel, lease.bot_id) == (chat.channel, chat.bot_id)
+            if serves and lease.fetch is not None:
+                return await lease.run(lease.fetch(attachment, message, max_bytes))
+
+        return None
+
     async def deliver(self, chat: Chat, notice: Notice) -> bool:
         """Deliver a notice by the adapter that serves the chat. Return False if that fails."""
         lease = self._serving(chat)
@@ -80,6 +105,7 @@ class Lease:
         bot_id: str,
         deliver: Deliver | None,
         *,
+        fetch: Fetch | None = None,
         opener: Callable[[], Awaitable[object]],
         watcher: Callable[[], Coroutine[Any, Any, None]],
         releaser: Callable[[Lease], Awaitable[None]],
@@ -88,6 +114,7 @@ class Lease:
         self.channel = channel
         self.bot_id = bot_id
         self.deliver = deliver
+        self.fetch = fetch
         self._opener = opener
         self._watcher = watcher
         self._watching: asyncio.Task[None] | None = None
@@ -115,11 +142,14 @@ class Lease:
         if self.deliver is None:
             return
 
-        delivery = self.deliver(chat, notice)
+        await self.run(self.deliver(chat, notice))
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the event loop that opened this lease, where the client lives."""
         if self._loop is None or self._loop is asyncio.get_running_loop():
-            await delivery
-        else:
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(delivery, self._loop))
+            return await work
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def release(self) -> None:
         """Release the hold; the last release closes the hub. Releasing twice does nothing."""

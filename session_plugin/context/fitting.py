@@ -6,12 +6,15 @@ Token counts come from a function that is passed in. Knows no database and no pl
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from session_plugin.context.entries import split
+from session_plugin.context.exchanges import whole_starts
 from session_plugin.context.marks import CUT_MARK, replied_key
 from session_plugin.context.turns import ModelContext, transcript_of
-from session_plugin.model import SessionMessage
+from session_plugin.context.window import FEWEST_IN_STRIDES, steadiest, with_newest
+from session_plugin.model import SessionMessage, Summary
+from session_plugin.parts import Part, TextPart, ToolResultPart
 
 Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 """Returns the number of tokens of each text."""
@@ -22,43 +25,171 @@ CUTS_AT_ONCE = 16
 """Lengths tried in one round when a message has to be cut."""
 
 
-async def fit(whole: ModelContext, *, max_tokens: int | None, count: Count) -> ModelContext:
-    """Return the part of a context that fits a budget.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a context is made of.
 
-    In this order: instructions and the newest message always, then the summary, then older messages
-    from the newest to the oldest while they fit. A newest message that exceeds what instructions
-    leave is cut at its end and given without the summary. Instructions are never cut.
+    Attributes:
+        context: Instructions and messages as they were said, without a summary.
+        summaries: The session's summaries, from the one that stands for the fewest messages on.
+        whole_from: The position, not counting instructions, of the session's first message; None if
+            earlier ones were not read, or are gone and only a summary tells of them.
+        is_steady: Whether `context` begins where it will begin next time, too.
+    """
+
+    context: ModelContext
+    summaries: tuple[Summary, ...] = ()
+    whole_from: int | None = None
+    is_steady: bool = True
+
+    def with_newest(self, newest: SessionMessage, limit: int | None) -> Material:
+        """Return this with a message that is not stored yet, in a window of `limit` messages."""
+        instructions, said = split(self.context.messages)
+        messages = with_newest(said, newest, limit)
+        is_longer = len(messages) > len(said)
+
+        return replace(
+            self,
+            context=replace(self.context, messages=(*instructions, *messages)),
+            whole_from=self.whole_from if is_longer or messages == said else None,
+        )
+
+
+async def fit(material: Material, *, max_tokens: int | None, count: Count) -> ModelContext:
+    """Return the part of a conversation that fits a budget.
+
+    In this order: instructions and the newest message always, then a summary if not all messages
+    fit, then messages from the newest to the oldest while they fit. They fill between half of the
+    budget and all of it, so that they seldom begin elsewhere than the last time. A newest message
+    that exceeds what instructions leave is cut at its end and given without a summary. Instructions
+    are never cut. A call of a tool and its result are given together or not at all.
 
     Args:
-        whole: The context without a budget.
-        max_tokens: The budget; None returns everything, uncounted.
+        material: The conversation.
+        max_tokens: The budget; None returns everything with the newest summary, uncounted.
         count: Counts the tokens of texts.
     """
-    if max_tokens is None or not (whole.messages or whole.summary):
-        return whole
+    context = material.context
+    newest_summary = material.summaries[-1] if material.summaries else None
+    if max_tokens is None or not (context.messages or newest_summary):
+        return replace(context, summary=newest_summary)
 
-    instructions, messages = split(whole.messages)
-    sizes = await _sizes(whole, count)
-    total = sum(sizes[: len(instructions)])
-    del sizes[: len(instructions)]
+    sizes = await _Sizes.of(material, count)
+    if not sizes.messages:
+        fits = newest_summary is not None and sizes.total(0) <= max_tokens
+        return replace(
+            context,
+            summary=newest_summary if fits else None,
+            tokens=sizes.total(0) if fits else sizes.fixed,
+        )
 
-    of_summary = sizes.pop(0) if whole.summary is not None else 0
-    if sizes and total + sizes[-1] > max_tokens:
-        return await _cut_to(whole, max_tokens, count)
+    starts = sizes.starts
+    if sizes.total(starts[-1]) > max_tokens and not any(
+        sizes.total(start) <= max_tokens for start in starts
+    ):
+        sizes = replace(sizes, summaries=(), covered=())  # no room beside the newest message
+    fitting = [start for start in starts if sizes.total(start) <= max_tokens]
+    if not fitting:
+        return await _cut_to(context, max_tokens, count)
 
-    total += sizes[-1] if sizes else 0
-    context = whole
-    if total + of_summary > max_tokens:
-        context, of_summary = replace(context, summary=None), 0
+    start = fitting[0]
+    if start or not material.is_steady:
+        start = sizes.steady(fitting, max_tokens)
 
-    total += of_summary
+    chosen = replace(context, summary=sizes.summary_for(start), tokens=sizes.total(start))
 
-    start = max(len(messages) - 1, 0)
-    while start > 0 and total + sizes[start - 1] <= max_tokens:
-        start -= 1
-        total += sizes[start]
+    return _from(chosen, start)
 
-    return replace(_from(context, start), tokens=total)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """How many tokens each part of a conversation has.
+
+    `covered` has for each summary the position of the first message that it does not stand for.
+    """
+
+    said: Sequence[SessionMessage]
+    starts: Sequence[int]
+    fixed: int
+    messages: Sequence[int]
+    suffixes: Sequence[int]
+    summaries: Sequence[tuple[Summary, int]]
+    covered: Sequence[int]
+    whole_from: int | None
+
+    @classmethod
+    async def of(cls, material: Material, count: Count) -> _Sizes:
+        instructions, said = split(material.context.messages)
+        texts = transcript_of(material.context).texts()
+        told = [
+            transcript_of(ModelContext(summary=summary, messages=())).texts()[0]
+            for summary in material.summaries
+        ]
+        sizes = [tokens + OVERHEAD for tokens in await count([*texts, *told])]
+        messages = sizes[len(instructions) : len(texts)]
+
+        suffixes = [0]
+        for size in reversed(messages):
+            suffixes.append(suffixes[-1] + size)
+        suffixes.reverse()
+
+        return cls(
+            said=said,
+            starts=whole_starts(said),
+            fixed=sum(sizes[: len(instructions)]),
+            messages=messages,
+            suffixes=suffixes,
+            summaries=list(zip(material.summaries, sizes[len(texts) :], strict=True)),
+            covered=[_covered(said, summary) for summary in material.summaries],
+            whole_from=material.whole_from,
+        )
+
+    def total(self, start: int) -> int:
+        """Return the tokens of a context that begins with a message."""
+        found = self._find(start)
+        return self.fixed + self.suffixes[start] + (found[1] if found else 0)
+
+    def summary_for(self, start: int) -> Summary | None:
+        found = self._find(start)
+        return found[0] if found else None
+
+    def _find(self, start: int) -> tuple[Summary, int] | None:
+        """Return the summary that stands for what was said before a message, or else the newest;
+        None if nothing was said before it.
+        """
+        if not self.summaries or (self.whole_from is not None and start <= self.whole_from):
+            return None
+
+        for found, covered in zip(self.summaries, self.covered, strict=True):
+            if covered >= start:
+                return found
+        return self.summaries[-1]
+
+    def steady(self, fitting: Sequence[int], max_tokens: int) -> int:
+        """Return where to begin, of the positions from which on everything fits."""
+        first = fitting[0]
+        count = len(self.messages) - first
+        if count < FEWEST_IN_STRIDES:
+            return first
+
+        allowed = [
+            start
+            for start in fitting
+            if start == first
+            or (start - first <= count // 2 and self.total(start) * 2 >= max_tokens)
+        ]
+
+        return steadiest(self.starts, allowed, self.said)
+
+
+def _covered(said: Sequence[SessionMessage], summary: Summary) -> int:
+    """Return the position of the first message that a summary does not stand for."""
+    ends = {part.chat: part.to_seq for part in summary.parts}
+    for position, message in enumerate(said):
+        if message.chat not in ends or message.seq > ends[message.chat]:
+            return position
+
+    return len(said)
 
 
 def _from(context: ModelContext, start: int) -> ModelContext:
@@ -75,37 +206,39 @@ def _from(context: ModelContext, start: int) -> ModelContext:
     )
 
 
-async def _sizes(context: ModelContext, count: Count) -> list[int]:
-    return [tokens + OVERHEAD for tokens in await count(transcript_of(context).texts())]
-
-
-def cut(message: SessionMessage, length: int) -> SessionMessage:
-    """Return a message with the first `length` characters, and a mark in place of the rest."""
-    return replace(message, content=message.content[:length] + CUT_MARK)
+async def _sizes(contexts: Sequence[ModelContext], count: Count) -> list[int]:
+    """Return the tokens of each of several contexts."""
+    texts = [transcript_of(context).texts() for context in contexts]
+    counts = iter(await count([text for one in texts for text in one]))
+    return [sum(next(counts) + OVERHEAD for _ in one) for one in texts]
 
 
 async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelContext:
     """Return the instructions and the longest beginning of the newest message that fits.
 
-    It is searched in rounds of `CUTS_AT_ONCE` lengths, because counting may call a plugin.
+    If that is a tool's result, its call is kept if the budget has room for it. The length is
+    searched in rounds of `CUTS_AT_ONCE`, because counting may call a plugin.
     """
     instructions, messages = split(whole.messages)
-    newest = _from(replace(whole, summary=None, is_cut=True), len(messages) - 1)
-    fixed = sum((await _sizes(newest, count))[: len(instructions)])
+    newest = messages[-1]
 
-    def cut_at(length: int) -> ModelContext:
-        return replace(newest, messages=(*instructions, cut(messages[-1], length)))
+    def cut_at(length: int, start: int) -> ModelContext:
+        context = _from(replace(whole, summary=None, is_cut=True), start)
+        kept = (*messages[start:-1], cut(newest, length))
+        return replace(context, messages=(*instructions, *kept))
 
-    longest, too_long = 0, len(messages[-1].content)
+    start = whole_starts(messages)[-1]
+    (least,) = await _sizes([cut_at(0, start)], count)
+    if least > max_tokens:
+        start = len(messages) - 1
+
+    longest, too_long = 0, _length(newest)
     while too_long - longest > 1:
         step = max(1, (too_long - longest) // CUTS_AT_ONCE)
         lengths = range(longest + step, too_long, step)
-        newest_texts = [transcript_of(cut_at(length)).texts()[-1] for length in lengths]
-        sizes = [tokens + OVERHEAD for tokens in await count(newest_texts)]
+        sizes = await _sizes([cut_at(length, start) for length in lengths], count)
         fitting = [
-            length
-            for length, size in zip(lengths, sizes, strict=True)
-            if fixed + size <= max_tokens
+            length for length, size in zip(lengths, sizes, strict=True) if size <= max_tokens
         ]
 
         if not fitting:
@@ -115,6 +248,37 @@ async def _cut_to(whole: ModelContext, max_tokens: int, count: Count) -> ModelCo
         longest = max(fitting)
         too_long = min(too_long, longest + step)
 
-    tokens = (await _sizes(cut_at(longest), count))[-1]
+    chosen = cut_at(longest, start)
+    (tokens,) = await _sizes([chosen], count)
 
-    return replace(cut_at(longest), tokens=fixed + tokens)
+    return replace(chosen, tokens=tokens)
+
+
+def cut(message: SessionMessage, length: int) -> SessionMessage:
+    """Return a message with the first `length` characters, and a mark in place of the rest.
+
+    Of a message with results of tools, these are cut.
+    """
+    if not any(isinstance(part, ToolResultPart) for part in message.parts):
+        return replace(message, content=message.content[:length] + CUT_MARK)
+
+    parts: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolResultPart):
+            text = _text_of(part)
+            shown = text if len(text) <= length else text[:length] + CUT_MARK
+            length = max(0, length - len(text))
+            parts.append(replace(part, parts=(TextPart(text=shown),)))
+        else:
+            parts.append(part)
+
+    return replace(message, parts=tuple(parts))
+
+
+def _length(message: SessionMessage) -> int:
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    return sum(len(_text_of(part)) for part in results) if results else len(message.content)
+
+
+def _text_of(part: ToolResultPart) -> str:
+    return "\n".join(inner.text for inner in part.parts if isinstance(inner, TextPart))

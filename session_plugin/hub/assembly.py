@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,17 +12,19 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
+from session_plugin.hub.media import MediaFetcher
 from session_plugin.hub.secret_check import secret_check
 from session_plugin.hub.settings import Settings
 from session_plugin.incoming.final_words import FinalWords
 from session_plugin.incoming.intake import Intake
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
+from session_plugin.incoming.transcribing import Transcribing
 from session_plugin.keys import Keys
 from session_plugin.model import MessageEvent
 from session_plugin.plugins.counting import TokenCounter
 from session_plugin.plugins.manager import Plugins
-from session_plugin.records.conversation import editing, sessions
+from session_plugin.records.conversation import editing, sessions, transcripts
 from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
@@ -49,11 +51,13 @@ class HubParts:
     tokens: TokenCounter
     screening: Screening
     postponed: Postponed
+    transcribing: Transcribing
     intake: Intake
     final_words: FinalWords
     consolidator: Consolidator
     leases: Leases
     notices: Notices
+    media: MediaFetcher
     eraser: Eraser
     upkeep: UpkeepWork
     rounds: Rounds
@@ -121,10 +125,23 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         return await announcer.write_in(chat, editing.restore, recording, event, seq=seq)
 
     postponed = Postponed(plugins, restore=restore, on_change=consolidator.renew)
+
+    async def keep(recording: Recording, words: Mapping[str, str], seq: int) -> int | None:
+        chat = recording.event.chat
+        return await announcer.write_in(chat, transcripts.keep, recording, words, seq=seq)
+
+    transcribing = Transcribing(
+        plugins,
+        keep=keep,
+        burn_codes=screening.burn_codes,
+        start=background.start,
+        on_change=consolidator.renew,
+    )
     intake = Intake(
         screening,
         database=handle,
         postponed=postponed,
+        transcribing=transcribing,
         times=times,
         announce=announcer.announce,
         patience=settings.store_patience,
@@ -169,11 +186,13 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         tokens=tokens,
         screening=screening,
         postponed=postponed,
+        transcribing=transcribing,
         intake=intake,
         final_words=FinalWords(settings.clock),
         consolidator=consolidator,
         leases=leases,
         notices=notices,
+        media=MediaFetcher(plugins, leases),
         eraser=eraser,
         upkeep=upkeep,
         rounds=rounds,

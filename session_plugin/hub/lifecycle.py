@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from session_plugin.announcing.leases import Deliver, Lease
+from session_plugin.announcing.leases import Deliver, Fetch, Lease
 from session_plugin.hub.assembly import HubParts
 from session_plugin.model import STORE_CHANNEL
 from session_plugin.store.store import SessionStore
@@ -28,12 +28,28 @@ class Lifecycle:
         """
         return self._parts.plugins.register(plugin, name)
 
-    def attach(self, channel: str, bot_id: str, deliver: Deliver | None = None) -> Lease:
-        """Return a lease for an adapter; `deliver` delivers notices on its channel."""
+    def attach(
+        self,
+        channel: str,
+        bot_id: str,
+        deliver: Deliver | None = None,
+        *,
+        fetch: Fetch | None = None,
+    ) -> Lease:
+        """Return a lease for an adapter.
+
+        Args:
+            channel: The adapter's channel.
+            bot_id: The bot's own account on it.
+            deliver: Delivers notices on the channel; None if the adapter cannot.
+            fetch: Fetches a file that the bot received, for `SessionView.fetch_media`: called with
+                the attachment, its message, and the most bytes that are wanted.
+        """
         lease = Lease(
             channel,
             bot_id,
             deliver,
+            fetch=fetch,
             opener=self._parts.database.open,
             watcher=self._parts.notices.watch,
             releaser=self._release,
@@ -44,6 +60,8 @@ class Lifecycle:
     async def _release(self, lease: Lease) -> None:
         if self._parts.leases.end(lease):
             await self.close()
+        else:  # the adapter's event loop may end before others release theirs
+            await self._parts.intake.finish()
 
     async def __aenter__(self) -> Self:
         """Open the database and keep it open until the block ends.
@@ -83,6 +101,7 @@ class Lifecycle:
         await self._parts.eraser.stop()
 
         if self._parts.database.is_open or self._parts.intake.is_opening:
+            await self._parts.transcribing.finish()
             await self._parts.consolidator.finish()
             await self.settle()
             await self._parts.postponed.finish()

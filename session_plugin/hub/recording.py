@@ -113,6 +113,12 @@ class Recording:
         edit is known already. The later of two edits is the one with the later `edited_at`; of the
         same time, the one with the higher `version`, or where one has none, the one handed in last.
 
+        A message that no person wrote, such as an answer that grows while it is streamed, is
+        changed at most once a second. What comes in between is held in memory, and True returned;
+        the newest is stored when the second is over, or before: when its chat is read, when the
+        hub settles or closes. So a kill loses the last second of such an edit at most. A deletion
+        drops what is held.
+
         Args:
             event: The message as it is now.
             is_command: It is one of our commands now, so what was stored of it is removed.

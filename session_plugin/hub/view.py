@@ -6,16 +6,18 @@ each call, so that a link or a new session in the middle of a handler is seen.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from session_plugin.checks import check_id
-from session_plugin.context.fitting import OVERHEAD, fit
+from session_plugin.context.fitting import fit
 from session_plugin.context.turns import ModelContext
+from session_plugin.context.window import key_of, shortened
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.media import Budget, checked_types
 from session_plugin.hub.runs import Run
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
@@ -31,7 +33,7 @@ from session_plugin.parts import Part
 from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import read_turn
-from session_plugin.records.conversation import contexts, histories, sessions, states
+from session_plugin.records.conversation import asides, contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
@@ -61,6 +63,11 @@ class SessionView:
             process.
         is_stored: That message is on disk, and nothing was said in this view since, so reading
             waits for nothing; else it waits for what was handed in before.
+        is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
+            answers it. `for_model` ends that: who asks it for a command talks to a model. The
+            command is conversation then, and so is what answers it, before and after.
+        is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
+            apps send /start by themselves.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
             not known to be stored.
         before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
@@ -89,9 +96,12 @@ class SessionView:
         self.scope_name: str | None = None
         self.is_duplicate = False
         self.is_stored = False
+        self.is_aside = event is not None and event.is_aside
+        self.is_wordless = False
         self.seq = 0
         self.before_reading: Callable[[], Awaitable[object]] | None = None
         self._held: Submission | None = None
+        self._asides: list[str] = []
 
     async def info(self) -> Session | None:
         """Return the live session without its messages; None before anybody has said anything in
@@ -148,24 +158,43 @@ class SessionView:
         max_messages: int | None = None,
         before: MessageEvent | SessionMessage | None = None,
         upto: MessageEvent | SessionMessage | None = None,
+        include_previous: bool = False,
+        include_asides: bool = False,
+        keep_tools: int | None = None,
+        times: bool = False,
     ) -> ModelContext:
         """Return what a model should see: what you said as system or developer, the summary so far,
-        and the newest messages that it does not stand for.
+        and the newest messages.
 
         What you said as system or developer in this session comes first, whole, whatever the
         limits. The newest message is always in, whole unless there is no room for it in
-        `max_tokens`: then its end is cut off and marked. The summary is in if it fits beside that
-        one; then come older messages as long as they fit, whole ones only.
+        `max_tokens`: then its end is cut off and marked.
+
+        From one call to the next, the context begins in the same place most of the time, so that
+        providers find the beginning of a request in their caches. Therefore `max_messages` is
+        exceeded by up to half, and `max_tokens` is filled between half and all of it.
+
+        For the words of a recording that is being answered and transcribed, it waits up to 10 s.
 
         Args:
             max_tokens: How many tokens at most, as a model is given it; counted by a
-                `session_count_tokens` hook, else by an estimate that rather counts too many.
-            max_messages: How many messages at most, the newest; None for all that no summary stands
-                for, 0 for the summary alone. System and developer messages are not counted.
+                `session_count_tokens` hook, else by an estimate that rather counts too many. With
+                it, messages are shown as they were said as long as they fit, also those that a
+                summary stands for; the summary is for what is before them. Without room for it
+                beside the newest message it is left out.
+            max_messages: About how many messages, the newest: from as many to half as many again.
+                None for all that no summary stands for, 0 for the summary alone. System and
+                developer messages and asides are not counted.
             before: Only what came before this message. A message that was never stored limits
                 nothing.
             upto: Only what came up to this message, which is then the newest: `upto=session.event`
                 leaves out a placeholder that was sent already, and other questions.
+            include_previous: Go on into the sessions before this one, within the limits, if all of
+                this one is shown.
+            include_asides: Include commands to the bot, their answers, and errors.
+            keep_tools: For how many turns at least the results of tools stay whole; older ones are
+                one line. None for all.
+            times: Whether headings say when people said something.
 
         Raises:
             DatabaseUnavailable: messages of this chat still wait for the database.
@@ -173,26 +202,80 @@ class SessionView:
             ValueError: a limit is no whole number, or too small; or both `before` and `upto` are
                 given.
         """
-        budget = _checked("max_tokens", max_tokens, at_least=1)
-        most = min(_checked("max_messages", max_messages), budget // OVERHEAD + 1)
+        budget = None if max_tokens is None else _checked("max_tokens", max_tokens, at_least=1)
+        most = None if max_messages is None else _checked("max_messages", max_messages)
+        kept = None if keep_tools is None else _checked("keep_tools", keep_tools)
         if before is not None and upto is not None:
             raise ValueError("give before or upto, not both: each says where the context ends")
 
         is_open = before is None and (upto is None or upto is self.event)
+        await self._take_in()
+        if self.seq and is_open:
+            await self._parts.transcribing.wait_for(self.chat, self.seq)
         held = await self._held_message() if is_open else None
-
-        whole = await self._read(
-            contexts.read_context,
-            await self._where(),
-            limit=most,
+        request = contexts.ContextRequest(
+            max_messages=most,
+            max_tokens=budget,
             before=self._place("before", before),
             upto=self._place("upto", upto),
+            include_previous=include_previous,
+            include_asides=include_asides,
         )
-        if held is not None:
-            messages = tuple(_with_held(list(whole.messages), held, most=most))
-            whole = replace(whole, messages=messages)
 
-        return await fit(whole, max_tokens=max_tokens, count=self._parts.tokens.count)
+        material = await self._read(contexts.read_context, await self._where(), request)
+        if held is not None:
+            material = material.with_newest(held, most)
+        messages = shortened(material.context.messages, kept)
+        context = replace(material.context, messages=messages, times=times)
+
+        return await fit(
+            replace(material, context=context), max_tokens=budget, count=self._parts.tokens.count
+        )
+
+    async def fetch_media(
+        self,
+        context: ModelContext,
+        *,
+        max_count: int = 4,
+        max_bytes: int = 5_000_000,
+        types: Collection[str] = ("image/",),
+    ) -> ModelContext:
+        """Return a context of this view with the files that people sent, as a model is given them.
+
+            conversation = await session.fetch_media(await session.for_model(max_tokens=4000))
+
+        A `session_fetch` hook is asked for each file, then the adapter of the bot that received it.
+        The newest are fetched, all at once; each is waited for 5 seconds. What cannot be fetched,
+        or is not within the limits, is named by its kind, as without this call. Nothing is stored.
+
+        Args:
+            context: What `for_model` of this view returned.
+            max_count: How many files at most.
+            max_bytes: How many bytes at most, of all files together.
+            types: How the content types begin that your model takes: `("image/", "audio/")`.
+
+        Raises:
+            TypeError: `types` is a text.
+            ValueError: a limit is no whole number, or negative.
+        """
+        budget = Budget(
+            max_count=_checked("max_count", max_count),
+            max_bytes=_checked("max_bytes", max_bytes),
+            types=checked_types(types),
+        )
+        seen = [message for message in context.messages if self._may_see(message)]
+        fetched = await self._parts.media.fetch(seen, budget)
+
+        return replace(context, media={**context.media, **fetched})
+
+    def _may_see(self, message: SessionMessage) -> bool:
+        """Check that a message is not from a direct chat where a group reads, or the other way."""
+        if message.chat is None:
+            return False
+        if message.chat.kind == self.chat.kind:
+            return True
+
+        return self.chat.kind == "direct" and self._parts.settings.direct_sees_groups
 
     def _place(
         self, name: str, message: MessageEvent | SessionMessage | None
@@ -206,6 +289,44 @@ class SessionView:
             )
 
         return self.seq if message is self.event and self.seq else message
+
+    def as_answer(self, event: MessageEvent) -> MessageEvent:
+        """Return a new message of the bot as what answers this view's: an aside if that is one.
+
+        For adapters, which know what a handler sends. Answers in other chats are none.
+        """
+        if not self.is_aside or event.chat != self.chat:
+            return event
+
+        if event.message_id is not None:
+            self._asides.append(event.message_id)
+
+        return replace(event, is_aside=True)
+
+    async def _take_in(self) -> None:
+        """Make conversation of a command, and of what was sent in answer to it, for good."""
+        if not self.is_aside or self.event is None:
+            return
+
+        self.is_aside = False
+        keys, self._asides = self._asides, []
+        if self._held is not None:
+            self._held.take_in()
+        elif self.event.message_id is not None and not self.is_wordless:
+            keys.append(self.event.message_id)
+
+        if not keys:
+            return
+
+        try:
+            if self.before_reading is not None:
+                await self.before_reading()
+            await self._parts.intake.settled(self.chat)
+            context = self._parts.context()
+            await self._parts.database.write(asides.take_in, context, self.chat, keys)
+        except BaseException:
+            self.is_aside, self._asides = True, [*keys, *self._asides]
+            raise
 
     async def add(
         self,
@@ -535,7 +656,7 @@ class SessionView:
     ) -> T:
         if self.before_reading is not None:
             await self.before_reading()
-        if not self.is_stored:
+        if not self.is_stored or self._parts.intake.holds_edits(self.chat):
             await self._parts.intake.settled(self.chat)
         return await self._parts.database.read(operation, *args, **kwargs)
 
@@ -572,14 +693,9 @@ def _with_held(
     messages: list[SessionMessage], held: SessionMessage | None, *, most: int
 ) -> list[SessionMessage]:
     """Return messages with a held one as the newest, unless it was stored meanwhile."""
-    if held is None or not most or any(_key(message) == _key(held) for message in messages):
+    if held is None or not most or any(key_of(message) == key_of(held) for message in messages):
         return messages
     return [*messages, held][-most:]
-
-
-def _key(message: SessionMessage) -> tuple[str, str | None, str | None]:
-    chat_id = None if message.chat is None else message.chat.chat_id
-    return message.channel, chat_id, message.message_id
 
 
 def _check_words(content: str, parts: Iterable[Part]) -> None:

@@ -32,6 +32,8 @@ from session_plugin.incoming.chat_work import ChatLock, Work, wait
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
+from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdits, is_paced
+from session_plugin.incoming.transcribing import Transcribing
 from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import parts_to_json, to_bytes
 from session_plugin.records.conversation import editing, moving, removing
@@ -68,6 +70,13 @@ class Submission:
     result: RecordResult | None = None
     on_result: Callable[[RecordResult], None] | None = None
 
+    def take_in(self) -> None:
+        """Make conversation of a held message that was an aside."""
+        self.event = replace(self.event, is_aside=False)
+        if self.recording is not None:
+            event = replace(self.recording.event, is_aside=False)
+            self.recording = replace(self.recording, event=event)
+
     def message(self) -> SessionMessage | None:
         """Return the message as it is stored; None where it is not."""
         recording, result = self.recording, self.result
@@ -85,6 +94,7 @@ class Intake:
         *,
         database: Database,
         postponed: Postponed,
+        transcribing: Transcribing,
         times: PlatformTimes,
         announce: Announce,
         patience: float,
@@ -99,10 +109,12 @@ class Intake:
         self._screening = screening
         self._database = database
         self._postponed = postponed
+        self._transcribing = transcribing
         self._times = times
         self._patience = patience
         self._on_growth = on_growth
         self._on_change = on_change
+        self._streamed = StreamedEdits(on_change=on_change, on_growth=on_growth)
         self._writes = PendingWrites(announce=announce, patience=patience)
         self._waiting_to_open: dict[object, tuple[asyncio.AbstractEventLoop, float]] = {}
         self._closings = 0
@@ -205,8 +217,13 @@ class Intake:
         assert submission.recording is not None
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
+            if self._transcribing.is_wanted(submission.recording.event):
+                stored = as_stored(submission.recording, result)
+                self._transcribing.begin(submission.recording, stored)
 
-        self._on_growth(result, _counted(submission.recording.event))
+        counted = _counted(submission.recording.event)
+        if not self._streamed.defers(result, counted):
+            self._on_growth(result, counted)
 
     async def edit(
         self,
@@ -219,13 +236,72 @@ class Intake:
         """Change a stored message, or store one that was never seen and is not named by `seq`.
 
         Return False if nothing changed, or the patience ran out. An edit that leaves nothing to
-        store, such as one into a command, removes the message.
+        store, such as one into a command, removes the message. One of a message that no person
+        wrote is held, and True returned, if another came within the last second.
         """
-        work = self._edit(context, event, is_command=is_command, seq=seq)
-        return await self._patiently(event.chat, work) or False
+        if is_command or seq is not None or not is_paced(event):
+            self._streamed.drop(event.chat, (event.message_id,))
+            work = self._edit(context, event, is_command=is_command, seq=seq)
+            return await self._patiently(event.chat, work) or False
+
+        stream, is_first = self._streamed.begin(event)
+        if not is_first:
+            return await self._hold(stream, context, event)
+
+        work = self._edit(context, event, stream=stream)
+        stream.storing = self._begin(event.chat, work)
+
+        return await self._wait_patiently(stream.storing) or False
+
+    async def _hold(self, stream: Stream, context: OperationContext, event: MessageEvent) -> bool:
+        """Hold an edit of a message that was edited a moment ago; return False for an older one,
+        and for one that changes nothing.
+        """
+        if stream.is_known(event):
+            return False
+
+        stream.newest = event
+        if event.chat.kind == "group":  # others have seen it
+            await self._screening.burn_codes(texts_in(event))
+
+        if stream.held is not None and not stream.held.is_dropped:
+            if stream.newest is event:  # no other came meanwhile
+                stream.held.context, stream.held.event = context, event
+            return True
+
+        stream.held = HeldEdit(context, event)
+        task = self._begin(event.chat, self._edit_held(stream, stream.held, stream.storing))
+        task.add_done_callback(_log_failure)
+        stream.storing = task
+
+        return True
+
+    async def _edit_held(
+        self, stream: Stream, held: HeldEdit, before: asyncio.Task[Any] | None
+    ) -> None:
+        """Store a held edit when it is due, and what was passed on before it is stored."""
+        work = self._tasks[_current_task()]
+        self._queued(work)  # meanwhile others of the chat pass
+        await held.due.wait()
+        if before is not None and not before.done():
+            await asyncio.wait({before})
+
+        if stream.held is held:
+            stream.take()
+        if held.is_dropped:
+            return
+
+        work.chat_lock = self._take_chat_lock(work.loop, work.chat)
+        await self._edit(held.context, held.event, stream=stream)
 
     async def _edit(
-        self, context: OperationContext, event: MessageEvent, *, is_command: bool, seq: int | None
+        self,
+        context: OperationContext,
+        event: MessageEvent,
+        *,
+        is_command: bool = False,
+        seq: int | None = None,
+        stream: Stream | None = None,
     ) -> bool:
         async with self._chat_lock(event.chat):
             with self._asking(event.chat):
@@ -242,7 +318,10 @@ class Intake:
         if result is not None and result.session_no is not None:
             self._postponed.add(recording, result.seq)
             self._on_growth(result, _counted(recording.event))
-            self._on_change((result.session_no,))
+            if stream is None:
+                self._on_change((result.session_no,))
+            else:
+                stream.session_nos.add(result.session_no)
 
         return result is not None
 
@@ -262,6 +341,7 @@ class Intake:
         self, context: OperationContext, chat: Chat, keys: Sequence[removing.MessageKey]
     ) -> int:
         """Remove messages, seen or not; return how many were stored, 0 if the patience ran out."""
+        self._streamed.drop(chat, keys)
         return await self._patiently(chat, self._delete(context, chat, keys)) or 0
 
     async def _delete(
@@ -281,6 +361,7 @@ class Intake:
 
     async def delete_chat(self, context: OperationContext, chat: Chat) -> int:
         """Remove all messages of a chat, or of the thread that it names; return how many."""
+        self._streamed.drop_chat(chat)
         return await self._patiently(chat, self._delete_chat(context, chat)) or 0
 
     async def _delete_chat(self, context: OperationContext, chat: Chat) -> int:
@@ -354,9 +435,7 @@ class Intake:
         await self._writes.wait_for_capacity()
         write = self._writes.enqueue(engine, chat, None, operation, *args, **kwargs)
 
-        task = asyncio.current_task()
-        assert task is not None
-        self._queued(self._tasks[task])
+        self._queued(self._tasks[_current_task()])
 
         return write
 
@@ -399,6 +478,10 @@ class Intake:
         Raises:
             Exception: what went wrong with it within the patience.
         """
+        return await self._wait_patiently(self._begin(chat, work))
+
+    def _begin(self, chat: Chat, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work on a chat, for which readers of the chat's session wait."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(work)
         own = Work(loop, chat, self._take_chat_lock(loop, chat))
@@ -409,8 +492,11 @@ class Intake:
 
         task.add_done_callback(lambda _: self._end(task, finished))
 
+        return task
+
+    async def _wait_patiently(self, task: asyncio.Task[T]) -> T | None:
         try:
-            await self._wait_for({task: own})
+            await self._wait_for({task: self._tasks[task]})
         except asyncio.CancelledError:
             task.add_done_callback(_log_failure)
             raise
@@ -435,12 +521,17 @@ class Intake:
 
         finished.set_result(None)
 
+    def holds_edits(self, chat: Chat) -> bool:
+        """Check whether a message of a chat is being edited by what is not stored yet."""
+        return self._streamed.is_busy(chat)
+
     async def settled(self, chat: Chat) -> None:
         """Wait until all that was handed in for a chat is stored, so that reading sees it.
 
         Raises:
             DatabaseUnavailable: it is not, within the patience.
         """
+        self._streamed.hurry(chat)
         with self._guard:  # work on an event loop that has ended is never finished
             waiting: dict[asyncio.Future[Any], Work] = {
                 asyncio.wrap_future(finished): work
@@ -456,12 +547,14 @@ class Intake:
 
     async def finish(self) -> None:
         """Wait, within the patience, until all that this event loop handed in is stored."""
+        self._streamed.hurry_all()
         loop = asyncio.get_running_loop()
         waiting: dict[asyncio.Future[Any], Work] = {
             task: work for task, work in self._tasks.items() if work.loop is loop
         }
         queued = [asyncio.wrap_future(left) for left in self._writes.all_of(loop)]
         await self._wait_for(waiting, queued)
+        self._streamed.finish()
 
     def stop_opening(self) -> None:
         """Let nothing open the database that waits for it now: the hub closes."""
@@ -525,6 +618,12 @@ class _TimedOutTask:
     def drop(self) -> None:
         with suppress(RuntimeError):  # its event loop is closed
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None, "work on a chat runs in a task"
+    return task
 
 
 def _counted(event: MessageEvent) -> str:

@@ -100,7 +100,8 @@ def part_of(item: object, path: str) -> Part:
 
 def attachment_to_dict(attachment: Attachment) -> dict[str, Any]:
     """Return the description of a file as a JSON object, without what is not known."""
-    return {name: value for name, value in asdict(attachment).items() if value not in ("", None)}
+    described = asdict(attachment).items()
+    return {name: value for name, value in described if name == "id" or value not in ("", None)}
 
 
 def to_cell(parts: Iterable[Part]) -> list[dict[str, Any]]:

@@ -509,7 +509,7 @@ async def test_an_edit_passes_the_filters_once_although_discord_tells_of_it_twic
             await on_discord.told(simulator.direct_chat(ann), "4")
             await asyncio.sleep(0.1)  # in which the events come
             await says(on_discord, simulator.direct_chat(ann), ["hello", "4"])
-    assert counting.seen == ["hello", "0", "1", "2", "3", "4"]
+    assert counting.seen in (["hello", "0", "1", "4"], ["hello", "0", "1", "3", "4"])  # held ones
 
 
 async def test_an_edit_of_a_bot_that_closes_right_afterwards_is_kept(

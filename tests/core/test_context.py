@@ -298,19 +298,37 @@ async def test_what_does_not_fit_ends_it_though_something_older_would(new_hub, s
     assert [m.content for m in (await view.for_model(max_tokens=20)).messages] == ["c"]
 
 
+def facts(context):
+    return [int(message.content[:1]) for message in context.messages]
+
+
 async def test_the_summary_is_in_if_it_fits_beside_the_newest_message(new_hub, say):
-    hub = new_hub(Letters(), consolidation_threshold=4)
-    view = await say(hub, *(f"fact-{number}" for number in range(5)))
-    whole = await view.for_model(max_tokens=10_000)
-    assert whole.summary is not None
-    of_summary = whole.tokens - 3 * (6 + OVERHEAD)
-    just = await view.for_model(max_tokens=of_summary + 6 + OVERHEAD)
-    assert (just.summary, [m.content for m in just.messages]) == (whole.summary, ["fact-4"])
-    less = await view.for_model(max_tokens=of_summary + 6 + OVERHEAD - 1)
-    assert (less.summary, [m.content for m in less.messages]) == (
-        None,
-        ["fact-2", "fact-3", "fact-4"],
+    hub = new_hub(
+        Letters(), summarize=lambda messages, previous: "in short", consolidation_threshold=4
     )
+    view = await say(hub, *(f"{number}".ljust(40, ".") for number in range(5)))
+    summed_up = await view.for_model()
+    assert (summed_up.summary.text, facts(summed_up)) == ("in short", [2, 3, 4])
+    of_summary = len(summed_up.as_openai()[0]["content"]) + OVERHEAD
+
+    just = await view.for_model(max_tokens=of_summary + 40 + OVERHEAD)
+    assert (just.summary, facts(just)) == (summed_up.summary, [4])
+    less = await view.for_model(max_tokens=of_summary + 40 + OVERHEAD - 1)
+    assert (less.summary, facts(less)) == (None, [2, 3, 4])
+
+
+async def test_what_fits_is_shown_as_it_was_said_though_a_summary_stands_for_it(new_hub, say):
+    hub = new_hub(
+        Letters(), summarize=lambda messages, previous: "in short", consolidation_threshold=4
+    )
+    view = await say(hub, *(f"{number}".ljust(40, ".") for number in range(9)))
+    all_of_it = 9 * (40 + OVERHEAD)
+    whole = await view.for_model(max_tokens=all_of_it)
+    assert (whole.summary, facts(whole), whole.tokens) == (None, list(range(9)), all_of_it)
+    less = await view.for_model(max_tokens=all_of_it - 1)
+    assert less.summary is not None
+    assert facts(less) == list(range(9 - len(less.messages), 9))
+    assert less.tokens <= all_of_it - 1
 
 
 @pytest.mark.parametrize("budget", [1, 5, 7, 8, 20, 100, 499, 503])

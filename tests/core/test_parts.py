@@ -358,7 +358,7 @@ async def test_a_platforms_edit_leaves_parts_and_turn(hub, talk):
 async def test_a_person_edits_a_message_into_an_aside_and_back(hub, talk):
     said = talk.said(talk.account("ann"), "help")
     view = (await hub.record(said)).session
-    assert await hub.edit(replace(said, is_aside=True, edited_at=5.0))
+    assert await hub.edit(replace(said, text="!help", is_aside=True, edited_at=5.0))
     assert (await view.history())[0].is_aside
     assert await hub.edit(replace(said, edited_at=6.0))
     assert not (await view.history())[0].is_aside

@@ -24,6 +24,7 @@ from session_plugin.records.conversation.recording import (
 )
 from session_plugin.records.conversation.removing import remove_messages
 from session_plugin.records.conversation.sessions import find_chat
+from session_plugin.records.conversation.transcripts import with_transcripts
 from session_plugin.records.people import forgotten
 from session_plugin.records.results import MessageEdited, MessagesDeleted, Result
 from session_plugin.records.upkeep.summaries import withdraw
@@ -68,19 +69,29 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
 def _with_stored(event: MessageEvent, row: Row, recording: Recording) -> MessageEvent:
     """Return an edited message with what is stored of it and the edit does not say.
 
-    What a person edits is an aside or not as it says now; of the bot's messages, the platform does
-    not know.
+    What a person edits is an aside or not as it says now, but a command that stays the same command
+    stays what it was; of the bot's messages, the platform does not know.
     """
     changes: dict[str, Any] = {}
     if event.turn is None and row["turn"] is not None:
         changes["turn"] = row["turn"]
     if event.role != "user" and row["aside"] and not event.is_aside:
         changes["is_aside"] = True
+    if event.role == "user" and event.is_aside and not row["aside"]:
+        changes["is_aside"] = not _is_same_command(event.text, to_text(row["content"]))
+    stored_files = attachments_from_json(row["attachments"])
+    if any(one.transcript for one in stored_files):
+        changes["attachments"] = with_transcripts(event.attachments, stored_files)
     if recording.seq is None and row["parts"] is not None and not event.parts:
         stored = parts_from_json(row["parts"], to_text(row["content"]))
         changes["parts"] = () if recording.is_withheld else with_words(stored, event.text)
 
     return replace(event, **changes) if changes else event
+
+
+def _is_same_command(text: str, stored: str) -> bool:
+    """Check whether two texts begin with the same word, which has a command's name."""
+    return text.split(maxsplit=1)[:1] == stored.split(maxsplit=1)[:1]
 
 
 def _edit_unseen(tx: Tx, recording: Recording) -> Result[RecordResult | None]:

@@ -50,7 +50,7 @@ def read_history(
 
     before_seq = seq_of(tx, where, before)
     if include_previous:
-        since, segments = 0.0, _all_segments(tx, scope)
+        since, segments = 0.0, all_segments(tx, scope)
     else:
         live, segments = fresh_session(tx, where.context, scope)
         since = (
@@ -64,7 +64,8 @@ def read_history(
     return newest(tx, segments, limit=limit, before=before_seq, besides=groups)
 
 
-def _all_segments(tx: Tx, scope: Scope) -> list[Row]:
+def all_segments(tx: Tx, scope: Scope) -> list[Row]:
+    """Return the segments of all sessions of a scope."""
     if scope.user_id is not None:
         return tx.all("segments_of_user", bot=scope.bot, user_id=scope.user_id, name=scope.name)
     return tx.all(
