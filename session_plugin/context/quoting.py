@@ -14,6 +14,15 @@ from session_plugin.parts import Attachment, MediaPart
 from session_plugin.parts.texts import as_line
 
 LONGEST_NAME = 64
+LONGEST_DETAILS = 200
+"""Characters shown of what is no text."""
+DETAILS = {
+    "location": ("latitude", "longitude"),
+    "venue": ("title", "address"),
+    "contact": ("first_name", "last_name", "phone_number"),
+    "dice": ("emoji", "value"),
+}
+"""What is shown of the metadata of a message that is none of words or files, by its kind."""
 MARK = "> "
 """Begins every quoted line. A message could imitate a closing fence, but not leave its lines."""
 
@@ -55,15 +64,30 @@ def words_of(message: SessionMessage) -> str:
         return "\n".join([message.content, *spoken])
     if spoken:
         return "\n".join(spoken)
-
     if message.is_withheld:
         return "(withheld)"
     if not files:
         return as_line(message.parts) or "(empty)"
 
     has_names = message.role == "user"
-    shown = ((has_names and one.filename) or one.kind for one in files)
+    shown = [
+        described(one.kind, message) or (has_names and one.filename) or one.kind for one in files
+    ]
     return "(" + ", ".join(shown) + ")"
+
+
+def described(kind: str, message: SessionMessage) -> str:
+    """Return what a person sent that is no file, such as a place; empty if it is none of these."""
+    noted = message.metadata.get(kind)
+    if message.role != "user" or kind not in DETAILS or not isinstance(noted, Mapping):
+        return ""
+
+    values = [
+        noted[name] for name in DETAILS[kind] if isinstance(noted.get(name), str | int | float)
+    ]
+    details = one_line(", ".join(map(str, values)))[:LONGEST_DETAILS]
+
+    return f"{kind}: {details}" if details else ""
 
 
 def files_of(message: SessionMessage) -> tuple[Attachment, ...]:

@@ -344,10 +344,12 @@ async def test_under_a_limit_of_tokens_the_digest_leaves_room_for_more(new_hub, 
     for number in range(60):
         recorded = await hub.record(talk.said(ann, f"fact-{number} " + "word " * 10))
     await hub.settle()
-    context = await recorded.session.for_model(max_tokens=10_000)
+    context = await recorded.session.for_model()
     assert context.summary is not None
     assert len(context.summary.text) <= 400
-    assert context.tokens <= 700
+    within = await recorded.session.for_model(max_tokens=700)
+    assert within.summary == context.summary
+    assert within.tokens <= 700
 
 
 async def test_a_tokenizer_of_ones_own_decides_when(new_hub, fill):
