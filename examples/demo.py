@@ -24,7 +24,7 @@ from rich.table import Table
 from discord_simulator import DiscordSimulator
 from model_server import ModelServer
 from session_plugin import Account, Chat, SessionHub
-from stage import BotProcess, Person, Story, link
+from stage import PATIENCE, BotProcess, Person, Story, link
 from telegram_simulator import TelegramSimulator
 
 HERE = Path(__file__).parent
@@ -78,9 +78,9 @@ async def play(
 
     story.chapter("Telegram delivers a message twice, as it does after a lost connection.")
     once = await telegram.say(ann_t.user, ann_t.chat, "I moved to Lisbon.")
-    first = await telegram.answer(ann_t.chat, after=once, timeout=10)
+    first = await telegram.answer(ann_t.chat, after=once, timeout=PATIENCE)
     await telegram.repeat(once, same_update=False)
-    await telegram.answer(ann_t.chat, after=first, timeout=10)
+    await telegram.answer(ann_t.chat, after=first, timeout=PATIENCE)
     twice = await ann_d.say("!recap")
     story.claim("it is in the conversation once", holds=twice.count("I moved to Lisbon.") == 1)
 
@@ -101,13 +101,13 @@ async def crash(
         for number in range(count):
             text = f"{person.where} note {number}"
             message = await person.simulator.say(person.user, person.chat, text)
-            await person.simulator.answer(person.chat, after=message, timeout=10)
+            await person.simulator.answer(person.chat, after=message, timeout=PATIENCE)
             answered.append(text)
             if len(answered) >= 40:
                 is_busy.set()
 
     talking = asyncio.gather(chat(ann_d, 1000), chat(ann_t, 1000))
-    await asyncio.wait_for(is_busy.wait(), timeout=20)
+    await asyncio.wait_for(is_busy.wait(), timeout=PATIENCE)
     await bot.kill()
     talking.cancel()
     await asyncio.gather(talking, return_exceptions=True)

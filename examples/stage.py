@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+PATIENCE = 30
+"""Seconds after which waiting for a bot fails; to start an agent takes seconds by itself."""
 COLORS = {"Discord": "blue", "Telegram": "cyan"}
 
 
@@ -55,7 +57,7 @@ class Person:
 
     async def hear(self) -> str:
         """Return the bot's next message."""
-        self.last = await self.simulator.answer(self.chat, after=self.last, timeout=10)
+        self.last = await self.simulator.answer(self.chat, after=self.last, timeout=PATIENCE)
         text: str = self.last.text
         self._show("bot", text)
         return text
@@ -79,7 +81,7 @@ class BotProcess:
             sys.executable, str(self.program), env=self.environ
         )
         for simulator in self.simulators:
-            await simulator.connected(timeout=20)
+            await simulator.connected(timeout=PATIENCE)
 
     async def kill(self) -> None:
         """Kill it without a shutdown, as a crash or power failure would."""
@@ -92,7 +94,7 @@ class BotProcess:
         if self.process is None or self.process.returncode is not None:
             return -1
         self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), timeout=10)
+        return await asyncio.wait_for(self.process.wait(), timeout=PATIENCE)
 
 
 async def link(on_discord: Person, on_telegram: Person) -> list[str]:
