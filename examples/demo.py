@@ -23,7 +23,7 @@ from rich.table import Table
 
 from discord_simulator import DiscordSimulator
 from model_server import ModelServer
-from session_plugin import Account, Chat, SessionHub
+from session_plugin import SessionHub
 from stage import PATIENCE, BotProcess, Person, Story, link
 from telegram_simulator import TelegramSimulator
 
@@ -119,9 +119,8 @@ async def crash(
     story.claim("SIGTERM ends it cleanly", holds=code == 0)
 
     async with SessionHub(database) as hub:
-        chat_of_ann = Chat("telegram", str(ann_t.chat.id), bot_id=str(ann_t.simulator.bot.id))
-        session = hub.session_of(chat_of_ann, Account("telegram", str(ann_t.user.id)))
-        kept = Counter(m.content for m in await session.history(limit=None) if m.role == "user")
+        history = await ann_t.session(hub).history(limit=None)
+        kept = Counter(m.content for m in history if m.role == "user")
 
     story.claim(
         f"all {at_crash} messages that were answered are there",

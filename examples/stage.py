@@ -11,7 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-PATIENCE = 30
+from session_plugin import Account, Chat, SessionHub, SessionView
+
+PATIENCE = 60
 """Seconds after which waiting for a bot fails; to start an agent takes seconds by itself."""
 COLORS = {"Discord": "blue", "Telegram": "cyan"}
 
@@ -61,6 +63,12 @@ class Person:
         text: str = self.last.text
         self._show("bot", text)
         return text
+
+    def session(self, hub: SessionHub) -> SessionView:
+        """Return the session that the person has in this chat."""
+        channel = self.where.lower()
+        chat = Chat(channel, str(self.chat.id), bot_id=str(self.simulator.bot.id))
+        return hub.session_of(chat, Account(channel, str(self.user.id)))
 
     def _show(self, who: str, text: str) -> None:
         if self.is_shown:
