@@ -211,8 +211,7 @@ async def _be_the_bot() -> None:
     async def respond(session: Any) -> str:
         return f"re: {session.event.text}"
 
-    two_platform_bot.respond = respond
-    await two_platform_bot.run(os.environ)
+    await two_platform_bot.run(os.environ, respond)
 
 
 async def _idle() -> None:

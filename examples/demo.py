@@ -1,7 +1,8 @@
 """One conversation across Discord and Telegram, without tokens and without a network.
 
-Two simulators replace the platforms. `two_platform_bot.py` runs unchanged in its own process, with
-the real discord.py and python-telegram-bot. The exit code is 1 if a claim does not hold.
+Two simulators replace the platforms, and a script the model of the agents. `two_platform_bot.py`,
+`agent_bot.py` and `agent_bot_pydantic_ai.py` run unchanged in processes of their own, with the real
+client libraries and frameworks. The exit code is 1 if a claim does not hold.
 """
 
 from __future__ import annotations
@@ -12,101 +13,31 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from discord_simulator import DiscordSimulator
-from session_plugin import Account, Chat, SessionHub
+from model_server import ModelServer
+from session_plugin import SessionHub
+from stage import PATIENCE, BotProcess, Person, Story, link
 from telegram_simulator import TelegramSimulator
 
-BOT = Path(__file__).with_name("two_platform_bot.py")
-COLORS = {"Discord": "blue", "Telegram": "cyan"}
+HERE = Path(__file__).parent
+AGENTS = {
+    "agent_bot.py": "the Agents SDK",
+    "agent_bot_pydantic_ai.py": "pydantic-ai",
+}
 LINES = """\
 hub = SessionHub("bot.db")
 session_plugin_discord.install(bot, hub)
 session_plugin_telegram.install(application, hub)"""
 
-Simulator = DiscordSimulator | TelegramSimulator
-
-
-@dataclass
-class Story:
-    """The output of the demo, and its claims."""
-
-    console: Console
-    claims: list[tuple[str, bool]] = field(default_factory=list)
-
-    def chapter(self, title: str) -> None:
-        self.console.print(f"\n[bold]{title}[/]")
-
-    def line(self, where: str, who: str, text: str) -> None:
-        color = COLORS[where]
-        for number, part in enumerate(text.splitlines()):
-            head = f"[{color}]{where:>8}[/] [bold]{who:>4}[/] " if number == 0 else " " * 14
-            self.console.print(head + escape(part), highlight=False)
-
-    def claim(self, text: str, *, holds: bool) -> None:
-        self.claims.append((text, holds))
-        self.console.print(f"{'[green]  holds[/]' if holds else '[red]  DOES NOT HOLD[/]'}  {text}")
-
-
-@dataclass
-class Person:
-    """A person in one chat on one simulated platform."""
-
-    story: Story
-    simulator: Any
-    where: str
-    user: Any
-    chat: Any
-    last: Any = None
-
-    async def say(self, text: str) -> str:
-        """Write to the bot and return its answer."""
-        self.story.line(self.where, self.user.name, text)
-        self.last = await self.simulator.say(self.user, self.chat, text)
-        return await self.hear()
-
-    async def hear(self) -> str:
-        """Return the bot's next message."""
-        self.last = await self.simulator.answer(self.chat, after=self.last, timeout=10)
-        text: str = self.last.text
-        self.story.line(self.where, "bot", text)
-        return text
-
-
-@dataclass
-class BotProcess:
-    """A process that runs two_platform_bot.py."""
-
-    environ: dict[str, str]
-    simulators: tuple[Any, ...]
-    process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, str(BOT), env=self.environ
-        )
-        for simulator in self.simulators:
-            await simulator.connected(timeout=20)
-
-    async def kill(self) -> None:
-        """Kill it without a shutdown, as a crash or power failure would."""
-        assert self.process is not None
-        self.process.kill()
-        await self.process.wait()
-
-    async def stop(self) -> int:
-        """Stop it by SIGTERM and return its exit code."""
-        if self.process is None or self.process.returncode is not None:
-            return -1
-        self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), timeout=10)
+Stage = tuple[DiscordSimulator, TelegramSimulator, BotProcess]
 
 
 async def play(
@@ -116,12 +47,11 @@ async def play(
     bot: BotProcess,
     database: Path,
 ) -> None:
-    on_discord, on_telegram = discord.user("Ann"), telegram.user("Ann")
+    ann_d, ann_t = cast(story, discord, telegram)
     bob = telegram.user("Bob")
-    room = telegram.group("Friends", on_telegram, bob)
-    ann_d = Person(story, discord, "Discord", on_discord, discord.direct_chat(on_discord))
-    ann_t = Person(story, telegram, "Telegram", on_telegram, telegram.direct_chat(on_telegram))
+    room = telegram.group("Friends", ann_t.user, bob)
     bob_t = Person(story, telegram, "Telegram", bob, telegram.direct_chat(bob))
+    in_room = Person(story, telegram, "Telegram", ann_t.user, room)
     await bot.start()
 
     story.chapter("Ann writes to the bot on Discord. On Telegram it does not know her.")
@@ -129,7 +59,12 @@ async def play(
     unknown = await ann_t.say("/recap")
     story.claim("before linking, Telegram shows nothing from Discord", holds="Tom" not in unknown)
 
-    await link(story, ann_d, ann_t)
+    story.chapter("She links the two: she requests a code here, types it there, confirms on both.")
+    notice, waiting, linked, told = await link(ann_d, ann_t)
+    story.claim("the first account learns who typed the code", holds=str(ann_t.user.id) in notice)
+    story.claim("one confirmation links nothing", holds=str(ann_d.user.id) in waiting)
+    story.claim("confirmed, both are one person", holds="Linked" in linked)
+    story.claim("and the other account is notified", holds=str(ann_d.user.id) in told)
     known = await ann_t.say("/recap")
     story.claim(
         "after linking, Telegram shows what she wrote on Discord",
@@ -148,32 +83,17 @@ async def play(
     story.chapter("Bob has not linked. The group has its own conversation.")
     story.claim("Bob sees nothing of it", holds="Tom" not in await bob_t.say("/recap"))
     story.claim("nor does he find it", holds="Tom" not in await bob_t.say("/search tom"))
-    in_room = Person(story, telegram, "Telegram", on_telegram, room)
     story.claim("nor does a group that Ann is in", holds="Tom" not in await in_room.say("/recap"))
 
     story.chapter("Telegram delivers a message twice, as it does after a lost connection.")
-    once = await telegram.say(on_telegram, ann_t.chat, "I moved to Lisbon.")
-    first = await telegram.answer(ann_t.chat, after=once, timeout=10)
+    once = await telegram.say(ann_t.user, ann_t.chat, "I moved to Lisbon.")
+    first = await telegram.answer(ann_t.chat, after=once, timeout=PATIENCE)
     await telegram.repeat(once, same_update=False)
-    await telegram.answer(ann_t.chat, after=first, timeout=10)
+    await telegram.answer(ann_t.chat, after=first, timeout=PATIENCE)
     twice = await ann_d.say("!recap")
     story.claim("it is in the conversation once", holds=twice.count("I moved to Lisbon.") == 1)
 
     await crash(story, bot, ann_d, ann_t, database)
-
-
-async def link(story: Story, ann_d: Person, ann_t: Person) -> None:
-    story.chapter("She links the two: she requests a code here, types it there, confirms on both.")
-    code = (await ann_d.say("!link")).split("Your code is ")[-1][:9]
-    await ann_t.say(f"/link {code}")
-    notice = await ann_d.hear()
-    story.claim("the first account learns who typed the code", holds=str(ann_t.user.id) in notice)
-    waiting = await ann_t.say("/link confirm")
-    story.claim("one confirmation links nothing", holds=str(ann_d.user.id) in waiting)
-    story.claim(
-        "confirmed, both are one person", holds="Linked" in await ann_d.say("!link confirm")
-    )
-    story.claim("and the other account is notified", holds=str(ann_d.user.id) in await ann_t.hear())
 
 
 async def crash(
@@ -190,13 +110,13 @@ async def crash(
         for number in range(count):
             text = f"{person.where} note {number}"
             message = await person.simulator.say(person.user, person.chat, text)
-            await person.simulator.answer(person.chat, after=message, timeout=10)
+            await person.simulator.answer(person.chat, after=message, timeout=PATIENCE)
             answered.append(text)
             if len(answered) >= 40:
                 is_busy.set()
 
     talking = asyncio.gather(chat(ann_d, 1000), chat(ann_t, 1000))
-    await asyncio.wait_for(is_busy.wait(), timeout=20)
+    await asyncio.wait_for(is_busy.wait(), timeout=PATIENCE)
     await bot.kill()
     talking.cancel()
     await asyncio.gather(talking, return_exceptions=True)
@@ -208,15 +128,52 @@ async def crash(
     story.claim("SIGTERM ends it cleanly", holds=code == 0)
 
     async with SessionHub(database) as hub:
-        chat_of_ann = Chat("telegram", str(ann_t.chat.id), bot_id=str(ann_t.simulator.bot.id))
-        session = hub.session_of(chat_of_ann, Account("telegram", str(ann_t.user.id)))
-        kept = Counter(m.content for m in await session.history(limit=None) if m.role == "user")
+        history = await ann_t.session(hub).history(limit=None)
+        kept = Counter(m.content for m in history if m.role == "user")
 
     story.claim(
         f"all {at_crash} messages that were answered are there",
         holds=all(kept[text] for text in answered),
     )
     story.claim("and none of them twice", holds=all(kept[text] < 2 for text in answered))
+
+
+async def play_agent(story: Story, framework: str, server: ModelServer, stage: Stage) -> None:
+    discord, telegram, bot = stage
+    story.chapter(f"{bot.program.name}: an agent with two tools. Ann has linked her accounts.")
+    ann_d, ann_t = cast(story, discord, telegram)
+    await bot.start()
+    ann_d.is_shown = ann_t.is_shown = False
+    await link(ann_d, ann_t)
+    ann_d.is_shown = ann_t.is_shown = True
+
+    today = await ann_d.say("What is the weather in Lisbon?")
+    story.claim(f"on Discord, {framework} calls a tool", holds="Lisbon, today: sunny" in today)
+    tomorrow = await ann_t.say("And tomorrow?")
+    story.claim(
+        "on Telegram it knows the city of that call", holds="Lisbon, tomorrow: windy" in tomorrow
+    )
+
+    asked = [line for line in server.requests[-1] if line.kind != "system"]
+    story.console.print("        what its model was asked:")
+    for line in asked:
+        text = " ".join(f"{line.name} {line.text}".split())
+        story.console.print(f"        {line.kind:>9}  {text}", markup=False, highlight=False)
+
+    expected = [
+        ("user", "What is the weather in Lisbon?"),
+        ("call", "today"),
+        ("result", "sunny"),
+        ("assistant", today),
+        ("user", "And tomorrow?"),
+        ("call", "tomorrow"),
+        ("result", "windy"),
+    ]
+    is_one = len(asked) == len(expected) and all(
+        line.kind == kind and text in line.text
+        for line, (kind, text) in zip(asked, expected, strict=True)
+    )
+    story.claim("its model sees one history: all of it once, in order", holds=is_one)
 
 
 def conclude(story: Story, seconds: float) -> bool:
@@ -235,24 +192,41 @@ def conclude(story: Story, seconds: float) -> bool:
     return bool(story.claims) and all(holds for _, holds in story.claims)
 
 
-def build(folder: Path) -> tuple[DiscordSimulator, TelegramSimulator, Path]:
-    return DiscordSimulator(), TelegramSimulator(), folder / "demo.db"
+def cast(
+    story: Story, discord: DiscordSimulator, telegram: TelegramSimulator
+) -> tuple[Person, Person]:
+    """Return Ann in her direct chats on both platforms."""
+    on_discord, on_telegram = discord.user("Ann"), telegram.user("Ann")
+    return (
+        Person(story, discord, "Discord", on_discord, discord.direct_chat(on_discord)),
+        Person(story, telegram, "Telegram", on_telegram, telegram.direct_chat(on_telegram)),
+    )
+
+
+@asynccontextmanager
+async def staged(program: str, database: Path, **environ: str) -> AsyncIterator[Stage]:
+    """Start both simulators; yield them, and a bot on them that is not running yet."""
+    async with DiscordSimulator() as discord, TelegramSimulator() as telegram:
+        simulators = {**discord.environment(), **telegram.environment()}
+        environ = {**os.environ, **simulators, "SESSION_DATABASE": str(database), **environ}
+        bot = BotProcess(HERE / program, environ, (discord, telegram))
+        try:
+            yield discord, telegram, bot
+        finally:
+            await bot.stop()
 
 
 async def run(story: Story, folder: Path) -> None:
-    discord, telegram, database = build(folder)
-    async with discord, telegram:
-        environ = {
-            **os.environ,
-            **discord.environment(),
-            **telegram.environment(),
-            "SESSION_DATABASE": str(database),
-        }
-        bot = BotProcess(environ, (discord, telegram))
-        try:
-            await play(story, discord, telegram, bot, database)
-        finally:
-            await bot.stop()
+    database = folder / "demo.db"
+    async with staged("two_platform_bot.py", database) as (discord, telegram, bot):
+        await play(story, discord, telegram, bot, database)
+
+    for program, framework in AGENTS.items():
+        async with (
+            ModelServer() as server,
+            staged(program, folder / f"{program}.db", **server.environment()) as stage,
+        ):
+            await play_agent(story, framework, server, stage)
 
 
 def main() -> int:

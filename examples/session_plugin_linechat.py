@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from linechat import LineBot, Message
-
 from session_plugin import Account, Chat, MessageEvent, Notice, SessionHub
 from session_plugin.commands import Asked, Command, answer, check_names, notice_text
 

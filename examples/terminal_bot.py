@@ -15,7 +15,6 @@ from pathlib import Path
 
 import session_plugin_linechat
 from linechat import LineBot, LineServer, Message
-
 from session_plugin import SessionHub
 
 

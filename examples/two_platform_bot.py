@@ -1,4 +1,5 @@
-"""A bot on Discord and Telegram with one memory. Copy it and write your own `respond`.
+"""A bot on Discord and Telegram with one memory. Copy it and write your own `respond`;
+agent_bot.py has one that asks an agent.
 
     DISCORD_TOKEN=... TELEGRAM_TOKEN=... SESSION_DATABASE=bot.db python two_platform_bot.py
 
@@ -14,7 +15,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -38,6 +39,7 @@ from session_plugin import SessionError, SessionHub, SessionMessage, SessionView
 from session_plugin_telegram import SessionContext
 
 TelegramApplication = Application[Any, SessionContext, Any, Any, Any, Any]
+Respond = Callable[[SessionView], Awaitable[str]]
 
 
 async def respond(session: SessionView) -> str:
@@ -59,7 +61,18 @@ def _shown(message: SessionMessage) -> str:
     return f"[{message.channel}] {who}: {text if len(text) <= 100 else text[:99] + '…'}"
 
 
-def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
+def pieces(text: str, longest: int) -> Iterator[str]:
+    """Yield a text in pieces that a platform takes, divided between lines or words if possible."""
+    while len(text) > longest:
+        cut = max(text.rfind("\n", 0, longest), text.rfind(" ", 0, longest)) + 1 or longest
+        yield text[:cut]
+        text = text[cut:]
+    yield text
+
+
+def build_discord(
+    hub: SessionHub, environ: Mapping[str, str], respond: Respond = respond
+) -> commands.Bot:
     """Return the Discord bot. Enable its message content intent in the developer portal."""
     if "DISCORD_API_BASE" in environ:
         discord.http.Route.BASE = environ["DISCORD_API_BASE"]
@@ -84,12 +97,15 @@ def build_discord(hub: SessionHub, environ: Mapping[str, str]) -> commands.Bot:
             await bot.process_commands(message)
         elif message.guild is None or (bot.user is not None and bot.user in message.mentions):
             session = await session_plugin_discord.session(message)
-            await message.channel.send(await respond(session))
+            for piece in pieces(await respond(session), 2000):
+                await message.channel.send(piece)
 
     return bot
 
 
-def build_telegram(hub: SessionHub, environ: Mapping[str, str]) -> TelegramApplication:
+def build_telegram(
+    hub: SessionHub, environ: Mapping[str, str], respond: Respond = respond
+) -> TelegramApplication:
     """Return the Telegram bot."""
     builder = (
         ApplicationBuilder()
@@ -114,7 +130,8 @@ def build_telegram(hub: SessionHub, environ: Mapping[str, str]) -> TelegramAppli
         if message is not None and (
             message.chat.type == ChatType.PRIVATE or _mentions(message.text, context)
         ):
-            await message.reply_text(await respond(context.session))
+            for piece in pieces(await respond(context.session), 4096):
+                await message.reply_text(piece)
 
     application.add_handler(CommandHandler("recap", show_recap))
     application.add_handler(MessageHandler(filters.TEXT & ~filters.COMMAND, on_message))
@@ -126,14 +143,14 @@ def _mentions(text: str | None, context: SessionContext) -> bool:
 
 
 def build(
-    environ: Mapping[str, str],
+    environ: Mapping[str, str], respond: Respond
 ) -> tuple[SessionHub, commands.Bot | None, TelegramApplication | None]:
     """Return the hub, and a bot for each token."""
     hub = SessionHub(environ.get("SESSION_DATABASE") or "two_platform_bot.db")
     return (
         hub,
-        build_discord(hub, environ) if environ.get("DISCORD_TOKEN") else None,
-        build_telegram(hub, environ) if environ.get("TELEGRAM_TOKEN") else None,
+        build_discord(hub, environ, respond) if environ.get("DISCORD_TOKEN") else None,
+        build_telegram(hub, environ, respond) if environ.get("TELEGRAM_TOKEN") else None,
     )
 
 
@@ -153,9 +170,9 @@ async def telegram_running(application: TelegramApplication) -> AsyncIterator[No
             await application.stop()
 
 
-async def run(environ: Mapping[str, str]) -> None:
+async def run(environ: Mapping[str, str], respond: Respond = respond) -> None:
     """Run until Ctrl-C or SIGTERM, or until one of the bots fails."""
-    hub, bot, application = build(environ)
+    hub, bot, application = build(environ, respond)
     if bot is None and application is None:
         raise SystemExit("Set DISCORD_TOKEN, TELEGRAM_TOKEN or both.")
 
@@ -180,13 +197,14 @@ async def run(environ: Mapping[str, str]) -> None:
             task.result()
 
 
-def main() -> None:
+def main(respond: Respond = respond) -> None:
+    """Run with the tokens in the environment."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # Hide the warning about missing voice libraries.
     logging.getLogger("discord.client").setLevel(logging.ERROR)
 
     try:
-        asyncio.run(run(os.environ))
+        asyncio.run(run(os.environ, respond))
     except SessionError as error:
         sys.exit(f"session_plugin: {error}")
 

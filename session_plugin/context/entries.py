@@ -33,6 +33,7 @@ from session_plugin.context.quoting import (
     words_of,
 )
 from session_plugin.context.steps import Arrangement, Block, Entry
+from session_plugin.context.turn_order import in_order_of_runs
 from session_plugin.model import INSTRUCTION_ROLES, SessionMessage, Summary
 from session_plugin.parts import (
     MediaPart,
@@ -90,7 +91,8 @@ class Transcript:
     def entries(self) -> list[Entry]:
         """Return the entries: instructions, the summary, then the conversation."""
         arrangement = Arrangement(self._conversation)
-        for number, message in enumerate(self._conversation):
+        for number in in_order_of_runs(self._conversation):
+            message = self._conversation[number]
             match message.role:
                 case "assistant":
                     self._add_results(arrangement, number)

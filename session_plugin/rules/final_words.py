@@ -1,7 +1,7 @@
 """When a message of the bot carries the words with which a model ended its run.
 
-An author's code may turn Markdown into what the platform shows, and send a long text in pieces. So
-letters and digits alone are compared.
+An author's code may turn Markdown into what the platform shows, send a long text in pieces, and put
+a heading or a footer around it. So letters and digits alone are compared.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ HELD_SECONDS = 600.0
 """How long words wait for their message; no author's code takes longer to send them."""
 MOST_OF_CHAT, MOST = 16, 1000
 """Texts that wait, of one chat and in all; the oldest go first."""
+
+LEAST_WITHIN = 12
+"""Letters and digits that words have at least, to be recognised among others."""
 
 _LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
@@ -53,7 +56,10 @@ class HeldWords:
         self._rests = list(self.forms)
 
     def take(self, text: str) -> bool:
-        """Check whether a message carries the words or their next piece, and note that it does."""
+        """Check whether a message carries the words or their next piece, and note that it does.
+
+        It may say more than the words, before or after them.
+        """
         said = essence(text)
         if not said:
             return False
@@ -66,5 +72,9 @@ class HeldWords:
                 self._rests[position] = rest[len(said) :]
                 self.is_sent = not self._rests[position]
                 return True
+
+        if any(len(form) >= LEAST_WITHIN and form in said for form in self.forms):
+            self.is_sent = True
+            return True
 
         return False

@@ -24,7 +24,7 @@ def run(name: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_shows_that_every_claim_holds() -> None:
     ran = run("demo.py")
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    assert ran.stdout.count("  holds  ") == 16
+    assert ran.stdout.count("  holds  ") == 22
     assert "DOES NOT HOLD" not in ran.stdout
 
 
@@ -75,6 +75,16 @@ def test_the_bot_with_somebody_elses_file_as_database_says_so_and_leaves_it(tmp_
     assert str(file) in ran.stderr
     assert "Traceback" not in ran.stderr
     assert file.read_text() == "these are my notes, not a database\n" * 100
+
+
+@pytest.mark.parametrize("name", ["agent_bot.py", "agent_bot_pydantic_ai.py"])
+@pytest.mark.parametrize("key", ["OPENAI_MODEL", "OPENAI_API_KEY"])
+def test_an_agent_without_a_model_says_what_to_set(name: str, key: str) -> None:
+    environ = {"OPENAI_MODEL": "scripted-1", "OPENAI_API_KEY": "none", key: ""}
+    ran = run(name, TELEGRAM_TOKEN="1:a", **environ)
+    assert ran.returncode == 1
+    assert "Set OPENAI_MODEL and OPENAI_API_KEY" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("line", ['".[demo]"', '".[test]"'])
