@@ -203,7 +203,8 @@ async def test_a_vector_of_what_a_message_said_before_is_not_stored(new_hub, tal
             if "my kitten" in texts:
                 begun.set()
                 await go_on.wait()
-            return [self.vector(text) for text in texts]
+                return [self.vector(text) for text in texts]
+            return None  # nothing replaces what was made too late
 
     hub = new_hub(Slow())
     said, other = talk.said(ann, "my kitten"), talk.said(ann, "a cat")
@@ -216,8 +217,7 @@ async def test_a_vector_of_what_a_message_said_before_is_not_stored(new_hub, tal
     await hub.settle()
     session = hub.session_of(talk.direct(ann), ann)
     assert (await session.search("feline")).hits == ()
-    assert texts_of(await session.search("auto")) == ["my vehicle"]
-    assert len(vectors()) == 1
+    assert vectors() == set()
 
 
 async def test_many_texts_come_in_batches(hub, talk, ann, plugin):
