@@ -27,6 +27,7 @@ REASONS: dict[ImportFate, str] = {
     "private": "its author, or whom it answers, asked that nothing be stored",
     "forgotten": "it was said before its person was forgotten",
     "of_another": "it is of another account than the one whose direct chat it is in",
+    "no_json": "its metadata cannot be stored as JSON",
     "other_kind": "its chat is known as one of the other kind, direct or group",
 }
 

@@ -348,6 +348,14 @@ async def test_a_chat_of_the_other_kind_is_left_out(hub):
     assert "other kind" in next(iter(report.left_out))
 
 
+async def test_a_message_that_cannot_be_stored_costs_itself_only(hub):
+    report = await hub.import_history(
+        [said(1, "one"), said(2, "two", at=1, metadata={"at": object()}), said(3, "three", at=2)]
+    )
+    assert await words(hub) == ["one", "three"]
+    assert report.left_out == {"its metadata cannot be stored as JSON": 1}
+
+
 async def test_a_dry_run_stores_nothing_and_counts_the_same(hub):
     events = [said(n, str(n), at=n) for n in range(1200)]
     dry = await hub.import_history(events, dry_run=True)

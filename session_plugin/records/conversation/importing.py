@@ -7,14 +7,14 @@ itself. Plugins are notified of none of it, and no summary is made. Knows no fil
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Literal
+from typing import Any, Literal
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.records.cells import to_name
+from session_plugin.records.cells import to_json, to_name
 from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.imported_ids import SaidMeanwhile
 from session_plugin.records.conversation.imported_people import ImportedPeople
@@ -36,9 +36,9 @@ from session_plugin.rules.numbers import draw
 from session_plugin.rules.quotes import quote_of
 from session_plugin.rules.scopes import scope_of
 
-ImportFate = Fate | Literal["of_another", "other_kind"]
-"""What becomes of a message: also `of_another`, if it is somebody else's direct chat, and
-`other_kind`, if its chat is known as one of the other kind.
+ImportFate = Fate | Literal["of_another", "other_kind", "no_json"]
+"""What becomes of a message: also `of_another`, if it is somebody else's direct chat; `other_kind`,
+if its chat is known as one of the other kind; `no_json`, if its metadata cannot be stored.
 """
 
 
@@ -176,6 +176,9 @@ class _Batch:
     def _admit(self, recording: Recording) -> ImportFate:
         """Decide what becomes of a message that is not known, and take it if it is to be stored."""
         event, chat = recording.event, self._chat(recording.event.chat)
+        if not _is_json(event.metadata):
+            return "no_json"
+
         owner = self._owner(event, chat)
         misplaced = self._misplaced(event, chat, owner)
         if misplaced is not None:
@@ -350,3 +353,12 @@ class _Batch:
         ]
         for chat_no, at in dict(sorted(times, key=itemgetter(1))).items():
             self._tx.run("raise_imported_until", chat_no=chat_no, at=min(at, self._context.now))
+
+
+def _is_json(metadata: Mapping[str, Any]) -> bool:
+    try:
+        to_json(metadata)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+    return True
