@@ -45,7 +45,7 @@ from session_plugin.errors import (
 from session_plugin.hooks import hookimpl
 from session_plugin.hub import Held, Recorded, SessionHub
 from session_plugin.hub.secret_check import accept_lost_secret
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 from session_plugin.model import (
     Account,
     Chat,

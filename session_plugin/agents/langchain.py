@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from session_plugin.agents.runs import FrameworkRun, Shape
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 
 try:
     from langchain_core.chat_history import BaseChatMessageHistory

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from session_plugin.agents.runs import FrameworkRun
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 from session_plugin.providers.shapes import plain
 
 try:

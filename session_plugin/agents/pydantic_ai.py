@@ -6,7 +6,7 @@ await session.add_turn(result.new_messages())
 
 from __future__ import annotations
 
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 
 try:
     from pydantic_ai.messages import ModelMessage

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from session_plugin.context.turns import ModelContext
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 from session_plugin.model import SessionMessage
 from session_plugin.parts import Part, TextPart
 from session_plugin.parts.texts import words_in

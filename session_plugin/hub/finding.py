@@ -7,7 +7,7 @@ from dataclasses import replace
 from session_plugin.checks import check_storable
 from session_plugin.hub.assembly import HubParts
 from session_plugin.hub.looking import Search, to_cursor, to_query
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 from session_plugin.model import Account, Chat
 from session_plugin.records.conversation.sources import Person
 from session_plugin.reports import OnProgress

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from session_plugin.checks import check_id, check_storable, check_text, is_storable
 from session_plugin.hub.assembly import HubParts
-from session_plugin.hub.view import SessionView
+from session_plugin.hub.view.view import SessionView
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation.histories import find_message

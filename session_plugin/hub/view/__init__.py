@@ -1,0 +1,1 @@
+"""What a handler holds while it answers: SessionView, composed of its verbs."""

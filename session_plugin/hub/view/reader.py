@@ -1,0 +1,193 @@
+"""What all verbs of a view share: where it reads, and what is stored of its message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from session_plugin.database.engine import Tx
+from session_plugin.hub.assembly import HubParts
+from session_plugin.incoming.intake import Submission
+from session_plugin.model import (
+    Account,
+    Chat,
+    MessageEvent,
+    SessionIdentity,
+    SessionMessage,
+)
+from session_plugin.records.conversation import sessions
+from session_plugin.records.conversation.recording import RecordResult, as_stored
+from session_plugin.records.people import accounts
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Reader:
+    """A scope and a hub: who reads, where, and while answering which message.
+
+    Attributes:
+        chat: Where the reader is.
+        account: Who the reader is; None for nobody's user.
+        event: The message that is being answered, where there is one.
+        scope_name: The part of the scope that is read, where the author keeps parts apart; None
+            until that was asked.
+        is_duplicate: That message had been handed in before: a reconnect, a restart, a second
+            process.
+        is_stored: That message is on disk, and nothing was said in this view since, so reading
+            waits for nothing; else it waits for what was handed in before.
+        is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
+            answers it. `for_model` and `add_turn` end that: code that calls them talks to a model.
+            The command is conversation then, and so is what answers it, before and after.
+        is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
+            apps send /start by themselves.
+        seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
+            not known to be stored.
+        before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
+            see a message before it is handed to the hub waits here until it is.
+    """
+
+    def __init__(
+        self,
+        parts: HubParts,
+        chat: Chat,
+        account: Account | None,
+        event: MessageEvent | None = None,
+    ) -> None:
+        """Made by SessionHub.session_of."""
+        self._parts = parts
+        self.chat = chat
+        self.account = account
+        self.event = event
+        self.scope_name: str | None = None
+        self.is_duplicate = False
+        self.is_stored = False
+        self.is_aside = event is not None and event.is_aside
+        self.is_wordless = False
+        self.seq = 0
+        self.before_reading: Callable[[], Awaitable[object]] | None = None
+        self._held: Submission | None = None
+        self._asides: list[str] = []
+
+    async def identity(self) -> SessionIdentity | None:
+        """Return the canonical user of this view's account, with all linked accounts; None for
+        nobody known.
+        """
+        if self.account is None:
+            return None
+
+        return await self._read(accounts.identity_of_account, self.account)
+
+    async def _record(self, event: MessageEvent) -> Submission:
+        """Store `event` as the message of this view, for SessionHub.record and for `add`."""
+        submission, self._held = self._held, None
+        if submission is None:
+            submission = Submission(event, None, on_result=self._note_result)
+
+        submission.scope_name = self.scope_name
+        await self._parts.intake.record(self._parts.context(), submission)
+        self.scope_name = submission.scope_name
+
+        if submission.result is not None:
+            fate = submission.result.fate
+            self.is_duplicate = fate == "duplicate"
+            self.is_stored = fate in ("stored", "duplicate")
+
+        return submission
+
+    def _note_result(self, result: RecordResult) -> None:
+        self.seq = result.seq
+
+    async def _held_message(self) -> SessionMessage | None:
+        """Return the message that is not stored yet because nobody but its author has seen it."""
+        held = self._held
+        if held is None:
+            return None
+
+        who = await self.identity()
+        if who is not None and who.is_private:
+            return None
+
+        held.scope_name = await self._scope_name()
+        recording = await self._parts.intake.screen_held(self._parts.context(), held)
+        if recording is None:
+            return None
+
+        result = RecordResult(fate="stored", person=held.event.author)
+
+        return as_stored(recording, result)
+
+    async def _take_in(self) -> None:
+        """Make conversation of a command, and of what was sent in answer to it, for good."""
+        if not self.is_aside or self.event is None:
+            return
+
+        self.is_aside = False
+        keys, self._asides = self._asides, []
+        if self._held is not None:
+            self._held.take_in()
+        elif self.event.message_id is not None and not self.is_wordless:
+            keys.append(self.event.message_id)
+
+        if not keys:
+            return
+
+        try:
+            if self.before_reading is not None:
+                await self.before_reading()
+            context = self._parts.context()
+            if not await self._parts.intake.take_in(context, self.chat, keys):
+                self.is_stored = False  # what is read next waits for it, or raises
+        except BaseException:
+            self.is_aside, self._asides = True, [*keys, *self._asides]
+            raise
+
+    def _place(
+        self, name: str, message: MessageEvent | SessionMessage | None
+    ) -> MessageEvent | SessionMessage | int | None:
+        """Return a message, or its place if it is the one being answered: that is known even after
+        it was deleted.
+        """
+        if not isinstance(message, MessageEvent | SessionMessage | None):
+            raise TypeError(
+                f"{name} is a message, as it was handed in or as it is stored, not {message!r}"
+            )
+
+        return self.seq if message is self.event and self.seq else message
+
+    async def _read(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        if self.before_reading is not None:
+            await self.before_reading()
+        if not self.is_stored or self._parts.intake.holds_edits(self.chat):
+            await self._parts.intake.settled(self.chat)
+        return await self._parts.database.read(operation, *args, **kwargs)
+
+    async def _where(self) -> sessions.Where:
+        return sessions.Where(
+            context=self._parts.context(),
+            chat=self.chat,
+            account=self.account,
+            name=await self._scope_name(),
+            direct_sees_groups=self._parts.settings.direct_sees_groups,
+        )
+
+    async def _scope_name(self) -> str:
+        if self.scope_name is None:
+            event = self.event or self._unsaid()
+            self.scope_name = await self._parts.screening.scope_name(event)
+        return self.scope_name
+
+    def _unsaid(self) -> MessageEvent:
+        """Return an empty message of this view's account: a command or a button says nothing, and
+        belongs where the account's next message would.
+        """
+        return MessageEvent(
+            chat=self.chat,
+            message_id=None,
+            role="user",
+            text="",
+            sent_at=self._parts.context().now,
+            author=self.account,
+        )
