@@ -44,13 +44,15 @@ LONGEST_BLOCK_MS = 500
 SETTINGS = {
     "lock_timeout": str(LONGEST_BLOCK_MS),
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "join_collapse_limit": "1",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
 }
 """Every statement looks up rows by key, with its joins in the order in which they are written. The
-planner has no statistics of new tables and would scan them, plan each execution again, and compile
-queries that take a tenth of a millisecond.
+planner has no statistics of new tables and would scan them, sort all earlier messages of a segment
+to find its newest (a bitmap has no order), plan each execution again, and compile queries that take
+a tenth of a millisecond.
 """
 CONNECTION = {
     "tcp_user_timeout": 30_000,
