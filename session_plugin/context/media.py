@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from session_plugin.parts import Attachment
 
-SHOWN_KINDS = {"voice": "voice message", "video_note": "video message"}
+SHOWN_KINDS = {"voice": "voice message", "videonote": "video message"}
 """What people call a kind of attachment, where that differs from its name."""
 USUAL_TYPES = {
     "photo": "image/jpeg",
@@ -15,7 +15,7 @@ USUAL_TYPES = {
     "voice": "audio/ogg",
     "audio": "audio/mpeg",
     "video": "video/mp4",
-    "video_note": "video/mp4",
+    "videonote": "video/mp4",
     "animation": "video/mp4",
 }
 """The content type of a kind of attachment of which nothing else is known."""

@@ -20,6 +20,7 @@ from session_plugin.records.conversation.searching import Piece, Request
 from session_plugin.records.conversation.sources import Reader
 from session_plugin.rules.found import Cursor, Found, Hit, read_cursor
 from session_plugin.rules.meaning import Meaning, fused
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.searching import Query, Sender, narrowed, parse_query
 
 LONGEST_SEARCH = 0.5
@@ -106,14 +107,14 @@ class Search:
         hits, before = await self._with_words(cursor, limit, give_up_at)
         return Found(
             hits=tuple(sorted(hits, key=lambda hit: hit.order)),
-            cursor=str(Cursor(before)) if before else None,
-            is_complete=not before,
+            cursor=str(Cursor(before)) if before > FIRST else None,
+            is_complete=before <= FIRST,
         )
 
     async def _with_words(
         self, cursor: Cursor, limit: int, give_up_at: float
     ) -> tuple[list[Hit], int]:
-        """Return the newest matches, and before which number to go on; 0 at the end."""
+        """Return the newest matches, and before which number to go on; `FIRST` at the end."""
         piece = Piece(hits=(), before=cursor.before)
         hits: list[Hit] = []
         while piece.before > cursor.last and len(hits) < limit:
@@ -146,7 +147,7 @@ class Search:
         following: Cursor | None = None
         if cursor.skip + limit < len(ranked):
             following = Cursor(max(ranked) + 1, last, cursor.skip + limit)
-        elif last:
+        elif last > FIRST:
             following = Cursor(last)
 
         return Found(

@@ -27,7 +27,7 @@ CLOSING_SECONDS = 5.0
 """How long closing waits for plugins that transcribe."""
 MOST_AT_ONCE, MOST_WAITING = 4, 200
 """Messages that are transcribed at a time on one event loop, and those that wait for it."""
-KINDS = frozenset({"voice", "audio", "video", "videonote", "video_note"})
+KINDS = frozenset({"voice", "audio", "video", "videonote"})
 """Kinds of attachments that have sound, whatever their content type."""
 
 Keep = Callable[[Recording, Mapping[str, str], int], Awaitable[int | None]]

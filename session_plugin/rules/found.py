@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from session_plugin.model import SessionMessage
+from session_plugin.rules.numbers import FIRST
 
 Closeness = Literal["phrase", "near", "words", "meaning"]
 CLOSENESS: tuple[Closeness, ...] = ("phrase", "near", "words", "meaning")
 """From the closest match on."""
 
-_CURSOR = re.compile(r"s1-([0-9]{1,19})-([0-9]{1,19})-([0-9]{1,6})")
+_CURSOR = re.compile(r"s1_(-?[0-9]{1,19})_(-?[0-9]{1,19})_([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +78,12 @@ class Cursor:
     """
 
     before: int
-    last: int = 0
+    last: int = FIRST
     skip: int = 0
 
     def __str__(self) -> str:
         """Return the text that callers hold."""
-        return f"s1-{self.before}-{self.last}-{self.skip}"
+        return f"s1_{self.before}_{self.last}_{self.skip}"
 
 
 def read_cursor(text: str) -> Cursor:
@@ -92,7 +93,7 @@ def read_cursor(text: str) -> Cursor:
         ValueError: it is none.
     """
     found = _CURSOR.fullmatch(text)
-    if found is None or any(int(number) >= 2**63 for number in found.groups()):
+    if found is None or any(abs(int(number)) >= 2**63 for number in found.groups()):
         raise ValueError(
             f"before is no cursor of a search: {text[:40]!r}; pass `found.cursor` as it is"
         )

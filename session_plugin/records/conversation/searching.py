@@ -27,6 +27,7 @@ from session_plugin.records.conversation.sources import (
 )
 from session_plugin.records.people.accounts import find_account
 from session_plugin.rules.found import Hit
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.scopes import Scope
 from session_plugin.rules.searching import Query, places_in, words_of
 
@@ -58,7 +59,8 @@ class Piece:
 
     Args:
         hits: What matched, newest first.
-        before: Messages before this number are still to be looked through; 0 where there is none.
+        before: Messages before this number are still to be looked through; `FIRST` where there is
+            none.
         exhausted: Sources in which nothing is left.
     """
 
@@ -87,7 +89,7 @@ def search(
     give_up_at = clock() + SNAPSHOT_SECONDS
     scope = find_reader_scope(tx, reader)
     if scope is None:
-        return Piece(hits=(), before=0)
+        return Piece(hits=(), before=FIRST)
 
     is_wanted = criteria_of(tx, reader, scope, query)
     merged = Merged(

@@ -27,6 +27,7 @@ from session_plugin.records.conversation.sessions import Where, find_chat, find_
 from session_plugin.records.message_rows import Columns
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people.accounts import current_user_id, find_account
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.scopes import Scope, scope_of
 
 BLOCK = 500
@@ -185,7 +186,7 @@ class _GroupsSource(Source):
             self._account_no,
             since=self._since,
             before=before,
-            after=0,
+            after=FIRST,
             limit=PIECE,
         )
         self._rows |= {row[6]: row for row in found}
@@ -251,8 +252,8 @@ class Merged:
 
     @property
     def before(self) -> int:
-        """The number before which all that is left is; 0 where nothing is."""
-        return 1 - self._heap[0][0] if self._heap else 0
+        """The number before which all that is left is; `FIRST` where nothing is."""
+        return 1 - self._heap[0][0] if self._heap else FIRST
 
     def next_run(self, tx: Tx) -> Run | None:
         """Return the next messages, or none of them where more had to be read first; None at the
@@ -286,7 +287,7 @@ class Merged:
         message of theirs is at hand.
         """
         numbers: list[int] = []
-        floor = 0
+        floor = FIRST
         while self._heap and self._heap[0][1] == READ and -self._heap[0][0] >= floor:
             number = heappop(self._heap)[2]
             numbers.append(number)
