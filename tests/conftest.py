@@ -21,6 +21,13 @@ import pytest
 
 from session_plugin.testing import Clock
 
+# discord.py reads JSON with orjson where that is installed, and some frameworks of agents bring it along.
+# It refuses lone surrogates, so the tests use discord.py as it is without.
+sys.modules["orjson"] = None  # type: ignore[assignment]
+import discord.utils  # noqa: E402, F401 - reads JSON with what it finds now
+
+del sys.modules["orjson"]
+
 pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.testing"]
 
 POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")

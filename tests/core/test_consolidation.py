@@ -116,6 +116,26 @@ async def test_after_a_failure_the_next_try_works(new_hub, fill, summarize):
     assert (await healed.session_of(view.chat, view.account).for_model()).summary is not None
 
 
+@pytest.mark.parametrize("has_conversation", [True, False])
+async def test_asides_are_summarised_only_where_there_is_nothing_else(
+    new_hub, talk, has_conversation
+):
+    seen = []
+
+    def summarize(messages, previous):
+        seen.extend(message.content for message in messages)
+        return "a summary"
+
+    ann = talk.account("ann")
+    async with new_hub(consolidation_threshold=10, summarize=summarize) as hub:
+        for number in range(12):
+            is_aside = number % 2 == 0 or not has_conversation
+            event = talk.said(ann, "!ping" if is_aside else "hello")
+            await hub.record(replace(event, is_aside=is_aside))
+        await hub.settle()
+    assert set(seen) == {"hello" if has_conversation else "!ping"}
+
+
 async def test_a_summariser_may_be_a_plain_function(new_hub, fill):
     hub = new_hub(
         summarize=lambda messages, previous: f"{len(messages)} messages", consolidation_threshold=4

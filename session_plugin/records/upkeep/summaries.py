@@ -221,15 +221,19 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
 
 
 def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:
-    """Return a plan with its messages, in order, without instructions: they stay as they are."""
-    return replace(
-        plan_,
-        messages=tuple(
-            message
-            for _, message in sorted(messages, key=lambda pair: pair[0])
-            if message.role not in INSTRUCTION_ROLES
-        ),
-    )
+    """Return a plan with its messages, in order.
+
+    Instructions stay as they are. Asides are no conversation, and are only summarised where there
+    is nothing else.
+    """
+    said = [
+        message
+        for _, message in sorted(messages, key=lambda pair: pair[0])
+        if message.role not in INSTRUCTION_ROLES
+    ]
+    conversation = [message for message in said if not message.is_aside]
+
+    return replace(plan_, messages=tuple(conversation or said))
 
 
 def read_page(
