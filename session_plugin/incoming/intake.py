@@ -8,27 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import time
 from collections.abc import (
-    AsyncIterator,
     Callable,
-    Coroutine,
     Iterable,
-    Iterator,
-    Mapping,
     Sequence,
 )
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from session_plugin.database.database import Database
-from session_plugin.database.engine import Engine, Tx
-from session_plugin.errors import DatabaseUnavailable
-from session_plugin.incoming.chat_work import ChatLock, Work, wait
+from session_plugin.incoming.chat_tasks import ChatTasks, log_failure
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
@@ -41,15 +31,11 @@ from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
 from session_plugin.records.message_rows import counted_text
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.results import Result
 from session_plugin.rules.clocks import PlatformTimes, platform_time
 from session_plugin.rules.codes import texts_in
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-OPENING_PAUSE = 0.5
-"""Seconds between two attempts to open a database for messages that wait for it."""
 
 logger = logging.getLogger("session_plugin.hub")
 
@@ -111,17 +97,11 @@ class Intake:
         self._postponed = postponed
         self._transcribing = transcribing
         self._times = times
-        self._patience = patience
         self._on_growth = on_growth
         self._on_change = on_change
         self._streamed = StreamedEdits(on_change=on_change, on_growth=on_growth)
         self._writes = PendingWrites(announce=announce, patience=patience)
-        self._waiting_to_open: dict[object, tuple[asyncio.AbstractEventLoop, float]] = {}
-        self._closings = 0
-        self._chat_locks: dict[tuple[asyncio.AbstractEventLoop, Chat], ChatLock] = {}
-        self._guard = threading.Lock()
-        self._underway: dict[Chat, dict[Future[None], Work]] = {}
-        self._tasks: dict[asyncio.Task[Any], Work] = {}
+        self._tasks = ChatTasks(database, self._writes, patience=patience)
 
     @property
     def waiting(self) -> int:
@@ -136,7 +116,7 @@ class Intake:
     @property
     def is_opening(self) -> bool:
         """Whether something waits for the database to be opened."""
-        return self._opening_since() is not None
+        return self._tasks.is_opening
 
     async def record(self, context: OperationContext, submission: Submission) -> None:
         """Store a message; the submission has its result unless the patience ran out first."""
@@ -150,7 +130,7 @@ class Intake:
                 submission.result = await self._writes.wait_patiently(write)
                 return
 
-        await self._patiently(submission.event.chat, self._record(context, submission))
+        await self._tasks.patiently(submission.event.chat, self._record(context, submission))
 
     def _enqueue_at_once(
         self, context: OperationContext, submission: Submission
@@ -159,7 +139,7 @@ class Intake:
         event = submission.event
         submission.scope_name = submission.scope_name or ""
         engine = self._database.opened()
-        is_behind = (asyncio.get_running_loop(), event.chat) in self._chat_locks
+        is_behind = self._tasks.has_work(event.chat)
         if engine is None or is_behind or not self._writes.has_capacity:
             return None
 
@@ -171,14 +151,14 @@ class Intake:
 
     async def _record(self, context: OperationContext, submission: Submission) -> None:
         event = submission.event
-        async with self._chat_lock(event.chat):
-            with self._asking(event.chat):
+        async with self._tasks.lock(event.chat):
+            with self._tasks.asking(event.chat):
                 if submission.is_screened and event.chat.kind == "group":
                     await self._screening.burn_codes(texts_in(event))
                 recording = await self._screen(context, submission)
             if recording is None:
                 return
-            write = await self._enqueue(event.chat, RECORD, recording)
+            write = await self._tasks.enqueue(event.chat, RECORD, recording)
 
         submission.result = await self._writes.wait(write)
         self._recorded(submission, submission.result)
@@ -187,7 +167,7 @@ class Intake:
         self, context: OperationContext, submission: Submission
     ) -> Recording | None:
         """Return a held message as it would be stored; None if nothing of it would be."""
-        async with self._chat_lock(submission.event.chat):
+        async with self._tasks.lock(submission.event.chat):
             return await self._screen(context, submission, is_seen=False)
 
     async def _screen(
@@ -243,16 +223,16 @@ class Intake:
         if is_command or seq is not None or not is_paced(event):
             self._streamed.drop(event.chat, (event.message_id,))
             work = self._edit(context, event, is_command=is_command, seq=seq)
-            return await self._patiently(event.chat, work) or False
+            return await self._tasks.patiently(event.chat, work) or False
 
         stream, is_first = self._streamed.begin(event)
         if not is_first:
             return await self._hold(stream, context, event)
 
         work = self._edit(context, event, stream=stream)
-        stream.storing = self._begin(event.chat, work)
+        stream.storing = self._tasks.begin(event.chat, work)
 
-        return await self._wait_patiently(stream.storing) or False
+        return await self._tasks.wait_patiently(stream.storing) or False
 
     async def _hold(self, stream: Stream, context: OperationContext, event: MessageEvent) -> bool:
         """Hold an edit of a message that was edited a moment ago; return False for an older one,
@@ -271,8 +251,8 @@ class Intake:
             return True
 
         stream.held = HeldEdit(context, event)
-        task = self._begin(event.chat, self._edit_held(stream, stream.held, stream.storing))
-        task.add_done_callback(_log_failure)
+        task = self._tasks.begin(event.chat, self._edit_held(stream, stream.held, stream.storing))
+        task.add_done_callback(log_failure)
         stream.storing = task
 
         return True
@@ -281,8 +261,7 @@ class Intake:
         self, stream: Stream, held: HeldEdit, before: asyncio.Task[Any] | None
     ) -> None:
         """Store a held edit when it is due, and what was passed on before it is stored."""
-        work = self._tasks[_current_task()]
-        self._queued(work)  # meanwhile others of the chat pass
+        self._tasks.let_others_pass()
         await held.due.wait()
         if before is not None and not before.done():
             await asyncio.wait({before})
@@ -292,7 +271,7 @@ class Intake:
         if held.is_dropped:
             return
 
-        work.chat_lock = self._take_chat_lock(work.loop, work.chat)
+        self._tasks.hold_others_up()
         await self._edit(held.context, held.event, stream=stream)
 
     async def _edit(
@@ -304,12 +283,12 @@ class Intake:
         seq: int | None = None,
         stream: Stream | None = None,
     ) -> bool:
-        async with self._chat_lock(event.chat):
-            with self._asking(event.chat):
+        async with self._tasks.lock(event.chat):
+            with self._tasks.asking(event.chat):
                 recording = await self._screen_edit(context, event, is_command=is_command)
             if recording is not None:
                 recording = replace(recording, seq=seq)
-                write = await self._enqueue(event.chat, editing.edit, recording)
+                write = await self._tasks.enqueue(event.chat, editing.edit, recording)
 
         if recording is None:
             key = seq if event.message_id is None else event.message_id
@@ -344,7 +323,7 @@ class Intake:
     ) -> int:
         """Remove messages, seen or not; return how many were stored, 0 if the patience ran out."""
         self._streamed.drop(chat, keys)
-        return await self._patiently(chat, self._delete(context, chat, keys)) or 0
+        return await self._tasks.patiently(chat, self._delete(context, chat, keys)) or 0
 
     async def _delete(
         self, context: OperationContext, chat: Chat, keys: Sequence[removing.MessageKey]
@@ -352,8 +331,8 @@ class Intake:
         total = 0
         for start in range(0, len(keys), removing.AT_ONCE):
             some = keys[start : start + removing.AT_ONCE]
-            async with self._chat_lock(chat):
-                write = await self._enqueue(chat, removing.delete, context, chat, some)
+            async with self._tasks.lock(chat):
+                write = await self._tasks.enqueue(chat, removing.delete, context, chat, some)
 
             removed = await self._writes.wait(write)
             total += removed.count
@@ -364,13 +343,13 @@ class Intake:
     async def delete_chat(self, context: OperationContext, chat: Chat) -> int:
         """Remove all messages of a chat, or of the thread that it names; return how many."""
         self._streamed.drop_chat(chat)
-        return await self._patiently(chat, self._delete_chat(context, chat)) or 0
+        return await self._tasks.patiently(chat, self._delete_chat(context, chat)) or 0
 
     async def _delete_chat(self, context: OperationContext, chat: Chat) -> int:
         total, session_nos = 0, set[int]()
-        async with self._chat_lock(chat):
+        async with self._tasks.lock(chat):
             while True:
-                write = await self._enqueue(chat, removing.delete_from_chat, context, chat)
+                write = await self._tasks.enqueue(chat, removing.delete_from_chat, context, chat)
                 removed = await self._writes.wait(write)
                 if not removed.count:
                     break
@@ -382,159 +361,30 @@ class Intake:
 
     async def move_chat(self, context: OperationContext, old: Chat, new: Chat) -> None:
         """Let a group go on in another chat."""
-        await self._patiently(new, self._move_chat(context, old, new))
+        await self._tasks.patiently(new, self._move_chat(context, old, new))
 
     async def _move_chat(self, context: OperationContext, old: Chat, new: Chat) -> None:
         one, other = sorted((old, new), key=lambda chat: chat.chat_id)  # two moves never deadlock
-        async with self._chat_lock(one), self._chat_lock(other):
-            write = await self._enqueue(new, moving.move_chat, context, old, new)
+        async with self._tasks.lock(one), self._tasks.lock(other):
+            write = await self._tasks.enqueue(new, moving.move_chat, context, old, new)
         await self._writes.wait(write)
 
     async def take_in(
         self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
     ) -> bool:
         """Make conversation of asides of a chat; return False if the patience ran out."""
-        return await self._patiently(chat, self._take_in(context, chat, message_ids)) or False
+        return await self._tasks.patiently(chat, self._take_in(context, chat, message_ids)) or False
 
     async def _take_in(
         self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
     ) -> bool:
-        async with self._chat_lock(chat):
-            write = await self._enqueue(chat, asides.take_in, context, chat, message_ids)
+        async with self._tasks.lock(chat):
+            write = await self._tasks.enqueue(chat, asides.take_in, context, chat, message_ids)
         return await self._writes.wait(write)
 
-    @asynccontextmanager
-    async def _chat_lock(self, chat: Chat) -> AsyncIterator[None]:
-        """Let one message of a chat pass at a time, in the order in which they were handed in."""
-        loop = asyncio.get_running_loop()
-        chat_lock = self._take_chat_lock(loop, chat)
-        try:
-            async with chat_lock.lock:
-                yield
-        finally:
-            self._leave_chat_lock(loop, chat)
-
-    def _take_chat_lock(self, loop: asyncio.AbstractEventLoop, chat: Chat) -> ChatLock:
-        """Let everything of a chat that is handed in from now on wait for its lock."""
-        chat_lock = self._chat_locks.setdefault((loop, chat), ChatLock())
-        chat_lock.users += 1
-        return chat_lock
-
-    def _leave_chat_lock(self, loop: asyncio.AbstractEventLoop, chat: Chat) -> None:
-        chat_lock = self._chat_locks[loop, chat]
-        chat_lock.users -= 1
-        if not chat_lock.users:
-            del self._chat_locks[loop, chat]
-
-    @contextmanager
-    def _asking(self, chat: Chat) -> Iterator[None]:
-        """Count the time in which plugins are asked, under a chat's lock."""
-        chat_lock = self._chat_locks[asyncio.get_running_loop(), chat]
-        chat_lock.asking_since = time.monotonic()
-        try:
-            yield
-        finally:
-            chat_lock.asked = chat_lock.seconds_asked()
-            chat_lock.asking_since = None
-
-    async def _enqueue(
-        self,
-        chat: Chat,
-        operation: Callable[Concatenate[Tx, P], Result[T]],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> PendingWrite[T]:
-        """Queue an operation, under the chat's lock, as soon as there is capacity."""
-        engine = await self._opened()
-        await self._writes.wait_for_capacity()
-        write = self._writes.enqueue(engine, chat, None, operation, *args, **kwargs)
-
-        self._queued(self._tasks[_current_task()])
-
-        return write
-
-    def _queued(self, work: Work) -> None:
-        """Let others of the chat pass some work, which is queued or has ended."""
-        if work.chat_lock is not None:
-            work.chat_lock = None
-            self._leave_chat_lock(work.loop, work.chat)
-
-    async def _opened(self) -> Engine:
-        """Return the engine; try again to open it until it opens or the hub closes."""
-        closings, waiter = self._closings, object()
-        with self._guard:
-            self._waiting_to_open[waiter] = asyncio.get_running_loop(), time.monotonic()
-
-        try:
-            while True:
-                try:
-                    return await self._database.open()
-                except DatabaseUnavailable as error:
-                    if self._closings != closings:
-                        raise
-                    logger.info("messages wait for a database that cannot be opened: %s", error)
-
-                # All waiters try at once, to share an attempt.
-                await asyncio.sleep(OPENING_PAUSE - time.monotonic() % OPENING_PAUSE)
-                if self._closings != closings:
-                    raise DatabaseUnavailable(
-                        "the hub was closed before its database could be opened"
-                    )
-        finally:
-            with self._guard:
-                del self._waiting_to_open[waiter]
-
-    async def _patiently(self, chat: Chat, work: Coroutine[Any, Any, T]) -> T | None:
-        """Wait with patience for work on a chat; None if it is finished later.
-
-        It goes on if its caller is cancelled. Readers of the chat's session wait for it.
-
-        Raises:
-            Exception: what went wrong with it within the patience.
-        """
-        return await self._wait_patiently(self._begin(chat, work))
-
-    def _begin(self, chat: Chat, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start work on a chat, for which readers of the chat's session wait."""
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(work)
-        own = Work(loop, chat, self._take_chat_lock(loop, chat))
-        self._tasks[task] = own  # the event loop keeps only weak references
-        finished: Future[None] = Future()
-        with self._guard:
-            self._underway.setdefault(chat, {})[finished] = own
-
-        task.add_done_callback(lambda _: self._end(task, finished))
-
-        return task
-
-    async def _wait_patiently(self, task: asyncio.Task[T]) -> T | None:
-        try:
-            await self._wait_for({task: self._tasks[task]})
-        except asyncio.CancelledError:
-            task.add_done_callback(_log_failure)
-            raise
-
-        if task.done():
-            return task.result()
-
-        task.add_done_callback(_log_failure)
-        is_stalled = self._remaining_patience() <= 0
-        self._writes.leave_queued(_TimedOutTask(task), is_stalled=is_stalled)
-
-        return None
-
-    def _end(self, task: asyncio.Task[Any], finished: Future[None]) -> None:
-        work = self._tasks.pop(task)
-        self._queued(work)
-        with self._guard:
-            underway = self._underway[work.chat]
-            del underway[finished]
-            if not underway:
-                del self._underway[work.chat]
-
-        finished.set_result(None)
+    def stop_opening(self) -> None:
+        """Let nothing open the database that waits for it now: the hub closes."""
+        self._tasks.stop_opening()
 
     def holds_edits(self, chat: Chat) -> bool:
         """Check whether a message of a chat is being edited by what is not stored yet."""
@@ -547,107 +397,15 @@ class Intake:
             DatabaseUnavailable: it is not, within the patience.
         """
         self._streamed.hurry(chat)
-        with self._guard:  # work on an event loop that has ended is never finished
-            waiting: dict[asyncio.Future[Any], Work] = {
-                asyncio.wrap_future(finished): work
-                for finished, work in self._underway.get(chat, {}).items()
-                if not work.loop.is_closed()
-            }
-
-        queued = [asyncio.wrap_future(left) for left in self._writes.newest(chat)]
-        if await self._wait_for(waiting, queued):
-            raise DatabaseUnavailable(
-                "messages of this chat still wait to be stored; read again later"
-            )
+        await self._tasks.settled(chat)
 
     async def finish(self) -> None:
         """Wait, within the patience, until all that this event loop handed in is stored."""
         self._streamed.hurry_all()
-        loop = asyncio.get_running_loop()
-        waiting: dict[asyncio.Future[Any], Work] = {
-            task: work for task, work in self._tasks.items() if work.loop is loop
-        }
-        queued = [asyncio.wrap_future(left) for left in self._writes.all_of(loop)]
-        await self._wait_for(waiting, queued)
+        await self._tasks.finish()
         self._streamed.finish()
-
-    def stop_opening(self) -> None:
-        """Let nothing open the database that waits for it now: the hub closes."""
-        self._closings += 1
-
-    async def _wait_for(
-        self,
-        works: Mapping[asyncio.Future[Any], Work],
-        queued: Iterable[asyncio.Future[Any]] = (),
-    ) -> set[asyncio.Future[Any]]:
-        """Wait for works and for queued writes, and return those with which patience ran out.
-
-        With works that are not queued yet, patience also ends when the plugins of their chat were
-        asked for so long. How soon the event loop comes to them spends none.
-        """
-        asked_before = {
-            chat_lock: chat_lock.seconds_asked()
-            for work in works.values()
-            if (chat_lock := work.chat_lock) is not None
-        }
-        unfinished = {future for future in (*works, *queued) if not future.done()}
-
-        def left() -> float:
-            least = self._remaining_patience()
-            for future in unfinished & works.keys():
-                if (chat_lock := works[future].chat_lock) is not None:
-                    asked = chat_lock.seconds_asked() - asked_before.get(chat_lock, 0.0)
-                    least = min(least, self._patience - asked)
-
-            return least
-
-        await wait(unfinished, left)
-
-        return unfinished
-
-    def _remaining_patience(self) -> float:
-        """Return the patience left with a database that is being opened or does not move."""
-        since = self._opening_since()
-        left = self._writes.remaining_patience()
-        if since is None:
-            return left
-
-        return min(left, max(0.0, self._patience - (time.monotonic() - since)))
-
-    def _opening_since(self) -> float | None:
-        """Return since when the first waits for the opening; loops that have ended do not count."""
-        with self._guard:
-            waiting = self._waiting_to_open.values()
-            return next((since for loop, since in waiting if not loop.is_closed()), None)
-
-
-class _TimedOutTask:
-    """Work whose caller has gone on."""
-
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self._task = task
-
-    def done(self) -> bool:
-        return self._task.done()
-
-    def drop(self) -> None:
-        with suppress(RuntimeError):  # its event loop is closed
-            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-
-
-def _current_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    assert task is not None, "work on a chat runs in a task"
-    return task
 
 
 def _counted(event: MessageEvent) -> str:
     """Return what is counted of a message with parts where its tokens are."""
     return counted_text(to_bytes(event.text), parts_to_json(event.parts))
-
-
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    """Log the failure of work that nobody waits for any more."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        name = type(error).__name__
-        logger.error("a message that stayed queued could not be stored: %s", name)
