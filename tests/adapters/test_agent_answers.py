@@ -428,7 +428,7 @@ async def test_linked_accounts_have_one_history_in_both_frameworks(
         await turn.session.add_turn(result.new_messages())
         await turn.say(result.output)
 
-    hub = SessionHub(database, load_entry_points=False)
+    hub = SessionHub(database, load_entry_points=False, secret="what only this test knows")
     server.script = scripted
     async with AsyncExitStack() as stack:
         sides = []
