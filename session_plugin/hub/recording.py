@@ -89,7 +89,8 @@ class Recording:
         if scope_name is not None:
             check_storable("scope_name", scope_name)
 
-        event = self._parts.final_words.tagged(event)
+        if event.role == "assistant":
+            event = self._parts.final_words.tagged(event)
         view = self.session_of(event.chat, event.author or event.answers, event=event)
         view.scope_name = scope_name
 

@@ -33,7 +33,7 @@ from session_plugin.parts import Part
 from session_plugin.parts.bounds import checked
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import read_turn
-from session_plugin.records.conversation import asides, contexts, histories, sessions, states
+from session_plugin.records.conversation import contexts, histories, sessions, states
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.recording import RecordResult, as_stored
 from session_plugin.records.conversation.removing import MessageKey
@@ -64,8 +64,8 @@ class SessionView:
         is_stored: That message is on disk, and nothing was said in this view since, so reading
             waits for nothing; else it waits for what was handed in before.
         is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
-            answers it. `for_model` ends that: who asks it for a command talks to a model. The
-            command is conversation then, and so is what answers it, before and after.
+            answers it. `for_model` and `add_turn` end that: code that calls them talks to a model.
+            The command is conversation then, and so is what answers it, before and after.
         is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
             apps send /start by themselves.
         seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
@@ -321,9 +321,9 @@ class SessionView:
         try:
             if self.before_reading is not None:
                 await self.before_reading()
-            await self._parts.intake.settled(self.chat)
             context = self._parts.context()
-            await self._parts.database.write(asides.take_in, context, self.chat, keys)
+            if not await self._parts.intake.take_in(context, self.chat, keys):
+                self.is_stored = False  # what is read next waits for it, or raises
         except BaseException:
             self.is_aside, self._asides = True, [*keys, *self._asides]
             raise
@@ -415,6 +415,7 @@ class SessionView:
             TypeError: `response` has none of the known shapes.
         """
         said = read_turn(response)
+        await self._take_in()
         if turn is None:
             turn = self._parts.context().new_id()
 

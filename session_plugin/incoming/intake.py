@@ -36,7 +36,7 @@ from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdi
 from session_plugin.incoming.transcribing import Transcribing
 from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import parts_to_json, to_bytes
-from session_plugin.records.conversation import editing, moving, removing
+from session_plugin.records.conversation import asides, editing, moving, removing
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
 from session_plugin.records.message_rows import counted_text
@@ -215,13 +215,14 @@ class Intake:
             submission.on_result(result)
 
         assert submission.recording is not None
+        event = submission.recording.event
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
-            if self._transcribing.is_wanted(submission.recording.event):
+            if event.attachments and self._transcribing.is_wanted(event):
                 stored = as_stored(submission.recording, result)
                 self._transcribing.begin(submission.recording, stored)
 
-        counted = _counted(submission.recording.event)
+        counted = _counted(event) if event.parts else event.text
         if not self._streamed.defers(result, counted):
             self._on_growth(result, counted)
 
@@ -317,7 +318,8 @@ class Intake:
         result = await self._writes.wait(write)
         if result is not None and result.session_no is not None:
             self._postponed.add(recording, result.seq)
-            self._on_growth(result, _counted(recording.event))
+            event = recording.event
+            self._on_growth(result, _counted(event) if event.parts else event.text)
             if stream is None:
                 self._on_change((result.session_no,))
             else:
@@ -387,6 +389,19 @@ class Intake:
         async with self._chat_lock(one), self._chat_lock(other):
             write = await self._enqueue(new, moving.move_chat, context, old, new)
         await self._writes.wait(write)
+
+    async def take_in(
+        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    ) -> bool:
+        """Make conversation of asides of a chat; return False if the patience ran out."""
+        return await self._patiently(chat, self._take_in(context, chat, message_ids)) or False
+
+    async def _take_in(
+        self, context: OperationContext, chat: Chat, message_ids: Sequence[str]
+    ) -> bool:
+        async with self._chat_lock(chat):
+            write = await self._enqueue(chat, asides.take_in, context, chat, message_ids)
+        return await self._writes.wait(write)
 
     @asynccontextmanager
     async def _chat_lock(self, chat: Chat) -> AsyncIterator[None]:
@@ -627,12 +642,8 @@ def _current_task() -> asyncio.Task[Any]:
 
 
 def _counted(event: MessageEvent) -> str:
-    """Return what is counted of a message where its tokens are."""
-    return (
-        counted_text(to_bytes(event.text), parts_to_json(event.parts))
-        if event.parts
-        else event.text
-    )
+    """Return what is counted of a message with parts where its tokens are."""
+    return counted_text(to_bytes(event.text), parts_to_json(event.parts))
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -179,8 +179,11 @@ class StreamedEdits:
 
     def defers(self, result: RecordResult, counted: str) -> bool:
         """Check whether a session that grew is looked at later: one of its messages is edited."""
+        if not self._streams or result.session_no is None:
+            return False
+
         for stream in list(self._streams.values()):
-            if result.session_no is not None and result.session_no in stream.session_nos:
+            if result.session_no in stream.session_nos:
                 stream.grown[result.session_no] = result, counted
                 return True
 

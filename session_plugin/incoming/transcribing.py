@@ -62,10 +62,9 @@ class Transcribing:
         )
 
     def is_wanted(self, event: MessageEvent) -> bool:
-        """Check whether a message has a recording, and a plugin might know its words."""
+        """Check whether a person sent a recording, and a plugin might know its words."""
         return (
-            bool(event.attachments)
-            and event.role == "user"
+            event.role == "user"
             and self._plugins.has("session_transcribe")
             and any(map(_has_sound, event.attachments))
         )

@@ -105,10 +105,10 @@ def event_to_row(
         "reply_to": event.reply_to,
         "edited_at": event.edited_at,
         "version": event.version,
-        "withheld": int(is_withheld),
+        "withheld": 1 if is_withheld else 0,
         "parts": parts_to_json(event.parts) if event.parts else None,
         "turn": event.turn,
-        "aside": int(event.is_aside),
+        "aside": 1 if event.is_aside else 0,
     }
 
 

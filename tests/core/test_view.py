@@ -99,3 +99,35 @@ async def test_what_is_read_is_the_readers_own_copy(hub, talk):
     before = dataclasses.replace(message, metadata={"a": []})
     message.metadata["a"].append("changed")
     assert await view.history() == [before]
+
+
+async def test_a_command_becomes_conversation_when_its_code_asks_for_model(hub, talk):
+    ann = talk.account("ann")
+    view = (await hub.record(talk.said(ann, "!ask why", is_aside=True))).session
+    waiting = view.as_answer(talk.answered(ann, "thinking"))
+    elsewhere = view.as_answer(talk.answered(talk.account("bob"), "news"))
+    assert (waiting.is_aside, elsewhere.is_aside) == (True, False)
+    await hub.record(waiting)
+
+    other = hub.session_of(view.chat, ann)
+    assert [one.content for one in (await other.for_model()).messages] == []
+    assert [one.content for one in (await view.for_model()).messages] == ["!ask why", "thinking"]
+    assert [one.content for one in (await other.for_model()).messages] == ["!ask why", "thinking"]
+    assert not view.as_answer(talk.answered(ann, "because")).is_aside
+
+
+async def test_a_wordless_command_stays_an_aside_and_its_answers_do_not(hub, talk):
+    ann = talk.account("ann")
+    view = (await hub.record(talk.said(ann, "/start", is_aside=True))).session
+    view.is_wordless = True
+    await hub.record(view.as_answer(talk.answered(ann, "hello")))
+    assert [one.content for one in (await view.for_model()).messages] == ["hello"]
+    assert [one.is_aside for one in await view.history()] == [True, False]
+
+
+async def test_a_command_that_nobody_has_seen_yet_becomes_conversation(hub, talk):
+    ann, room = talk.account("ann"), talk.group()
+    held = hub.hold(talk.said(room, "/ask why", author=ann, is_aside=True))
+    assert [one.content for one in (await held.session.for_model()).messages] == ["/ask why"]
+    await held.record()
+    assert [one.is_aside for one in await held.session.history()] == [False]

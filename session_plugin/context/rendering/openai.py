@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast, get_args
 
@@ -71,7 +71,7 @@ def chat_messages(
     ids = call_ids(entries, MISTRAL_CALL_ID if dialect == "mistral" else CALL_ID, make)
     entries = replayed(entries, "openai-chat", model)
     if is_strict:
-        entries = beginning_with_person(list(_answered(entries)))
+        entries = beginning_with_person(_answered(entries))
 
     shown_names = _api_names(entry.speaker for entry in entries if names)
     messages: list[ChatMessage] = []
@@ -88,22 +88,25 @@ def chat_messages(
     return messages
 
 
-def _answered(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield entries with quoted data in place of results that the model never answered.
+def _answered(entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries with quoted data in place of results that the model never answered.
 
     Strict servers refuse a person's words directly after a tool's result.
     """
-    for number, entry in enumerate(entries):
-        follower = entries[number + 1] if number + 1 < len(entries) else None
-        if not entry.exchanges or follower is None or follower.role == "assistant":
-            yield entry
+    done: list[Entry] = []
+    for entry in reversed(entries):
+        if not entry.exchanges or not done or done[-1].role == "assistant":
+            done.append(entry)
             continue
 
+        for exchange in reversed(entry.exchanges):
+            data = (TextPart(text=as_data(exchange.text)),)
+            done.append(replace(entry, role="user", blocks=data))
         words = tuple(block for block in entry.blocks if isinstance(block, TextPart))
         if words:
-            yield replace(entry, blocks=words)
-        for exchange in entry.exchanges:
-            yield replace(entry, role="user", blocks=(TextPart(text=as_data(exchange.text)),))
+            done.append(replace(entry, blocks=words))
+
+    return done[::-1]
 
 
 def _messages_of(entry: Entry, ids: dict[Place, str], *, is_strict: bool) -> list[ChatMessage]:
