@@ -428,7 +428,7 @@ async def test_linked_accounts_have_one_history_in_both_frameworks(
         await turn.session.add_turn(result.new_messages())
         await turn.say(result.output)
 
-    hub = SessionHub(database, load_entry_points=False)
+    hub = SessionHub(database, load_entry_points=False, secret="what only this test knows")
     server.script = scripted
     async with AsyncExitStack() as stack:
         sides = []
@@ -439,6 +439,7 @@ async def test_linked_accounts_have_one_history_in_both_frameworks(
         one, two = (driver.account(ann) for driver, ann, _ in sides)
         for driver, ann, dm in sides:
             await driver.ask(ann, dm, "Hello!")
+            await driver.history(hub, dm, count=2)
         code = await hub.request_link(one)
         preview = await hub.redeem_link(two, code.code)
         await hub.confirm_link(two, shown=preview)
@@ -448,9 +449,7 @@ async def test_linked_accounts_have_one_history_in_both_frameworks(
             driver, ann, dm = sides[number % 2]
             question = WEATHER if number == 0 else f"And tomorrow, {number}?"
             await driver.ask(ann, dm, question)
-
-        driver, _, dm = sides[0]
-        history = await driver.history(hub, dm, count=4 + 6 * 4)
+            history = await driver.history(hub, dm, count=4 + 4 * (number + 1))
 
     assert shown(history[4:]) == TURN * 6
     turns = [one.turn for one in history[4:] if one.turn is not None]

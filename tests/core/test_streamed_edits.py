@@ -80,7 +80,7 @@ async def test_the_callers_of_held_edits_wait_for_no_second(hub, answer, grown):
     started = time.monotonic()
     for number in range(1, 20):
         assert await hub.edit(grown(answer, number))
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 0.9
 
 
 async def test_reading_the_chat_finds_the_newest_edit_at_once(hub, answer, grown, talk):
@@ -91,7 +91,7 @@ async def test_reading_the_chat_finds_the_newest_edit_at_once(hub, answer, grown
     started = time.monotonic()
     said = [message.content for message in await view.history()]
     assert said == ["go", "word 3", "and?"]
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 0.9
 
 
 async def test_a_reader_does_not_wait_for_edits_that_come_later(hub, answer, grown, talk):
@@ -102,7 +102,7 @@ async def test_a_reader_does_not_wait_for_edits_that_come_later(hub, answer, gro
     for _ in range(3):
         started = time.monotonic()
         await view.history()
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 0.9
 
     await streaming
 
@@ -270,4 +270,4 @@ async def test_messages_of_the_chat_do_not_wait_for_a_held_edit(hub, answer, gro
 
     started = time.monotonic()
     await hub.record(talk.said(answer.answers, "meanwhile"))
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 0.9

@@ -59,9 +59,8 @@ async def test_a_recordings_words_are_stored_with_it(new_hub, event_log, voice):
 async def test_recording_waits_for_no_transcript(new_hub, voice):
     hears = Hears(is_held=True)
     hub = new_hub(hears)
-    started = time.monotonic()
-    recorded = await hub.record(voice)
-    assert time.monotonic() - started < 0.5
+    async with asyncio.timeout(10):  # the plugin never answers by itself
+        recorded = await hub.record(voice)
     assert await transcripts(recorded.session) == [""]
     hears.go.set()
 

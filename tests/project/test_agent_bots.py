@@ -23,8 +23,14 @@ from stage import PATIENCE, BotProcess, Person, Story, link  # noqa: E402
 
 sys.path.remove(str(EXAMPLES))
 
-SAID = ["What is the weather in Lisbon?", "And tomorrow?", "What is the time in Lisbon?"]
+SAID = [
+    "What is the weather in Lisbon?",
+    "What is the weather in Oslo?",
+    "What is the time in Lisbon?",
+]
 ANSWER = "It is 09:30 in Lisbon."
+
+SECRET = "the test's own, for accounts to link on any database"
 
 
 class Killing:
@@ -53,7 +59,7 @@ async def test_what_an_agent_said_and_called_stands_once_after_kills(
     killing = Killing(*SAID[:2])
     async with (
         ModelServer(killing) as server,
-        staged(program, database, **server.environment()) as stage,
+        staged(program, database, SESSION_SECRET=SECRET, **server.environment()) as stage,
     ):
         discord, telegram, bot = stage
         killing.bot = bot
@@ -88,7 +94,7 @@ def check_request(request: list[Line]) -> None:
 
 async def check_history(database: str, person: Person) -> None:
     """Check that what was said and called is stored once, each run whole or cut off at its end."""
-    async with SessionHub(database, load_entry_points=False) as hub:
+    async with SessionHub(database, load_entry_points=False, secret=SECRET) as hub:
         history = await person.session(hub).history(limit=None)
 
     assert [one.content for one in history if one.content] == [*SAID, ANSWER]
