@@ -28,6 +28,7 @@ class OperatorHub(SessionHub):
         bot: The name that the bot's own hub has.
         retention_days: For `decay`: the bot's own setting.
         consolidation_threshold: For `consolidate`: the bot's own setting.
+        max_age_hours: For imports, which silence cuts into sessions: the bot's own setting.
         secret: The same as the bot's hub has.
         clock: Returns seconds since 1970.
 
@@ -44,13 +45,14 @@ class OperatorHub(SessionHub):
         bot: str = "",
         retention_days: float | None = None,
         consolidation_threshold: int = 100,
+        max_age_hours: float = NO_AGE_HOURS,
         secret: str | bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Check the settings; the database is not touched yet."""
         settings = Settings(
             bot=bot,
-            max_age_hours=NO_AGE_HOURS,
+            max_age_hours=max_age_hours,
             expiry=(),
             retention_days=retention_days,
             retention=(),
