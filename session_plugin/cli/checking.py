@@ -27,8 +27,8 @@ def doctor(
     """Say what is wrong and what mends it.
 
     Each finding has its cause and the commands that mend it. Exit status 1 if something needs a
-    hand. Nothing is changed. What the bot holds in memory only, such as which plugin fails, it tells in
-    `await hub.status()` and in its log.
+    hand. Nothing is changed. What the bot holds in memory only, such as which plugin fails, it
+    tells in `await hub.status()` and in its log.
     """
     setup: Setup = ctx.obj
     where = located(setup.where)

@@ -36,7 +36,8 @@ def copy(
 ) -> None:
     """Copy to a new file, or to PostgreSQL.
 
-    Stop the bot if you want to move it. What the bot writes meanwhile is not in the copy. The new one needs the same secret.
+    Stop the bot if you want to move it. What the bot writes meanwhile is not in the copy. The new
+    one needs the same secret.
     """
     _copy(ctx, target, as_json=as_json, is_file=False)
 
@@ -64,7 +65,8 @@ def restore(
 ) -> None:
     """Put a backup in the database's place.
 
-    Stop the bot before. The backup is checked. What was there is moved aside, with its log and a copy of its secret.
+    Stop the bot before. The backup is checked. What was there is moved aside, with its log and a
+    copy of its secret.
     """
     setup: Setup = ctx.obj
     where = setup.where
@@ -111,8 +113,8 @@ def upgrade(ctx: typer.Context, as_json: Json = False) -> None:
 def accept_secret(ctx: typer.Context, yes: Yes = False, as_json: Json = False) -> None:
     """Give up what rests on a lost secret.
 
-    The bot starts with another one then. Old messages of forgotten people would be stored if a platform delivered them again. If you
-    have a copy of the secret, put that back instead.
+    The bot starts with another one then. Old messages of forgotten people would be stored if a
+    platform delivered them again. If you have a copy of the secret, put that back instead.
     """
     setup: Setup = ctx.obj
     schema_version(setup.where)

@@ -57,8 +57,8 @@ def import_file(
 ) -> None:
     """Import what was said before the bot came.
 
-    Importing again adds nothing twice. Filter plugins of the bot are not asked here; if it has any, call hub.import_history in its
-    own code. docs/importing.md says what each kind of file can hold.
+    Importing again adds nothing twice. Filter plugins of the bot are not asked here; if it has any,
+    call hub.import_history in its own code. docs/importing.md says what each kind of file can hold.
     """
     if not path.is_file():
         raise Refused(f"{path} is not a file; check the path")

@@ -322,7 +322,8 @@ def search(
 ) -> None:
     """Search what a person can see.
 
-    That is what is said in their direct chats. A plugin for meaning works in the bot only; here words are found.
+    That is what is said in their direct chats. A plugin for meaning works in the bot only; here
+    words are found.
     """
 
     async def find(hub: OperatorHub) -> Found:

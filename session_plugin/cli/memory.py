@@ -23,7 +23,8 @@ def consolidate(
 ) -> None:
     """Summarise the older half of a session.
 
-    The summary is a digest without a model: the bot's summariser is in the bot. The messages stay readable.
+    The summary is a digest without a model: the bot's summariser is in the bot. The messages stay
+    readable.
     """
 
     async def carry_out(hub: OperatorHub) -> bool:
@@ -125,7 +126,8 @@ def confirm_clock(ctx: typer.Context, as_json: Json = False) -> None:
 def erase(ctx: typer.Context, as_json: Json = False) -> None:
     """Rewrite an SQLite file now.
 
-    No byte of deleted messages is left in it then. Nobody can write meanwhile. The bot does this itself, at most once an hour.
+    No byte of deleted messages is left in it then. Nobody can write meanwhile. The bot does this
+    itself, at most once an hour.
     """
     is_done = run(ctx, lambda hub: hub.erase())
     if as_json:

@@ -112,8 +112,9 @@ def forget(
 ) -> None:
     """Erase everything about a person.
 
-    Messages, summaries, sessions and links go, over all accounts and bots. Plugins of the bot are not notified, so delete yourself what they keep of the person. The
-    summaries of groups are made again by the bot.
+    Messages, summaries, sessions and links go, over all accounts and bots. Plugins of the bot are
+    not notified, so delete yourself what they keep of the person. The summaries of groups are made
+    again by the bot.
     """
 
     async def carry_out(hub: OperatorHub) -> Receipt:
