@@ -9,7 +9,7 @@ from session_plugin.cli.findings import Finding, command, note, ok, trouble
 from session_plugin.cli.output import when
 from session_plugin.database.existing import open_existing
 from session_plugin.database.server_facts import server_facts
-from session_plugin.errors import DatabaseRefused, SessionError
+from session_plugin.errors import SessionError
 from session_plugin.hub.operator import OperatorHub
 from session_plugin.hub.secret_check import secret_check
 from session_plugin.keys import ENVIRONMENT, Keys
@@ -24,13 +24,19 @@ FEW_LEFT = 10
 
 
 def check_secret(where: str) -> Iterator[Finding]:
-    """Yield whether the secret belongs to the database."""
+    """Yield whether the database opens, and whether the secret belongs to it."""
     keys = Keys(None, database=where, may_make=False)
-    engine = open_existing(where)
+    try:
+        engine = open_existing(where)
+    except SessionError as error:
+        cure = [command(where, "restore", "BACKUP", "--yes")] if "damaged" in str(error) else []
+        yield trouble("database", str(error), *cure)
+        return
+
     try:
         secret_check(keys, clock=time.time)(engine)
         keys.fingerprint(may_make=False)
-    except (DatabaseRefused, SessionError) as error:
+    except SessionError as error:
         yield trouble(
             "secret",
             f"{error} If no copy of it is left:",

@@ -61,7 +61,7 @@ def _of(found: Any) -> dict[str, Any]:
 def people(
     ctx: typer.Context,
     who: Annotated[
-        str | None, typer.Argument(metavar="[PERSON]", help="A user id, channel:id, or a name.")
+        str | None, typer.Argument(metavar="PERSON", help="A user id, channel:id, or a name.")
     ] = None,
     limit: Limit = 50,
     as_json: Json = False,
@@ -122,7 +122,7 @@ def person_json(person: KnownPerson) -> dict[str, Any]:
 def sessions(
     ctx: typer.Context,
     who: Annotated[
-        str | None, typer.Argument(metavar="[PERSON]", help="A user id, channel:id, or a name.")
+        str | None, typer.Argument(metavar="PERSON", help="A user id, channel:id, or a name.")
     ] = None,
     limit: Limit = 50,
     as_json: Json = False,
@@ -203,7 +203,7 @@ def show(
     *,
     target: Annotated[
         str,
-        typer.Argument(metavar="SESSION|PERSON", help="A session id, or whose newest session."),
+        typer.Argument(metavar="TARGET", help="A session id; or a person, for their newest."),
     ],
     show_text: ShowText = False,
     limit: Limit = 50,

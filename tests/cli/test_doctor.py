@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,9 @@ import pytest
 from session_plugin import OperatorHub, SessionHub, hookimpl
 from session_plugin.cli import content_checks
 from session_plugin.cli.content_checks import check_server
+from session_plugin.database.sqlite_file import prepare
 from session_plugin.testing import Clock
-from tests.cli.conftest import ANN, BOB, SECRET, fill, said
+from tests.cli.conftest import ANN, BOB, SECRET, said
 
 
 @pytest.fixture
@@ -93,36 +97,39 @@ def test_a_log_without_its_file(follow: Any, filled_file: Path, run: Any, run_js
     run_json(filled_file, "doctor")
 
 
-def test_an_older_schema(follow: Any, tmp_path: Path, backend: Any, new_database: str) -> None:
-    """A database to which no migration was applied yet: it is ours, and empty."""
-    if "://" in new_database:
-        pytest.skip("a schema without tables is nobody's yet")
-    asyncio.run(fill(new_database))
-    for name, kind in backend.rows(
-        new_database,
-        "SELECT name, type FROM sqlite_master WHERE type IN ('view', 'table') AND name NOT LIKE "
-        "'sqlite%' ORDER BY type DESC",
-    ):
-        backend.rows(new_database, f"DROP {kind} {name}")
-    backend.set_version(new_database, 0)
-    follow(new_database, "schema")
+def test_an_older_schema(follow: Any, database_file: Path) -> None:
+    """A file that is ours, and to which no migration was applied yet."""
+    prepare(make_file(database_file), busy_timeout=1.0).close()
+    with closing(sqlite3.connect(database_file, isolation_level=None)) as other:
+        found = "SELECT type, name FROM sqlite_master WHERE type IN ('view', 'table')"
+        ours = f"{found} AND name NOT LIKE 'sqlite%' ORDER BY type DESC"
+        for kind, name in other.execute(ours).fetchall():
+            other.execute(f"DROP {kind} {name}")
+        other.execute("PRAGMA user_version = 0")
+    follow(str(database_file), "schema")
 
 
-def test_bytes_of_the_forgotten_that_nobody_erased(follow: Any, filled: str, raw: Any) -> None:
-    raw.rows("INSERT INTO erasures (at) VALUES (5)")
-    follow(filled, "erasures")
+def make_file(path: Path) -> str:
+    path.parent.mkdir(mode=0o700)
+    return str(path)
 
 
-def test_a_clock_that_is_not_believed(follow: Any, filled: str) -> None:
+def test_bytes_of_the_forgotten_that_nobody_erased(follow: Any, filled_file: Path) -> None:
+    with closing(sqlite3.connect(filled_file)) as other, other:
+        other.execute("INSERT INTO erasures (at) VALUES (5)")
+    follow(str(filled_file), "erasures")
+
+
+def test_a_clock_that_is_not_believed(follow: Any, filled_file: Path) -> None:
     async def doubt() -> None:
-        clock = Clock(1_600_000_000.0)
-        async with OperatorHub(filled, secret=SECRET, clock=clock) as hub:
-            await hub.decay()
-        async with OperatorHub(filled, secret=SECRET) as hub:
+        async with OperatorHub(filled_file, secret=SECRET) as hub:
+            assert not (await hub.decay()).is_held
+        clock = Clock(time.time() + 10 * 86_400)
+        async with OperatorHub(filled_file, secret=SECRET, clock=clock) as hub:
             assert (await hub.decay()).is_held
 
     asyncio.run(doubt())
-    follow(filled, "clock")
+    follow(str(filled_file), "clock")
 
 
 class NoSummaries:
@@ -131,19 +138,19 @@ class NoSummaries:
         raise RuntimeError("the model is away")
 
 
-def test_a_summariser_that_fails(follow: Any, filled: str) -> None:
+def test_a_summariser_that_fails(follow: Any, filled_file: Path) -> None:
     async def fail() -> None:
         settings: dict[str, Any] = {"secret": SECRET, "consolidation_threshold": 5}
-        async with SessionHub(filled, plugins=[NoSummaries()], **settings) as hub:
+        async with SessionHub(filled_file, plugins=[NoSummaries()], **settings) as hub:
             for number in range(60):
                 await hub.record(said(ANN, 100 + number, f"words {number}", name="Ann"))
             await hub.settle()
 
     asyncio.run(fail())
-    follow(filled, "summaries")
+    follow(str(filled_file), "summaries")
 
 
-def test_what_no_command_mends_is_said(run_json: Any, filled: str) -> None:
+def test_what_no_command_mends_is_said(run_json: Any, filled_file: Path) -> None:
     class Broken:
         @hookimpl
         def session_filter_message(self, event: Any) -> Any:
@@ -153,21 +160,21 @@ def test_what_no_command_mends_is_said(run_json: Any, filled: str) -> None:
         from session_plugin import Chat  # noqa: PLC0415 - of this case only
 
         lobby = Chat("discord", "lobby", "group")
-        async with SessionHub(filled, secret=SECRET) as hub:
+        async with SessionHub(filled_file, secret=SECRET) as hub:
             for number in range(60):
                 await hub.record(said(BOB, 100 + number, "", name="Bob", chat=lobby))
-        async with SessionHub(filled, secret=SECRET, plugins=[Broken()]) as hub:
+        async with SessionHub(filled_file, secret=SECRET, plugins=[Broken()]) as hub:
             await hub.record(said(BOB, 200, "hi", name="Bob"))
 
     asyncio.run(say())
-    found = {one["check"]: one for one in run_json(filled, "doctor", status=1)}
+    found = {one["check"]: one for one in run_json(filled_file, "doctor", status=1)}
     wrong = {name: one["says"] for name, one in found.items() if one["state"] == "needs a hand"}
     assert wrong.keys() == {"filters", "intents"}
     assert "message content intent" in wrong["intents"]
     assert "filter plugin failed" in wrong["filters"]
 
 
-def test_damage_and_a_newer_schema_name_what_mends_them(
+def test_a_damaged_file_is_mended_by_a_backup(
     run_json: Any, filled_file: Path, tmp_path: Path, run: Any
 ) -> None:
     backup = tmp_path / "backup.db"
