@@ -44,6 +44,7 @@ from session_plugin.errors import (
 )
 from session_plugin.hooks import hookimpl
 from session_plugin.hub import Held, Recorded, SessionHub
+from session_plugin.hub.operator import OperatorHub
 from session_plugin.hub.secret_check import accept_lost_secret
 from session_plugin.hub.view.view import SessionView
 from session_plugin.model import (
@@ -84,6 +85,7 @@ from session_plugin.reports import (
     Skipped,
 )
 from session_plugin.rules.found import Found, Hit
+from session_plugin.rules.overview import Health, KnownPerson, Timeline
 from session_plugin.rules.policies import Expiry, Retention
 from session_plugin.store.store import SessionStore
 
@@ -107,11 +109,13 @@ __all__ = [
     "FileRefused",
     "ForgetRefused",
     "Found",
+    "Health",
     "Held",
     "Hit",
     "HubStatus",
     "IdentityEvent",
     "ImportReport",
+    "KnownPerson",
     "Lease",
     "LinkCode",
     "LinkPreview",
@@ -122,6 +126,7 @@ __all__ = [
     "MessageEvent",
     "ModelContext",
     "Notice",
+    "OperatorHub",
     "Part",
     "PluginError",
     "PluginStatus",
@@ -142,6 +147,7 @@ __all__ = [
     "Summary",
     "SummaryPart",
     "TextPart",
+    "Timeline",
     "ToolCallPart",
     "ToolResultPart",
     "UnknownSession",

@@ -51,10 +51,19 @@ class Announcer:
     """One hub's announcements."""
 
     def __init__(
-        self, plugins: Plugins, *, database: Database, background: BackgroundTasks
+        self,
+        plugins: Plugins,
+        *,
+        database: Database,
+        background: BackgroundTasks,
+        is_silent: bool = False,
     ) -> None:
-        """Notify `plugins` of what is written to `database`."""
+        """Notify `plugins` of what is written to `database`.
+
+        A silent one claims no start and no end, so the bot's own process announces them.
+        """
         self._plugins = plugins
+        self._is_silent = is_silent
         self._database = database
         self._background = background
         self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[_Item]] = {}
@@ -97,6 +106,9 @@ class Announcer:
         Plugins remove what they keep of the person then, so no words of theirs may be told
         afterwards.
         """
+        if self._is_silent:
+            return
+
         wanted: list[_Item] = [
             announcement for announcement in announcements if self._concerns_anybody(announcement)
         ]

@@ -29,7 +29,12 @@ class Database:
     result.
     """
 
-    def __init__(self, database: str | Path) -> None:
+    def __init__(
+        self,
+        database: str | Path,
+        *,
+        open_engine: Callable[[str | Path], Engine] = opening.open_engine,
+    ) -> None:
         """Resolve the path now, whatever the working directory will be; nothing is opened yet."""
         self.path = opening.located(database)
         """The absolute path, or the URL with its password."""
@@ -40,6 +45,7 @@ class Database:
         self._on_use: Callable[[], None] = lambda: None
         self._on_open: Callable[[], Awaitable[None]] | None = None
         self._check: Callable[[Engine], None] = lambda _: None
+        self._open_engine = open_engine
 
     def on_use(self, callback: Callable[[], None]) -> None:
         """Call `callback` on the running event loop whenever the engine is asked for on one."""
@@ -133,7 +139,7 @@ class Database:
 
     def _open_into(self, pending: Future[Engine]) -> None:
         try:
-            engine = opening.open_engine(self.path)
+            engine = self._open_engine(self.path)
             try:
                 self._check(engine)
             except BaseException:

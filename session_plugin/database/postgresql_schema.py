@@ -89,6 +89,18 @@ def prepare(url: str, shown: str) -> None:
         _migrate(connection, shown)
 
 
+def version_of(url: str, shown: str) -> int | None:
+    """Return the number of a schema's newest migration; None if it has no tables of ours.
+
+    Raises:
+        DatabaseRefused: the server refuses the connection, or the schema is newer than this code.
+        DatabaseUnavailable: the server cannot be reached at the moment.
+        psycopg.Error: the driver reports any other error.
+    """
+    with _connect(url, shown) as connection:
+        return _version(connection, shown) or None
+
+
 def _connect(url: str, shown: str) -> Connection:
     try:
         return psycopg.connect(

@@ -12,6 +12,8 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
 from session_plugin.database.database import Database
+from session_plugin.database.existing import open_existing
+from session_plugin.database.opening import open_engine
 from session_plugin.hub.looking import LastSearches
 from session_plugin.hub.media import MediaFetcher
 from session_plugin.hub.secret_check import secret_check
@@ -84,7 +86,9 @@ class KnownClock:
 
 def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
     """Put a hub together; the database is not touched yet."""
-    handle, plugins, background = Database(database), Plugins(), BackgroundTasks()
+    opens = open_existing if settings.is_operator else open_engine
+    handle = Database(database, open_engine=opens)
+    plugins, background = Plugins(), BackgroundTasks()
     keys = Keys(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()
     handle.check_by(secret_check(keys, clock=settings.clock))
@@ -101,7 +105,9 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             secret_fingerprint=keys.fingerprint_if_readable,
         )
 
-    announcer = Announcer(plugins, database=handle, background=background)
+    announcer = Announcer(
+        plugins, database=handle, background=background, is_silent=settings.is_operator
+    )
     leases = Leases()
     notices = Notices(leases, database=handle, context=context, background=background)
 
@@ -117,6 +123,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             messages=settings.consolidation_threshold,
             tokens=settings.consolidation_tokens,
             patience=settings.summary_patience,
+            renews=not settings.is_operator,
         ),
     )
 
@@ -178,16 +185,17 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     work = partial(upkeep.run_unless_done, minutes=minutes or 0.0)
     rounds = Rounds(work, minutes=minutes)
 
-    async def opened() -> None:
-        unannounced = await handle.read(
-            sessions.unannounced, settings.bot, limit=UNANNOUNCED_AT_OPENING
-        )
-        announcer.announce(None, unannounced)
-        clock.note(await handle.read(clocks.find))
-        background.start(eraser.go_on())
-
     handle.on_use(rounds.start)
-    handle.on_open(opened)
+    handle.on_open(
+        partial(
+            _go_on,
+            settings,
+            database=handle,
+            announcer=announcer,
+            clock=clock,
+            erase=lambda: background.start(eraser.go_on()),
+        )
+    )
 
     return HubParts(
         settings=settings,
@@ -213,3 +221,25 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         searches=LastSearches(),
         context=context,
     )
+
+
+async def _go_on(
+    settings: Settings,
+    *,
+    database: Database,
+    announcer: Announcer,
+    clock: KnownClock,
+    erase: Callable[[], object],
+) -> None:
+    """Take up what an earlier process left, once the database is open; an operator's hub leaves it
+    to the bot's.
+    """
+    clock.note(await database.read(clocks.find))
+    if settings.is_operator:
+        return
+
+    unannounced = await database.read(
+        sessions.unannounced, settings.bot, limit=UNANNOUNCED_AT_OPENING
+    )
+    announcer.announce(None, unannounced)
+    erase()

@@ -19,6 +19,7 @@ from session_plugin.hub.importing import Importing
 from session_plugin.hub.lifecycle import Lifecycle
 from session_plugin.hub.linking import Linking
 from session_plugin.hub.memory import Memory
+from session_plugin.hub.operating import Operating
 from session_plugin.hub.people import People
 from session_plugin.hub.recording import Recording
 from session_plugin.hub.settings import Settings
@@ -29,14 +30,15 @@ from session_plugin.rules.policies import Expiry, Retention
 logger = logging.getLogger("session_plugin.hub")
 
 
-class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Lifecycle):
+class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operating, Lifecycle):
     """One conversation per person across channels, kept in one database.
 
     Bots use `record` and `session_of`, and what people may ask for: `identity_of`, `request_link`,
     `redeem_link`, `confirm_link`, `unlink`, `set_private`, `export`, `forget`. Operators use
     `search`, `embed_stored`, `status`, `consolidate`, `undo_consolidation`, `pin`, `decay`,
     `upkeep`, `backup`, `import_history` and the imports of files (see docs/importing.md),
-    `import_original` and `store`.
+    `import_original` and `store`; tools also use `people`, `find_people`, `sessions`, `timeline`,
+    `note_texts_shown`, `count_to_forget`, `link_known`, `erase` and `health`.
 
     For authors of adapters: `attach` gives a lease; `edit`, `delete`, `delete_chat` and `move_chat`
     follow what happens on the platform; `find_message` and `burn_codes` look things up for them.

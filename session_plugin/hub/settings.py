@@ -39,6 +39,8 @@ class Settings:
     privacy_text: str | None
     clock: Callable[[], float]
     new_id: Callable[[], str]
+    is_operator: bool = False
+    """Whether the hub is an operator's, next to the bot's own; see `OperatorHub`."""
     policies: Policies = field(init=False)
     """`max_age_hours` and `expiry`, as operations take them."""
     retentions: tuple[Retention, ...] = field(init=False)

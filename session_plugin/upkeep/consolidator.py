@@ -60,6 +60,8 @@ class Limits:
     messages: int
     tokens: int | None
     patience: float
+    renews: bool = True
+    """Whether summaries of changed sessions are made again; False leaves that to the bot."""
 
 
 class Consolidator:
@@ -104,7 +106,7 @@ class Consolidator:
 
     def renew(self, session_nos: Iterable[int]) -> None:
         """Make summaries of changed sessions again, in the background."""
-        for session_no in session_nos:
+        for session_no in session_nos if self._limits.renews else ():
             self._start(self.consolidate(session_no, is_renewal=True))
 
     def may_be_due(self, live_count: int) -> bool:

@@ -341,6 +341,39 @@ def confirm(
     return _link(tx, context, says_yes, other)
 
 
+def link_known(tx: Tx, context: OperationContext, one: Account, other: Account) -> Result[Linked]:
+    """Link two accounts by the operator's word; tell all accounts of both.
+
+    Raises:
+        LinkRefused: an account is not known or is SessionStore's own name for a user; or one of
+            the two has left another person too recently.
+    """
+    people = []
+    for account in (one, other):
+        _refuse_store_account(account)
+        row = find_account(tx, account)
+        if row is None:
+            raise LinkRefused(
+                f"The account {account.channel}:{account.channel_user_id} is not known: nobody has "
+                "written from it yet."
+            )
+        people.append(Person(row["account_no"], row["user_id"], account))
+
+    first, second = people
+    if first.user_id == second.user_id:
+        return Result(Linked(identity=identity_of(tx, first.user_id), others=()))
+
+    _refuse_restless(tx, context, first.user_id, second.user_id)
+    for person in people:
+        _withdraw(tx, context, person.account_no)
+
+    linked = _link(tx, context, first, second)
+    assert linked.value is not None
+    notices.post(tx, context, "linked", first.account_no, about_no=second.account_no)
+
+    return Result(linked.value, linked.announcements)
+
+
 def _link(
     tx: Tx, context: OperationContext, says_yes: Person, other: Person
 ) -> Result[Linked | None]:

@@ -24,3 +24,13 @@ SELECT table_name FROM information_schema.tables
 WHERE table_schema = current_schema()
   AND table_name IN ('users', 'accounts', 'chats', 'sessions', 'segments', 'messages', 'summaries')
 ORDER BY 1 LIMIT 1
+
+-- name: server_facts [postgresql]
+-- Settings of the server on which promises rest, and how many connections are left.
+SELECT current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_page_writes,
+  CAST(current_setting('max_connections') AS INTEGER) AS most,
+  (SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections
+
+-- name: backend_pid [postgresql]
+-- The server's process behind this connection. Behind a pooler it may change.
+SELECT pg_backend_pid()

@@ -1,0 +1,135 @@
+"""Each command on each backend, next to a bot that writes; JSON as its schema says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from session_plugin.cli import app as app_module
+from session_plugin.cli.app import COMMANDS
+
+SCHEMAS = Path(app_module.__file__).with_name("schemas")
+
+
+def look(filled: str, run_json: Any) -> str:
+    """Run what only looks; return the id of Ann's session."""
+    assert run_json(filled, "status")["messages"] >= 9
+    run_json(filled, "doctor")
+    ann = run_json(filled, "people", "discord:1001")[0]
+    assert len(run_json(filled, "people")) == 4
+    session_id = str(run_json(filled, "sessions", ann["user_id"])[0]["session_id"])
+    assert run_json(filled, "show", session_id)["messages"][0]["text"] is None
+    assert run_json(filled, "search", "discord:1001", "Tom")["hits"]
+
+    return session_id
+
+
+def change_memory(filled: str, run_json: Any, session_id: str) -> None:
+    assert run_json(filled, "consolidate", session_id, "--threshold", "2")["is_done"]
+    assert run_json(filled, "show", session_id)["summary"]["made_by"] == "digest"
+    assert run_json(filled, "undo-consolidation", session_id)["is_done"]
+    assert run_json(filled, "pin", session_id)["is_pinned"]
+    assert run_json(filled, "decay", "--retention-days", "365")["is_dry_run"]
+    run_json(filled, "decay", "--retention-days", "36500", "--yes")
+    run_json(filled, "confirm-clock")
+
+
+def change_people(filled: str, run_json: Any, folder: Path) -> None:
+    pair = ("discord:1001", "telegram:2002")
+    assert not run_json(filled, "link", *pair)["is_done"]
+    assert run_json(filled, "link", *pair, "--yes")["is_one_person"]
+    assert len(run_json(filled, "unlink", "telegram:2002", "--yes")["people"]) == 2
+
+    exported = folder / "ann.jsonl"
+    assert run_json(filled, "export", "discord:1001", str(exported))["lines"] > 6
+    assert exported.stat().st_mode & 0o077 == 0
+
+    assert run_json(filled, "forget", "discord:1001")["is_dry_run"]
+    assert run_json(filled, "forget", "discord:1001", "--yes")["messages"] == 6
+    assert run_json(filled, "erase")["is_done"]
+
+
+def import_chat(filled: str, run_json: Any, folder: Path) -> None:
+    whatsapp = folder / "chat.txt"
+    whatsapp.write_text("31/12/2023, 23:59 - Carl: long ago\n")
+    words = ("import", "whatsapp", str(whatsapp), "--bot-id", "Marvin", "--chat", "discord:9")
+    words = (*words, "--person", "Carl=discord:1009")
+    assert run_json(filled, *words)["is_dry_run"]
+    assert run_json(filled, *words, "--yes")["messages"] == 1
+
+
+def test_every_command_works_next_to_a_bot_that_writes(
+    filled: str, run: Any, run_json: Any, bot_running: Any, tmp_path: Path, raw: Any
+) -> None:
+    backup = str(tmp_path / "backup.db")
+    with bot_running(filled) as recorded:
+        session_id = look(filled, run_json)
+        change_memory(filled, run_json, session_id)
+        change_people(filled, run_json, tmp_path)
+        import_chat(filled, run_json, tmp_path)
+
+        assert run_json(filled, "upgrade") == {"from": 1, "to": 1}
+        assert not run_json(filled, "accept-lost-secret")["is_done"]
+        run_json(filled, "backup", backup)
+        run_json(filled, "copy", str(tmp_path / "copy.db"))
+        assert run(filled, "restore", backup, "--yes").status == 1
+
+    live = "SELECT COUNT(*) FROM messages WHERE message_id LIKE 'live-%'"
+    assert raw.rows(live) == [(recorded[0],)]
+    assert recorded[0] > 20
+    if "://" not in filled:
+        assert not run_json(filled, "restore", backup)["is_done"]
+        assert run_json(filled, "restore", backup, "--yes")["moved_aside"]
+        assert run(filled, "status").status == 0
+
+
+def test_every_command_has_a_schema_and_prints_json(run: Any) -> None:
+    names = {name for group in COMMANDS.values() for name, _ in group}
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == names - {"inspect"}
+    for name in names - {"inspect"}:
+        assert "--json" in run(None, name, "--help").out
+
+
+def test_a_schema_refuses_what_its_command_does_not_print(run_json: Any, filled_file: Path) -> None:
+    schema = json.loads((SCHEMAS / "status.json").read_text())
+    assert set(schema["required"]) == set(run_json(filled_file, "status"))
+    assert schema["additionalProperties"] is False
+
+
+def test_texts_are_shown_on_request_only_and_noted(
+    filled_file: Path, run: Any, run_json: Any, tmp_path: Path
+) -> None:
+    for words in (("show", "Bob"), ("search", "Bob", "hi"), ("people",), ("sessions",)):
+        assert "hi" not in run(filled_file, *words).out.replace("this", "").split()
+    assert "hi" in run(filled_file, "show", "Bob", "--show-text").out.split()
+    assert "hi" in run(filled_file, "search", "Bob", "hi", "--show-text").out.split()
+
+    run(filled_file, "export", "discord:1003", str(tmp_path / "bob.jsonl"))
+    lines = map(json.loads, (tmp_path / "bob.jsonl").read_text().splitlines())
+    assert [one["action"] for one in lines if one["kind"] == "audit"] == [
+        "texts_shown",
+        "texts_shown",
+        "exported",
+    ]
+
+
+def test_hostile_text_moves_no_cursor(database_file: Path, run: Any) -> None:
+    import asyncio  # noqa: PLC0415 - commands run event loops of their own
+
+    from session_plugin import SessionHub  # noqa: PLC0415 - see above
+    from tests.cli.conftest import ANN, SECRET, said  # noqa: PLC0415 - see above
+
+    async def say() -> None:
+        async with SessionHub(database_file, secret=SECRET) as hub:
+            text = "a\x1b[2J\u202eb\ud800\x00\r\nc" + "x" * 100_000
+            await hub.record(said(ANN, 1, text, name="An\x1b[2Jn\u202e"))
+
+    asyncio.run(say())
+    for words in (("show", "discord:1001", "--show-text"), ("people",), ("sessions",)):
+        out = run(database_file, *words).out
+        assert not {"\x1b", "\u202e", "\x00", "\r", "\ud800"} & set(out)
+    assert (
+        "a\\u001b[2J\\u202eb\\ud800\\u0000"
+        in run(database_file, "show", "discord:1001", "--show-text").out
+    )
