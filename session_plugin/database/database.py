@@ -29,8 +29,14 @@ class Database:
     result.
     """
 
-    def __init__(self, database: str | Path) -> None:
-        """Resolve the path now, whatever the working directory will be; nothing is opened yet."""
+    def __init__(self, database: str | Path, *, is_read_only: bool = False) -> None:
+        """Resolve the path now, whatever the working directory will be; nothing is opened yet.
+
+        Args:
+            database: A path, `":memory:"`, or a `postgresql://` URL.
+            is_read_only: Open no connection that can write; create and migrate nothing.
+        """
+        self._is_read_only = is_read_only
         self.path = opening.located(database)
         """The absolute path, or the URL with its password."""
         self.engine: Engine | None = None
@@ -133,7 +139,7 @@ class Database:
 
     def _open_into(self, pending: Future[Engine]) -> None:
         try:
-            engine = opening.open_engine(self.path)
+            engine = opening.open_engine(self.path, is_read_only=self._is_read_only)
             try:
                 self._check(engine)
             except BaseException:
