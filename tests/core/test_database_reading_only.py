@@ -79,7 +79,7 @@ async def test_no_byte_of_the_file_changes(
 
 
 async def test_a_database_that_is_missing_is_named_and_not_made(new_database: str) -> None:
-    with pytest.raises(DatabaseRefused, match="give the (path|URL)"):
+    with pytest.raises(DatabaseRefused, match=r"give the (path|URL)"):
         await Database(new_database, is_read_only=True).open()
 
     assert "://" in new_database or not Path(new_database).parent.exists()
@@ -94,7 +94,7 @@ async def test_an_older_schema_is_refused_with_the_way_out(
     with closing(sqlite3.connect(database_file)) as connection:
         connection.execute("PRAGMA user_version = 0")
 
-    with pytest.raises(DatabaseRefused, match="older than .* start the bot"):
+    with pytest.raises(DatabaseRefused, match=r"older than .* start the bot"):
         await Database(database_file, is_read_only=True).open()
 
 
