@@ -1,10 +1,18 @@
-"""A bot's database with hostile people in it, and an inspector that serves it."""
+"""A bot's database with hostile people in it, an inspector that serves it, and a real browser.
+
+The browser is driven over the protocol that drivers speak (W3C WebDriver), without a package for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import os
+import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -121,3 +129,146 @@ def visit(stored: Stored) -> Visit:
             yield Visitor(client, served)
 
     return visiting
+
+
+# A browser
+
+
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+"""The key under which WebDriver names an element."""
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # tests run as root in a container
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--force-color-profile=srgb",
+    "--hide-scrollbars",
+)
+START_SECONDS = 60
+
+
+def find_programs() -> tuple[str, str] | None:
+    """Return the paths of chromium and of its driver; None if one is missing."""
+    browser = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    driver = shutil.which("chromedriver")
+    return None if browser is None or driver is None else (browser, driver)
+
+
+class Browser:
+    """One window. Each method is one command of WebDriver."""
+
+    def __init__(self, client: aiohttp.ClientSession, address: str) -> None:
+        self._client = client
+        self._address = address
+
+    async def command(self, method: str, path: str, **arguments: Any) -> Any:
+        """Run a command and return its value."""
+        body = arguments if method == "POST" else None
+        async with self._client.request(method, f"{self._address}{path}", json=body) as answer:
+            value = (await answer.json())["value"]
+        if isinstance(value, dict) and "error" in value:
+            raise AssertionError(f"{path}: {value['error']}: {value['message'][:500]}")
+        return value
+
+    async def open(self, url: str) -> None:
+        await self.command("POST", "/url", url=url)
+
+    async def url(self) -> str:
+        return str(await self.command("GET", "/url"))
+
+    async def title(self) -> str:
+        return str(await self.command("GET", "/title"))
+
+    async def resize(self, width: int, height: int) -> None:
+        await self.command("POST", "/window/rect", width=width, height=height)
+
+    async def run(self, script: str, *arguments: Any) -> Any:
+        """Run JavaScript as the driver does, whatever the page allows itself."""
+        return await self.command("POST", "/execute/sync", script=script, args=list(arguments))
+
+    async def find(self, selector: str) -> str:
+        found = await self.command("POST", "/element", using="css selector", value=selector)
+        return str(found[ELEMENT])
+
+    async def find_link(self, words: str) -> str:
+        found = await self.command("POST", "/element", using="partial link text", value=words)
+        return str(found[ELEMENT])
+
+    async def click(self, element: str) -> None:
+        await self.command("POST", f"/element/{element}/click")
+
+    async def text(self, selector: str = "main") -> str:
+        return str(await self.command("GET", f"/element/{await self.find(selector)}/text"))
+
+    async def press(self, *keys: str) -> None:
+        """Press keys on the keyboard, one after the other."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        keyboard = {"type": "key", "id": "keyboard", "actions": actions}
+        await self.command("POST", "/actions", actions=[keyboard])
+
+    async def devtools(self, name: str, **parameters: Any) -> Any:
+        """Run a command of chromium's own protocol."""
+        return await self.command("POST", "/goog/cdp/execute", cmd=name, params=parameters)
+
+    async def picture(self, path: Path) -> None:
+        """Write what the window shows to a PNG file."""
+        path.write_bytes(base64.b64decode(await self.command("GET", "/screenshot")))
+
+
+@asynccontextmanager
+async def browsing(programs: tuple[str, str], folder: Path) -> AsyncIterator[Browser]:
+    """Start the driver and a browser; end both."""
+    browser, driver = programs
+    process = await asyncio.create_subprocess_exec(
+        driver, "--port=0", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with aiohttp.ClientSession() as client:
+            service = f"http://127.0.0.1:{await _port_of(process)}/session"
+            wanted = {
+                "browserName": "chrome",
+                "goog:chromeOptions": {
+                    "binary": browser,
+                    "args": [*OPTIONS, f"--user-data-dir={folder}"],
+                },
+            }
+            capabilities = {"capabilities": {"alwaysMatch": wanted}}
+            async with client.post(service, json=capabilities) as answer:
+                begun = (await answer.json())["value"]
+            if "sessionId" not in begun:
+                raise AssertionError(f"chromium does not start: {begun}")
+
+            session = f"{service}/{begun['sessionId']}"
+            yield Browser(client, session)
+            async with client.delete(session):
+                pass
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+async def _port_of(process: asyncio.subprocess.Process) -> int:
+    """Return the port that the driver prints once it listens."""
+    assert process.stdout is not None
+    async with asyncio.timeout(START_SECONDS):
+        async for line in process.stdout:
+            _, found, port = line.decode().strip().rstrip(".").partition("successfully on port ")
+            if found:
+                return int(port)
+
+    raise AssertionError("chromedriver ended before it listened")
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
+    """A browser with nothing in it."""
+    programs = find_programs()
+    if programs is None:
+        if os.environ.get("CI"):
+            pytest.fail("chromium and chromium-driver are missing")
+        pytest.skip("chromium and chromedriver are not installed")
+    async with browsing(programs, tmp_path / "profile") as opened:
+        yield opened
