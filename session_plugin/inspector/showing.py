@@ -131,7 +131,9 @@ def size(count: int) -> str:
 
 # Charts: drawn here, so no script is needed. Each has its figures in a table beside it.
 
-WIDTH, HEIGHT, LEFT, BELOW = 640, 160, 56, 20
+WIDTH, HEIGHT, LEFT, BELOW = 720, 160, 56, 20
+FEW_BARS = 7
+"""So many have room for a label each."""
 
 
 def bars(values: Sequence[tuple[str, int]], *, name: str) -> Markup:
@@ -157,10 +159,11 @@ def bars(values: Sequence[tuple[str, int]], *, name: str) -> Markup:
         )
         for place, (label, value) in enumerate(values)
     )
-    ends = [(LEFT, "start", values[0][0]), (WIDTH, "end", values[-1][0])] if values else []
     labels = Markup("").join(
-        Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(x, HEIGHT - 4, side, label)
-        for x, side, label in ends
+        Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
+            x, HEIGHT - 4, side, label
+        )
+        for x, side, label in _labels([label for label, _ in values], step)
     )
     greatest = f"{name}; the greatest value is {number(most)}"
 
@@ -173,6 +176,13 @@ def bars(values: Sequence[tuple[str, int]], *, name: str) -> Markup:
         *(greatest, WIDTH, HEIGHT, LEFT - 6, number(most), LEFT - 6, HEIGHT - BELOW),
         *(LEFT, HEIGHT - BELOW, WIDTH, HEIGHT - BELOW, drawn, labels),
     )
+
+
+def _labels(names: Sequence[str], step: float) -> list[tuple[float, str, str]]:
+    """Return where each label stands: below each of a few bars, or below the first and the last."""
+    if len(names) > FEW_BARS:
+        return [(LEFT, "start", names[0]), (WIDTH, "end", names[-1])]
+    return [(LEFT + (place + 0.5) * step, "middle", name) for place, name in enumerate(names)]
 
 
 def _height(value: int, most: int) -> float:

@@ -5,12 +5,14 @@ The browser is driven over the protocol that drivers speak (W3C WebDriver), with
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+import subprocess
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,12 @@ import pytest
 
 from session_plugin import Account, SessionHub
 from session_plugin.inspector.serving import Served, serving
+from session_plugin.records.people import listing
 from session_plugin.testing import Talk
 
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 BIDI = "invoice\u202efdp.exe\u2066 \x00 \ud800"
+SENT_AT = 1_780_000_000.0
 LONG = "never ending " * 7_700  # 100,100 characters
 
 
@@ -36,6 +40,8 @@ class Stored:
     user_id: str
     session_id: str
     group_session_id: str
+    group_no: int
+    first_seq: int
 
 
 @pytest.fixture
@@ -55,20 +61,25 @@ async def stored(database: str) -> Stored:
             "and yet more",
             "so it is",
         ):
-            await hub.record(talk.said(ann, text, author_name="Ann <b>Bold</b>"))
-        await hub.record(talk.said(ann_too, "from the other side", author_name="Ann"))
+            said = talk.said(ann, text, author_name="Ann <b>Bold</b>", sent_at=SENT_AT)
+            await hub.record(said)
+        await hub.record(
+            talk.said(ann_too, "from the other side", author_name="Ann", sent_at=SENT_AT)
+        )
         code = await hub.request_link(ann)
         preview = await hub.redeem_link(ann_too, code.code)
         await hub.confirm_link(ann_too, shown=preview)
         await hub.confirm_link(ann, shown=preview)
-        await hub.record(talk.said(ann, "/help", is_aside=True))
-        recorded = await hub.record(talk.said(ann_too, LONG))
-        await hub.record(talk.answered(ann_too, "The answer"))
+        await hub.record(talk.said(ann, "/help", is_aside=True, sent_at=SENT_AT))
+        recorded = await hub.record(talk.said(ann_too, LONG, sent_at=SENT_AT))
+        await hub.record(talk.answered(ann_too, "The answer", sent_at=SENT_AT))
         lobby = talk.group(title="Lobby <i>")
-        in_group = await hub.record(talk.said(lobby, "hello, all", author=ann))
+        in_group = await hub.record(talk.said(lobby, "hello, all", author=ann, sent_at=SENT_AT))
         await hub.settle()
         identity = await hub.identity_of(ann)
         assert identity is not None
+        (group,) = (await hub._parts.database.read(listing.groups, limit=9)).items
+        history = await recorded.session.history(limit=None)
 
         return Stored(
             database=database,
@@ -76,6 +87,8 @@ async def stored(database: str) -> Stored:
             user_id=identity.user_id,
             session_id=(await recorded.session.info()).session_id,
             group_session_id=(await in_group.session.info()).session_id,
+            group_no=group.chat_no,
+            first_seq=history[0].seq,
         )
 
 
@@ -217,58 +230,52 @@ class Browser:
         path.write_bytes(base64.b64decode(await self.command("GET", "/screenshot")))
 
 
-@asynccontextmanager
-async def browsing(programs: tuple[str, str], folder: Path) -> AsyncIterator[Browser]:
-    """Start the driver and a browser; end both."""
-    browser, driver = programs
-    process = await asyncio.create_subprocess_exec(
-        driver, "--port=0", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with aiohttp.ClientSession() as client:
-            service = f"http://127.0.0.1:{await _port_of(process)}/session"
-            wanted = {
-                "browserName": "chrome",
-                "goog:chromeOptions": {
-                    "binary": browser,
-                    "args": [*OPTIONS, f"--user-data-dir={folder}"],
-                },
-            }
-            capabilities = {"capabilities": {"alwaysMatch": wanted}}
-            async with client.post(service, json=capabilities) as answer:
-                begun = (await answer.json())["value"]
-            if "sessionId" not in begun:
-                raise AssertionError(f"chromium does not start: {begun}")
-
-            session = f"{service}/{begun['sessionId']}"
-            yield Browser(client, session)
-            async with client.delete(session):
-                pass
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
-
-
-async def _port_of(process: asyncio.subprocess.Process) -> int:
-    """Return the port that the driver prints once it listens."""
-    assert process.stdout is not None
-    async with asyncio.timeout(START_SECONDS):
-        async for line in process.stdout:
-            _, found, port = line.decode().strip().rstrip(".").partition("successfully on port ")
-            if found:
-                return int(port)
-
-    raise AssertionError("chromedriver ended before it listened")
-
-
-@pytest.fixture
-async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
-    """A browser with nothing in it."""
+@pytest.fixture(scope="session")
+def driven_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a browser of all tests is driven; started once, as that takes seconds."""
     programs = find_programs()
     if programs is None:
         if os.environ.get("CI"):
             pytest.fail("chromium and chromium-driver are missing")
         pytest.skip("chromium and chromedriver are not installed")
-    async with browsing(programs, tmp_path / "profile") as opened:
+
+    browser, driver = programs
+    with subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            service = f"http://127.0.0.1:{_port_of(process)}/session"
+            profile = tmp_path_factory.mktemp("profile")
+            options = {"binary": browser, "args": [*OPTIONS, f"--user-data-dir={profile}"]}
+            wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+            body = json.dumps({"capabilities": {"alwaysMatch": wanted}}).encode()
+            asked = urllib.request.Request(service, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(asked, timeout=START_SECONDS) as answer:
+                begun = json.load(answer)["value"]
+
+            session = f"{service}/{begun['sessionId']}"
+            yield session
+            urllib.request.urlopen(urllib.request.Request(session, method="DELETE")).close()
+        finally:
+            process.terminate()
+
+
+def _port_of(process: subprocess.Popen[str]) -> int:
+    """Return the port that the driver prints once it listens."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        _, found, port = line.strip().rstrip(".").partition("successfully on port ")
+        if found:
+            return int(port)
+
+    raise AssertionError("chromedriver ended before it listened")
+
+
+@pytest.fixture
+async def browser(driven_browser: str) -> AsyncIterator[Browser]:
+    """A browser that has no cookies, and no other wishes than its own."""
+    async with aiohttp.ClientSession() as client:
+        opened = Browser(client, driven_browser)
         yield opened
+        await opened.devtools("Network.clearBrowserCookies")
+        await opened.devtools("Emulation.setScriptExecutionDisabled", value=False)
+        await opened.devtools("Emulation.setEmulatedMedia", features=[])
+        await opened.open("about:blank")

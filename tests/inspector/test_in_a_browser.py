@@ -172,7 +172,6 @@ async def test_pictures_are_taken(stored: Any, browser: Any) -> None:
             ("session", f"/session?id={stored.session_id}", "dark"),
             ("model", f"/model?id={stored.session_id}", "light"),
             ("links", "/links", "light"),
-            ("health", "/health", "dark"),
         ):
             features = [{"name": "prefers-color-scheme", "value": scheme}]
             await browser.devtools("Emulation.setEmulatedMedia", features=features)
