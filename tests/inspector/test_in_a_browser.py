@@ -165,7 +165,6 @@ async def test_pictures_are_taken(stored: Any, browser: Any) -> None:
     async with serving(stored.database, show_text=True) as served:
         site = f"http://127.0.0.1:{served.port}"
         await browser.open(served.url)
-        await browser.resize(1100, 900)
         for name, page, scheme in (
             ("people", "/", "light"),
             ("person", f"/person?id={stored.user_id}", "light"),
@@ -175,5 +174,6 @@ async def test_pictures_are_taken(stored: Any, browser: Any) -> None:
         ):
             features = [{"name": "prefers-color-scheme", "value": scheme}]
             await browser.devtools("Emulation.setEmulatedMedia", features=features)
+            await browser.resize(1100, 1350 if name == "model" else 900)
             await browser.open(f"{site}{page}")
             await browser.picture(folder / f"inspector_{name}.png")

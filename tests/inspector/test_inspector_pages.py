@@ -27,6 +27,7 @@ def all_pages(stored: Any) -> list[tuple[str, dict[str, str]]]:
         ("/session", {"id": stored.group_session_id}),
         ("/model", {"id": stored.session_id}),
         ("/model", {"id": stored.session_id, "tokens": "500", "asides": "yes"}),
+        ("/model", {"id": stored.group_session_id}),
         ("/message", {"session": stored.session_id, "no": str(stored.first_seq)}),
         ("/links", {}),
         ("/health", {}),
