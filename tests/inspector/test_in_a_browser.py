@@ -121,7 +121,8 @@ async def test_every_page_is_sane_for_a_screen_reader_and_readable_in_both_schem
             await browser.devtools("Emulation.setEmulatedMedia", features=features)
             for page in (*PAGES, *mine):
                 await browser.open(f"{site}{page}")
-                assert await browser.run(STRUCTURE) == [], page
+                if scheme == "light":
+                    assert await browser.run(STRUCTURE) == [], page
                 assert await browser.run(CONTRAST) == [], (page, scheme)
 
 
