@@ -29,33 +29,36 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _FORM = "give the path of an SQLite file, or postgresql://..."
 
 
-def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
+def open_engine(
+    database: str | Path, *, busy_timeout: float = 30.0, is_read_only: bool = False
+) -> Engine:
     """Choose the engine for `database` and open it.
 
     Args:
         database: A path, `":memory:"`, or a `postgresql://` URL.
         busy_timeout: Seconds to wait for a lock that another process holds.
+        is_read_only: Open no connection that can write; create and migrate nothing.
 
     Raises:
         DatabaseRefused: no engine serves this URL, what it needs is not installed, or the database
             may not be used.
         DatabaseUnavailable: the server cannot be reached.
     """
-    engine = _engine_for(located(database), busy_timeout)
+    engine = _engine_for(located(database), busy_timeout, is_read_only=is_read_only)
     engine.open()
     return engine
 
 
-def _engine_for(where: str, busy_timeout: float) -> Engine:
+def _engine_for(where: str, busy_timeout: float, *, is_read_only: bool) -> Engine:
     """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
-        return SqliteEngine(where, busy_timeout=busy_timeout)
+        return SqliteEngine(where, busy_timeout=busy_timeout, is_read_only=is_read_only)
 
     check_scheme(where)
     with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
 
-    return PostgresqlEngine(where, busy_timeout=busy_timeout)
+    return PostgresqlEngine(where, busy_timeout=busy_timeout, is_read_only=is_read_only)
 
 
 def check_scheme(url: str) -> None:

@@ -28,7 +28,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from session_plugin.database.engine import NotAlone, Purged, Row, Tx, Value
 from session_plugin.database.postgresql_arrays import columns, take_columns
 from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
-from session_plugin.database.postgresql_schema import prepare, shown_url
+from session_plugin.database.postgresql_schema import check_readable, prepare, shown_url
 from session_plugin.database.queries import load_queries
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.database.writer import GRACE, CommitInDoubt
@@ -76,16 +76,20 @@ class PostgresqlEngine(ThreadedEngine):
     The schema is the first one on the connection's search path.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float) -> None:
+    def __init__(self, url: str, *, busy_timeout: float, is_read_only: bool = False) -> None:
         """Prepare the engine for a URL; nothing is connected before `open`."""
-        super().__init__(shown_url(url), busy_timeout=busy_timeout)
+        super().__init__(shown_url(url), busy_timeout=busy_timeout, is_read_only=is_read_only)
         self._conninfo = url
         self._pool: ConnectionPool[Connection] | None = None
 
     def open(self) -> None:
-        """Connect, check and migrate the database, and start the threads."""
+        """Connect, check and migrate the database, and start the threads.
+
+        One that is opened for reading only is checked and left as it is.
+        """
+        check = check_readable if self._is_read_only else prepare
         with as_our_errors(self.url):
-            prepare(self._conninfo, self.url)
+            check(self._conninfo, self.url)
 
         in_url = conninfo_to_dict(self._conninfo)
         keepalive = {name: value for name, value in CONNECTION.items() if name not in in_url}
@@ -99,7 +103,7 @@ class PostgresqlEngine(ThreadedEngine):
                 "prepare_threshold": 0,
                 "client_encoding": "UTF8",
             },
-            configure=_set_up,
+            configure=_set_up_to_read if self._is_read_only else _set_up,
             min_size=1,
             max_size=READERS + 1,
             timeout=CONNECT_SECONDS,
@@ -108,7 +112,8 @@ class PostgresqlEngine(ThreadedEngine):
             name="session_plugin",
         )
 
-        self._start(_WriteConnection(pool, self.url), readers=READERS)
+        writing = None if self._is_read_only else _WriteConnection(pool, self.url)
+        self._start(writing, readers=READERS)
 
     @property
     def must_rewrite(self) -> bool:
@@ -178,6 +183,12 @@ def _set_up(connection: Connection) -> None:
         "SELECT set_config('synchronous_commit', 'on', false) WHERE "
         "current_setting('synchronous_commit') = 'off'"
     )
+
+
+def _set_up_to_read(connection: Connection) -> None:
+    """Configure a new connection on which no transaction can write."""
+    _set_up(connection)
+    connection.execute("SELECT set_config('default_transaction_read_only', 'on', false)")
 
 
 class _PostgresqlTx:

@@ -101,6 +101,29 @@ def version_of(url: str, shown: str) -> int | None:
         return _version(connection, shown) or None
 
 
+def check_readable(url: str, shown: str) -> None:
+    """Check that the schema can be read by this version as it is; nothing is created or changed.
+
+    Raises:
+        DatabaseRefused: as for `prepare`; or our tables are not there, or of an older version.
+        DatabaseUnavailable: the server cannot be reached at the moment.
+        psycopg.Error: the driver reports any other error.
+    """
+    with _connect(url, shown) as connection:
+        version, known = _version(connection, shown), len(load_migrations("postgresql"))
+
+    if not version:
+        raise DatabaseRefused(
+            f"{shown} has no tables of session_plugin in the first schema of its search path; give "
+            "the URL that the bot uses"
+        )
+    if version < known:
+        raise DatabaseRefused(
+            f"{shown} has schema {version}, older than this session_plugin reads ({known}); start "
+            "the bot with this version once, which brings it up to date"
+        )
+
+
 def _connect(url: str, shown: str) -> Connection:
     try:
         return psycopg.connect(

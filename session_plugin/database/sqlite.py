@@ -31,6 +31,7 @@ from session_plugin.database.sqlite_file import (
     APPLICATION_ID,
     MEMORY,
     READ_ONLY,
+    check_readable,
     connect,
     prepare,
     to_text,
@@ -79,16 +80,26 @@ class SqliteEngine(ThreadedEngine):
     A database in memory has one connection, for reading and writing.
     """
 
-    def __init__(self, path: str, *, busy_timeout: float) -> None:
+    def __init__(self, path: str, *, busy_timeout: float, is_read_only: bool = False) -> None:
         """Prepare the engine for an absolute path; no file is touched before `open`."""
-        super().__init__(path, busy_timeout=busy_timeout)
+        super().__init__(path, busy_timeout=busy_timeout, is_read_only=is_read_only)
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._purger: ThreadPoolExecutor | None = None
         self._writing: _WriteConnection | None = None
 
     def open(self) -> None:
-        """Create the file if it is missing, check and migrate it, and start the threads."""
+        """Create the file if it is missing, check and migrate it, and start the threads.
+
+        One that is opened for reading only is checked and left as it is.
+        """
+        if self._is_read_only:
+            with as_our_errors(self.url):
+                check_readable(self.url, busy_timeout=self._busy_timeout)
+            self._start(None, readers=READERS)
+            self._count_open(1)
+            return
+
         with as_our_errors(self.url):
             connection = prepare(self.url, busy_timeout=self._busy_timeout)
 
@@ -100,17 +111,19 @@ class SqliteEngine(ThreadedEngine):
 
         self._writing = _WriteConnection(connection, self.url)
         self._start(self._writing, readers=readers)
-        with _open_here_guard:
-            _open_here[os.path.realpath(self.url)] += 1
+        self._count_open(1)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish running reads, carry out queued writes, and close the connections."""
-        is_open = self._writer is not None
+        is_open = self._writer is not None or self._readers is not None
         super().close(timeout)
 
         if is_open:
-            with _open_here_guard:
-                _open_here[os.path.realpath(self.url)] -= 1
+            self._count_open(-1)
+
+    def _count_open(self, change: int) -> None:
+        with _open_here_guard:
+            _open_here[os.path.realpath(self.url)] += change
 
     @property
     def must_rewrite(self) -> bool:

@@ -114,6 +114,38 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
         return connection
 
 
+def check_readable(path: str, *, busy_timeout: float) -> None:
+    """Check that a file can be read by this version as it is; nothing is created or changed.
+
+    Raises:
+        DatabaseRefused: there is no file, it is another program's, or its schema is not the one
+            that this version knows.
+        sqlite3.Error: SQLite reports any other error.
+    """
+    if path == MEMORY:
+        raise DatabaseRefused(
+            "a database in memory can be read only by the process that made it; give a file"
+        )
+    if not Path(path).is_file():
+        raise DatabaseRefused(f"{path} is no file; give the path of the bot's database")
+
+    with _preparing:
+        refuse_orphaned_log(Path(path))
+        refuse_log_of_another(path, busy_timeout)
+        if not is_ours(path, busy_timeout):
+            raise DatabaseRefused(f"{path} is empty; give the path of the bot's database")
+
+        with closing(connect(path, busy_timeout=busy_timeout, access=READ_ONLY)) as connection:
+            version = _version(connection, path)
+
+    known = len(load_migrations("sqlite"))
+    if version < known:
+        raise DatabaseRefused(
+            f"{path} has schema {version}, older than this session_plugin reads ({known}); start "
+            "the bot with this version once, which brings it up to date"
+        )
+
+
 def _create(path: Path) -> None:
     """Create an empty file that only its owner can read, unless there is a file.
 

@@ -26,15 +26,17 @@ which is never interrupted, and writes that waited for the purge must not fail b
 class ThreadedEngine(ABC):
     """An engine without its connections, which a subclass provides."""
 
-    def __init__(self, url: str, *, busy_timeout: float) -> None:
+    def __init__(self, url: str, *, busy_timeout: float, is_read_only: bool = False) -> None:
         """Prepare the engine without opening anything.
 
         Args:
             url: Names the database in errors and logs; contains no password.
             busy_timeout: Seconds after which a write fails while others hold the lock.
+            is_read_only: Open no connection that can write, and create nothing.
         """
         self.url = url
         self._busy_timeout = busy_timeout
+        self._is_read_only = is_read_only
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._pid = 0
@@ -81,11 +83,11 @@ class ThreadedEngine(ABC):
 
     def enqueue_reading(self, task: Task, /) -> None:
         """Queue a task that only reads; without reader threads, the writer runs it."""
-        writer = self._open_writer()
         readers = self._readers  # read once: another thread may close the engine meanwhile
         if readers is None:
-            writer.enqueue(task)
+            self._open_writer().enqueue(task)
         else:
+            self._check_process()
             readers.enqueue(task)
 
     def close(self, timeout: float = 10.0) -> None:
@@ -103,9 +105,10 @@ class ThreadedEngine(ABC):
         if writer is not None:
             writer.close(max(LEAST_TO_WRITE, give_up_at - time.monotonic()))
 
-    def _start(self, writing: WriteConnection, *, readers: int) -> None:
+    def _start(self, writing: WriteConnection | None, *, readers: int) -> None:
         self._pid = os.getpid()
-        self._writer = Writer(writing)
+        if writing is not None:
+            self._writer = Writer(writing)
 
         if readers:
             self._readers = Readers(self._read, count=readers)
@@ -115,15 +118,20 @@ class ThreadedEngine(ABC):
         if writer is None:
             raise self._not_open()
 
+        self._check_process()
+        return writer
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise DatabaseUnavailable(
                 f"{self.url} was opened before this process was forked: open it in each process"
             )
 
-        return writer
-
     def _not_open(self) -> DatabaseUnavailable:
-        return DatabaseUnavailable(f"{self.url} is not open")
+        is_open = self._is_read_only and self._readers is not None
+        return DatabaseUnavailable(
+            f"{self.url} is {'open for reading only' if is_open else 'not open'}"
+        )
 
     @abstractmethod
     def _read(self, operation: Callable[[Tx], T]) -> T:

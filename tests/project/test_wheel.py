@@ -66,6 +66,11 @@ def test_the_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     sql = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("session_plugin/sql/**/*.sql")}
     assert sql
     assert sql <= set(names)
+    pages = {
+        path.relative_to(ROOT).as_posix() for path in ROOT.glob("session_plugin/inspector/*/*.*")
+    }
+    assert "session_plugin/inspector/static/style.css" in pages
+    assert {page for page in pages if "__pycache__" not in page} <= set(names)
     assert {"adapters", "tests", "examples", "benchmarks"}.isdisjoint(
         part for name in names for part in name.split("/")
     )
@@ -106,6 +111,12 @@ def test_what_needs_a_library_that_is_missing_says_how_to_install_it(
 ) -> None:
     ran = run(core, "-c", f"import {module}")
     assert f"{module} needs {needs}: pip install 'session-plugin[{extra}]'" in ran.stderr
+
+
+def test_the_inspector_without_its_extra_says_how_to_install_it_in_one_line(core: Path) -> None:
+    ran = run(core, "-m", "session_plugin.inspector", "bot.db")
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert "pip install 'session-plugin[inspect]'" in ran.stderr
 
 
 @pytest.mark.parametrize("extra", ["discord", "telegram"])
