@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database import opening
 from session_plugin.database.engine import Engine, Purged, Tx
 from session_plugin.database.reading import read
@@ -29,12 +30,13 @@ class Database:
     result.
     """
 
-    def __init__(self, database: str | Path) -> None:
+    def __init__(self, database: str | Path, *, counters: DatabaseCounters | None = None) -> None:
         """Resolve the path now, whatever the working directory will be; nothing is opened yet."""
         self.path = opening.located(database)
         """The absolute path, or the URL with its password."""
         self.engine: Engine | None = None
         """The open engine; None where it has to be waited for."""
+        self._counters = counters or DatabaseCounters()
         self._guard = threading.Lock()
         self._opening: Future[Engine] | None = None
         self._on_use: Callable[[], None] = lambda: None
@@ -133,7 +135,7 @@ class Database:
 
     def _open_into(self, pending: Future[Engine]) -> None:
         try:
-            engine = opening.open_engine(self.path)
+            engine = opening.open_engine(self.path, counters=self._counters)
             try:
                 self._check(engine)
             except BaseException:

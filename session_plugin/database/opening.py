@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Engine
 from session_plugin.database.sqlite import SqliteEngine
 from session_plugin.database.sqlite_file import MEMORY
@@ -29,33 +30,39 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _FORM = "give the path of an SQLite file, or postgresql://..."
 
 
-def open_engine(database: str | Path, *, busy_timeout: float = 30.0) -> Engine:
+def open_engine(
+    database: str | Path,
+    *,
+    busy_timeout: float = 30.0,
+    counters: DatabaseCounters | None = None,
+) -> Engine:
     """Choose the engine for `database` and open it.
 
     Args:
         database: A path, `":memory:"`, or a `postgresql://` URL.
         busy_timeout: Seconds to wait for a lock that another process holds.
+        counters: Where its commits and reads are counted.
 
     Raises:
         DatabaseRefused: no engine serves this URL, what it needs is not installed, or the database
             may not be used.
         DatabaseUnavailable: the server cannot be reached.
     """
-    engine = _engine_for(located(database), busy_timeout)
+    engine = _engine_for(located(database), busy_timeout, counters)
     engine.open()
     return engine
 
 
-def _engine_for(where: str, busy_timeout: float) -> Engine:
+def _engine_for(where: str, busy_timeout: float, counters: DatabaseCounters | None) -> Engine:
     """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
-        return SqliteEngine(where, busy_timeout=busy_timeout)
+        return SqliteEngine(where, busy_timeout=busy_timeout, counters=counters)
 
     check_scheme(where)
     with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
 
-    return PostgresqlEngine(where, busy_timeout=busy_timeout)
+    return PostgresqlEngine(where, busy_timeout=busy_timeout, counters=counters)
 
 
 def check_scheme(url: str) -> None:

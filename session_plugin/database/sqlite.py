@@ -23,6 +23,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Purged, Row, Tx, Value
 from session_plugin.database.queries import load_queries
@@ -79,9 +80,11 @@ class SqliteEngine(ThreadedEngine):
     A database in memory has one connection, for reading and writing.
     """
 
-    def __init__(self, path: str, *, busy_timeout: float) -> None:
+    def __init__(
+        self, path: str, *, busy_timeout: float, counters: DatabaseCounters | None = None
+    ) -> None:
         """Prepare the engine for an absolute path; no file is touched before `open`."""
-        super().__init__(path, busy_timeout=busy_timeout)
+        super().__init__(path, busy_timeout=busy_timeout, counters=counters)
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._purger: ThreadPoolExecutor | None = None

@@ -11,6 +11,7 @@ from session_plugin.announcing.announcer import Announcer
 from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
+from session_plugin.counters import HubCounters
 from session_plugin.database.database import Database
 from session_plugin.hub.looking import LastSearches
 from session_plugin.hub.media import MediaFetcher
@@ -30,6 +31,7 @@ from session_plugin.records.conversation.recording import Recording, RecordResul
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
+from session_plugin.tracing import Tracing
 from session_plugin.upkeep.consolidator import Consolidator, Limits
 from session_plugin.upkeep.embedder import Embedder
 from session_plugin.upkeep.eraser import Eraser
@@ -45,6 +47,8 @@ class HubParts:
     """Everything a hub consists of. Its verbs, its views and its stores share this and no more."""
 
     settings: Settings
+    counters: HubCounters
+    tracing: Tracing
     database: Database
     keys: Keys
     plugins: Plugins
@@ -84,7 +88,8 @@ class KnownClock:
 
 def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
     """Put a hub together; the database is not touched yet."""
-    handle, plugins, background = Database(database), Plugins(), BackgroundTasks()
+    counters, tracing, plugins, background = HubCounters(), Tracing(), Plugins(), BackgroundTasks()
+    handle = Database(database, counters=counters.database)
     keys = Keys(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()
     handle.check_by(secret_check(keys, clock=settings.clock))
@@ -118,6 +123,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             tokens=settings.consolidation_tokens,
             patience=settings.summary_patience,
         ),
+        counters=counters,
+        tracing=tracing,
     )
 
     embedder = Embedder(plugins, database=handle, start=background.start)
@@ -158,6 +165,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         times=times,
         announce=announcer.announce,
         patience=settings.store_patience,
+        counted=counters.messages,
         on_growth=grew,
         on_change=consolidator.renew,
     )
@@ -191,6 +199,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
 
     return HubParts(
         settings=settings,
+        counters=counters,
+        tracing=tracing,
         database=handle,
         keys=keys,
         plugins=plugins,

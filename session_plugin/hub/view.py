@@ -20,6 +20,7 @@ from session_plugin.hub.assembly import HubParts
 from session_plugin.hub.looking import Search, to_cursor, to_query
 from session_plugin.hub.media import Budget, checked_types
 from session_plugin.hub.runs import Run
+from session_plugin.hub.traced import read_traced, record_traced
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
     Account,
@@ -675,7 +676,10 @@ class SessionView:
             submission = Submission(event, None, on_result=self._note_result)
 
         submission.scope_name = self.scope_name
-        await self._parts.intake.record(self._parts.context(), submission)
+        if self._parts.tracing.start is None:
+            await self._parts.intake.record(self._parts.context(), submission)
+        else:
+            await record_traced(self._parts, submission)
         self.scope_name = submission.scope_name
 
         if submission.result is not None:
@@ -714,7 +718,10 @@ class SessionView:
             await self.before_reading()
         if not self.is_stored or self._parts.intake.holds_edits(self.chat):
             await self._parts.intake.settled(self.chat)
-        return await self._parts.database.read(operation, *args, **kwargs)
+        if self._parts.tracing.start is None:
+            return await self._parts.database.read(operation, *args, **kwargs)
+
+        return await read_traced(self._parts, operation, *args, **kwargs)
 
     async def _where(self) -> sessions.Where:
         return sessions.Where(

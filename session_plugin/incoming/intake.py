@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from session_plugin.counters import Counter
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.errors import DatabaseUnavailable
@@ -98,11 +99,13 @@ class Intake:
         times: PlatformTimes,
         announce: Announce,
         patience: float,
+        counted: Counter,
         on_growth: Callable[[RecordResult, str], None],
         on_change: Callable[[Iterable[int]], None],
     ) -> None:
         """Write to `database`, and hand what is committed to `announce`.
 
+        `counted` counts messages by channel, role and what became of them.
         `on_growth` is called with what became of each message and its text, `on_change` with the
         numbers of sessions of which stored messages were changed or removed.
         """
@@ -112,6 +115,7 @@ class Intake:
         self._transcribing = transcribing
         self._times = times
         self._patience = patience
+        self._counted = counted
         self._on_growth = on_growth
         self._on_change = on_change
         self._streamed = StreamedEdits(on_change=on_change, on_growth=on_growth)
@@ -132,6 +136,11 @@ class Intake:
     def dropped(self) -> int:
         """How many messages were dropped because too many waited."""
         return self._writes.dropped
+
+    @property
+    def timed_out(self) -> int:
+        """How many callers went on before their message, edit or deletion was on disk."""
+        return self._writes.timed_out
 
     @property
     def is_opening(self) -> bool:
@@ -177,6 +186,7 @@ class Intake:
                     await self._screening.burn_codes(texts_in(event))
                 recording = await self._screen(context, submission)
             if recording is None:
+                self._counted.add(event.chat.channel, event.role, "refused")
                 return
             write = await self._enqueue(event.chat, RECORD, recording)
 
@@ -216,6 +226,7 @@ class Intake:
 
         assert submission.recording is not None
         event = submission.recording.event
+        self._counted.add(event.chat.channel, event.role, result.fate)
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
             if event.attachments and self._transcribing.is_wanted(event):

@@ -119,6 +119,7 @@ class PendingWrites:
         self._engine: Engine | None = None
         self._is_behind = False
         self.dropped = 0
+        self.timed_out = 0
 
     @property
     def waiting(self) -> int:
@@ -223,6 +224,7 @@ class PendingWrites:
                 "a message was not stored within %g s and stays queued: %s", self._patience, reason
             )
 
+        self.timed_out += 1
         self._timed_out.append(timed_out)
         while self._timed_out and self._timed_out[0].done():
             self._timed_out.popleft()

@@ -57,10 +57,18 @@ class Answer:
 
 
 @dataclass(slots=True)
-class _Counted:
+class HookCounts:
+    """Calls of a plugin, how many failed, and how long they took."""
+
     calls: int = 0
     failures: int = 0
     seconds: float = 0.0
+
+    def add(self, other: HookCounts) -> None:
+        """Add the counts of another hook."""
+        self.calls += other.calls
+        self.failures += other.failures
+        self.seconds += other.seconds
 
 
 class Plugins:
@@ -72,7 +80,7 @@ class Plugins:
         self._manager.add_hookspecs(hooks)
         self._resting_until = Rests(time.monotonic)
         self._abandoned: set[asyncio.Future[Any]] = set()
-        self._counted: defaultdict[str, _Counted] = defaultdict(_Counted)
+        self._counted: defaultdict[tuple[str, str], HookCounts] = defaultdict(HookCounts)
         self._has: dict[str, bool] = {}  # a cache: `has` is called several times for each message
 
     def register(self, plugin: object, name: str | None = None) -> str:
@@ -151,19 +159,26 @@ class Plugins:
 
         return loaded
 
-    def note_failure(self, name: str) -> None:
+    def note_failure(self, name: str, hook: str) -> None:
         """Count a failure of a plugin whose answer turned out to be useless."""
-        self._counted[name].failures += 1
+        self._counted[name, hook].failures += 1
 
     def status(self) -> tuple[PluginStatus, ...]:
         """Return the counts of each plugin, ordered by name."""
         names = [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
-        counts = [(name, self._counted[name]) for name in sorted(names)]
+        totals = {name: HookCounts() for name in sorted(names)}
+        for (name, _), counts in self.counted().items():
+            if name in totals:
+                totals[name].add(counts)
 
         return tuple(
             PluginStatus(name=name, calls=c.calls, failures=c.failures, seconds=c.seconds)
-            for name, c in counts
+            for name, c in totals.items()
         )
+
+    def counted(self) -> dict[tuple[str, str], HookCounts]:
+        """Return the counts by plugin and hook."""
+        return dict(self._counted)
 
     def has(self, hook: str) -> bool:
         """Return whether any plugin implements a hook."""
@@ -297,7 +312,7 @@ class Plugins:
         seconds: float | None = None,
         check: Check | None = None,
     ) -> Any:
-        counted, started = self._counted[implementation.plugin_name], time.perf_counter()
+        counted, started = self._counted[implementation.plugin_name, hook], time.perf_counter()
         counted.calls += 1
 
         try:
