@@ -1,15 +1,16 @@
 """Measure what counting costs: pairs of equal loads, with it and without, by processor time.
 
-    python benchmarks/counting.py --pairs 20
+    python benchmarks/counting.py --pairs 600
 
-A load is messages of many tasks at once, where a message costs least, and then reads. Within a pair
-the order changes each time. Processor time is compared, because waiting for a disk hides what it
-costs. `--traced` also reports to OpenTelemetry's API without an SDK, as a program does that sets up
-no exporter.
+A load is messages of many tasks at once, where a message costs least, and then reads. All loads run
+on one hub, each some hundredths of a second; within a pair the order changes each time. Processor
+time is compared, because waiting for a disk hides what counting costs. `--traced` also reports to
+OpenTelemetry's API without an SDK, as a program does that sets up no exporter.
 """
 
 import argparse
 import asyncio
+import itertools
 import statistics
 import tempfile
 import time
@@ -22,22 +23,34 @@ from session_plugin.counters import Counter, Histogram
 from session_plugin.metrics import opentelemetry
 
 TASKS = 50
-MESSAGES = 40
-"""Of each task."""
-READS = 400
+MESSAGES = 4
+"""Of each task in a load."""
+READS = 20
 
 
-async def load(folder: Path, *, is_traced: bool) -> float:
-    """Return the processor time of one load, in seconds."""
-    hub = SessionHub(folder / "messages.db", upkeep_minutes=None)
-    telemetry = opentelemetry(hub) if is_traced else None
-    people = [Account("discord", str(number)) for number in range(TASKS)]
+class Load:
+    """Messages and reads of the same people, again and again."""
 
-    async def talk(person: Account, first: int, count: int) -> None:
-        for number in range(first, first + count):
-            await hub.record(
+    def __init__(self, hub: SessionHub) -> None:
+        """Use a hub."""
+        self._hub = hub
+        self._numbers = itertools.count()
+        self._people = [Account("discord", str(number)) for number in range(TASKS)]
+
+    async def run(self) -> float:
+        """Return the processor time of one load, in seconds."""
+        began = time.process_time()
+        await asyncio.gather(*(self._talk(person) for person in self._people))
+        for person in self._people[:READS]:
+            await self._hub.session_of(_chat_of(person), person).history()
+
+        return time.process_time() - began
+
+    async def _talk(self, person: Account) -> None:
+        for number in itertools.islice(self._numbers, MESSAGES):
+            await self._hub.record(
                 MessageEvent(
-                    chat=Chat("discord", f"direct-{person.channel_user_id}"),
+                    chat=_chat_of(person),
                     message_id=str(number),
                     role="user",
                     text="What was it again that we said about the boat?",
@@ -46,20 +59,9 @@ async def load(folder: Path, *, is_traced: bool) -> float:
                 )
             )
 
-    await asyncio.gather(*(talk(person, 0, 1) for person in people))
-    began = time.process_time()
-    await asyncio.gather(*(talk(person, 1, MESSAGES) for person in people))
-    for number in range(READS):
-        person = people[number % TASKS]
-        chat = Chat("discord", f"direct-{person.channel_user_id}")
-        await hub.session_of(chat, person).history()
-    took = time.process_time() - began
 
-    if telemetry is not None:
-        telemetry.stop()
-    await hub.close()
-
-    return took
+def _chat_of(person: Account) -> Chat:
+    return Chat("discord", f"direct-{person.channel_user_id}")
 
 
 @contextmanager
@@ -74,37 +76,54 @@ def not_counting() -> Iterator[None]:
         Counter.add, Histogram.observe = add, observe  # type: ignore[method-assign]
 
 
-def measured(*, is_counting: bool, is_traced: bool) -> float:
-    """Return the processor time of a load in a new database."""
+async def compare(pairs: int, *, is_traced: bool) -> list[float]:
+    """Return the ratio of each pair: processor time with counting to processor time without."""
+    ratios = []
     with tempfile.TemporaryDirectory() as folder:
-        if is_counting:
-            return asyncio.run(load(Path(folder), is_traced=is_traced))
+        path = Path(folder) / "messages.db"
+        async with SessionHub(path, upkeep_minutes=None, consolidation_threshold=10**6) as hub:
+            load = Load(hub)
+            await load.run()
+            for number in range(pairs):
+                took = {}
+                for is_counting in (True, False) if number % 2 else (False, True):
+                    took[is_counting] = await _measured(load, hub, is_counting, is_traced)
+                ratios.append(took[True] / took[False])
+
+    return ratios
+
+
+async def _measured(load: Load, hub: SessionHub, is_counting: bool, is_traced: bool) -> float:
+    if not is_counting:
         with not_counting():
-            return asyncio.run(load(Path(folder), is_traced=False))
+            return await load.run()
+
+    telemetry = opentelemetry(hub) if is_traced else None
+    try:
+        return await load.run()
+    finally:
+        if telemetry is not None:
+            telemetry.stop()
 
 
 def main() -> None:
-    """Print the median of the pairs' ratios, and the quartiles."""
+    """Print the median of the pairs' ratios, and how sure it is."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=600)
     parser.add_argument("--traced", action="store_true")
     options = parser.parse_args()
 
-    measured(is_counting=True, is_traced=options.traced)  # what is imported and compiled once
-    ratios = []
-    for number in range(options.pairs):
-        order = (True, False) if number % 2 else (False, True)
-        took = {
-            is_counting: measured(is_counting=is_counting, is_traced=options.traced)
-            for is_counting in order
-        }
-        ratios.append(took[True] / took[False])
-
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    ratios = sorted(asyncio.run(compare(options.pairs, is_traced=options.traced)))
+    middle, reach = len(ratios) // 2, round(len(ratios) ** 0.5)  # 95 % by the binomial of ranks
+    low, high = ratios[max(0, middle - reach)], ratios[min(len(ratios) - 1, middle + reach)]
     print(
-        f"counting costs {100 * (middle - 1):+.2f} % of processor time "
-        f"(quartiles {100 * (low - 1):+.2f} to {100 * (high - 1):+.2f} %, {len(ratios)} pairs)"
+        f"counting costs {_percent(statistics.median(ratios))} of processor time (95 %: "
+        f"{_percent(low)} to {_percent(high)}; {len(ratios)} pairs)"
     )
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.2f} %"
 
 
 if __name__ == "__main__":
