@@ -6,12 +6,13 @@ standard library only, and knows no exporter.
 
 from __future__ import annotations
 
-import logging
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+
+from session_plugin.logs import FieldLogger
 
 Labels = tuple[str, ...]
 """The values of a counter's labels, in their order."""
@@ -21,7 +22,7 @@ SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 OPERATIONS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 """Upper bounds for operations in one commit."""
 
-logger = logging.getLogger("session_plugin.metrics")
+logger = FieldLogger("session_plugin.metrics")
 
 
 class Counter:

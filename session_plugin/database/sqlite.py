@@ -9,7 +9,6 @@ through SQLite only.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sqlite3
@@ -39,6 +38,7 @@ from session_plugin.database.sqlite_file import (
 from session_plugin.database.sqlite_log import mark_log
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.errors import DatabaseUnavailable
+from session_plugin.logs import FieldLogger
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -62,7 +62,7 @@ _open_here = Counter[str]()
 """How often each file is open in this process. Only SQLite knows, and does not tell."""
 _open_here_guard = threading.Lock()
 
-logger = logging.getLogger("session_plugin.database")
+logger = FieldLogger("session_plugin.database")
 
 _PARAMETER = re.compile(r":([a-z_]+)")
 _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
@@ -152,7 +152,11 @@ class SqliteEngine(ThreadedEngine):
     def _rewrite(self, connection: sqlite3.Connection) -> bool:
         started = time.monotonic()
         connection.execute("VACUUM")
-        logger.info("%s was rewritten in %.1f s", self.url, time.monotonic() - started)
+        logger.info(
+            "%(database)s was rewritten in %(seconds).1f s",
+            database=self.url,
+            seconds=time.monotonic() - started,
+        )
         return True
 
     def _on_purger(self, step: Callable[[sqlite3.Connection], bool]) -> bool:
@@ -458,7 +462,7 @@ class _Log:
 
         if is_saved and not self._is_reported:
             self._is_reported = True
-            logger.error("%s", message)
+            logger.error("%(trouble)s", trouble=message)
 
         return message
 

@@ -7,7 +7,6 @@ share one fsync. Knows no SQL and no backend.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from typing import Any, Protocol, TypeVar
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import InBulk, NotAlone, Task, Tx
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
+from session_plugin.logs import FieldLogger
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ try may take so long.
 """
 IN_DOUBT = "; what was written last may be stored all the same: look before you try again"
 
-logger = logging.getLogger("session_plugin.database")
+logger = FieldLogger("session_plugin.database")
 
 
 class CommitInDoubt(DatabaseUnavailable):
@@ -292,7 +292,9 @@ class Writer:
             raise
         except Exception as error:  # one by one it is that task's error
             name = type(error).__name__
-            logger.debug("operations are run one by one, because one of them failed: %s", name)
+            logger.debug(
+                "operations are run one by one, because one of them failed: %(error)s", error=name
+            )
             return False
 
         for task, result in zip(tasks, results, strict=True):

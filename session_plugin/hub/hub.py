@@ -6,7 +6,6 @@ it ends. Knows settings and parts; knows no SQL and no platform.
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -22,11 +21,12 @@ from session_plugin.hub.memory import Memory
 from session_plugin.hub.people import People
 from session_plugin.hub.recording import Recording
 from session_plugin.hub.settings import Settings
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
 from session_plugin.plugins.summarizer import Summarize, Summarizer
 from session_plugin.rules.policies import Expiry, Retention
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Lifecycle):
@@ -149,7 +149,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Lifecyc
 
         if load_entry_points:
             for loaded in self._parts.plugins.load_entry_points():
-                logger.info("plugin %s", loaded)
+                logger.info("plugin %(plugin)s", plugin=loaded)
 
     @property
     def bot(self) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from session_plugin.errors import LinkRefused, SessionError
 from session_plugin.hub.assembly import HubParts
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, SessionIdentity
 from session_plugin.records.people import link_requests, linking, notices, unlinking
 from session_plugin.rules.codes import ALARM_ON_CHANNEL, new_code
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Linking:
@@ -112,9 +112,10 @@ class Linking:
         )
         if redeemed.is_alarm:
             logger.warning(
-                "%d wrong link codes were typed on %s within ten minutes: somebody may be guessing",
-                ALARM_ON_CHANNEL.most,
-                account.channel,
+                "%(codes)d wrong link codes were typed on %(channel)s within ten minutes: "
+                "somebody may be guessing",
+                codes=ALARM_ON_CHANNEL.most,
+                channel=account.channel,
             )
 
         if redeemed.preview is None:

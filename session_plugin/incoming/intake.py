@@ -7,7 +7,6 @@ after another. Knows screening, the queue and operations; knows no view.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import (
@@ -35,6 +34,7 @@ from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdits, is_paced
 from session_plugin.incoming.transcribing import Transcribing
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.records.cells import parts_to_json, to_bytes
 from session_plugin.records.conversation import editing, moving, removing
@@ -52,7 +52,7 @@ T = TypeVar("T")
 OPENING_PAUSE = 0.5
 """Seconds between two attempts to open a database for messages that wait for it."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(slots=True)
@@ -471,7 +471,9 @@ class Intake:
                 except DatabaseUnavailable as error:
                     if self._closings != closings:
                         raise
-                    logger.info("messages wait for a database that cannot be opened: %s", error)
+                    logger.info(
+                        "messages wait for a database that cannot be opened: %(error)s", error=error
+                    )
 
                 # All waiters try at once, to share an attempt.
                 await asyncio.sleep(OPENING_PAUSE - time.monotonic() % OPENING_PAUSE)
@@ -648,4 +650,4 @@ def _log_failure(task: asyncio.Task[Any]) -> None:
     """Log the failure of work that nobody waits for any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
         name = type(error).__name__
-        logger.error("a message that stayed queued could not be stored: %s", name)
+        logger.error("a message that stayed queued could not be stored: %(error)s", error=name)

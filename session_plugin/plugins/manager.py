@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +22,9 @@ import pluggy
 
 from session_plugin import hooks
 from session_plugin.errors import PluginError
+from session_plugin.logs import FieldLogger
 from session_plugin.model import MessageEvent
+from session_plugin.plugins.failures import place_of, words_of
 from session_plugin.plugins.faults import check_filtered, fault_of
 from session_plugin.plugins.resting import Rests
 from session_plugin.reports import PluginStatus
@@ -41,7 +41,7 @@ SLOW_SECONDS = 0.05
 Check = Callable[[Any], None]
 """Raises an exception for an answer that cannot be used."""
 
-logger = logging.getLogger("session_plugin.plugins")
+logger = FieldLogger("session_plugin.plugins")
 
 
 class FilterRests(PluginError):
@@ -292,10 +292,11 @@ class Plugins:
     def _let_rest(self, name: str, event: MessageEvent) -> None:
         where = self._resting_until.note_hang(name, event, seconds=REST_SECONDS)
         logger.warning(
-            "plugin %s is not asked to filter messages for %g s %s, because it took too long",
-            name,
-            REST_SECONDS,
-            where,
+            "plugin %(plugin)s is not asked to filter messages for %(seconds)g s "
+            "%(scope)s, because it took too long",
+            plugin=name,
+            seconds=REST_SECONDS,
+            scope=where,
         )
 
     def _implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
@@ -341,10 +342,11 @@ class Plugins:
         took = time.perf_counter() - started
         if took > SLOW_SECONDS:
             logger.warning(
-                "plugin %s blocked the event loop for %.0f ms in %s; make it an async def",
-                implementation.plugin_name,
-                took * 1000,
-                hook,
+                "plugin %(plugin)s blocked the event loop for %(milliseconds).0f ms in %(hook)s; "
+                "make it an async def",
+                plugin=implementation.plugin_name,
+                milliseconds=took * 1000,
+                hook=hook,
             )
 
         if inspect.isawaitable(result):
@@ -404,19 +406,21 @@ def _failures_as_exceptions() -> Iterator[None]:
 def _log_failure(implementation: pluggy.HookImpl, hook: str, error: Exception) -> None:
     """Log which plugin failed, and where in its code.
 
-    The exception's message may quote a chat message, so it is logged at DEBUG only.
+    The exception's message is logged at DEBUG only where it may quote a chat message.
     """
-    place = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" at {place[0].filename}:{place[0].lineno}" if place else ""
-
     logger.error(
-        "plugin %s failed in %s: %s%s",
-        implementation.plugin_name,
-        hook,
-        type(error).__name__,
-        where,
+        "plugin %(plugin)s failed in %(hook)s: %(error)s at %(place)s",
+        plugin=implementation.plugin_name,
+        hook=hook,
+        error=words_of(error),
+        place=place_of(error) or "an unknown place",
     )
-    logger.debug("plugin %s failed in %s", implementation.plugin_name, hook, exc_info=error)
+    logger.debug(
+        "plugin %(plugin)s failed in %(hook)s",
+        plugin=implementation.plugin_name,
+        hook=hook,
+        exc_info=error,
+    )
 
 
 def _name_of(plugin: object) -> str:

@@ -8,7 +8,6 @@ Of several processes one at a time asks about a session. Knows plugins and opera
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -22,6 +21,7 @@ from session_plugin.context.marks import quoted
 from session_plugin.counters import HubCounters
 from session_plugin.database.database import Database
 from session_plugin.errors import PluginError
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation.recording import RecordResult
@@ -52,7 +52,7 @@ so.
 """
 MOST_WEIGHTS = 10_000
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -439,9 +439,9 @@ class Consolidator:
         )
         if failures is not None:
             logger.warning(
-                "session %s could not be summed up (failure %d in a row), and nothing of it "
-                "is changed: %s",
-                session.session_id,
-                failures,
-                reason,
+                "session %(session_id)s could not be summed up (failure %(failures)d in a row), "
+                "and nothing of it is changed: %(reason)s",
+                session_id=session.session_id,
+                failures=failures,
+                reason=reason,
             )

@@ -11,7 +11,6 @@ another process, or the next start, goes on with it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,13 +20,14 @@ from session_plugin.checks import MINUTE
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Purged, Tx
 from session_plugin.errors import SessionError
+from session_plugin.logs import FieldLogger
 from session_plugin.records.upkeep import marks
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Seconds between tries, each pause twice as long as the one before it."""
-TRIED_AGAIN = "what was forgotten is still in the database's file, and is tried again: %s"
+TRIED_AGAIN = "what was forgotten is still in the database's file, and is tried again: %(error)s"
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Eraser:
         try:
             erasure = await self._try(at_once=at_once)
         except SessionError as error:
-            logger.warning(TRIED_AGAIN, error)
+            logger.warning(TRIED_AGAIN, error=error)
             erasure = Erasure(is_done=False)
 
         if not erasure.is_done:
@@ -177,7 +177,7 @@ class Eraser:
                     return
                 seconds = erasure.seconds
             except SessionError as error:
-                logger.warning(TRIED_AGAIN, error)
+                logger.warning(TRIED_AGAIN, error=error)
 
             with suppress(TimeoutError):  # a longer wait is cut: the clock may be set meanwhile
                 await asyncio.wait_for(woken.wait(), min(seconds or pause, LONGEST_PAUSE))
