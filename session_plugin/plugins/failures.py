@@ -50,7 +50,7 @@ def words_of(error: BaseException) -> str:
     if dis.opname[code.co_code[last.tb_lasti]] in {"RAISE_VARARGS", "RERAISE"}:
         return kind  # by code, which may have put anything into its text
 
-    text = re.sub(r"\. Did you mean: .*", "", str(error))
+    text = re.sub(r"\. Did you mean:? .*", "", str(error))
     named = _OF_NAMES.fullmatch(text)
     is_of_code = named is not None and {*named.groups()} - {None} <= _names_in(code)
     is_of_types = type(error) is TypeError and _OF_TYPES.fullmatch(text) is not None

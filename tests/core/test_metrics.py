@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
@@ -261,6 +262,16 @@ async def test_every_metric_is_scraped_and_has_a_sentence(new_hub, talk):
     assert len(families) == len(FAMILIES) + len(HISTOGRAMS)
     assert all(name.startswith("session_plugin_") for name in families)
     assert all(family.documentation.endswith(".") for family in families.values())
+
+
+def test_the_page_explains_every_metric(new_hub):
+    page = (Path(__file__).parents[2] / "docs" / "watching.md").read_text()
+    scraped = {metric.name: metric.type for metric in prometheus(new_hub()).describe()}
+    shown = {
+        name.removeprefix("session_plugin_") + ("_total" if kind == "counter" else "")
+        for name, kind in scraped.items()
+    }
+    assert [name for name in shown if f"`{name}`" not in page] == []
 
 
 async def test_a_scrape_asks_the_database_nothing(new_hub, talk):
