@@ -199,9 +199,12 @@ class Announcer:
 
         match announcement:
             case MessageStored(event) | MessageEdited(event):
-                await notify(hook, event=event, session=session)
+                account = event.author or event.answers
+                view = self._plugins.view_of(event.chat, account, event=event)
+                await notify(hook, event=event, session=session, view=view)
             case MessagesDeleted(chat, message_ids):
-                await notify(hook, chat=chat, message_ids=message_ids, session=session)
+                view = self._plugins.view_of(chat, None)
+                await notify(hook, chat=chat, message_ids=message_ids, session=session, view=view)
             case SessionStarted():
                 await notify(hook, session=session, reason=session.start_reason)
             case SessionEnded():

@@ -140,6 +140,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Lifecyc
         )
         check_list("plugins", plugins, of="plugins")
         self._parts = assemble(database, settings, secret=secret)
+        self._parts.plugins.introduce(self)
 
         for plugin in plugins:
             self.register(plugin)

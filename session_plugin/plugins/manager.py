@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
 from session_plugin import hooks
 from session_plugin.errors import PluginError
 from session_plugin.logs import FieldLogger
-from session_plugin.model import MessageEvent
+from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.plugins.failures import place_of, words_of
 from session_plugin.plugins.faults import check_filtered, fault_of
 from session_plugin.plugins.resting import Rests
@@ -46,6 +46,15 @@ logger = FieldLogger("session_plugin.plugins")
 
 class FilterRests(PluginError):
     """A filter was not asked about a message, because it hung on others lately. It may be later."""
+
+
+class Host(Protocol):
+    """The hub, as far as hooks are concerned."""
+
+    def session_of(
+        self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None
+    ) -> object:
+        """Return the session as `account` sees it in `chat`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,19 @@ class Plugins:
         self._resting_until = Rests(time.monotonic)
         self._abandoned: set[asyncio.Future[Any]] = set()
         self._counted: defaultdict[tuple[str, str], HookCounts] = defaultdict(HookCounts)
+        self._host: Host | None = None
         self._has: dict[str, bool] = {}  # a cache: `has` is called several times for each message
+
+    def introduce(self, host: Host) -> None:
+        """Give `host` to hooks that ask for the hub, and let it make their views."""
+        self._host = host
+
+    def view_of(
+        self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None
+    ) -> object:
+        """Return the view that hooks about a message are given."""
+        assert self._host is not None, "the hub introduced itself"
+        return self._host.session_of(chat, account, event=event)
 
     def register(self, plugin: object, name: str | None = None) -> str:
         """Add a plugin and return the name under which it is registered.
@@ -335,9 +356,10 @@ class Plugins:
         arguments: dict[str, Any],
         seconds: float | None,
     ) -> Any:
+        given = {"hub": self._host, **arguments}
         started = time.perf_counter()
         with _failures_as_exceptions():
-            result = implementation.function(*(arguments[name] for name in implementation.argnames))
+            result = implementation.function(*(given[name] for name in implementation.argnames))
 
         took = time.perf_counter() - started
         if took > SLOW_SECONDS:
