@@ -3,7 +3,9 @@
 Implement any of these functions with `@session_plugin.hookimpl`, as `def` or `async def`. Declare
 only the arguments that you need.
 
-- Events (`session_on_...`) are called after the COMMIT, in order for each chat.
+- Events (`session_on_...`) are called after the COMMIT, in order for each chat. They can ask for
+  the `hub`, and those about messages for a `view`: the `SessionView` of that message's chat, which
+  reads the history as a handler does.
 - Questions go to one plugin after another until one returns something other than None.
 - The filter runs through all plugins before anything is stored.
 
@@ -15,6 +17,7 @@ else continues. An `async def` has 5 seconds, `session_embed` 30, a summariser `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pluggy
 
@@ -33,6 +36,10 @@ from session_plugin.parts import Attachment
 PROJECT = "session_plugin"
 """pluggy's project name, and the entry-point group in which packages offer plugins."""
 
+Hub = Any
+View = Any
+"""`SessionHub` and `SessionView`, which stand above this module; annotate your hooks with them."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 """Mark a method as the implementation of the hook of the same name.
@@ -48,25 +55,28 @@ Example:
 
 
 @hookspec
-def session_on_message(event: MessageEvent, session: Session) -> None:
+def session_on_message(event: MessageEvent, session: Session, view: View, hub: Hub) -> None:
     """Called when a message was stored for the first time; not called for duplicates.
 
-    `event` is the message as the filters returned it.
+    `event` is the message as the filters returned it. `view.history(before=event)` is what was said
+    before it, and `view.add` stores what you say.
     """
 
 
 @hookspec
-def session_on_edit(event: MessageEvent, session: Session) -> None:
+def session_on_edit(event: MessageEvent, session: Session, view: View, hub: Hub) -> None:
     """Called when a stored message was changed by an edit."""
 
 
 @hookspec
-def session_on_delete(chat: Chat, message_ids: Sequence[str], session: Session) -> None:
+def session_on_delete(
+    chat: Chat, message_ids: Sequence[str], session: Session, view: View, hub: Hub
+) -> None:
     """Called when messages of one chat were removed from the session."""
 
 
 @hookspec
-def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None:
+def session_on_identity(event: IdentityEvent, identity: SessionIdentity, hub: Hub) -> None:
     """Called when an account was first seen, renamed, linked, unlinked or forgotten.
 
     `identity` is the account's user from now on.
@@ -78,7 +88,7 @@ def session_on_identity(event: IdentityEvent, identity: SessionIdentity) -> None
 
 
 @hookspec
-def session_on_start(session: Session, reason: str) -> None:
+def session_on_start(session: Session, reason: str, hub: Hub) -> None:
     """Called when a session began, at most once for each session.
 
     `reason` is `first`, `unlinked`, or how the session before it ended: `idle`, `daily`, `new`.
@@ -86,7 +96,7 @@ def session_on_start(session: Session, reason: str) -> None:
 
 
 @hookspec
-def session_on_end(session: Session, reason: str) -> None:
+def session_on_end(session: Session, reason: str, hub: Hub) -> None:
     """Called when a session ended, at most once for each session.
 
     `reason` is `idle`, `daily` or `new`. Not called for a session that is joined into another one
@@ -95,7 +105,7 @@ def session_on_end(session: Session, reason: str) -> None:
 
 
 @hookspec
-def session_on_consolidate(session: Session, summary: Summary) -> None:
+def session_on_consolidate(session: Session, summary: Summary, hub: Hub) -> None:
     """Called when a summary replaced older messages of a session in what a model is given."""
 
 

@@ -8,7 +8,6 @@ in the database whose hashes it protects; a fingerprint of it is. Knows no opera
 from __future__ import annotations
 
 import hmac
-import logging
 import os
 import secrets
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from session_plugin.database.sqlite_file import MEMORY, SECRET, protect
 from session_plugin.errors import LinkingOff, SessionError
+from session_plugin.logs import FieldLogger
 from session_plugin.rules.codes import code_hash, codes_in, half_hash, read_code
 
 ENVIRONMENT = "SESSION_SECRET"
@@ -26,7 +26,7 @@ SHORTEST = 16
 UNKEYED = hmac.digest(b"", b"session_plugin fingerprint", "sha256")
 """The fingerprint where there is no secret."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Keys:
@@ -122,7 +122,9 @@ class Keys:
             key = self._found() or b""
         except SessionError as error:
             if not self._has_complained:
-                logger.warning("accounts that were forgotten cannot be recognised: %s", error)
+                logger.warning(
+                    "accounts that were forgotten cannot be recognised: %(error)s", error=error
+                )
             self._has_complained = True
             return secrets.token_bytes(32)
 

@@ -8,7 +8,6 @@ events, listeners, checks and commands stay as they are.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ import discord
 from discord.ext import commands
 
 from session_plugin import Lease, SessionHub, SessionView
+from session_plugin.logs import FieldLogger
 from session_plugin_discord.answering import HandlerCounter
 from session_plugin_discord.author_commands import AuthorCommands
 from session_plugin_discord.commands import SessionCommands
@@ -26,7 +26,7 @@ from session_plugin_discord.outgoing import Outgoing
 from session_plugin_discord.own_messages import OwnMessages
 from session_plugin_discord.translate import CHANNEL
 
-logger = logging.getLogger("session_plugin.discord")
+logger = FieldLogger("session_plugin.discord")
 
 Source = discord.Message | discord.Interaction[Any] | commands.Context[Any]
 

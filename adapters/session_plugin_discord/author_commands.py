@@ -6,17 +6,18 @@ Knows discord.py's commands; knows no hub.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection
 from typing import Any
 
 import discord
 from discord.ext import commands
 
+from session_plugin.logs import FieldLogger
+
 MOST_WORDS = 8
 """Words of a message in which a command's name is looked for: a prefix may have some."""
 
-logger = logging.getLogger("session_plugin.discord")
+logger = FieldLogger("session_plugin.discord")
 
 
 class AuthorCommands:
@@ -61,9 +62,9 @@ class AuthorCommands:
                 context = await self._bot.get_context(message)
         except Exception:
             logger.exception(
-                "the bot's prefix function failed or took too long, so message %s is not "
-                "treated as a command",
-                message.id,
+                "the bot's prefix function failed or took too long, so message %(message_id)s "
+                "is not treated as a command",
+                message_id=message.id,
             )
             return None
 

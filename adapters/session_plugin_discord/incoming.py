@@ -7,7 +7,6 @@ takes; no event waits there for longer than PREFIX_TIMEOUT.
 from __future__ import annotations
 
 import asyncio
-import logging
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
@@ -17,6 +16,7 @@ import discord
 from discord.ext import commands
 
 from session_plugin import Account, Chat, Held, MessageEvent, SessionHub, SessionView
+from session_plugin.logs import FieldLogger
 from session_plugin_discord.answering import Speaker, answering, start_recording
 from session_plugin_discord.author_commands import AuthorCommands
 from session_plugin_discord.commands import SessionCommands
@@ -46,7 +46,7 @@ from session_plugin_discord.translate import (
 PREFIX_TIMEOUT = 2.0
 """Seconds within which the author's prefix function must return, with the wait for the lock."""
 
-logger = logging.getLogger("session_plugin.discord")
+logger = FieldLogger("session_plugin.discord")
 
 Input = discord.Message | discord.Interaction[Any]
 
@@ -219,7 +219,10 @@ class Incoming:
             if await self._hub.find_message(event.chat, str(interaction.id)) is not None:
                 return (await self._hub.record(event)).session
         except Exception:
-            logger.exception("it is not known whether interaction %s is stored", interaction.id)
+            logger.exception(
+                "it is not known whether interaction %(interaction_id)s is stored",
+                interaction_id=interaction.id,
+            )
 
         return held.session
 
@@ -232,7 +235,10 @@ class Incoming:
             is_queued.set()
             await held.record()
         except Exception:
-            logger.exception("interaction %s could not be recorded", interaction.id)
+            logger.exception(
+                "interaction %(interaction_id)s could not be recorded",
+                interaction_id=interaction.id,
+            )
         finally:
             is_queued.set()
 
@@ -268,7 +274,8 @@ class Incoming:
                 return (await self._hub.record(event)).session
         except Exception:
             logger.exception(
-                "message %s could not be recorded; its handlers run all the same", source.id
+                "message %(message_id)s could not be recorded; its handlers run all the same",
+                message_id=source.id,
             )
 
         return self.view(source)
@@ -379,4 +386,4 @@ async def _logged(work: Coroutine[Any, Any, Any], what: str) -> None:
     try:
         await work
     except Exception:
-        logger.exception("%s could not be recorded", what)
+        logger.exception("%(event)s could not be recorded", event=what)

@@ -6,7 +6,6 @@ Knows discord.py's life cycle: login, connect, close, cogs. Knows nothing of mes
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
@@ -16,9 +15,10 @@ import discord
 from discord.ext import commands
 
 from session_plugin import SessionError, SessionHub, SessionView
+from session_plugin.logs import FieldLogger
 from session_plugin_discord.adapter import Adapter, Source
 
-logger = logging.getLogger("session_plugin.discord")
+logger = FieldLogger("session_plugin.discord")
 
 AnyBot = commands.Bot | commands.AutoShardedBot
 
@@ -270,9 +270,9 @@ class SessionCog(commands.Cog, name="session_plugin"):
         elif not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "%s has a session of its own, so ctx.session is left as it is: use "
+                "%(context)s has a session of its own, so ctx.session is left as it is: use "
                 "await session_plugin_discord.session(ctx)",
-                type(ctx).__name__,
+                context=type(ctx).__name__,
             )
 
         return True

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
 from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
+from session_plugin.logs import FieldLogger
 from session_plugin_discord.answering import (
     Answering,
     answering,
@@ -35,7 +35,7 @@ FIRST_ANSWER_TIMEOUT = 2.0
 CHANNEL_MESSAGE, DEFERRED_MESSAGE, UPDATE_MESSAGE = 4, 5, 7
 """Types of a first answer: a message, one that follows later, an edit of a button's message."""
 
-logger = logging.getLogger("session_plugin.discord")
+logger = FieldLogger("session_plugin.discord")
 
 Send = Callable[[], Awaitable[Any]]
 Record = Callable[[Any], Awaitable[None]]

@@ -7,7 +7,6 @@ that sends one, and as an event. Messages sent in other ways have only the event
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -19,6 +18,7 @@ import aiohttp
 import discord
 
 from session_plugin import Account, Chat, MessageEvent, SessionHub
+from session_plugin.logs import FieldLogger
 from session_plugin_discord.answering import as_error, start_recording
 from session_plugin_discord.known_interactions import BoundedDict, KnownInteraction, SlashInput
 from session_plugin_discord.translate import is_from_bot, to_account, to_chat, to_event
@@ -30,7 +30,7 @@ ORIGINAL = "@original"
 LOADING = 1 << 7
 """The flag of a deferred answer that has not been filled in."""
 
-logger = logging.getLogger("session_plugin.discord")
+logger = FieldLogger("session_plugin.discord")
 
 Store = Callable[[MessageEvent], Awaitable[object]]
 Mark = Callable[[MessageEvent], MessageEvent]
@@ -282,7 +282,9 @@ class OwnMessages:
         try:
             await store(self._marked(message, await self._attributed(message, event)))
         except Exception:
-            logger.exception("the bot's message %s could not be recorded", message.id)
+            logger.exception(
+                "the bot's message %(message_id)s could not be recorded", message_id=message.id
+            )
 
     def _marked(self, message: discord.Message, event: MessageEvent) -> MessageEvent:
         """Return a message as an aside, if it is about an error or answers a command."""

@@ -7,7 +7,6 @@ message it answers in its session. An error here never keeps an update from its 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from telegram import Bot, Message, Update
 from telegram.ext import TypeHandler
 
 from session_plugin import SessionHub, SessionView
+from session_plugin.logs import FieldLogger
 from session_plugin_telegram.answering import Updates, answering
 from session_plugin_telegram.commands import SessionCommands
 from session_plugin_telegram.content import seen_text
@@ -36,7 +36,7 @@ START = "start"
 BURN_TIMEOUT = 0.5
 """Seconds an update waits until link codes in it are worthless; the search goes on after that."""
 
-logger = logging.getLogger("session_plugin.telegram")
+logger = FieldLogger("session_plugin.telegram")
 
 
 class IncomingUpdates:
@@ -94,8 +94,9 @@ class IncomingUpdates:
                 chat_and_account = to_chat_and_account(update, bot_id=self._bot_id)
         except Exception:
             logger.exception(
-                "the chat of update %s could not be read; the update is handled without a session",
-                getattr(update, "update_id", None),
+                "the chat of update %(update_id)s could not be read; the update is handled "
+                "without a session",
+                update_id=getattr(update, "update_id", None),
             )
 
         view = None if chat_and_account is None else self._hub.session_of(*chat_and_account)
@@ -117,7 +118,8 @@ class IncomingUpdates:
                 context.session = current.view = view  # type: ignore[attr-defined]
         except Exception:
             logger.exception(
-                "update %s could not be recorded; its handlers run all the same", update.update_id
+                "update %(update_id)s could not be recorded; its handlers run all the same",
+                update_id=update.update_id,
             )
 
     async def _record(self, update: Update) -> SessionView | None:

@@ -11,7 +11,6 @@ the session waits for it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,10 +21,11 @@ from telegram.ext import BaseRateLimiter
 
 from session_plugin import SessionView
 from session_plugin.commands import Command
+from session_plugin.logs import FieldLogger
 from session_plugin_telegram.answering import answered_now, answering, is_error
 from session_plugin_telegram.own_messages import Operation, OwnMessages, RequestResult
 
-logger = logging.getLogger("session_plugin.telegram")
+logger = FieldLogger("session_plugin.telegram")
 
 QUEUE_TIMEOUT = 0.2
 """Seconds a request waits until its operations are queued.
@@ -177,8 +177,9 @@ class SessionRecorder(BaseRateLimiter[Any]):
                 await operation
             except Exception:
                 logger.exception(
-                    "the result of %s could not be recorded; the bot's request is not affected",
-                    endpoint,
+                    "the result of %(endpoint)s could not be recorded; the bot's request "
+                    "is not affected",
+                    endpoint=endpoint,
                 )
 
         task = asyncio.get_running_loop().create_task(run())

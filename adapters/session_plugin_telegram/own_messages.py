@@ -9,7 +9,6 @@ Knows no handlers, and not when an operation is run.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from session_plugin import (
     SessionHub,
     SessionView,
 )
+from session_plugin.logs import FieldLogger
 from session_plugin_telegram.answering import answering
 from session_plugin_telegram.markup import plain
 from session_plugin_telegram.translate import CHANNEL, business_chat_id, to_chat, to_event
@@ -44,7 +44,7 @@ MAX_ANSWERED = 10_000
 dropped first.
 """
 
-logger = logging.getLogger("session_plugin.telegram")
+logger = FieldLogger("session_plugin.telegram")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +242,11 @@ class OwnMessages:
 
         if len(new_ids) != len(original_ids):
             logger.info(
-                "no message of %s was stored: Telegram copied %d of %d messages and does not say "
-                "which",
-                endpoint,
-                len(new_ids),
-                len(original_ids),
+                "no message of %(endpoint)s was stored: Telegram copied %(copied)d of "
+                "%(messages)d messages and does not say which",
+                endpoint=endpoint,
+                copied=len(new_ids),
+                messages=len(original_ids),
             )
             return []
 

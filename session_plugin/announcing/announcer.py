@@ -7,7 +7,6 @@ over restarts and processes. Knows plugins and operations; knows nothing of how 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Tx
 from session_plugin.errors import DatabaseUnavailable
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat, SessionIdentity
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENT, session_data
@@ -44,7 +44,7 @@ wait for.
 _notifying: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
 """True in hooks that are being told, and in what they call."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Announcer:
@@ -182,9 +182,13 @@ class Announcer:
         try:
             await self._notify(announcement)
         except DatabaseUnavailable as error:  # a start or an end is told at the next opening
-            logger.info("%s could not be announced: %s", _HOOKS[type(announcement)], error)
+            logger.info(
+                "%(hook)s could not be announced: %(error)s",
+                hook=_HOOKS[type(announcement)],
+                error=error,
+            )
         except Exception:
-            logger.exception("%s could not be announced", _HOOKS[type(announcement)])
+            logger.exception("%(hook)s could not be announced", hook=_HOOKS[type(announcement)])
 
     async def _notify(self, announcement: Announcement) -> None:
         hook, notify = _HOOKS[type(announcement)], self._plugins.notify
@@ -207,9 +211,12 @@ class Announcer:
 
         match announcement:
             case MessageStored(event) | MessageEdited(event):
-                await notify(hook, event=event, session=session)
+                account = event.author or event.answers
+                view = self._plugins.view_of(event.chat, account, event=event)
+                await notify(hook, event=event, session=session, view=view)
             case MessagesDeleted(chat, message_ids):
-                await notify(hook, chat=chat, message_ids=message_ids, session=session)
+                view = self._plugins.view_of(chat, None)
+                await notify(hook, chat=chat, message_ids=message_ids, session=session, view=view)
             case SessionStarted():
                 await notify(hook, session=session, reason=session.start_reason)
             case SessionEnded():

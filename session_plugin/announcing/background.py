@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from session_plugin.errors import SessionError
+from session_plugin.logs import FieldLogger
 
 T = TypeVar("T")
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class BackgroundTasks:
@@ -35,7 +35,7 @@ class BackgroundTasks:
             try:
                 await work
             except SessionError as error:
-                logger.warning("work in the background was given up: %s", error)
+                logger.warning("work in the background was given up: %(error)s", error=error)
 
         return self.keep(attempt())
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat, Notice, SessionMessage
 from session_plugin.parts import Attachment
 
@@ -21,7 +21,7 @@ Fetch = Callable[[Attachment, SessionMessage, int], Coroutine[Any, Any, bytes | 
 link without secrets, or None. It raises if it cannot.
 """
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Leases:
@@ -82,7 +82,9 @@ class Leases:
             await lease.notify(chat, notice)
         except Exception as error:
             logger.warning(
-                "a notice could not be delivered on %s: %s", chat.channel, type(error).__name__
+                "a notice could not be delivered on %(channel)s: %(error)s",
+                channel=chat.channel,
+                error=type(error).__name__,
             )
             return False
 

@@ -8,7 +8,6 @@ delivered waits for the person's next command.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Leases
 from session_plugin.database.database import Database
 from session_plugin.errors import SessionError
+from session_plugin.logs import FieldLogger
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import notices
 
@@ -26,7 +26,7 @@ PATIENCE = 2.0
 told again.
 """
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Notices:
@@ -73,7 +73,7 @@ class Notices:
         try:
             await self._deliver()
         except SessionError as error:
-            logger.info("notices cannot be looked for now: %s", error)
+            logger.info("notices cannot be looked for now: %(error)s", error=error)
 
     async def _deliver(self) -> None:
         for due in await self._database.read(notices.due, self._context()):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from session_plugin.commands import texts
 from session_plugin.commands.exports import documents_of
 from session_plugin.commands.names import ANYWHERE, TAKE_WORDS, Command
@@ -18,13 +16,14 @@ from session_plugin.errors import (
     SessionError,
 )
 from session_plugin.hub import SessionHub
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, LinkPreview
 from session_plugin.rules.linking import NOTHING_TO_CONFIRM
 
 HITS = 5
 """Messages that /search shows at once."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 async def answer(hub: SessionHub, command: Command, argument: str, asked: Asked) -> Reply:
@@ -70,7 +69,7 @@ def _refusal(command: Command, error: SessionError, asked: Asked) -> str:
     if isinstance(error, DatabaseUnavailable):
         return texts.UNAVAILABLE
 
-    logger.error("/%s was not carried out: %s", command, error)
+    logger.error("/%(command)s was not carried out: %(error)s", command=command, error=error)
 
     return texts.BROKEN
 

@@ -15,7 +15,6 @@ frames share; frames of an earlier log have another one
 from __future__ import annotations
 
 import io
-import logging
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -23,13 +22,14 @@ from contextlib import closing
 from pathlib import Path
 
 from session_plugin.database.sqlite_log import FRAME_HEADER_BYTES, HEADER_BYTES
+from session_plugin.logs import FieldLogger
 
 LONG = 4 * 1024 * 1024
 """Bytes of log at which a checkpoint begins; SQLite's own default, 1,000 pages."""
 LONGEST_KEPT = 4 * LONG
 """Bytes to which the log's file is truncated when the log restarts."""
 
-logger = logging.getLogger("session_plugin.database")
+logger = FieldLogger("session_plugin.database")
 
 
 class Checkpointer:
@@ -133,4 +133,4 @@ class Checkpointer:
             with closing(self._connect()) as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
-            logger.info("a checkpoint failed, so the writer runs it: %s", error)
+            logger.info("a checkpoint failed, so the writer runs it: %(error)s", error=error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Engine
 from session_plugin.database.opening import check_scheme, located, needs_psycopg, open_engine
 from session_plugin.database.queries import load_migrations
@@ -27,8 +28,12 @@ from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 BUSY_SECONDS = 5.0
 
 
-def open_existing(database: str | Path) -> Engine:
+def open_existing(database: str | Path, *, counters: DatabaseCounters | None = None) -> Engine:
     """Open a database that exists and needs no migration.
+
+    Args:
+        database: A path or a `postgresql://` URL.
+        counters: Where its commits and reads are counted.
 
     Raises:
         DatabaseRefused: it may not be used, or has an older schema.
@@ -43,7 +48,7 @@ def open_existing(database: str | Path) -> Engine:
             "session-plugin upgrade"
         )
 
-    return open_engine(database)
+    return open_engine(database, counters=counters)
 
 
 def schema_version(database: str | Path) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Engine
 from session_plugin.database.sqlite import SqliteEngine
 from session_plugin.database.sqlite_file import MEMORY
@@ -30,7 +31,11 @@ _FORM = "give the path of an SQLite file, or postgresql://..."
 
 
 def open_engine(
-    database: str | Path, *, busy_timeout: float = 30.0, is_read_only: bool = False
+    database: str | Path,
+    *,
+    busy_timeout: float = 30.0,
+    is_read_only: bool = False,
+    counters: DatabaseCounters | None = None,
 ) -> Engine:
     """Choose the engine for `database` and open it.
 
@@ -38,27 +43,36 @@ def open_engine(
         database: A path, `":memory:"`, or a `postgresql://` URL.
         busy_timeout: Seconds to wait for a lock that another process holds.
         is_read_only: Open no connection that can write; create and migrate nothing.
+        counters: Where its commits and reads are counted.
 
     Raises:
         DatabaseRefused: no engine serves this URL, what it needs is not installed, or the database
             may not be used.
         DatabaseUnavailable: the server cannot be reached.
     """
-    engine = _engine_for(located(database), busy_timeout, is_read_only=is_read_only)
+    engine = _engine_for(
+        located(database), busy_timeout, is_read_only=is_read_only, counters=counters
+    )
     engine.open()
     return engine
 
 
-def _engine_for(where: str, busy_timeout: float, *, is_read_only: bool) -> Engine:
+def _engine_for(
+    where: str, busy_timeout: float, *, is_read_only: bool, counters: DatabaseCounters | None
+) -> Engine:
     """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
-        return SqliteEngine(where, busy_timeout=busy_timeout, is_read_only=is_read_only)
+        return SqliteEngine(
+            where, busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
+        )
 
     check_scheme(where)
     with needs_psycopg():
         from session_plugin.database.postgresql import PostgresqlEngine  # noqa: PLC0415 - see above
 
-    return PostgresqlEngine(where, busy_timeout=busy_timeout, is_read_only=is_read_only)
+    return PostgresqlEngine(
+        where, busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
+    )
 
 
 def check_scheme(url: str) -> None:

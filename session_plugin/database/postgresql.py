@@ -25,6 +25,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import NotAlone, Purged, Row, Tx, Value
 from session_plugin.database.postgresql_arrays import columns, take_columns
 from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
@@ -76,9 +77,18 @@ class PostgresqlEngine(ThreadedEngine):
     The schema is the first one on the connection's search path.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float, is_read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_timeout: float,
+        is_read_only: bool = False,
+        counters: DatabaseCounters | None = None,
+    ) -> None:
         """Prepare the engine for a URL; nothing is connected before `open`."""
-        super().__init__(shown_url(url), busy_timeout=busy_timeout, is_read_only=is_read_only)
+        super().__init__(
+            shown_url(url), busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
+        )
         self._conninfo = url
         self._pool: ConnectionPool[Connection] | None = None
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Task, Tx
 from session_plugin.errors import DatabaseUnavailable
 
@@ -21,9 +22,16 @@ from session_plugin.errors import DatabaseUnavailable
 class Readers:
     """A few threads that read until they are closed."""
 
-    def __init__(self, read: Callable[[Callable[[Tx], Any]], Any], *, count: int) -> None:
+    def __init__(
+        self,
+        read: Callable[[Callable[[Tx], Any]], Any],
+        *,
+        count: int,
+        counters: DatabaseCounters,
+    ) -> None:
         """Let `count` threads run operations on their arguments by `read`."""
         self._read = read
+        self._counters = counters
         self._guard = threading.Lock()
         self._is_closed = False
         self._waiting: SimpleQueue[Task | None] = SimpleQueue()
@@ -81,10 +89,13 @@ class Readers:
         while (task := self._waiting.get()) is not None:
             if not task.start():
                 continue
+            began_at = time.monotonic()
             try:
                 task.result = self._read(task.run)
             except Exception as error:  # whatever an operation raises is its caller's
                 task.error = error
+
+            self._counters.read_seconds.observe(time.monotonic() - began_at)
             _notify(task)
             del task  # what it read is not kept until the next one comes
 

@@ -9,7 +9,6 @@ through SQLite only.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sqlite3
@@ -23,6 +22,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Purged, Row, Tx, Value
 from session_plugin.database.queries import load_queries
@@ -39,6 +39,7 @@ from session_plugin.database.sqlite_file import (
 from session_plugin.database.sqlite_log import mark_log
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.errors import DatabaseUnavailable
+from session_plugin.logs import FieldLogger
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -62,7 +63,7 @@ _open_here = Counter[str]()
 """How often each file is open in this process. Only SQLite knows, and does not tell."""
 _open_here_guard = threading.Lock()
 
-logger = logging.getLogger("session_plugin.database")
+logger = FieldLogger("session_plugin.database")
 
 _PARAMETER = re.compile(r":([a-z_]+)")
 _VALUES = re.compile(r"VALUES (\([?,\s]+\))")
@@ -80,9 +81,18 @@ class SqliteEngine(ThreadedEngine):
     A database in memory has one connection, for reading and writing.
     """
 
-    def __init__(self, path: str, *, busy_timeout: float, is_read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        busy_timeout: float,
+        is_read_only: bool = False,
+        counters: DatabaseCounters | None = None,
+    ) -> None:
         """Prepare the engine for an absolute path; no file is touched before `open`."""
-        super().__init__(path, busy_timeout=busy_timeout, is_read_only=is_read_only)
+        super().__init__(
+            path, busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
+        )
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._purger: ThreadPoolExecutor | None = None
@@ -162,7 +172,11 @@ class SqliteEngine(ThreadedEngine):
     def _rewrite(self, connection: sqlite3.Connection) -> bool:
         started = time.monotonic()
         connection.execute("VACUUM")
-        logger.info("%s was rewritten in %.1f s", self.url, time.monotonic() - started)
+        logger.info(
+            "%(database)s was rewritten in %(seconds).1f s",
+            database=self.url,
+            seconds=time.monotonic() - started,
+        )
         return True
 
     def _on_purger(self, step: Callable[[sqlite3.Connection], bool]) -> bool:
@@ -468,7 +482,7 @@ class _Log:
 
         if is_saved and not self._is_reported:
             self._is_reported = True
-            logger.error("%s", message)
+            logger.error("%(trouble)s", trouble=message)
 
         return message
 

@@ -7,7 +7,6 @@ being created.
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import threading
@@ -24,6 +23,7 @@ from session_plugin.database.sqlite_log import (
     refuse_orphaned_log,
 )
 from session_plugin.errors import DatabaseRefused
+from session_plugin.logs import FieldLogger
 
 APPLICATION_ID = 0x53504C47
 """`SPLG`, in the field of the header that SQLite reserves for it; the command `file` shows it."""
@@ -47,7 +47,7 @@ READ_WRITE, READ_ONLY = "mode=rw", "mode=ro"
 UNTOUCHED = "mode=ro&immutable=1"
 """Reads the file alone, without locks and log, and creates no file next to it."""
 
-logger = logging.getLogger("session_plugin.database")
+logger = FieldLogger("session_plugin.database")
 
 # Held while a file is prepared: inspecting one that another thread is creating drops its locks.
 _preparing = threading.Lock()
@@ -193,9 +193,13 @@ def protect(path: str, *suffixes: str) -> None:
                 continue
             if state.st_uid == os.geteuid():
                 file.chmod(state.st_mode & 0o600)
-                logger.warning("%s could be read by other users; it cannot any more", file)
+                logger.warning(
+                    "%(file)s could be read by other users; it cannot any more", file=file
+                )
             else:
-                logger.warning("%s can be read by other users: let its owner chmod 600 it", file)
+                logger.warning(
+                    "%(file)s can be read by other users: let its owner chmod 600 it", file=file
+                )
 
 
 def _inspect(path: str, busy_timeout: float) -> None:

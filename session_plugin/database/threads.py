@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Task, Tx
 from session_plugin.database.readers import Readers
 from session_plugin.database.writer import FutureTask, WriteConnection, Writer
@@ -26,17 +27,26 @@ which is never interrupted, and writes that waited for the purge must not fail b
 class ThreadedEngine(ABC):
     """An engine without its connections, which a subclass provides."""
 
-    def __init__(self, url: str, *, busy_timeout: float, is_read_only: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_timeout: float,
+        is_read_only: bool = False,
+        counters: DatabaseCounters | None = None,
+    ) -> None:
         """Prepare the engine without opening anything.
 
         Args:
             url: Names the database in errors and logs; contains no password.
             busy_timeout: Seconds after which a write fails while others hold the lock.
             is_read_only: Open no connection that can write, and create nothing.
+            counters: Where its commits and reads are counted.
         """
         self.url = url
         self._busy_timeout = busy_timeout
         self._is_read_only = is_read_only
+        self._counters = counters or DatabaseCounters()
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._pid = 0
@@ -108,10 +118,10 @@ class ThreadedEngine(ABC):
     def _start(self, writing: WriteConnection | None, *, readers: int) -> None:
         self._pid = os.getpid()
         if writing is not None:
-            self._writer = Writer(writing)
+            self._writer = Writer(writing, counters=self._counters)
 
         if readers:
-            self._readers = Readers(self._read, count=readers)
+            self._readers = Readers(self._read, count=readers, counters=self._counters)
 
     def _open_writer(self) -> Writer:
         writer = self._writer

@@ -7,7 +7,6 @@ share one fsync. Knows no SQL and no backend.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -17,8 +16,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
+from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import InBulk, NotAlone, Task, Tx
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
+from session_plugin.logs import FieldLogger
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ try may take so long.
 """
 IN_DOUBT = "; what was written last may be stored all the same: look before you try again"
 
-logger = logging.getLogger("session_plugin.database")
+logger = FieldLogger("session_plugin.database")
 
 
 class CommitInDoubt(DatabaseUnavailable):
@@ -136,9 +137,10 @@ def _set_futures(tasks: list[Task]) -> None:
 class Writer:
     """Runs operations one group at a time on a thread of its own."""
 
-    def __init__(self, connection: WriteConnection) -> None:
+    def __init__(self, connection: WriteConnection, *, counters: DatabaseCounters) -> None:
         """Take over `connection`, which nobody else uses from now on."""
         self._connection = connection
+        self._counters = counters
         self._waiting: deque[Task] = deque()
         self._crowded_at = CROWDED
         self._changed = threading.Condition()
@@ -232,6 +234,7 @@ class Writer:
             self._connection.begin(is_alone=True)
             self._attempt_all(started)
 
+        began_at = time.monotonic()
         try:
             self._connection.commit()
         except CommitInDoubt:
@@ -239,6 +242,8 @@ class Writer:
             raise
 
         self.committed_at = time.monotonic()
+        self._counters.commit_seconds.observe(self.committed_at - began_at)
+        self._counters.commit_operations.observe(len(started))
         _notify(started)
         self._connection.pause()
 
@@ -287,7 +292,9 @@ class Writer:
             raise
         except Exception as error:  # one by one it is that task's error
             name = type(error).__name__
-            logger.debug("operations are run one by one, because one of them failed: %s", name)
+            logger.debug(
+                "operations are run one by one, because one of them failed: %(error)s", error=name
+            )
             return False
 
         for task, result in zip(tasks, results, strict=True):

@@ -11,6 +11,7 @@ from session_plugin.announcing.announcer import Announcer
 from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
+from session_plugin.counters import HubCounters
 from session_plugin.database.database import Database
 from session_plugin.database.existing import open_existing
 from session_plugin.database.opening import open_engine
@@ -32,6 +33,7 @@ from session_plugin.records.conversation.recording import Recording, RecordResul
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
+from session_plugin.tracing import Tracing
 from session_plugin.upkeep.consolidator import Consolidator, Limits
 from session_plugin.upkeep.embedder import Embedder
 from session_plugin.upkeep.eraser import Eraser
@@ -47,6 +49,8 @@ class HubParts:
     """Everything a hub consists of. Its verbs, its views and its stores share this and no more."""
 
     settings: Settings
+    counters: HubCounters
+    tracing: Tracing
     database: Database
     keys: Keys
     plugins: Plugins
@@ -86,9 +90,9 @@ class KnownClock:
 
 def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
     """Put a hub together; the database is not touched yet."""
+    counters, tracing, plugins, background = HubCounters(), Tracing(), Plugins(), BackgroundTasks()
     opens = open_existing if settings.is_operator else open_engine
-    handle = Database(database, open_engine=opens)
-    plugins, background = Plugins(), BackgroundTasks()
+    handle = Database(database, open_engine=partial(opens, counters=counters.database))
     keys = Keys(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()
     handle.check_by(secret_check(keys, clock=settings.clock))
@@ -125,6 +129,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             patience=settings.summary_patience,
             renews=not settings.is_operator,
         ),
+        counters=counters,
+        tracing=tracing,
     )
 
     embedder = Embedder(plugins, database=handle, start=background.start)
@@ -165,6 +171,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         times=times,
         announce=announcer.announce,
         patience=settings.store_patience,
+        counted=counters.messages,
         on_growth=grew,
         on_change=consolidator.renew,
     )
@@ -199,6 +206,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
 
     return HubParts(
         settings=settings,
+        counters=counters,
+        tracing=tracing,
         database=handle,
         keys=keys,
         plugins=plugins,

@@ -6,7 +6,6 @@ it ends. Knows settings and parts; knows no SQL and no platform.
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -23,11 +22,12 @@ from session_plugin.hub.operating import Operating
 from session_plugin.hub.people import People
 from session_plugin.hub.recording import Recording
 from session_plugin.hub.settings import Settings
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
 from session_plugin.plugins.summarizer import Summarize, Summarizer
 from session_plugin.rules.policies import Expiry, Retention
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operating, Lifecycle):
@@ -142,6 +142,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         )
         check_list("plugins", plugins, of="plugins")
         self._parts = assemble(database, settings, secret=secret)
+        self._parts.plugins.introduce(self)
 
         for plugin in plugins:
             self.register(plugin)
@@ -151,7 +152,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
 
         if load_entry_points:
             for loaded in self._parts.plugins.load_entry_points():
-                logger.info("plugin %s", loaded)
+                logger.info("plugin %(plugin)s", plugin=loaded)
 
     @property
     def bot(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -16,6 +15,7 @@ from session_plugin.importing.openai_agents import read_openai_agents
 from session_plugin.importing.own_export import read_export
 from session_plugin.importing.telegram_desktop import read_telegram
 from session_plugin.importing.whatsapp import DateOrder, read_whatsapp
+from session_plugin.logs import FieldLogger
 from session_plugin.model import STORE_CHANNEL, Account, Chat, MessageEvent
 from session_plugin.records.conversation.importing import DryRun, ImportResult, import_messages
 from session_plugin.records.conversation.recording import Recording
@@ -24,7 +24,7 @@ from session_plugin.rules.policies import policy_of
 from session_plugin.store import import_operations
 from session_plugin.store.original_import import AccountsOf, Import
 
-logger = logging.getLogger("session_plugin.import")
+logger = FieldLogger("session_plugin.import")
 
 
 class Importing:
@@ -355,14 +355,14 @@ class Importing:
 
 def _log(report: ImportReport) -> None:
     logger.info(
-        "%s %d messages; %d were known, %d left out",
-        "would import" if report.is_dry_run else "imported",
-        report.messages,
-        report.known_messages,
-        sum(report.left_out.values()),
+        "%(verb)s %(messages)d messages; %(known_messages)d were known, %(left_out)d left out",
+        verb="would import" if report.is_dry_run else "imported",
+        messages=report.messages,
+        known_messages=report.known_messages,
+        left_out=sum(report.left_out.values()),
     )
     if report.past_retention and not report.is_dry_run:
         logger.warning(
-            "%d imported messages are past their retention, and go with the next decay",
-            report.past_retention,
+            "%(messages)d imported messages are past their retention, and go with the next decay",
+            messages=report.past_retention,
         )

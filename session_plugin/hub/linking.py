@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from session_plugin.errors import LinkRefused, SessionError
 from session_plugin.hub.assembly import HubParts
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, LinkCode, LinkPreview, Notice, SessionIdentity
 from session_plugin.records.people import link_requests, linking, notices, unlinking
 from session_plugin.rules.codes import ALARM_ON_CHANNEL, new_code
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Linking:
@@ -44,16 +46,19 @@ class Linking:
         if hashed is None:
             raise SessionError("a code was made that no one can type")
 
-        expires_at = await self._parts.announcer.write(
-            linking.request,
-            self._parts.context(),
-            account,
-            code_hash=hashed,
-            half_hash=half,
-            chat=chat,
-            display_name=display_name,
-            user_id=await self._parts.screening.user_id_for(account),
-        )
+        user_id = await self._parts.screening.user_id_for(account)
+        with self._counting_refusals():
+            expires_at = await self._parts.announcer.write(
+                linking.request,
+                self._parts.context(),
+                account,
+                code_hash=hashed,
+                half_hash=half,
+                chat=chat,
+                display_name=display_name,
+                user_id=user_id,
+            )
+        self._count("requested")
         self._parts.notices.deliver_soon()
 
         return LinkCode(code=code, expires_at=expires_at)
@@ -79,6 +84,17 @@ class Linking:
                 words, one of the accounts left other accounts less than 24 hours ago.
             LinkingOff: there is no secret.
         """
+        with self._counting_refusals():
+            preview = await self._redeem(account, code, chat=chat, display_name=display_name)
+
+        self._count("redeemed")
+        self._parts.notices.deliver_soon()
+
+        return preview
+
+    async def _redeem(
+        self, account: Account, code: str, *, chat: Chat | None, display_name: str
+    ) -> LinkPreview:
         hashed, half = await self._hashes_of(code)
         if chat is not None and chat.kind != "direct":
             await self._parts.screening.burn_codes(code)
@@ -96,17 +112,27 @@ class Linking:
         )
         if redeemed.is_alarm:
             logger.warning(
-                "%d wrong link codes were typed on %s within ten minutes: somebody may be guessing",
-                ALARM_ON_CHANNEL.most,
-                account.channel,
+                "%(codes)d wrong link codes were typed on %(channel)s within ten minutes: "
+                "somebody may be guessing",
+                codes=ALARM_ON_CHANNEL.most,
+                channel=account.channel,
             )
 
         if redeemed.preview is None:
             raise LinkRefused
 
-        self._parts.notices.deliver_soon()
-
         return redeemed.preview
+
+    def _count(self, outcome: str) -> None:
+        self._parts.counters.links.add(outcome)
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except LinkRefused:
+            self._count("refused")
+            raise
 
     async def _hashes_of(self, code: str) -> tuple[bytes | None, bytes | None]:
         keys = self._parts.keys
@@ -152,9 +178,12 @@ class Linking:
             await hub.confirm_link(ann_too, shown=preview)  # None: the other side has to, as well
             await hub.confirm_link(ann, shown=preview)
         """
-        linked = await self._parts.announcer.write(
-            linking.confirm, self._parts.context(), account, shown
-        )
+        with self._counting_refusals():
+            linked = await self._parts.announcer.write(
+                linking.confirm, self._parts.context(), account, shown
+            )
+
+        self._count("confirmed" if linked is None else "linked")
         self._parts.notices.deliver_soon()
         return None if linked is None else linked.identity
 
@@ -167,6 +196,8 @@ class Linking:
         is_cancelled = await self._parts.announcer.write(
             linking.cancel, self._parts.context(), account
         )
+        if is_cancelled:
+            self._count("cancelled")
         self._parts.notices.deliver_soon()
         return is_cancelled
 
@@ -184,9 +215,12 @@ class Linking:
         Raises:
             LinkRefused: the account is not linked with any other, or not with `by`.
         """
-        linked = await self._parts.announcer.write(
-            unlinking.unlink, self._parts.context(), account, by=by
-        )
+        with self._counting_refusals():
+            linked = await self._parts.announcer.write(
+                unlinking.unlink, self._parts.context(), account, by=by
+            )
+
+        self._count("unlinked")
         self._parts.notices.deliver_soon()
         return linked.identity
 

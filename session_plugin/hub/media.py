@@ -7,7 +7,6 @@ file. Knows plugins, leases and contexts; knows no platform.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from session_plugin.announcing.leases import Leases
 from session_plugin.context.media import FetchedMedia, content_type_of
 from session_plugin.errors import PluginError
+from session_plugin.logs import FieldLogger
 from session_plugin.model import SessionMessage
 from session_plugin.parts import Attachment
 from session_plugin.plugins.manager import Plugins
@@ -23,7 +23,7 @@ from session_plugin.plugins.manager import Plugins
 FETCH_SECONDS = 5.0
 """How long one file is waited for."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,9 @@ def checked_types(types: Collection[str]) -> tuple[str, ...]:
 
 def _log(attachment: Attachment, message: SessionMessage, reason: str) -> None:
     logger.warning(
-        "an attachment (%s, %s) could not be fetched, so a model is given its kind only: %s",
-        attachment.kind,
-        message.channel,
-        reason,
+        "an attachment (%(attachment)s, %(channel)s) could not be fetched, so a model is given "
+        "its kind only: %(reason)s",
+        attachment=attachment.kind,
+        channel=message.channel,
+        reason=reason,
     )

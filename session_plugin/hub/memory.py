@@ -52,6 +52,8 @@ class Memory:
         """
         session_no = await self._session_no(session_id)
         is_undone = await self._parts.database.write(summaries.undo, session_no)
+        if is_undone:
+            self._parts.counters.consolidations.add("undone")
         self._parts.consolidator.renew((session_no,))
 
         return is_undone

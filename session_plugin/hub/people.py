@@ -145,6 +145,7 @@ class People:
             if forgotten.receipt == Receipt():
                 return forgotten.receipt
 
+            self._parts.counters.forgettings.add()
             erasure = await self._parts.eraser.erase(at_once=at_once)
 
             return replace(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.hub.assembly import HubParts
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.parts import Part, TextPart, ToolCallPart, ToolResultPart
 from session_plugin.parts.texts import words_in
@@ -15,7 +15,7 @@ from session_plugin.providers import Said
 from session_plugin.records.conversation.model_runs import set_turn
 from session_plugin.rules.final_words import HeldWords
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ would be stored when it is delivered again.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,10 +14,11 @@ from session_plugin.database.engine import Engine
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import DatabaseRefused, SessionError
 from session_plugin.keys import ENVIRONMENT, UNKEYED, Keys
+from session_plugin.logs import FieldLogger
 from session_plugin.records.people import secret_use
 from session_plugin.records.people.secret_use import SecretUse
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 def secret_check(keys: Keys, *, clock: Callable[[], float]) -> Callable[[Engine], None]:
@@ -55,14 +55,16 @@ def _must_refuse(keys: Keys, used: SecretUse) -> bool:
     if used.fingerprint == UNKEYED and keys.is_given:
         if used.accounts or used.messages:
             logger.warning(
-                "who was forgotten before there was a secret (%s) is not recognised any more",
-                _counted(used),
+                "who was forgotten before there was a secret (%(records)s) is not "
+                "recognised any more",
+                records=_counted(used),
             )
         return False
 
     if keys.is_given and used.codes and not (used.accounts or used.messages):
         logger.warning(
-            "link codes that were made with another secret do not work any more: %d", used.codes
+            "link codes that were made with another secret do not work any more: %(codes)d",
+            codes=used.codes,
         )
         return False
 
@@ -114,6 +116,10 @@ def accept_lost_secret(database: str | Path) -> None:
     engine = open_engine(database)
     try:
         lost = engine.write(secret_use.drop_hashes).result()
-        logger.warning("a lost secret of %s was given up: %s", engine.url, _counted(lost))
+        logger.warning(
+            "a lost secret of %(database)s was given up: %(records)s",
+            database=engine.url,
+            records=_counted(lost),
+        )
     finally:
         engine.close()

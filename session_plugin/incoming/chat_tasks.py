@@ -7,7 +7,6 @@ the queue of writes and how the database is opened; does not know what a message
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from session_plugin.database.engine import Engine, Tx
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.incoming.chat_work import ChatLock, Work, wait
 from session_plugin.incoming.pending_writes import PendingWrite, PendingWrites
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
 from session_plugin.records.results import Result
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 OPENING_PAUSE = 0.5
 """Seconds between two attempts to open a database for messages that wait for it."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class ChatTasks:
@@ -126,7 +126,9 @@ class ChatTasks:
                 except DatabaseUnavailable as error:
                     if self._closings != closings:
                         raise
-                    logger.info("messages wait for a database that cannot be opened: %s", error)
+                    logger.info(
+                        "messages wait for a database that cannot be opened: %(error)s", error=error
+                    )
 
                 # All waiters try at once, to share an attempt.
                 await asyncio.sleep(OPENING_PAUSE - time.monotonic() % OPENING_PAUSE)
@@ -302,4 +304,4 @@ def log_failure(task: asyncio.Task[Any]) -> None:
     """Log the failure of work that nobody waits for any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
         name = type(error).__name__
-        logger.error("a message that stayed queued could not be stored: %s", name)
+        logger.error("a message that stayed queued could not be stored: %(error)s", error=name)

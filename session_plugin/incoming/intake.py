@@ -7,7 +7,6 @@ after another. Knows screening, the queue and operations; knows no view.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import (
     Callable,
     Iterable,
@@ -17,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from session_plugin.counters import Counter
 from session_plugin.database.database import Database
 from session_plugin.incoming.chat_tasks import ChatTasks, log_failure
 from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
@@ -36,8 +36,6 @@ from session_plugin.rules.codes import texts_in
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-logger = logging.getLogger("session_plugin.hub")
 
 
 @dataclass(slots=True)
@@ -84,11 +82,13 @@ class Intake:
         times: PlatformTimes,
         announce: Announce,
         patience: float,
+        counted: Counter,
         on_growth: Callable[[RecordResult, str], None],
         on_change: Callable[[Iterable[int]], None],
     ) -> None:
         """Write to `database`, and hand what is committed to `announce`.
 
+        `counted` counts messages by channel, role and what became of them.
         `on_growth` is called with what became of each message and its text, `on_change` with the
         numbers of sessions of which stored messages were changed or removed.
         """
@@ -97,6 +97,7 @@ class Intake:
         self._postponed = postponed
         self._transcribing = transcribing
         self._times = times
+        self._counted = counted
         self._on_growth = on_growth
         self._on_change = on_change
         self._streamed = StreamedEdits(on_change=on_change, on_growth=on_growth)
@@ -112,6 +113,11 @@ class Intake:
     def dropped(self) -> int:
         """How many messages were dropped because too many waited."""
         return self._writes.dropped
+
+    @property
+    def timed_out(self) -> int:
+        """How many callers went on before their message, edit or deletion was on disk."""
+        return self._writes.timed_out
 
     @property
     def is_opening(self) -> bool:
@@ -157,6 +163,7 @@ class Intake:
                     await self._screening.burn_codes(texts_in(event))
                 recording = await self._screen(context, submission)
             if recording is None:
+                self._counted.add(event.chat.channel, event.role, "refused")
                 return
             write = await self._tasks.enqueue(event.chat, RECORD, recording)
 
@@ -196,6 +203,7 @@ class Intake:
 
         assert submission.recording is not None
         event = submission.recording.event
+        self._counted.add(event.chat.channel, event.role, result.fate)
         if result.fate == "stored":
             self._postponed.add(submission.recording, result.seq)
             if event.attachments and self._transcribing.is_wanted(event):

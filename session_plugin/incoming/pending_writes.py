@@ -13,7 +13,6 @@ Knows the writer and event loops; knows no plugins, and not what a message is.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 import weakref
@@ -25,6 +24,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from session_plugin.database.engine import Engine, Task, Tx
 from session_plugin.errors import DatabaseUnavailable
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
 from session_plugin.records.results import Announcement, Result
 
@@ -39,7 +39,7 @@ MOST_TIMED_OUT = 10_000
 TIMED_OUT: Any = object()
 """What the waiter of a write gets when the patience has run out."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class PendingWrite(Task, Generic[T]):
@@ -119,6 +119,7 @@ class PendingWrites:
         self._engine: Engine | None = None
         self._is_behind = False
         self.dropped = 0
+        self.timed_out = 0
 
     @property
     def waiting(self) -> int:
@@ -220,9 +221,12 @@ class PendingWrites:
             trouble = self._engine.trouble if self._engine is not None else ""
             reason = trouble or "the database takes long, or a filter does"
             logger.warning(
-                "a message was not stored within %g s and stays queued: %s", self._patience, reason
+                "a message was not stored within %(seconds)g s and stays queued: %(reason)s",
+                seconds=self._patience,
+                reason=reason,
             )
 
+        self.timed_out += 1
         self._timed_out.append(timed_out)
         while self._timed_out and self._timed_out[0].done():
             self._timed_out.popleft()
@@ -232,8 +236,8 @@ class PendingWrites:
             self.dropped += 1
             if self.dropped == 1:
                 logger.error(
-                    "more than %d messages wait for the database: the oldest are dropped",
-                    MOST_TIMED_OUT,
+                    "more than %(messages)d messages wait for the database: the oldest are dropped",
+                    messages=MOST_TIMED_OUT,
                 )
 
     def _waiters_on(self, loop: asyncio.AbstractEventLoop) -> _Waiters:
@@ -282,7 +286,9 @@ class PendingWrites:
                 write.finished.set_exception(write.error)
             else:
                 name = type(write.error).__name__
-                logger.error("a message that stayed queued could not be stored: %s", name)
+                logger.error(
+                    "a message that stayed queued could not be stored: %(error)s", error=name
+                )
 
         for write in writes:
             if write.error is None:

@@ -8,13 +8,13 @@ given up after ten minutes, and where too many wait. Knows plugins and operation
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from session_plugin.errors import PluginError, SessionError
+from session_plugin.logs import FieldLogger
 from session_plugin.model import MessageEvent
 from session_plugin.plugins.manager import FilterRests, Plugins
 from session_plugin.records.conversation.recording import Recording
@@ -33,7 +33,7 @@ CLOSING_SECONDS = 5.0
 Restore = Callable[[Recording, MessageEvent | None, int], Awaitable[int | None]]
 """Stores what the filters left of a message; returns the number of the session that it changed."""
 
-logger = logging.getLogger("session_plugin.plugins")
+logger = FieldLogger("session_plugin.plugins")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +103,8 @@ class Postponed:
 
             if given_up:
                 logger.error(
-                    "%d messages stay withheld: their filter rested for too long", len(given_up)
+                    "%(messages)d messages stay withheld: their filter rested for too long",
+                    messages=len(given_up),
                 )
 
             if waiting:
@@ -122,7 +123,9 @@ class Postponed:
         try:
             session_no = await self._restore(one.recording, event, one.seq)
         except SessionError as error:
-            logger.warning("a message that was filtered late is not stored yet: %s", error)
+            logger.warning(
+                "a message that was filtered late is not stored yet: %(error)s", error=error
+            )
             return False
 
         if session_no is not None:
@@ -146,5 +149,6 @@ class Postponed:
 
         if waiting:
             logger.error(
-                "%d messages stay withheld: their filter rested when the hub closed", len(waiting)
+                "%(messages)d messages stay withheld: their filter rested when the hub closed",
+                messages=len(waiting),
             )

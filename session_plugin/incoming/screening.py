@@ -15,7 +15,6 @@ What only the database knows (duplicates, deletions, private and forgotten peopl
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,7 @@ from session_plugin.checks import check_id, check_storable
 from session_plugin.database.database import Database
 from session_plugin.errors import LinkingOff, PluginError, SessionError
 from session_plugin.keys import Keys
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.plugins.manager import FilterRests, Plugins
 from session_plugin.records.conversation.recording import Recording
@@ -31,7 +31,7 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, link_requests
 from session_plugin.rules.codes import SEARCHED_AT_ONCE, codes_in, texts_in
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 _check_scope_name = partial(check_storable, "a scope's name")
 _check_user_id = partial(check_id, "user_id")
@@ -134,7 +134,9 @@ class Screening:
         except LinkingOff:
             logger.debug("linking is off, so there are no codes")
         except SessionError as error:
-            logger.warning("a code that was said in a group could not be taken back: %s", error)
+            logger.warning(
+                "a code that was said in a group could not be taken back: %(error)s", error=error
+            )
 
     async def scope_name(self, event: MessageEvent) -> str:
         """Ask the plugins which part of its scope a message belongs to; "" where none of them says.
@@ -152,8 +154,8 @@ class Screening:
         except PluginError as error:
             logger.warning(
                 "no plugin says which part of its scope a message belongs to, so it gets its own: "
-                "%s",
-                error,
+                "%(error)s",
+                error=error,
             )
             return f"unresolved:{self._context().new_id()}"
 
@@ -178,7 +180,8 @@ class Screening:
             )
         except PluginError as error:
             logger.warning(
-                "no plugin says whose a new account is, so it gets a user of its own: %s", error
+                "no plugin says whose a new account is, so it gets a user of its own: %(error)s",
+                error=error,
             )
             return None
 
@@ -201,9 +204,9 @@ class Screening:
             return self._record_when is None or bool(self._record_when(chat))
         except Exception:
             logger.exception(
-                "record_when failed, so nothing of a %s chat on %s is stored",
-                chat.kind,
-                chat.channel,
+                "record_when failed, so nothing of a %(kind)s chat on %(channel)s is stored",
+                kind=chat.kind,
+                channel=chat.channel,
             )
             return False
 

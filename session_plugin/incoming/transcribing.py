@@ -6,7 +6,6 @@ Knows plugins and operations; knows no queue and no platform.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from session_plugin.errors import PluginError, SessionError
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat, MessageEvent, SessionMessage
 from session_plugin.parts import Attachment
 from session_plugin.plugins.manager import Plugins
@@ -34,7 +34,7 @@ Keep = Callable[[Recording, Mapping[str, str], int], Awaitable[int | None]]
 """Stores the words of a message's files; returns the number of the session that it changed."""
 Key = tuple[Chat, int]
 
-logger = logging.getLogger("session_plugin.plugins")
+logger = FieldLogger("session_plugin.plugins")
 
 
 class Transcribing:

@@ -5,15 +5,15 @@ Knows plugins; knows no database.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 from session_plugin.context.tokens import estimate_tokens
 from session_plugin.errors import PluginError
+from session_plugin.logs import FieldLogger
 from session_plugin.plugins.manager import Plugins
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class TokenCounter:
@@ -39,8 +39,9 @@ class TokenCounter:
 
             if answer is not None:
                 logger.warning(
-                    "plugin %s did not return one token count for each text; using an estimate",
-                    answer.plugin,
+                    "plugin %(plugin)s did not return one token count for each text; "
+                    "using an estimate",
+                    plugin=answer.plugin,
                 )
 
         return [estimate_tokens(text) for text in texts]

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
 from session_plugin import hooks
 from session_plugin.errors import PluginError
-from session_plugin.model import MessageEvent
+from session_plugin.logs import FieldLogger
+from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.plugins.failures import place_of, words_of
 from session_plugin.plugins.faults import check_filtered, fault_of
 from session_plugin.plugins.resting import Rests
 from session_plugin.reports import PluginStatus
@@ -41,11 +41,20 @@ SLOW_SECONDS = 0.05
 Check = Callable[[Any], None]
 """Raises an exception for an answer that cannot be used."""
 
-logger = logging.getLogger("session_plugin.plugins")
+logger = FieldLogger("session_plugin.plugins")
 
 
 class FilterRests(PluginError):
     """A filter was not asked about a message, because it hung on others lately. It may be later."""
+
+
+class Host(Protocol):
+    """The hub, as far as hooks are concerned."""
+
+    def session_of(
+        self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None
+    ) -> object:
+        """Return the session as `account` sees it in `chat`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,18 @@ class Answer:
 
 
 @dataclass(slots=True)
-class _Counted:
+class HookCounts:
+    """Calls of a plugin, how many failed, and how long they took."""
+
     calls: int = 0
     failures: int = 0
     seconds: float = 0.0
+
+    def add(self, other: HookCounts) -> None:
+        """Add the counts of another hook."""
+        self.calls += other.calls
+        self.failures += other.failures
+        self.seconds += other.seconds
 
 
 class Plugins:
@@ -72,8 +89,20 @@ class Plugins:
         self._manager.add_hookspecs(hooks)
         self._resting_until = Rests(time.monotonic)
         self._abandoned: set[asyncio.Future[Any]] = set()
-        self._counted: defaultdict[str, _Counted] = defaultdict(_Counted)
+        self._counted: defaultdict[tuple[str, str], HookCounts] = defaultdict(HookCounts)
+        self._host: Host | None = None
         self._has: dict[str, bool] = {}  # a cache: `has` is called several times for each message
+
+    def introduce(self, host: Host) -> None:
+        """Give `host` to hooks that ask for the hub, and let it make their views."""
+        self._host = host
+
+    def view_of(
+        self, chat: Chat, account: Account | None, *, event: MessageEvent | None = None
+    ) -> object:
+        """Return the view that hooks about a message are given."""
+        assert self._host is not None, "the hub introduced itself"
+        return self._host.session_of(chat, account, event=event)
 
     def register(self, plugin: object, name: str | None = None) -> str:
         """Add a plugin and return the name under which it is registered.
@@ -151,19 +180,26 @@ class Plugins:
 
         return loaded
 
-    def note_failure(self, name: str) -> None:
+    def note_failure(self, name: str, hook: str) -> None:
         """Count a failure of a plugin whose answer turned out to be useless."""
-        self._counted[name].failures += 1
+        self._counted[name, hook].failures += 1
 
     def status(self) -> tuple[PluginStatus, ...]:
         """Return the counts of each plugin, ordered by name."""
         names = [name for name, plugin in self._manager.list_name_plugin() if plugin is not None]
-        counts = [(name, self._counted[name]) for name in sorted(names)]
+        totals = {name: HookCounts() for name in sorted(names)}
+        for (name, _), counts in self.counted().items():
+            if name in totals:
+                totals[name].add(counts)
 
         return tuple(
             PluginStatus(name=name, calls=c.calls, failures=c.failures, seconds=c.seconds)
-            for name, c in counts
+            for name, c in totals.items()
         )
+
+    def counted(self) -> dict[tuple[str, str], HookCounts]:
+        """Return the counts by plugin and hook."""
+        return dict(self._counted)
 
     def has(self, hook: str) -> bool:
         """Return whether any plugin implements a hook."""
@@ -277,10 +313,11 @@ class Plugins:
     def _let_rest(self, name: str, event: MessageEvent) -> None:
         where = self._resting_until.note_hang(name, event, seconds=REST_SECONDS)
         logger.warning(
-            "plugin %s is not asked to filter messages for %g s %s, because it took too long",
-            name,
-            REST_SECONDS,
-            where,
+            "plugin %(plugin)s is not asked to filter messages for %(seconds)g s "
+            "%(scope)s, because it took too long",
+            plugin=name,
+            seconds=REST_SECONDS,
+            scope=where,
         )
 
     def _implementations(self, hook: str) -> Iterator[pluggy.HookImpl]:
@@ -297,7 +334,7 @@ class Plugins:
         seconds: float | None = None,
         check: Check | None = None,
     ) -> Any:
-        counted, started = self._counted[implementation.plugin_name], time.perf_counter()
+        counted, started = self._counted[implementation.plugin_name, hook], time.perf_counter()
         counted.calls += 1
 
         try:
@@ -319,17 +356,19 @@ class Plugins:
         arguments: dict[str, Any],
         seconds: float | None,
     ) -> Any:
+        given = {"hub": self._host, **arguments}
         started = time.perf_counter()
         with _failures_as_exceptions():
-            result = implementation.function(*(arguments[name] for name in implementation.argnames))
+            result = implementation.function(*(given[name] for name in implementation.argnames))
 
         took = time.perf_counter() - started
         if took > SLOW_SECONDS:
             logger.warning(
-                "plugin %s blocked the event loop for %.0f ms in %s; make it an async def",
-                implementation.plugin_name,
-                took * 1000,
-                hook,
+                "plugin %(plugin)s blocked the event loop for %(milliseconds).0f ms in %(hook)s; "
+                "make it an async def",
+                plugin=implementation.plugin_name,
+                milliseconds=took * 1000,
+                hook=hook,
             )
 
         if inspect.isawaitable(result):
@@ -389,19 +428,21 @@ def _failures_as_exceptions() -> Iterator[None]:
 def _log_failure(implementation: pluggy.HookImpl, hook: str, error: Exception) -> None:
     """Log which plugin failed, and where in its code.
 
-    The exception's message may quote a chat message, so it is logged at DEBUG only.
+    The exception's message is logged at DEBUG only where it may quote a chat message.
     """
-    place = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" at {place[0].filename}:{place[0].lineno}" if place else ""
-
     logger.error(
-        "plugin %s failed in %s: %s%s",
-        implementation.plugin_name,
-        hook,
-        type(error).__name__,
-        where,
+        "plugin %(plugin)s failed in %(hook)s: %(error)s at %(place)s",
+        plugin=implementation.plugin_name,
+        hook=hook,
+        error=words_of(error),
+        place=place_of(error) or "an unknown place",
     )
-    logger.debug("plugin %s failed in %s", implementation.plugin_name, hook, exc_info=error)
+    logger.debug(
+        "plugin %(plugin)s failed in %(hook)s",
+        plugin=implementation.plugin_name,
+        hook=hook,
+        exc_info=error,
+    )
 
 
 def _name_of(plugin: object) -> str:

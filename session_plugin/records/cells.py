@@ -10,15 +10,15 @@ A cell that cannot be read costs that cell, never the row or the listing.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from session_plugin.checks import is_storable
+from session_plugin.logs import FieldLogger
 from session_plugin.parts import Attachment, Part
 from session_plugin.parts.as_json import attachment_to_dict, from_cell, to_cell
 
-logger = logging.getLogger("session_plugin.records")
+logger = FieldLogger("session_plugin.records")
 
 
 def to_bytes(text: str) -> bytes:

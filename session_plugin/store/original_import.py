@@ -6,11 +6,11 @@ The caller runs the operations on its database, awaiting or blocking.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from session_plugin.database.opening import located_file
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account
 from session_plugin.reports import ImportReport, OnProgress, Progress, Skipped
 from session_plugin.store.import_operations import Imported
@@ -19,7 +19,7 @@ from session_plugin.store.original_file import Original, Piece
 AccountsOf = Mapping[str, Account] | Callable[[str], Account | None]
 """Which account an imported user has, by the user's id."""
 
-logger = logging.getLogger("session_plugin.import")
+logger = FieldLogger("session_plugin.import")
 
 
 class Import:
@@ -133,15 +133,16 @@ class Import:
             past_retention=self._past_retention,
         )
         logger.info(
-            "imported %d messages of %d users; %d skipped",
-            report.messages,
-            report.users,
-            len(report.skipped),
+            "imported %(messages)d messages of %(users)d users; %(skipped)d skipped",
+            messages=report.messages,
+            users=report.users,
+            skipped=len(report.skipped),
         )
         if report.past_retention:
             logger.warning(
-                "%d imported messages are past their retention, and go with the next decay",
-                report.past_retention,
+                "%(messages)d imported messages are past their retention, and go with "
+                "the next decay",
+                messages=report.past_retention,
             )
 
         return report

@@ -7,7 +7,6 @@ no event loop.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import located, open_engine
 from session_plugin.errors import SessionError
 from session_plugin.keys import Keys
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Session, SessionMessage, check_role
 from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.operation_context import OperationContext
@@ -47,7 +47,7 @@ CONSOLIDATION_SECONDS = 60.0
 """How long others wait if this process ends while it sums up."""
 SUMMARY_HEADING = "Session history summary:"
 
-logger = logging.getLogger("session_plugin.store")
+logger = FieldLogger("session_plugin.store")
 
 
 class SessionStore:
@@ -221,7 +221,10 @@ class SessionStore:
             try:
                 self._consolidate(appended.session_no)
             except SessionError as error:
-                logger.warning("a session could not be consolidated, and is tried again: %s", error)
+                logger.warning(
+                    "a session could not be consolidated, and is tried again: %(error)s",
+                    error=error,
+                )
 
     def consolidate(self, session_id: str) -> None:
         """Let the oldest half of the messages give way to a summary, unless there are `threshold //

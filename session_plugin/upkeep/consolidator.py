@@ -8,7 +8,6 @@ Of several processes one at a time asks about a session. Knows plugins and opera
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
@@ -19,8 +18,10 @@ from session_plugin.announcing.announcer import Announcer
 from session_plugin.context.digest import DIGEST_BUDGET, DIGEST_NAME, digest
 from session_plugin.context.fitting import Count
 from session_plugin.context.marks import quoted
+from session_plugin.counters import HubCounters
 from session_plugin.database.database import Database
 from session_plugin.errors import PluginError
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Session, SessionMessage, Summary
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation.recording import RecordResult
@@ -28,6 +29,7 @@ from session_plugin.records.conversation.sessions import session_data
 from session_plugin.records.upkeep import summaries, work_leases
 from session_plugin.reports import OnProgress, Progress
 from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
+from session_plugin.tracing import CONVERSATION, Tracing
 
 MOST_AT_ONCE = 200
 """Messages that a plugin is given at once. A longer range, an archive that is summed up anew, comes
@@ -50,7 +52,7 @@ so.
 """
 MOST_WEIGHTS = 10_000
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class Consolidator:
         clock: Callable[[], float],
         start: Callable[[Coroutine[Any, Any, Any]], object],
         limits: Limits,
+        counters: HubCounters,
+        tracing: Tracing,
     ) -> None:
         """Ask `plugins` for summaries and store them in `database`."""
         self._plugins = plugins
@@ -86,6 +90,8 @@ class Consolidator:
         self._clock = clock
         self._start = start
         self._limits = limits
+        self._counters = counters
+        self._tracing = tracing
         self._holder = uuid.uuid4().hex
         self._busy: set[int] = set()
         self._again: dict[
@@ -227,6 +233,28 @@ class Consolidator:
     async def _carry_out(
         self, request: summaries.PlanRequest, beginning: summaries.Beginning | None
     ) -> bool:
+        """Summarise what was planned; return whether a summary was put in place."""
+        if beginning is None:
+            return False
+        if self._tracing.start is None:
+            return await self._put_in_place(request, beginning)
+
+        with self._tracing.start("consolidate") as span:
+            is_done = await self._put_in_place(request, beginning)
+            span.stop()
+            session_no = request.session_no
+            session = (
+                await self._database.read(session_data, session_no) if span.is_recording else None
+            )
+            if session is not None:
+                span.note(CONVERSATION, session.session_id)
+            span.note("session_plugin.outcome", "stored" if is_done else "unchanged")
+
+        return is_done
+
+    async def _put_in_place(
+        self, request: summaries.PlanRequest, beginning: summaries.Beginning | None
+    ) -> bool:
         written = None
         while beginning is not None:
             plan = await self._filled(beginning)
@@ -241,9 +269,11 @@ class Consolidator:
 
         if not await self._announcer.write(summaries.PUT, written):
             # It changed meanwhile.
+            self._counters.consolidations.add("outdated")
             self._look_again(request.session_no, is_renewal=request.threshold is None)
             return False
 
+        self._counters.consolidations.add("stored")
         self._weights.pop(request.session_no, None)
 
         return True
@@ -310,6 +340,7 @@ class Consolidator:
 
         count, tokens = self._weights.get(session_no, (-1, 0))
         is_known = count + 1 == live_count
+        self._counters.caches.add("session_tokens", "hit" if is_known else "miss")
         if is_known:
             tokens += sum(await self._count((text,)))
 
@@ -398,20 +429,21 @@ class Consolidator:
         longest = len(previous or "") + len(quoted(messages))
         fault = fault_of(answer.value, longest=longest)
         if fault is not None:
-            self._plugins.note_failure(answer.plugin)
+            self._plugins.note_failure(answer.plugin, "session_summarize")
             raise PluginError(f"plugin {answer.plugin} gave no usable summary: {fault}")
 
         return answer.value, answer.plugin
 
     async def _note_failure(self, session_no: int, session: Session, reason: str) -> None:
+        self._counters.consolidations.add("failed")
         failures = await self._database.write(
             summaries.note_failure, session_no, reason=reason, now=self._clock()
         )
         if failures is not None:
             logger.warning(
-                "session %s could not be summed up (failure %d in a row), and nothing of it "
-                "is changed: %s",
-                session.session_id,
-                failures,
-                reason,
+                "session %(session_id)s could not be summed up (failure %(failures)d in a row), "
+                "and nothing of it is changed: %(reason)s",
+                session_id=session.session_id,
+                failures=failures,
+                reason=reason,
             )

@@ -7,7 +7,6 @@ how vectors are compared.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from session_plugin.database.database import Database
 from session_plugin.errors import PluginError
+from session_plugin.logs import FieldLogger
 from session_plugin.plugins.manager import Answer, Plugins
 from session_plugin.records.conversation.recording import RecordResult
 from session_plugin.records.upkeep import vectors
@@ -33,7 +33,7 @@ MOST_WAITING = 10_000
 CLOSING_SECONDS = 10.0
 """For so long, a hub that closes goes on with what waits. `embed_stored` makes up for the rest."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Embedder:
@@ -87,7 +87,10 @@ class Embedder:
             del self._waiting[loop]
 
         if waiting:
-            logger.info("%d messages have no vector yet: call hub.embed_stored()", len(waiting))
+            logger.info(
+                "%(messages)d messages have no vector yet: call hub.embed_stored()",
+                messages=len(waiting),
+            )
 
     async def _make(self, sources: Sequence[Source]) -> str | None:
         """Make and store vectors; return who made them, None where nobody did."""

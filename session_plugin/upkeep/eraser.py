@@ -11,7 +11,6 @@ another process, or the next start, goes on with it.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,13 +20,14 @@ from session_plugin.checks import MINUTE
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Purged, Tx
 from session_plugin.errors import SessionError
+from session_plugin.logs import FieldLogger
 from session_plugin.records.upkeep import marks
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Seconds between tries, each pause twice as long as the one before it."""
-TRIED_AGAIN = "what was forgotten is still in the database's file, and is tried again: %s"
+TRIED_AGAIN = "what was forgotten is still in the database's file, and is tried again: %(error)s"
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Eraser:
         )
         self._trying: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
         self._woken: dict[asyncio.AbstractEventLoop, asyncio.Event] = {}
+        self.pending = 0
+        """Deletions whose bytes may still be in the file, when this hub last looked."""
 
     async def erase(self, *, at_once: bool = False) -> Erasure:
         """Erase what is to be erased, or go on with it in the background.
@@ -64,7 +66,7 @@ class Eraser:
         try:
             erasure = await self._try(at_once=at_once)
         except SessionError as error:
-            logger.warning(TRIED_AGAIN, error)
+            logger.warning(TRIED_AGAIN, error=error)
             erasure = Erasure(is_done=False)
 
         if not erasure.is_done:
@@ -74,8 +76,13 @@ class Eraser:
 
     async def go_on(self) -> None:
         """Take up what an earlier process did not come to, or what is due by now."""
-        if await self._database.read(newest_erasure) is not None:
+        if await self._newest() is not None:
             self._keep_trying()
+
+    async def _newest(self) -> int | None:
+        """Return the number of the newest erasure; None if all have been seen to."""
+        newest, self.pending = await self._database.read(pending_erasures)
+        return newest
 
     async def stop(self) -> None:
         """Try no more, on whatever event loop; what is still to be done stays in the database."""
@@ -94,7 +101,7 @@ class Eraser:
         closes: what is noted in the database has to be true.
         """
         async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            newest = await self._database.read(newest_erasure)
+            newest = await self._newest()
             if newest is None:
                 return Erasure(is_done=True)
 
@@ -117,6 +124,7 @@ class Eraser:
 
         if erasure.is_done:
             await self._database.write(drop_erasures, newest)
+            self.pending = 0
 
         return erasure
 
@@ -169,7 +177,7 @@ class Eraser:
                     return
                 seconds = erasure.seconds
             except SessionError as error:
-                logger.warning(TRIED_AGAIN, error)
+                logger.warning(TRIED_AGAIN, error=error)
 
             with suppress(TimeoutError):  # a longer wait is cut: the clock may be set meanwhile
                 await asyncio.wait_for(woken.wait(), min(seconds or pause, LONGEST_PAUSE))
@@ -177,10 +185,10 @@ class Eraser:
             pause = FIRST_PAUSE if seconds else min(2 * pause, LONGEST_PAUSE)
 
 
-def newest_erasure(tx: Tx) -> int | None:
-    """Return the number of the newest erasure that has not been seen to; None if all have."""
-    number: int | None = tx.one("newest_erasure")["erasure_no"]
-    return number
+def pending_erasures(tx: Tx) -> tuple[int | None, int]:
+    """Return the number of the newest erasure that has not been seen to, and how many there are."""
+    row = tx.one("pending_erasures")
+    return row["erasure_no"], row["pending"]
 
 
 def drop_erasures(tx: Tx, erasure_no: int) -> None:

@@ -7,19 +7,19 @@ Of several processes on one database one at a time does it: the others find its 
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable
 
 from session_plugin.checks import MINUTE
 from session_plugin.errors import SessionError
+from session_plugin.logs import FieldLogger
 
 JITTER = 0.2
 """Each pause is up to so much of it shorter or longer, so that processes started together do not
 stay together.
 """
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class Rounds:
@@ -71,7 +71,8 @@ class Rounds:
                 await self._work()
             except SessionError as error:
                 logger.warning(
-                    "a round of upkeep was given up, and the next one tries again: %s", error
+                    "a round of upkeep was given up, and the next one tries again: %(error)s",
+                    error=error,
                 )
             except Exception:
                 logger.exception("a round of upkeep failed, and the next one tries again")

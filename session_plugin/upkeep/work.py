@@ -6,7 +6,6 @@ knows not when it is called.
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec
@@ -15,6 +14,7 @@ from session_plugin.announcing.announcer import Announcer
 from session_plugin.checks import DAY, MINUTE
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Tx
+from session_plugin.logs import FieldLogger
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation import sessions
 from session_plugin.records.operation_context import OperationContext
@@ -35,7 +35,7 @@ SILENT_AT_ONCE = 50
 WITHDRAWN_AT_ONCE = 100
 """Summaries made again in one round of upkeep."""
 
-logger = logging.getLogger("session_plugin.hub")
+logger = FieldLogger("session_plugin.hub")
 
 
 class UpkeepWork:
@@ -139,10 +139,11 @@ class UpkeepWork:
         if not found.is_trusted and before.is_trusted:
             leap = 0.0 if found.trusted_at is None else (now - found.trusted_at) / DAY
             logger.warning(
-                "the clock is %+.1f days from the last round of upkeep, or from the platforms' "
-                "clocks: nothing is deleted until a new message's platform agrees with it, or it "
-                "has gone on for a day. If it is right, call hub.decay(confirm_clock=True)",
-                leap,
+                "the clock is %(days)+.1f days from the last round of upkeep, or from the "
+                "platforms' clocks: nothing is deleted until a new message's platform agrees with "
+                "it, or it has gone on for a day. If it is right, call "
+                "hub.decay(confirm_clock=True)",
+                days=leap,
             )
 
         return found.is_trusted
@@ -176,7 +177,9 @@ class UpkeepWork:
         report = decay.report_of(rows, sessions=removed)
         if report != DecayReport():
             logger.info(
-                "decay removed %d messages and %d sessions", report.messages, report.sessions
+                "decay removed %(messages)d messages and %(sessions)d sessions",
+                messages=report.messages,
+                sessions=report.sessions,
             )
 
         return report

@@ -460,10 +460,10 @@ async def test_a_hub_that_closes_while_somebody_is_forgotten_stays_closed(
 
     def slowly(tx):
         time.sleep(0.3)  # so that closing comes in between
-        return newest_erasure(tx)
+        return pending_erasures(tx)
 
-    newest_erasure = eraser.newest_erasure
-    monkeypatch.setattr(eraser, "newest_erasure", slowly)
+    pending_erasures = eraser.pending_erasures
+    monkeypatch.setattr(eraser, "pending_erasures", slowly)
     hub = new_hub()
     await hub.record(talk.said(ann, "zanzibar"))
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:

@@ -288,3 +288,87 @@ async def test_the_first_plugin_that_knows_is_believed(new_hub, talk):
     await hub.record(talk.said(talk.account("ann"), "hi"))
     assert (len(unsure.asked), len(sure.asked), len(never.asked)) == (1, 1, 0)
     assert await hub.identity_of("customer-7") is not None
+
+
+# What hooks are given to read with
+
+
+async def test_a_hook_about_a_message_reads_the_history_by_its_view(new_hub, talk):
+    read = []
+
+    class Reader:
+        @hookimpl
+        async def session_on_message(self, event, view):
+            read.append([message.content for message in await view.history(before=event)])
+
+        @hookimpl
+        async def session_on_edit(self, event, view):
+            read.append([message.content for message in await view.history()])
+
+        @hookimpl
+        async def session_on_delete(self, chat, view):
+            read.append([message.content for message in await view.history()])
+
+    hub, ann = new_hub(Reader(), store_patience=30), talk.account("ann")
+    first, second = talk.said(ann, "one"), talk.answered(ann, "two")
+    for event in (first, second):
+        await hub.record(event)
+        await hub.settle()
+    await hub.edit(talk.said(ann, "uno", message_id=first.message_id))
+    await hub.settle()
+    await hub.delete(second.chat, [second.message_id])
+    await hub.settle()
+    assert read == [[], ["one"], ["uno", "two"], ["uno"]]
+
+
+async def test_a_hook_adds_to_the_session_by_its_view(new_hub, talk, texts):
+    class Noting:
+        @hookimpl
+        async def session_on_message(self, event, view):
+            if event.role == "user":
+                await view.add("tool", "noted")
+
+    hub, ann = new_hub(Noting(), store_patience=30), talk.account("ann")
+    await hub.record(talk.said(ann, "hi"))
+    await hub.settle()
+    assert await texts(hub, ann) == ["hi", "noted"]
+
+
+async def test_a_view_shows_a_hook_no_other_chat(new_hub, talk):
+    read = []
+
+    class Reader:
+        @hookimpl
+        async def session_on_message(self, event, view):
+            read.append([message.content for message in await view.history()])
+
+    hub, ann = new_hub(Reader(), store_patience=30), talk.account("ann")
+    await hub.record(talk.said(ann, "a secret"))
+    await hub.settle()
+    await hub.record(talk.said(talk.group(), "hi all", author=ann))
+    await hub.settle()
+    assert read == [["a secret"], ["hi all"]]
+
+
+async def test_events_are_given_the_hub_where_they_ask_for_it(new_hub, talk):
+    given = []
+
+    class Asking:
+        @hookimpl
+        async def session_on_identity(self, event, hub):
+            given.append(("identity", hub))
+
+        @hookimpl
+        def session_on_start(self, hub):
+            given.append(("start", hub))
+
+        @hookimpl
+        def session_on_end(self, hub):
+            given.append(("end", hub))
+
+    hub, ann = new_hub(Asking(), store_patience=30), talk.account("ann")
+    recorded = await hub.record(talk.said(ann, "hi"))
+    await recorded.session.start_new()
+    await hub.settle()
+    assert {name for name, _ in given} == {"identity", "start", "end"}
+    assert all(one is hub for _, one in given)

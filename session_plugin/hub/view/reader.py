@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from session_plugin.database.engine import Tx
 from session_plugin.hub.assembly import HubParts
+from session_plugin.hub.traced import read_traced, record_traced
 from session_plugin.incoming.intake import Submission
 from session_plugin.model import (
     Account,
@@ -85,7 +86,10 @@ class Reader:
             submission = Submission(event, None, on_result=self._note_result)
 
         submission.scope_name = self.scope_name
-        await self._parts.intake.record(self._parts.context(), submission)
+        if self._parts.tracing.start is None:
+            await self._parts.intake.record(self._parts.context(), submission)
+        else:
+            await record_traced(self._parts, submission)
         self.scope_name = submission.scope_name
 
         if submission.result is not None:
@@ -162,7 +166,10 @@ class Reader:
             await self.before_reading()
         if not self.is_stored or self._parts.intake.holds_edits(self.chat):
             await self._parts.intake.settled(self.chat)
-        return await self._parts.database.read(operation, *args, **kwargs)
+        if self._parts.tracing.start is None:
+            return await self._parts.database.read(operation, *args, **kwargs)
+
+        return await read_traced(self._parts, operation, *args, **kwargs)
 
     async def _where(self) -> sessions.Where:
         return sessions.Where(

@@ -4,9 +4,9 @@
 -- Something was deleted whose bytes may still be in the file.
 INSERT INTO erasures (at) VALUES (:at)
 
--- name: newest_erasure
--- The newest deletion that the file was not rewritten for.
-SELECT MAX(erasure_no) AS erasure_no FROM erasures
+-- name: pending_erasures
+-- The newest deletion that the file was not rewritten for, and how many there are.
+SELECT MAX(erasure_no) AS erasure_no, COUNT(*) AS pending FROM erasures
 
 -- name: drop_erasures
 -- The file was rewritten after these deletions.
