@@ -182,7 +182,10 @@ async def test_what_waits_is_counted(
     assert await reading.read(traffic.bots) == [""]
 
 
-# Why a model is given what
+# Why a model is given what; which database it is read from does not matter
+
+
+ON_SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
 async def count(texts: Any) -> list[int]:
@@ -230,6 +233,7 @@ def why(hub: SessionHub, reading: Database, talk: Talk) -> Callable[..., Any]:
     return answer
 
 
+@ON_SQLITE
 async def test_asides_and_the_window_keep_messages_out(
     hub: SessionHub, talk: Talk, why: Callable[..., Any]
 ) -> None:
@@ -248,6 +252,7 @@ async def test_asides_and_the_window_keep_messages_out(
     assert asides["/help"] == (explaining.NEWEST,)
 
 
+@ON_SQLITE
 async def test_a_budget_keeps_the_oldest_out_and_cuts_the_newest(
     hub: SessionHub, talk: Talk, why: Callable[..., Any]
 ) -> None:
@@ -260,6 +265,7 @@ async def test_a_budget_keeps_the_oldest_out_and_cuts_the_newest(
     assert cut["new " * 50] == (explaining.NEWEST, explaining.CUT)
 
 
+@ON_SQLITE
 async def test_the_summary_stands_for_what_it_covers(
     new_hub: Callable[..., SessionHub], hub: SessionHub, talk: Talk, why: Callable[..., Any]
 ) -> None:
@@ -275,6 +281,7 @@ async def test_the_summary_stands_for_what_it_covers(
     assert found["text 7"] == (explaining.NEWEST,)
 
 
+@ON_SQLITE
 async def test_instructions_are_given_once(
     hub: SessionHub, talk: Talk, why: Callable[..., Any]
 ) -> None:
