@@ -21,7 +21,9 @@ from session_plugin.cli.setup import (
     find_person,
     run,
 )
+from session_plugin.database.opening import located
 from session_plugin.hub.operator import OperatorHub
+from session_plugin.keys import ENVIRONMENT, Keys
 from session_plugin.model import Receipt
 
 AccountText = Annotated[str, typer.Argument(metavar="ACCOUNT", help="channel:id")]
@@ -123,6 +125,7 @@ def forget(
         return await (hub.forget(user_id, at_once=at_once) if yes else hub.count_to_forget(user_id))
 
     receipt = run(ctx, carry_out)
+    _warn_without_secret(ctx.obj.where)
     if as_json:
         print_json(receipt)
     else:
@@ -141,6 +144,17 @@ def forget(
             )
         else:
             print_lines("erased, to the last byte")
+
+
+def _warn_without_secret(where: str) -> None:
+    """Say that no secret is here: with another one than the bot's, nobody forgotten is known."""
+    keys = Keys(None, database=located(where), may_make=False)
+    if not keys.is_given and (keys.file is None or not keys.file.exists()):
+        typer.echo(
+            f"session-plugin: {ENVIRONMENT} is not set here. If the bot has one, set the same: "
+            "otherwise messages of forgotten people are stored when they are delivered again.",
+            err=True,
+        )
 
 
 def export(

@@ -133,3 +133,9 @@ def test_hostile_text_moves_no_cursor(database_file: Path, run: Any) -> None:
         "a\\u001b[2J\\u202eb\\ud800\\u0000"
         in run(database_file, "show", "discord:1001", "--show-text").out
     )
+
+
+def test_forgetting_without_the_bots_secret_is_warned_of(run: Any, filled_file: Path) -> None:
+    words = ("forget", "discord:1003")
+    assert "SESSION_SECRET is not set" in run(filled_file, *words, SESSION_SECRET=None).err
+    assert run(filled_file, *words).err == ""

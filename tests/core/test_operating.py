@@ -154,12 +154,12 @@ async def test_an_operators_hub_leaves_starts_and_ends_to_the_bot_to_announce(
     raw.rows("UPDATE sessions SET start_announced = 0")
 
     async with operator:
-        await operator.status()
-    assert raw.rows("SELECT start_announced FROM sessions") == [(0,)]
+        await operator.record(talk.said(talk.account("bob"), "hello"))
+    assert raw.rows("SELECT start_announced FROM sessions") == [(0,), (0,)]
 
     async with new_hub(event_log) as again:
         await again.settle()
-    assert event_log.names() == ["start"]
+    assert event_log.names() == ["start", "start"]
 
 
 async def test_an_operators_hub_ends_no_session_that_the_bot_would_not_end(
@@ -189,7 +189,7 @@ async def test_an_older_schema_is_refused_and_left_as_it_is(
     await bot.record(talk.said(talk.account("ann"), "hello"))
     await bot.close()
 
-    for version, says in ((0, "older"), (99, "newer")):
+    for version, says in ((0, "has schema 0, older"), (99, "has schema 99, newer")):
         backend.set_version(database, version)
         with pytest.raises(DatabaseRefused, match=rf"{says}|no tables of"):
             async with operator:
