@@ -86,7 +86,7 @@ class PostgresqlEngine(ThreadedEngine):
     def open(self) -> None:
         """Connect, check and migrate the database, and start the threads."""
         with as_our_errors(self.url):
-            prepare(self._conninfo, self.url)
+            prepare(self._conninfo, self.url, on_new=self._note_new)
 
         in_url = conninfo_to_dict(self._conninfo)
         keepalive = {name: value for name, value in CONNECTION.items() if name not in in_url}

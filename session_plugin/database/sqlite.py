@@ -93,7 +93,7 @@ class SqliteEngine(ThreadedEngine):
     def open(self) -> None:
         """Create the file if it is missing, check and migrate it, and start the threads."""
         with as_our_errors(self.url):
-            connection = prepare(self.url, busy_timeout=self._busy_timeout)
+            connection = prepare(self.url, busy_timeout=self._busy_timeout, on_new=self._note_new)
 
         if self.url == MEMORY:
             readers = 0
