@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from session_plugin.cli.output import print_json, print_lines
 from session_plugin.cli.setup import Json, Refused, Setup
 from session_plugin.database.existing import schema_version
+from session_plugin.inspector import serve
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -65,6 +65,9 @@ def init(
 def inspect(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 0,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="Show what people wrote; noted in the audit.")
+    ] = False,
 ) -> None:
     """Look at the database with a browser.
 
@@ -74,10 +77,6 @@ def inspect(
     where = setup.where
     schema_version(where)
     try:
-        inspector = importlib.import_module("session_plugin.inspector")
-    except ImportError as error:
-        raise Refused(
-            f"inspect cannot start ({error}): pip install 'session-plugin[inspect]'"
-        ) from error
-
-    inspector.serve(where, port=port)
+        serve(where, port=port, show_text=show_text)
+    except (ImportError, OSError) as error:
+        raise Refused(f"inspect cannot start: {error}") from error

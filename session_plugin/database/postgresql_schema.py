@@ -8,6 +8,7 @@ Any other schema is left unchanged.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote
 
 import psycopg
@@ -71,12 +72,13 @@ def shown_url(url: str) -> str:
     return f"{scheme}://{host}{port and ':'}{port}/{quote(str(parsed.get('dbname', '')), safe='')}"
 
 
-def prepare(url: str, shown: str) -> None:
+def prepare(url: str, shown: str, *, on_new: Callable[[], None] = lambda: None) -> None:
     """Check the server and the schema, and bring the schema up to date.
 
     Args:
         url: The URL to connect to.
         shown: What errors may show of it; see `shown_url`.
+        on_new: Called if there was no table of ours before.
 
     Raises:
         DatabaseRefused: the server refuses the connection, or the schema cannot
@@ -86,7 +88,8 @@ def prepare(url: str, shown: str) -> None:
     """
     with _connect(url, shown) as connection:
         _refuse_unfit(connection, shown)
-        _migrate(connection, shown)
+        if _migrate(connection, shown):
+            on_new()
 
 
 def version_of(url: str, shown: str) -> int | None:
@@ -181,23 +184,28 @@ def _refuse_unfit(connection: Connection, shown: str) -> None:
         )
 
 
-def _migrate(connection: Connection, shown: str) -> None:
-    """Bring the schema up to date, with one transaction for each migration.
+def _migrate(connection: Connection, shown: str) -> bool:
+    """Bring the schema up to date, with one transaction for each migration; return whether this
+    connection made the first tables.
 
     Of two processes that do so at once, the second finds nothing to do.
     """
-    migrations = load_migrations("postgresql")
+    migrations, is_new = load_migrations("postgresql"), False
 
     while _version(connection, shown) < len(migrations):
         with connection.transaction():
             _only(connection, "lock_schema")
             version = _version(connection, shown)
             if version == len(migrations):
-                return
+                break
 
             connection.execute(migrations[version].encode())
             queries = load_queries("postgresql")
             connection.execute(queries["set_schema_version"].encode(), {"version": version + 1})
+
+        is_new |= version == 0
+
+    return is_new
 
 
 def _version(connection: Connection, shown: str) -> int:

@@ -111,7 +111,7 @@ class SqliteEngine(ThreadedEngine):
             return
 
         with as_our_errors(self.url):
-            connection = prepare(self.url, busy_timeout=self._busy_timeout)
+            connection = prepare(self.url, busy_timeout=self._busy_timeout, on_new=self._note_new)
 
         if self.url == MEMORY:
             readers = 0

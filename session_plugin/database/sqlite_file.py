@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -84,8 +85,12 @@ def to_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
+def prepare(
+    path: str, *, busy_timeout: float, on_new: Callable[[], None] = lambda: None
+) -> sqlite3.Connection:
     """Create the database if it is missing, check and migrate it, and return a write connection.
+
+    `on_new` is called if nothing was in it before.
 
     Raises:
         DatabaseRefused: this version of SQLite is too old, or the file cannot be used.
@@ -106,7 +111,8 @@ def prepare(path: str, *, busy_timeout: float) -> sqlite3.Connection:
         connection = connect(path, busy_timeout=busy_timeout)
         try:
             _set_up(connection, busy_timeout)
-            _migrate(connection, path)
+            if _migrate(connection, path) and path != MEMORY:
+                on_new()
         except BaseException:
             connection.close()
             raise
@@ -379,13 +385,14 @@ def _make_ours(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the schema up to date, with one transaction for each migration.
+def _migrate(connection: sqlite3.Connection, path: str) -> bool:
+    """Bring the schema up to date, with one transaction for each migration; return whether this
+    connection made the first tables.
 
     Of two processes that do so at once, the second finds nothing to do. If the schema is up to
     date, no lock is taken, so opening never waits for a writer.
     """
-    migrations = load_migrations("sqlite")
+    migrations, is_new = load_migrations("sqlite"), False
 
     while _version(connection, path) < len(migrations):
         connection.execute("BEGIN IMMEDIATE")
@@ -400,6 +407,7 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
 
             connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
+            is_new |= version == 0
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
@@ -408,6 +416,8 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+    return is_new
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

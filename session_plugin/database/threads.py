@@ -14,6 +14,7 @@ from session_plugin.database.engine import Task, Tx
 from session_plugin.database.readers import Readers
 from session_plugin.database.writer import FutureTask, WriteConnection, Writer
 from session_plugin.errors import DatabaseUnavailable
+from session_plugin.logs import FieldLogger
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +23,9 @@ LEAST_TO_WRITE = 2.0
 """Seconds that closing grants the writer at least. Closing may have spent its time on a purge,
 which is never interrupted, and writes that waited for the purge must not fail because of it.
 """
+
+
+logger = FieldLogger("session_plugin.database")
 
 
 class ThreadedEngine(ABC):
@@ -122,6 +126,9 @@ class ThreadedEngine(ABC):
 
         if readers:
             self._readers = Readers(self._read, count=readers, counters=self._counters)
+
+    def _note_new(self) -> None:
+        logger.info("new database at %(database)s", database=self.url)
 
     def _open_writer(self) -> Writer:
         writer = self._writer

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from session_plugin.checks import check_list
 from session_plugin.hub.assembly import assemble
@@ -71,6 +72,8 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         load_entry_points: Also register the plugins that installed packages offer in the
             entry-point group `session_plugin`. Off by default: any dependency could read every
             message.
+        plugin_settings: For these plugins, by the name of the entry point: what its class is called
+            with, as `{"redact": {"mark": "[card]"}}`.
         store_patience: Seconds without any COMMIT after which the bot goes on although the database
             has not taken a message.
         secret: 16 bytes or more under which link codes are hashed, the same in all processes.
@@ -113,6 +116,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         summary_patience: float = 60.0,
         plugins: Iterable[object] = (),
         load_entry_points: bool = False,
+        plugin_settings: Mapping[str, Mapping[str, Any]] | None = None,
         store_patience: float = 2.0,
         secret: str | bytes | None = None,
         record_when: Callable[[Chat], bool] | None = None,
@@ -150,8 +154,13 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         if summarize is not None:
             self.register(Summarizer(summarize), "summarize")
 
+        if plugin_settings and not load_entry_points:
+            raise ValueError(
+                "plugin_settings are for plugins of installed packages: set load_entry_points=True"
+            )
+
         if load_entry_points:
-            for loaded in self._parts.plugins.load_entry_points():
+            for loaded in self._parts.plugins.load_entry_points(plugin_settings or {}):
                 logger.info("plugin %(plugin)s", plugin=loaded)
 
     @property

@@ -11,11 +11,10 @@ import asyncio
 import inspect
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import pluggy
@@ -26,6 +25,7 @@ from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.plugins.failures import place_of, words_of
 from session_plugin.plugins.faults import check_filtered, fault_of
+from session_plugin.plugins.installed import load_installed
 from session_plugin.plugins.resting import Rests
 from session_plugin.reports import PluginStatus
 
@@ -144,41 +144,20 @@ class Plugins:
 
         return registered or name
 
-    def load_entry_points(self) -> list[str]:
+    def load_entry_points(self, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Register the plugins of installed packages and return a description of each.
 
         A plugin that is registered already under the same name is left out.
 
+        Args:
+            settings: By the name of an entry point, what its class is called with.
+
         Raises:
-            PluginError: one of them cannot be loaded; the message names its distribution.
+            PluginError: one of them cannot be loaded; the message names its distribution. Or no
+                installed package offers a plugin that has settings.
         """
-        loaded = []
-        registered_before = {name for name, _ in self._manager.list_name_plugin()}
-
-        for entry in entry_points(group=hooks.PROJECT):
-            if entry.name in registered_before:
-                continue
-
-            source = (
-                f"{entry.dist.name} {entry.dist.version}"
-                if entry.dist is not None
-                else "an unknown distribution"
-            )
-            try:
-                plugin = entry.load()
-                self.register(plugin() if inspect.isclass(plugin) else plugin, entry.name)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # also SystemExit, which would not name the plugin
-                raise PluginError(
-                    f"plugin {entry.name} of {source} cannot be loaded: "
-                    f"{type(error).__name__}: {error}; upgrade or uninstall it, or pass "
-                    "load_entry_points=False"
-                ) from error
-
-            loaded.append(f"{entry.name} ({source})")
-
-        return loaded
+        registered = {name for name, _ in self._manager.list_name_plugin()}
+        return load_installed(self.register, except_for=registered, settings=settings)
 
     def note_failure(self, name: str, hook: str) -> None:
         """Count a failure of a plugin whose answer turned out to be useless."""

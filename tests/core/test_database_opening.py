@@ -5,6 +5,7 @@ killed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import sqlite3
@@ -28,6 +29,7 @@ from session_plugin import (
     SessionStore,
 )
 from session_plugin.database.opening import open_engine
+from session_plugin.database.postgresql_schema import shown_url
 
 Spawn = Callable[..., subprocess.Popen[str]]
 APPLICATION_ID = 0x53504C47
@@ -303,3 +305,18 @@ def test_who_comes_while_another_process_makes_the_schema_does_not_take_it_for_a
         with SessionStore(database) as store:
             store.get_or_create("ann")
         assert not others
+
+
+def test_a_new_database_is_announced_once_with_its_place_and_no_password(database, caplog):
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        open_engine(database).close()
+    shown = shown_url(database) if "://" in database else database
+    new = [message for message in caplog.messages if "new database" in message]
+    assert new == [f"new database at {shown}"]
+
+
+def test_a_database_in_memory_is_not_announced(caplog):
+    caplog.set_level(logging.INFO)
+    open_engine(":memory:").close()
+    assert caplog.messages == []

@@ -245,6 +245,47 @@ def test_two_distributions_that_offer_one_name_are_an_error_that_names_one(insta
         new_hub(load_entry_points=True)
 
 
+SETTABLE = GOOD.replace("WORD", "self.mark").replace(
+    "class Plugin:", "class Plugin:\n    def __init__(self, mark='-'): self.mark = mark + ''"
+)
+
+
+async def test_an_installed_plugin_is_given_its_settings(install, new_hub, talk, texts):
+    install("chat-redact", SETTABLE)
+    hub = new_hub(
+        load_entry_points=True, plugin_settings={"redact": {"mark": "!"}}, store_patience=30
+    )
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    assert await texts(hub, talk.account("ann")) == ["hi!"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"redcat": {}}, r"\['redcat'\], but no installed package.*there are \['redact'\]"),
+        ({"redact": {"key": "hunter2"}}, r"redact of chat-redact 1\.2 cannot be loaded: TypeError"),
+        ({"redact": {"mark": 2}}, r"redact of chat-redact 1\.2 cannot be loaded: TypeError"),
+    ],
+)
+def test_settings_that_fit_no_plugin_are_refused_and_not_shown(install, new_hub, settings, words):
+    install("chat-redact", SETTABLE)
+    with pytest.raises(PluginError, match=words) as caught:
+        new_hub(load_entry_points=True, plugin_settings=settings)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_for_a_module_are_refused(install, new_hub):
+    source = "from session_plugin import hookimpl\n@hookimpl\ndef session_on_message(event): ...\n"
+    install("chat-silence", source, target="chat_silence")
+    with pytest.raises(PluginError, match="it is no class, so it takes no settings"):
+        new_hub(load_entry_points=True, plugin_settings={"redact": {"mark": "!"}})
+
+
+def test_settings_without_entry_points_are_refused(new_hub):
+    with pytest.raises(ValueError, match="set load_entry_points=True"):
+        new_hub(plugin_settings={"redact": {}})
+
+
 async def test_an_installed_plugin_serves_every_hub(install, new_hub, talk, texts):
     install("chat-redact", GOOD.replace("WORD", "' (seen)'"))
     ann = talk.account("ann")

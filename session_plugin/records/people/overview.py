@@ -78,7 +78,7 @@ def sessions_of(
         rows = tx.all("sessions_by_activity", bot=bot, limit=limit, skip=skip)
     else:
         user_id = find_user(tx, who)
-        rows = tx.all("sessions_of_person", bot=bot, user_id=user_id, limit=limit, skip=skip)
+        rows = tx.all("sessions_with_bot", bot=bot, user_id=user_id, limit=limit, skip=skip)
 
     found = (session_data(tx, row["session_no"]) for row in rows)
 

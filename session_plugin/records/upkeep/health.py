@@ -12,7 +12,7 @@ NEWEST = 10_000
 
 def examine(tx: Tx, bot: str, *, now: float) -> Health:
     """Check the database; the check of the file reads all of it."""
-    erasures = tx.one("pending_erasures")
+    erasures = tx.one("waiting_erasures")
     lately = tx.one("lately_incomplete", bot=bot, since=now - DAY, newest=NEWEST)
 
     return Health(

@@ -17,7 +17,7 @@ ORDER BY "table"
 -- The server never lets one be made.
 SELECT CAST(NULL AS TEXT) AS name, 0 AS number WHERE FALSE
 
--- name: pending_erasures
+-- name: waiting_erasures
 -- Deletions whose bytes may still be in the file.
 SELECT COUNT(*) AS number, MIN(at) AS oldest_at FROM erasures
 

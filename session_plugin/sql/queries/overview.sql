@@ -39,7 +39,7 @@ GROUP BY s.session_no, s.started_at
 ORDER BY last_activity DESC, s.session_no DESC
 LIMIT :limit OFFSET :skip
 
--- name: sessions_of_person
+-- name: sessions_with_bot
 -- A page of a user's sessions with a bot, newest first.
 SELECT session_no FROM sessions
 WHERE bot = :bot AND user_id = :user_id
