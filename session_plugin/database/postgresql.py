@@ -97,13 +97,11 @@ class PostgresqlEngine(ThreadedEngine):
 
         One that is opened for reading only is checked and left as it is.
         """
-        check = check_readable if self._is_read_only else prepare
         with as_our_errors(self.url):
-<<<<<<< HEAD
-            check(self._conninfo, self.url)
-=======
-            prepare(self._conninfo, self.url, on_new=self._note_new)
->>>>>>> h-metrics
+            if self._is_read_only:
+                check_readable(self._conninfo, self.url)
+            else:
+                prepare(self._conninfo, self.url, on_new=self._note_new)
 
         in_url = conninfo_to_dict(self._conninfo)
         keepalive = {name: value for name, value in CONNECTION.items() if name not in in_url}

@@ -5,7 +5,6 @@ Knows requests and answers; what a page says comes from pages.py.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
@@ -21,8 +20,9 @@ from session_plugin.errors import SessionError
 from session_plugin.inspector.guard import Guard
 from session_plugin.inspector.pages import Absent, Pages, Refused
 from session_plugin.inspector.showing import environment
+from session_plugin.logs import FieldLogger
 
-logger = logging.getLogger("session_plugin.inspector")
+logger = FieldLogger("session_plugin.inspector")
 
 PageMaker = Callable[[Request], Awaitable[dict[str, Any]]]
 
@@ -53,7 +53,7 @@ def application(database: Database, *, port: int, token: str, show_text: bool) -
             except (Refused, ValueError) as error:
                 return render("message.html", 400, here="", title="Not possible", said=str(error))
             except SessionError as error:
-                logger.warning("a page could not be read: %s", error)
+                logger.warning("a page could not be read: %(error)s", error=error)
                 return render("message.html", 503, here="", title="No answer", said=str(error))
 
         return Route(path, answer)
