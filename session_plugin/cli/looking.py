@@ -48,10 +48,13 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
 
     for name in ("oldest_message_at", "clock_doubted_since"):
         shown[name] = when(shown[name])
-    for name in ("failed_consolidations", "code_alarms"):
-        shown[name] = len(shown[name])
 
-    print_values({name.replace("_", " "): value for name, value in shown.items()})
+    print_values(
+        {
+            name.replace("_", " "): len(value) if isinstance(value, tuple) else value
+            for name, value in shown.items()
+        }
+    )
 
 
 def _of(found: Any) -> dict[str, Any]:

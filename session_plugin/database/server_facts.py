@@ -37,7 +37,6 @@ def server_facts(url: str) -> ServerFacts:
     from session_plugin.database.postgresql_errors import as_our_errors  # noqa: PLC0415 - optional
 
     queries = load_queries("postgresql")
-    pid = queries["backend_pid"].encode()
     connect = partial(
         psycopg.connect,
         url,
@@ -48,14 +47,14 @@ def server_facts(url: str) -> ServerFacts:
 
     with as_our_errors(name), connect() as one:
         facts = one.execute(queries["server_facts"].encode()).fetchone()
-        first = one.execute(pid).fetchone()
+        first = one.execute(queries["backend_pid"].encode()).fetchone()
         # A pooler hands out a number of its own, by which it cancels statements.
         has_pooler = first != (one.info.backend_pid,)
 
         # Another connection takes the process that a transaction pooler has just taken back.
         with connect() as other, other.transaction():
-            other.execute(pid)
-            second = one.execute(pid).fetchone()
+            other.execute(queries["backend_pid"].encode())
+            second = one.execute(queries["backend_pid"].encode()).fetchone()
 
     assert facts is not None
     assert first is not None
