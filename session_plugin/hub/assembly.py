@@ -12,9 +12,9 @@ from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.announcing.leases import Lease, Leases
 from session_plugin.announcing.notices import Notices
 from session_plugin.counters import HubCounters
+from session_plugin.database import opening
 from session_plugin.database.database import Database
 from session_plugin.database.existing import open_existing
-from session_plugin.database.opening import open_engine
 from session_plugin.hub.looking import LastSearches
 from session_plugin.hub.media import MediaFetcher
 from session_plugin.hub.secret_check import secret_check
@@ -91,7 +91,7 @@ class KnownClock:
 def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
     """Put a hub together; the database is not touched yet."""
     counters, tracing, plugins, background = HubCounters(), Tracing(), Plugins(), BackgroundTasks()
-    opens = open_existing if settings.is_operator else open_engine
+    opens = open_existing if settings.is_operator else opening.open_engine
     handle = Database(database, open_engine=partial(opens, counters=counters.database))
     keys = Keys(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()

@@ -176,7 +176,8 @@ async def test_asides_are_left_out_and_do_not_count(hub, talk):
     ann = talk.account("ann")
     for number in range(4):
         await hub.record(talk.said(ann, f"{number}"))
-        view = (await hub.record(talk.said(ann, "/start", is_aside=True))).session
+        await hub.record(talk.said(ann, "/start", is_aside=True))
+    view = hub.session_of(talk.direct(ann), ann)  # that of a command would make it conversation
     assert contents(await view.for_model(max_messages=2)) == ["2", "3"]
     assert contents(await view.for_model(max_tokens=1000)) == ["0", "1", "2", "3"]
     shown = await view.for_model(max_messages=2, include_asides=True)
