@@ -307,11 +307,11 @@ def test_who_comes_while_another_process_makes_the_schema_does_not_take_it_for_a
         assert not others
 
 
-def test_a_new_database_is_announced_once_with_its_place_and_no_password(database, caplog):
+def test_a_new_database_is_announced_once_with_its_place_and_no_password(new_database, caplog):
     caplog.set_level(logging.INFO)
     for _ in range(2):
-        open_engine(database).close()
-    shown = shown_url(database) if "://" in database else database
+        open_engine(new_database).close()
+    shown = shown_url(new_database) if "://" in new_database else new_database
     new = [message for message in caplog.messages if "new database" in message]
     assert new == [f"new database at {shown}"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from session_plugin.context.fitting import Material, fit
 from session_plugin.context.tokens import estimate_tokens
 from session_plugin.context.turns import ModelContext
 from session_plugin.database.database import Database
+from session_plugin.database.opening import open_engine
 from session_plugin.model import SessionMessage
 from session_plugin.parts import ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 from session_plugin.records.conversation import timeline
@@ -24,12 +26,14 @@ from session_plugin.records.people import listing
 from session_plugin.records.upkeep import traffic
 from session_plugin.testing import Clock, Talk
 
+READ_ONLY = partial(open_engine, is_read_only=True)
+
 
 @pytest.fixture
 async def reading(database: str, hub: SessionHub, talk: Talk) -> Any:
     """The database, opened for reading only; somebody has spoken in it."""
     await hub.record(talk.said(talk.account("first"), "hi", author_name="First of all"))
-    opened = Database(database, is_read_only=True)
+    opened = Database(database, open_engine=READ_ONLY)
     yield opened
     opened.close()
 
