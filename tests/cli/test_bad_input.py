@@ -111,7 +111,6 @@ def unchanged_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("restore", "missing.db"), "does not exist"),
         (("backup", "postgresql://u:hunter2@h/x"), "a backup is a file"),
         (("export", "discord:1003", "/no/such/folder/x"), "cannot be created"),
-        (("inspect",), "inspect"),
     ],
 )
 def test_a_wrong_argument_is_named_and_changes_nothing(
