@@ -77,7 +77,8 @@ def session_on_delete(
 
 @hookspec
 def session_on_identity(event: IdentityEvent, identity: SessionIdentity, hub: Hub) -> None:
-    """Called when an account was first seen, renamed, linked, unlinked or forgotten.
+    """Called when an account was first seen, renamed, linked, unlinked, moved to another id, or
+    forgotten.
 
     `identity` is the account's user from now on.
 

@@ -32,7 +32,7 @@ Role = Literal["user", "assistant", "system", "developer", "tool"]
 ChatKind = Literal["direct", "group"]
 StartReason = Literal["first", "idle", "daily", "new", "unlinked", "imported"]
 EndReason = Literal["idle", "daily", "new", "linked", "imported"]
-IdentityChange = Literal["seen", "renamed", "linked", "unlinked", "forgotten"]
+IdentityChange = Literal["seen", "renamed", "linked", "unlinked", "moved", "forgotten"]
 NoticeKind = Literal["link_redeemed", "link_cancelled", "linked", "unlinked", "left"]
 
 KINDS: frozenset[str] = frozenset(get_args(ChatKind))
@@ -201,7 +201,8 @@ class IdentityEvent:
     """A change in what is known about an account: `change` says which.
 
     `user_id` is the account's user from now on. `previous_user_id` is the former one, if it
-    changed, so that you can update your own tables that refer to user ids.
+    changed, so that you can update your own tables that refer to user ids. `previous_account` is
+    the id under which a moved account was known.
 
     Example:
         class Follow:
@@ -218,6 +219,7 @@ class IdentityEvent:
     user_id: str
     previous_user_id: str | None = None
     display_name: str = ""
+    previous_account: Account | None = field(default=None, kw_only=True)
 
 
 @dataclass(slots=True)

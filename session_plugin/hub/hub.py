@@ -41,8 +41,9 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
     `import_original` and `store`; tools also use `people`, `find_people`, `sessions`, `timeline`,
     `note_texts_shown`, `count_to_forget`, `link_known`, `erase` and `health`.
 
-    For authors of adapters: `attach` gives a lease; `edit`, `delete`, `delete_chat` and `move_chat`
-    follow what happens on the platform; `find_message` and `burn_codes` look things up for them.
+    For authors of adapters: `attach` gives a lease; `edit`, `delete`, `delete_chat`, `move_chat`
+    and `move_account` follow what happens on the platform; `find_message` and `burn_codes` look
+    things up for them.
     The in-chat commands use `search_for`, `pending_link`, `show_pending_link`, `unread_notices`,
     `privacy_text`, `ask_to_forget` and `confirm_forget`.
 

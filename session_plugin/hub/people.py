@@ -8,17 +8,26 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from session_plugin.database.engine import Tx
-from session_plugin.errors import ForgetRefused
+from session_plugin.errors import AccountTaken, ForgetRefused
 from session_plugin.hub.assembly import HubParts
+from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Receipt, SessionIdentity
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import accounts, attempts, exporting, forgetting
+from session_plugin.records.people import (
+    account_moves,
+    accounts,
+    attempts,
+    exporting,
+    forgetting,
+)
 from session_plugin.records.results import Result
 from session_plugin.rules.policies import longest
 from session_plugin.rules.privacy import privacy_text
 
 F = TypeVar("F", forgetting.Forgotten, forgetting.Forgotten | None)
 W = TypeVar("W", Account, Account | str)
+
+logger = FieldLogger("session_plugin.hub")
 
 
 class People:
@@ -38,6 +47,40 @@ class People:
             return await self._parts.database.read(accounts.identity_of_account, who)
 
         return await self._parts.database.read(accounts.identity_of_user, who)
+
+    async def move_account(self, old: Account, new: Account) -> SessionIdentity | None:
+        """Let an account go by another id on its platform, and return whose it is.
+
+        For adapters, from an event of the platform itself: never because somebody says so. History,
+        links, state, privacy and which old messages are ignored go along; so does a direct chat
+        that has the account's id. Plugins are notified of an identity that has `moved`. The old id
+        is nobody's from now on: a platform may give it to somebody else.
+
+        Moving it back is another move. It is no exact undo: what was written under the old id
+        meanwhile is another account's.
+
+        Return the owner of `new`, or None, if `old` is not known; doing it twice changes nothing
+        more.
+
+        Raises:
+            TypeError: one of them is no account.
+            ValueError: the two are not on one platform's channel.
+            AccountTaken: somebody has written under the new id already; nothing was moved.
+        """
+        for account in (old, new):
+            if not isinstance(account, Account):
+                raise TypeError(f"an account is an Account, not {type(account).__name__}")
+
+        await self._parts.intake.finish()
+        context = self._parts.context()
+        try:
+            return await self._parts.announcer.write(account_moves.move_account, context, old, new)
+        except AccountTaken:
+            logger.warning(
+                "an account on %(channel)s was not moved: its new id belongs to an account already",
+                channel=new.channel,
+            )
+            raise
 
     async def set_private(self, account: Account, is_private: bool) -> None:
         """Keep nothing that a person says from now on, nor what they are answered, on any of their

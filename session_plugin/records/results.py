@@ -51,7 +51,7 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanged:
-    """An account was seen, renamed, linked, unlinked or forgotten."""
+    """An account was seen, renamed, linked, unlinked, moved or forgotten."""
 
     event: IdentityEvent
 
