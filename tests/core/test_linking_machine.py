@@ -41,6 +41,7 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, forgetting, joining, link_requests, linking
 from session_plugin.records.people.unlinking import unlink
 from session_plugin.records.upkeep import summaries
+from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.policies import Policies
 from session_plugin.rules.searching import parse_query
 from session_plugin.store import operations
@@ -642,7 +643,7 @@ class Linking(RuleBasedStateMachine):
         """Search page by page, as people do."""
         found: list[SessionMessage] = []
         before = searching.ALL
-        while before:
+        while before > FIRST:
             request = searching.Request(before=before, limit=3)
             piece = self.engine.read(
                 searching.search, self.where(where, bot), LOOKED_FOR, request
