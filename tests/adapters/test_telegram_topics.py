@@ -122,7 +122,7 @@ async def test_forgetting_forgets_all_topics(on_telegram: Any, hub: SessionHub, 
     async with on_telegram.started(separate(on_telegram, hub, seen)):
         for chat in (dm, work, home):
             await on_telegram.ask(ann, chat, "hello")
-            await on_telegram.history(hub, chat, count=2)  # people see an answer before it is stored
+            await on_telegram.history(hub, chat, count=2)  # an answer is seen before it is stored
         assert (await hub.forget(on_telegram.account(ann))).messages == 6
         for chat in (dm, work, home):
             assert await on_telegram.history(hub, chat, count=0) == []
