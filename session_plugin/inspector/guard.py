@@ -29,7 +29,7 @@ HEADERS = {
 
 
 class Guard:
-    """Lets in whoever has the cookie that the one-time token was exchanged for."""
+    """Admits a browser that has the cookie for which it exchanged the one-time token."""
 
     def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
         """Guard `app`, which is served on `port` of this machine."""
