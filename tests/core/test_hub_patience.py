@@ -480,7 +480,7 @@ async def test_a_hub_that_closes_between_two_attempts_to_open_makes_no_other(
 ):
     attempts = []
 
-    def refusing(database):
+    def refusing(database, **_given):
         attempts.append(database)
         raise DatabaseUnavailable("not yet")
 
