@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+LONGEST_SHOWN = 200
+"""Characters of what others wrote that a report shows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -172,10 +175,11 @@ class HubStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """An item that an import left out, and why: a `table`, `session`, `message`, `cell`, `account`,
-    `chat`, `line`, `file`.
+    """An item that an import left out, and why: a `table`, `session`, `summary`, `message`, `cell`,
+    `account`, `chat`, `line`, `file`.
 
-    If it is a cell or an account, the session, message or user was imported without it.
+    If it is a cell or an account, the session, message or user was imported without it. What others
+    wrote can be in `where` and `reason`, so both are made one short line that can be printed.
 
     Example:
         async def import_old(path: str) -> None:
@@ -188,6 +192,19 @@ class Skipped:
     where: str
     reason: str
 
+    def __post_init__(self) -> None:
+        """Shorten what is long, and escape what cannot be printed."""
+        for name in ("where", "reason"):
+            value = getattr(self, name)
+            if len(value) > LONGEST_SHOWN or not value.isprintable():
+                object.__setattr__(self, name, _printable(value))
+
+
+def _printable(value: str) -> str:
+    shown = value[:LONGEST_SHOWN]
+    escaped = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in shown)
+    return escaped if len(shown) == len(value) else f"{escaped}..."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
@@ -198,7 +215,8 @@ class ImportReport:
         past_retention: Imported messages that the next decay removes because of their age;
             increase `retention_days` to keep them.
         skipped: What was left out, and why; of messages and lines at most the first 100.
-        left_out: How many messages and lines were left out for each reason.
+        left_out: How many messages and lines were left out for each reason, up to 100 reasons;
+            what was left out for others is under `"something else"`.
         by_author: How many messages of each account were stored, by its channel and id; `""` are
             those of nobody known.
         by_chat: How many messages were stored in each chat, by its channel and id.

@@ -17,6 +17,9 @@ CHUNK = 500
 """Messages stored in one transaction, which takes some 20 ms; live messages wait no longer."""
 MOST_SKIPPED = 100
 """Items that a report names; it counts all."""
+MOST_REASONS = 100
+"""Reasons that are counted apart: some have an id of the file in them."""
+OTHER_REASONS = "something else"
 
 Events = Iterable[MessageEvent | Skipped] | AsyncIterable[MessageEvent | Skipped]
 """What is imported; `Skipped` are items that a reader left out, and said why."""
@@ -98,7 +101,10 @@ class Tally:
 
     def skip(self, skipped: Skipped) -> None:
         """Count an item that is left out."""
-        self._left_out[skipped.reason] += 1
+        reason = skipped.reason
+        if reason not in self._left_out and len(self._left_out) >= MOST_REASONS:
+            reason = OTHER_REASONS
+        self._left_out[reason] += 1
         if len(self._skipped) < MOST_SKIPPED:
             self._skipped.append(skipped)
 

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from session_plugin.hub.assembly import HubParts
 from session_plugin.hub.imported_events import Events, Tally, chunks, size_of
-from session_plugin.importing.authors import People, checked_people, with_account
+from session_plugin.importing.authors import People, check_people, with_account
 from session_plugin.importing.discord_exporter import read_discord
 from session_plugin.importing.openai_agents import read_openai_agents
 from session_plugin.importing.own_export import read_export
@@ -25,6 +26,13 @@ from session_plugin.store import import_operations
 from session_plugin.store.original_import import AccountsOf, Import
 
 logger = FieldLogger("session_plugin.import")
+
+
+class ImportOptions(TypedDict, total=False):
+    """What every import takes: see `import_history`."""
+
+    dry_run: bool
+    progress: OnProgress | None
 
 
 class Importing:
@@ -71,11 +79,11 @@ class Importing:
         events: Events,
         *,
         people: People | None = None,
-        dry_run: bool,
-        progress: OnProgress | None,
+        dry_run: bool = False,
+        progress: OnProgress | None = None,
         lets_forgotten_return: bool = False,
     ) -> ImportReport:
-        checked_people(people)
+        check_people(people, argument="people")
         tally, total = Tally(), size_of(events)
         try:
             async with aclosing(chunks(events)) as found:
@@ -177,8 +185,7 @@ class Importing:
         bot: str | None = None,
         exported_by: str | None = None,
         time_zone: str | None = None,
-        dry_run: bool = False,
-        progress: OnProgress | None = None,
+        **options: Unpack[ImportOptions],
     ) -> ImportReport:
         """Import a `result.json` of Telegram Desktop, of one chat or of all data.
 
@@ -190,14 +197,13 @@ class Importing:
                 export of a single group that is no supergroup does not.
             time_zone: The IANA name of the exporting computer's time zone, for files of years ago
                 that give local times only.
-            dry_run: Store nothing; say what would be stored.
-            progress: Called after each 500 messages.
+            options: `dry_run` and `progress`, as `import_history` takes them.
 
         Raises:
             FileRefused: the file is no such export.
         """
         events = read_telegram(path, bot=bot, exported_by=exported_by, time_zone=time_zone)
-        return await self.import_history(events, dry_run=dry_run, progress=progress)
+        return await self.import_history(events, **options)
 
     async def import_discord(
         self,
@@ -205,8 +211,7 @@ class Importing:
         *,
         bot: str | None = None,
         channel: str | None = None,
-        dry_run: bool = False,
-        progress: OnProgress | None = None,
+        **options: Unpack[ImportOptions],
     ) -> ImportReport:
         """Import a JSON file of DiscordChatExporter: a channel, a thread, or a part of one.
 
@@ -215,14 +220,13 @@ class Importing:
             bot: The id of the bot's account. Without it, the bot's messages are stored as those of
                 any other bot, and live messages of the same channel are stored elsewhere.
             channel: The id of the channel, for a file that is a bare list of messages.
-            dry_run: Store nothing; say what would be stored.
-            progress: Called after each 500 messages.
+            options: `dry_run` and `progress`, as `import_history` takes them.
 
         Raises:
             FileRefused: the file is no such export.
         """
         events = read_discord(path, bot=bot, channel=channel)
-        return await self.import_history(events, dry_run=dry_run, progress=progress)
+        return await self.import_history(events, **options)
 
     async def import_whatsapp(
         self,
@@ -233,8 +237,7 @@ class Importing:
         people: People,
         dates: DateOrder | None = None,
         time_zone: str = "UTC",
-        dry_run: bool = False,
-        progress: OnProgress | None = None,
+        **options: Unpack[ImportOptions],
     ) -> ImportReport:
         """Import a chat that was exported from WhatsApp as text.
 
@@ -247,14 +250,13 @@ class Importing:
             dates: The order of day, month and year in the file: `"dmy"`, `"mdy"` or `"ymd"`. None
                 finds it out, where the dates leave no doubt.
             time_zone: The IANA name of the exporting phone's time zone.
-            dry_run: Store nothing; say what would be stored.
-            progress: Called after each 500 messages.
+            options: `dry_run` and `progress`, as `import_history` takes them.
 
         Raises:
             FileRefused: the file is no such export, or its dates can be read in two ways.
         """
         events = read_whatsapp(path, chat=chat, bot=bot, dates=dates, time_zone=time_zone)
-        return await self.import_history(events, people=people, dry_run=dry_run, progress=progress)
+        return await self.import_history(events, people=people, **options)
 
     async def import_openai_agents(
         self,
@@ -262,8 +264,7 @@ class Importing:
         *,
         account_of: Callable[[str], Account | None],
         bot_id: str = "",
-        dry_run: bool = False,
-        progress: OnProgress | None = None,
+        **options: Unpack[ImportOptions],
     ) -> ImportReport:
         """Import the database of an openai-agents `SQLiteSession`, which is left as it is.
 
@@ -271,21 +272,19 @@ class Importing:
             path: The SQLite file.
             account_of: Returns whose a `session_id` is; None leaves it out.
             bot_id: The bot's own account on those people's channel.
-            dry_run: Store nothing; say what would be stored.
-            progress: Called after each 500 messages.
+            options: `dry_run` and `progress`, as `import_history` takes them.
 
         Raises:
             FileRefused: the file is no such database.
         """
         events = read_openai_agents(path, account_of=account_of, bot_id=bot_id)
-        return await self.import_history(events, dry_run=dry_run, progress=progress)
+        return await self.import_history(events, **options)
 
     async def import_export(
         self,
         *paths: str | Path,
         lets_forgotten_return: bool = False,
-        dry_run: bool = False,
-        progress: OnProgress | None = None,
+        **options: Unpack[ImportOptions],
     ) -> ImportReport:
         """Import what `/export` or `SessionHub.export` once handed to a person.
 
@@ -293,17 +292,15 @@ class Importing:
             paths: The files of one export, in their order.
             lets_forgotten_return: Also store what was said before the person was forgotten: they
                 brought it back themselves.
-            dry_run: Store nothing; say what would be stored.
-            progress: Called after each 500 messages.
+            options: `dry_run` and `progress`, as `import_history` takes them.
 
         Raises:
             FileRefused: a file is no such export.
         """
         return await self._import(
             read_export(*paths),
-            dry_run=dry_run,
-            progress=progress,
             lets_forgotten_return=lets_forgotten_return,
+            **options,
         )
 
     async def import_original(

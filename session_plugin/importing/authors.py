@@ -20,12 +20,12 @@ People = Mapping[str, Account] | Callable[[str], Account | None]
 """Whose account somebody is who is named in a file."""
 
 
-def checked_people(people: People | None) -> None:
-    """Raise TypeError if `people` is neither a mapping nor a function."""
+def check_people(people: People | None, *, argument: str) -> None:
+    """Raise TypeError if what an argument holds is neither a mapping nor a function."""
     if people is not None and not (isinstance(people, Mapping) or callable(people)):
         raise TypeError(
-            "people must be a mapping from the file's authors to accounts, or a function, not "
-            f"{type(people).__name__}"
+            f"{argument} must be a mapping from those whom the file names to accounts, or a "
+            f"function, not {type(people).__name__}"
         )
 
 
@@ -43,7 +43,7 @@ def with_account(event: MessageEvent, people: People | None) -> MessageEvent:
     metadata = {name: value for name, value in event.metadata.items() if name != AUTHOR}
     is_direct = event.chat.kind == "direct"
     if author:
-        account = _account_of(author, people)
+        account = account_of(author, people, argument="people")
         if account is None and is_direct:
             raise LookupError(f"people names no account for the author {author!r}")
         return replace(event, metadata=metadata, author=account)
@@ -55,12 +55,19 @@ def with_account(event: MessageEvent, people: People | None) -> MessageEvent:
     return replace(event, metadata=metadata, answers=answered)
 
 
-def _account_of(author: str, people: People | None) -> Account | None:
+def account_of(named: str, people: People | None, *, argument: str) -> Account | None:
+    """Return whose account somebody is who is named in a file; None where the caller does not say.
+
+    Raises:
+        TypeError: the caller's word, in this argument, is no Account.
+    """
     if people is None:
         return None
 
-    account = people.get(author) if isinstance(people, Mapping) else people(author)
+    account = people.get(named) if isinstance(people, Mapping) else people(named)
     if account is not None and not isinstance(account, Account):
-        raise TypeError(f"people must give an Account for {author!r}, not {type(account).__name__}")
+        raise TypeError(
+            f"{argument} must give an Account for {named!r}, not {type(account).__name__}"
+        )
 
     return account

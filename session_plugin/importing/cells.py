@@ -7,8 +7,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from session_plugin.checks import LATEST
+from session_plugin.checks import LATEST, check_text
 
+_BEYOND = 2**63
+"""No id and no size is as large."""
 _WRITING_DIRECTION = dict.fromkeys(
     (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 )
@@ -37,11 +39,16 @@ def name(value: Any) -> str:
 
 
 def number(value: Any) -> int | None:
-    """Return a whole number that may be written as text; None for anything else."""
+    """Return a whole number of up to 64 bits, also one written as text; None for anything else."""
     try:
-        return None if isinstance(value, bool) else int(value)
+        whole = None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+
+    if whole is None or abs(whole) >= _BEYOND or (isinstance(value, float) and whole != value):
+        return None
+
+    return whole
 
 
 def iso_time(value: Any, zone: tzinfo | None = None) -> float | None:
@@ -65,6 +72,13 @@ def iso_time(value: Any, zone: tzinfo | None = None) -> float | None:
         return None
 
     return seconds if abs(seconds) <= LATEST else None
+
+
+def check_ids(**ids: str | None) -> None:
+    """Raise TypeError for an id of a caller that is a number: it would be nobody's."""
+    for what, value in ids.items():
+        if value is not None:
+            check_text(what, value)
 
 
 def zone_named(value: str | None) -> tzinfo | None:

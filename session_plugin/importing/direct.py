@@ -1,12 +1,15 @@
-"""Direct chats in files that do not say whom the bot answers: it is the person who writes there."""
+"""Direct chats in files that do not say whom the bot answers: it is the person who writes there;
+and of conversations in files that know no chats.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from session_plugin.model import Account, MessageEvent
+from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.reports import Skipped
+from session_plugin.rules.imported_ids import imported_id
 
 MOST_WAITING = 10_000
 """Messages of the bot that are held until somebody writes in a direct chat."""
@@ -41,6 +44,17 @@ def answering(
         yield event if event.author is not None else replace(event, answers=person)
 
     yield from map(_unowned, waiting)
+
+
+def chat_apart(source: str, key: str, account: Account, *, bot_id: str) -> Chat:
+    """Return the direct chat with somebody that a conversation becomes whose file knows no chats.
+
+    It is apart from the platform's own, so no number in it is taken for one of the platform's.
+
+    Raises:
+        ValueError: its id cannot be stored.
+    """
+    return Chat(account.channel, imported_id(source, key), "direct", bot_id=bot_id)
 
 
 def _unowned(event: MessageEvent) -> Skipped:

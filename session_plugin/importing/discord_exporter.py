@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from session_plugin.errors import FileRefused
-from session_plugin.importing.cells import iso_time, items, mapping, name, number, text
+from session_plugin.importing.cells import check_ids, iso_time, items, mapping, name, number, text
 from session_plugin.importing.direct import answering
 from session_plugin.importing.json_stream import Broken, CutOff, JsonFile, Malformed
-from session_plugin.model import Account, Chat, MessageEvent
+from session_plugin.importing.opening import opened
+from session_plugin.model import Account, Chat, ChatKind, MessageEvent
 from session_plugin.parts import Attachment
 from session_plugin.reports import Skipped
 
@@ -45,14 +46,12 @@ def read_discord(
 
     Raises:
         FileRefused: the file is no such export.
+        TypeError: an id is a number.
     """
-    try:
-        opened = JsonFile(path, element=_MESSAGE, border=_BORDER)
-    except OSError as error:
-        raise FileRefused(f"{path} cannot be read: {error.strerror}") from error
-
+    check_ids(bot=bot, channel=channel)
     reader = _Reader(path, bot=bot, channel=channel)
-    with opened as file:
+    with opened(path) as found:
+        file = JsonFile(found, element=_MESSAGE, border=_BORDER)
         try:
             yield from reader.read(file)
         except (CutOff, Malformed) as error:
@@ -115,14 +114,7 @@ class _Reader:
         self, file: JsonFile, guild: Mapping[str, Any], channel: Mapping[str, Any]
     ) -> Iterator[Item]:
         is_direct = channel.get("type") == "DirectTextChat"
-        guild_name, channel_name = name(guild.get("name")), name(channel.get("name"))
-        chat = Chat(
-            CHANNEL,
-            text(channel.get("id")),
-            "direct" if is_direct else "group",
-            bot_id=self._bot or "",
-            title=f"{guild_name} #{channel_name}" if guild_name and not is_direct else "",
-        )
+        chat = self._chat(guild, channel, kind="direct" if is_direct else "group")
         where = _place(guild, channel)
         if is_direct and self._bot is None:
             yield Skipped(
@@ -135,6 +127,18 @@ class _Reader:
 
         said = self._said(file, chat, where)
         yield from answering(said) if is_direct else said
+
+    def _chat(
+        self, guild: Mapping[str, Any], channel: Mapping[str, Any], *, kind: ChatKind
+    ) -> Chat:
+        guild_name, channel_name = name(guild.get("name")), name(channel.get("name"))
+        title = f"{guild_name} #{channel_name}" if guild_name and kind == "group" else ""
+        try:
+            return Chat(CHANNEL, text(channel.get("id")), kind, bot_id=self._bot or "", title=title)
+        except ValueError as error:
+            raise FileRefused(
+                f"{self._path} has a channel that cannot be stored: {error}"
+            ) from error
 
     def _said(self, file: JsonFile, chat: Chat, place: Mapping[str, str]) -> Iterator[Item]:
         for message in file.decoded():

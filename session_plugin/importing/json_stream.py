@@ -11,16 +11,16 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
+
+from session_plugin.importing.opening import LARGEST
 
 PIECE = 256 * 1024
 """Bytes read at once."""
-LARGEST = 16 * 1024 * 1024
-"""Characters of one value; what is longer counts as broken."""
 MOST_REPAIRS = 1000
 """Broken escapes mended in one value."""
+DEEPEST = 100
+"""Levels of what is passed over unread."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(strict=False)  # control characters in strings are taken as they are
@@ -52,18 +52,18 @@ class JsonFile:
     """
 
     def __init__(
-        self, path: str | Path, *, element: re.Pattern[str], border: re.Pattern[str]
+        self, file: BinaryIO, *, element: re.Pattern[str], border: re.Pattern[str]
     ) -> None:
-        """Open a file.
+        """Begin at the beginning.
 
         Args:
-            path: Where it is.
+            file: The open file.
             element: Matches the beginning of an element and of nothing that is within one. After a
                 broken element, reading goes on there.
             border: Matches what lies between two lists of such elements; reading does not go on
                 beyond it.
         """
-        self._file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - closed by __exit__
+        self._file = file
         self._decode = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode
         self._element = element
         self._border = border
@@ -71,19 +71,6 @@ class JsonFile:
         self._at = 0
         self._passed = 0
         self._is_over = False
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self._file.close()
 
     @property
     def offset(self) -> int:
@@ -166,6 +153,8 @@ class JsonFile:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
+                if len(self._text) - self._at > LARGEST:
+                    raise Malformed("it is too long") from error
                 if self._may_go_on(error):
                     if self._read_on():
                         continue
@@ -184,22 +173,28 @@ class JsonFile:
             self._at = end
             return value
 
-    def skip(self) -> None:
-        """Pass over the next value, however large it is."""
+    def skip(self, *, depth: int = 0) -> None:
+        """Pass over the next value, however large it is; it is `depth` levels deep in another one.
+
+        Raises:
+            CutOff: the file ends before the value does.
+            Malformed: it cannot be decoded, or is nested too deeply.
+        """
+        if depth > DEEPEST:
+            raise Malformed("it is nested too deeply")
+
         begins = self.peek()
         if begins == "{":
             for _ in self.members():
-                self.skip()
+                self.skip(depth=depth + 1)
         elif begins == "[":
             for _ in self.elements():
-                self.skip()
+                self.skip(depth=depth + 1)
         else:
             self.value()
 
     def _may_go_on(self, error: json.JSONDecodeError) -> bool:
         """Check whether more of the file could make an error go away."""
-        if len(self._text) - self._at > LARGEST:
-            return False
         is_open = error.msg.startswith("Unterminated string")
         return is_open or error.pos >= len(self._text) - _NEAR_END
 

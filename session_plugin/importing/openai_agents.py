@@ -6,17 +6,18 @@ A session there has an id of its author's choice and no people; whose it is, the
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+from session_plugin.database.foreign import copy_opened
 from session_plugin.errors import FileRefused
-from session_plugin.importing.cells import iso_time, items, mapping, text
+from session_plugin.importing.authors import account_of as account_named
+from session_plugin.importing.cells import check_ids, iso_time, items, mapping, text
+from session_plugin.importing.direct import chat_apart
 from session_plugin.model import Account, Chat, MessageEvent, Role
 from session_plugin.parts import Attachment, Part
 from session_plugin.providers import responses
@@ -47,47 +48,39 @@ def read_openai_agents(
 
     Raises:
         FileRefused: the file is no such database.
-        TypeError: `account_of` returned something else.
+        TypeError: `account_of` returned something else, or an id is a number.
     """
-    if not Path(path).is_file():
-        raise FileRefused(f"{path} is no file")
+    check_ids(bot_id=bot_id)
+    with ExitStack() as opened:
+        try:
+            connection = opened.enter_context(copy_opened(path))
+            rows = _rows(connection, messages_table)
+        except OSError as error:
+            raise FileRefused(f"{path} cannot be read: {error.strerror or error}") from error
+        except sqlite3.Error as error:
+            raise FileRefused(
+                f"{path} is no database of openai-agents' SQLiteSession: {error}"
+            ) from error
 
-    with tempfile.TemporaryDirectory(prefix="session_plugin-") as folder:
-        copy = Path(folder) / "agents.db"
-        for suffix in ("", "-journal", "-wal"):
-            with suppress(FileNotFoundError):
-                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
-
-        with closing(sqlite3.connect(copy)) as connection:
-            rows = _rows(connection, path, messages_table)
-            yield from _events(rows, account_of=account_of, bot_id=bot_id)
+        yield from _events(rows, account_of=account_of, bot_id=bot_id)
 
 
-def _rows(
-    connection: sqlite3.Connection, path: str | Path, table: str
-) -> Iterator[tuple[int, str, Any, str]]:
+def _rows(connection: sqlite3.Connection, table: str) -> Iterator[sqlite3.Row]:
     """Return the rows of all sessions; the order is `id`, as times are to the second."""
     quoted = '"' + table.replace('"', '""') + '"'
-    try:
-        # The table's name is the author's to choose, and is quoted.
-        found = connection.execute(
-            f"SELECT id, session_id, message_data, created_at FROM {quoted} ORDER BY id"  # noqa: S608
-        )
-    except sqlite3.Error as error:
-        raise FileRefused(
-            f"{path} is no database of openai-agents' SQLiteSession: {error}"
-        ) from error
-
-    return iter(found)
+    # The table's name is the author's to choose, and is quoted.
+    return connection.execute(
+        f"SELECT id, session_id, message_data, created_at FROM {quoted} ORDER BY id"  # noqa: S608
+    )
 
 
 def _events(
-    rows: Iterator[tuple[int, str, Any, str]],
+    rows: Iterator[sqlite3.Row],
     *,
     account_of: Callable[[str], Account | None],
     bot_id: str,
 ) -> Iterator[Item]:
-    homes: dict[str, tuple[Chat, Account] | None] = {}
+    homes: dict[str, tuple[Chat, Account] | str] = {}
     turns: dict[str, str] = {}
     while True:
         try:
@@ -106,12 +99,11 @@ def _events(
         number, session_id, data, created_at = row
         session_id = str(session_id)
         if session_id not in homes:
-            homes[session_id] = _home(session_id, account_of(session_id), bot_id)
+            homes[session_id] = _home(session_id, account_of, bot_id)
 
         home = homes[session_id]
-        if home is None:
-            reason = "account_of names nobody for its session"
-            yield Skipped(what="message", where=f"row {number}", reason=reason)
+        if isinstance(home, str):
+            yield Skipped(what="message", where=f"row {number}", reason=home)
             continue
 
         try:
@@ -125,17 +117,18 @@ def _events(
         yield event
 
 
-def _home(session_id: str, account: Account | None, bot_id: str) -> tuple[Chat, Account] | None:
-    """Return the direct chat that a session becomes, apart from the platform's own."""
+def _home(
+    session_id: str, account_of: Callable[[str], Account | None], bot_id: str
+) -> tuple[Chat, Account] | str:
+    """Return the direct chat that a session becomes, and whose it is; or why there is none."""
+    account = account_named(session_id, account_of, argument="account_of")
     if account is None:
-        return None
-    if not isinstance(account, Account):
-        raise TypeError(
-            f"account_of must give an Account for {session_id!r}, not {type(account).__name__}"
-        )
+        return "account_of names nobody for its session"
 
-    chat_id = imported_id(SOURCE, session_id)
-    return Chat(account.channel, chat_id, "direct", bot_id=bot_id), account
+    try:
+        return chat_apart(SOURCE, session_id, account, bot_id=bot_id), account
+    except ValueError as error:
+        return f"its session cannot be stored: {error}"
 
 
 def _time(created_at: Any) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 from session_plugin.errors import FileRefused
 from session_plugin.importing.cells import items, mapping, text
+from session_plugin.importing.opening import lines_of
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.parts import Attachment
 from session_plugin.parts.as_json import from_dict
@@ -36,22 +37,20 @@ def read_export(*paths: str | Path) -> Iterator[Item]:
     """
     is_first = True
     for path in paths:
-        try:
-            with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
-                for number, line in enumerate(file, 1):
-                    if is_first:
-                        _check_head(path, line)
-                        is_first = False
-                        continue
+        for number, line, is_whole in lines_of(path, errors="surrogateescape"):
+            if is_first:
+                _check_head(path, line)
+                is_first = False
+                continue
+            if not line.strip():
+                continue
 
-                    item = _read(line)
-                    if isinstance(item, str):
-                        where = f"{Path(path).name}, line {number}"
-                        yield Skipped(what="line", where=where, reason=item)
-                    elif item is not None:
-                        yield item
-        except OSError as error:
-            raise FileRefused(f"{path} cannot be read: {error.strerror}") from error
+            item = _read(line) if is_whole else "it is too long"
+            if isinstance(item, str):
+                where = f"{Path(path).name}, line {number}"
+                yield Skipped(what="line", where=where, reason=item)
+            elif item is not None:
+                yield item
 
     if is_first:
         raise FileRefused("there is no export in an empty file")
@@ -81,10 +80,11 @@ def _object(line: str) -> Mapping[str, Any] | None:
 
 def _read(line: str) -> MessageEvent | str | None:
     """Return the message of a line, or why there is none; None for what is no message."""
-    found = _object(line) if line.strip() else {}
-    if found is None:
-        return "it is no JSON, or is cut off"
-    if found.get("kind") != "message":
+    found = _object(line)
+    kind = None if found is None else found.get("kind")
+    if found is None or not isinstance(kind, str):
+        return "it is no JSON, or is cut off" if found is None else "it does not say what it is"
+    if kind != "message":
         return None
     if found.get("is_withheld"):
         return "its content was never stored"

@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from session_plugin.errors import FileRefused
-from session_plugin.importing.cells import iso_time, mapping, name, number, text, zone_named
+from session_plugin.importing.cells import (
+    check_ids,
+    iso_time,
+    mapping,
+    name,
+    number,
+    text,
+    zone_named,
+)
 from session_plugin.importing.direct import answering
 from session_plugin.importing.json_stream import Broken, CutOff, JsonFile, Malformed
+from session_plugin.importing.opening import opened
 from session_plugin.importing.telegram_content import attachments_of, metadata_of, text_of
 from session_plugin.model import Account, Chat, ChatKind, MessageEvent
 from session_plugin.reports import Skipped
@@ -57,15 +66,13 @@ def read_telegram(
 
     Raises:
         FileRefused: the file is no such export.
+        TypeError: an id is a number.
         ValueError: there is no such time zone.
     """
+    check_ids(bot=bot, exported_by=exported_by)
     reader = _Reader(bot=bot, exported_by=exported_by, zone=zone_named(time_zone))
-    try:
-        opened = JsonFile(path, element=_MESSAGE, border=_BORDER)
-    except OSError as error:
-        raise FileRefused(f"{path} cannot be read: {error.strerror}") from error
-
-    with opened as file:
+    with opened(path) as found:
+        file = JsonFile(found, element=_MESSAGE, border=_BORDER)
         try:
             yield from reader.read(file)
         except (CutOff, Malformed) as error:

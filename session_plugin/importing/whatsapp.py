@@ -10,14 +10,15 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Literal
 
 from session_plugin.errors import FileRefused
 from session_plugin.importing.authors import AUTHOR
-from session_plugin.importing.cells import name, zone_named
+from session_plugin.importing.cells import check_ids, name, zone_named
+from session_plugin.importing.opening import LARGEST, lines_of
 from session_plugin.model import Chat, MessageEvent
 from session_plugin.parts import Attachment
 from session_plugin.reports import Skipped
@@ -43,6 +44,8 @@ _FILE = re.compile(
 _OMITTED = re.compile(
     r"^\u200e?(?:<[^<>]{3,60}>|(?P<kind>image|video|audio|sticker|GIF|document) omitted)$"
 )
+_LONGEST_NAMED = 300
+"""Characters of a line that names a file."""
 _SAMPLE = 200_000
 """Messages whose dates are looked at to find out their order."""
 
@@ -57,6 +60,7 @@ class _Line:
     """Whether the first, and the last part of the date has four digits."""
     clock: tuple[int, int, int]
     rest: str
+    is_too_long: bool = False
 
 
 def read_whatsapp(
@@ -78,11 +82,13 @@ def read_whatsapp(
 
     Raises:
         FileRefused: the file is no such export, or its dates can be read in two ways.
+        TypeError: `bot` is no text.
         ValueError: `dates` is no order, or there is no such time zone.
     """
     if dates is not None and dates not in ORDERS:
         raise ValueError(f"dates must be one of {', '.join(ORDERS)}, not {dates!r}")
 
+    check_ids(bot=bot)
     zone = zone_named(time_zone)
     assert zone is not None, "a name was given"
     order = dates or _order_of(path)
@@ -90,9 +96,9 @@ def read_whatsapp(
 
     for line in _messages(path):
         time = _time(line, order, zone)
-        if time is None:
-            where, reason = f"line {line.number}", f"its date is none in the order {order}"
-            yield Skipped(what="message", where=where, reason=reason)
+        if time is None or line.is_too_long:
+            reason = f"its date is none in the order {order}" if time is None else "it is too long"
+            yield Skipped(what="message", where=f"line {line.number}", reason=reason)
             continue
 
         if time != at:
@@ -104,18 +110,19 @@ def _messages(path: str | Path) -> Iterator[_Line]:
     """Yield messages; lines without a date of their own belong to the one before."""
     line: _Line | None = None
     more: list[str] = []
-    try:
-        with Path(path).open(encoding="utf-8-sig", errors="replace", newline="\n") as file:
-            for number, written in enumerate(file, 1):
-                found = _HEAD.match(written)
-                if found is None:
-                    more.append(written)
-                    continue
-                if line is not None:
-                    yield _with(line, more)
-                line, more = _line(number, written, found), []
-    except OSError as error:
-        raise FileRefused(f"{path} cannot be read: {error.strerror}") from error
+    size = 0
+    for number, written, is_whole in lines_of(path, errors="replace"):
+        found = _HEAD.match(written)
+        if found is not None:
+            if line is not None:
+                yield _with(line, more)
+            line, more, size = _line(number, written, found), [], 0
+        elif line is not None:
+            more.append(written)
+
+        size += len(written)
+        if line is not None and (size > LARGEST or not is_whole):
+            line, more = replace(line, rest="", is_too_long=True), []
 
     if line is None:
         raise FileRefused(
@@ -141,22 +148,25 @@ def _line(number: int, written: str, found: re.Match[str]) -> _Line:
 
 def _with(line: _Line, more: list[str]) -> _Line:
     rest = "".join([line.rest, *more]).replace("\r\n", "\n").rstrip("\n")
-    return _Line(line.number, line.date, line.is_year_long, line.clock, rest)
+    return replace(line, rest=rest)
 
 
 def _order_of(path: str | Path) -> DateOrder:
     """Find the only order in which all dates are dates; a year that comes first has four digits.
+    What is a date in no order says nothing: somebody may have written it.
 
     Raises:
         FileRefused: there are several, or none.
     """
-    possible = set(ORDERS)
+    possible: set[DateOrder] | None = None
     for line, _ in zip(_messages(path), range(_SAMPLE), strict=False):
-        possible = {order for order in possible if _date(line, order) is not None}
+        fitting = {order for order in ORDERS if _date(line, order) is not None}
         if not line.is_year_long[0]:
-            possible.discard("ymd")
+            fitting.discard("ymd")
+        if fitting:
+            possible = fitting if possible is None else possible & fitting
 
-    if len(possible) == 1:
+    if possible and len(possible) == 1:
         return possible.pop()
     if not possible:
         raise FileRefused(f"the dates in {path} have no order in which all of them are dates")
@@ -191,7 +201,7 @@ def _time(line: _Line, order: DateOrder, zone: tzinfo) -> float | None:
 
     try:
         return datetime(*date, *line.clock, tzinfo=zone).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -225,7 +235,7 @@ def _translated(line: _Line, time: float, *, chat: Chat, bot: str, said: Counter
 def _content(words: str) -> tuple[str, tuple[Attachment, ...]]:
     """Return the words, and the file that the first line names or says is missing."""
     first, _, rest = words.partition("\n")
-    found = _FILE.match(first)
+    found = _FILE.match(first) if len(first) <= _LONGEST_NAMED else None
     if found is not None:
         filename = name(found["attached"] or found["named"])
         return rest, (Attachment(id="", filename=filename),)

@@ -1,7 +1,6 @@
 """Read a database of the original SessionStore, as it really is: identity in each session,
 summaries as late system rows, cells that hold anything. Its program keeps the conversations of
-webhooks in a table of their own, alone in a file or beside the others. The file itself is never
-opened for writing, nor anything made beside it: a copy is read.
+webhooks in a table of their own, alone in a file or beside the others. A copy of the file is read.
 """
 
 from __future__ import annotations
@@ -9,20 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 import sqlite3
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from session_plugin.checks import LATEST, is_storable
+from session_plugin.database.foreign import copy_opened
 from session_plugin.database.queries import load_queries
-from session_plugin.database.sqlite_file import connect
 from session_plugin.errors import DatabaseRefused
 from session_plugin.model import ROLES, Account
 from session_plugin.reports import Skipped
@@ -98,7 +95,7 @@ class Original:
 
     path: Path
     skipped: list[Skipped] = field(default_factory=list)
-    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _opened: ExitStack = field(default_factory=ExitStack)
     _connection: sqlite3.Connection | None = None
     _tables: frozenset[str] = frozenset()
 
@@ -113,13 +110,8 @@ class Original:
                 f"{self.path} is no file; give the path of the original's sessions.db"
             )
 
-        self._folder = tempfile.TemporaryDirectory(prefix="session_plugin-")
-        copy = Path(self._folder.name) / "sessions.db"
         try:
-            for suffix in ("", "-journal", "-wal"):
-                with suppress(FileNotFoundError):
-                    shutil.copyfile(f"{self.path}{suffix}", f"{copy}{suffix}")
-            self._connection = connect(str(copy), busy_timeout=5.0)
+            self._connection = self._opened.enter_context(copy_opened(self.path))
             self._check()
         except (OSError, sqlite3.Error) as error:
             self.close()
@@ -134,10 +126,7 @@ class Original:
 
     def close(self) -> None:
         """Close and remove the copy."""
-        if self._connection is not None:
-            self._connection.close()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._opened.close()
 
     def count(self) -> int:
         """Count the messages, summaries among them."""
@@ -225,7 +214,7 @@ class Original:
         for entry in entries:
             role = entry.get("role") if isinstance(entry, dict) else None
             content = entry.get("content") if isinstance(entry, dict) else None
-            if role not in ROLES or not isinstance(content, str):
+            if not (isinstance(role, str) and role in ROLES and isinstance(content, str)):
                 self._skip("message", where, f"an entry has the role {role!r}, or no text")
                 continue
 
@@ -274,7 +263,7 @@ class Original:
         session_id, user_id = row["session_id"], row["user_id"]
         for what, value in (("session_id", session_id), ("user_id", user_id)):
             if not isinstance(value, str) or not value or not is_storable(value):
-                count = len(self._rows("original_messages", session_id=session_id))
+                count = sum(1 for _ in self._rows("original_messages", session_id=session_id))
                 self._skip(
                     "session",
                     session_id,
@@ -357,9 +346,9 @@ class Original:
     def _skip(self, what: str, where: object, reason: str) -> None:
         self.skipped.append(Skipped(what=what, where=_text(where), reason=reason))
 
-    def _rows(self, query: str, **values: object) -> list[sqlite3.Row]:
+    def _rows(self, query: str, **values: object) -> Iterator[sqlite3.Row]:
         assert self._connection is not None
-        return self._connection.execute(load_queries("sqlite")[query], values).fetchall()
+        return self._connection.execute(load_queries("sqlite")[query], values)
 
     def _check(self) -> None:
         (row,) = self._rows("original_check")

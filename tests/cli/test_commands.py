@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,31 @@ def import_chat(filled: str, run_json: Any, folder: Path) -> None:
     words = (*words, "--person", "Carl=discord:1009")
     assert run_json(filled, *words)["is_dry_run"]
     assert run_json(filled, *words, "--yes")["messages"] == 1
+
+
+def test_an_export_in_several_files_and_a_file_of_the_original_are_imported(
+    run: Any, run_json: Any, filled_file: Path, tmp_path: Path
+) -> None:
+    line = {"kind": "message", "channel": "discord", "chat_id": "9", "chat_kind": "direct"}
+    line |= {"bot_id": "", "thread_id": "", "account": "1009", "role": "user", "sent_at": 1.0}
+    line |= {"message_id": "1", "text": "hi"}
+    parts = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    parts[0].write_text(f'{{"kind": "export", "schema": 1}}\n{json.dumps(line)}\n')
+    parts[1].write_text(f"{json.dumps({**line, 'message_id': '2'})}\n{{broken\n")
+    words = ("import", "export", *map(str, parts))
+    assert run_json(filled_file, *words)["messages"] == 2
+    assert "1, the first at two.jsonl, line 2" in run(filled_file, *words).out
+    assert "one file at a time" in run(filled_file, "import", "discord", *words[2:]).err
+
+    original = tmp_path / "sessions.db"
+    with closing(sqlite3.connect(original)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE channel_sessions (sender_id, channel_type, conversation_history, "
+            "created_at, updated_at); INSERT INTO channel_sessions VALUES ('+1', 'twilio', "
+            """'[{"role": "user", "content": "hi"}]', '2023-01-01', '2023-01-01')"""
+        )
+    assert run_json(filled_file, "import", "original", str(original), "--yes")["messages"] == 1
+    assert run_json(filled_file, "search", "twilio:+1", "hi")["hits"]
 
 
 def test_every_command_works_next_to_a_bot_that_writes(

@@ -450,7 +450,7 @@ async def test_a_history_that_is_none_is_named_and_costs_itself(hub, source, his
 
 
 async def test_entries_of_no_known_role_are_named(hub, source):
-    entries = [{"role": "bot", "content": "hi"}, "hi", {"role": "user", "content": None}]
+    entries = [{"role": "bot", "content": "hi"}, {"role": [], "content": "hi"}, "hi"]
     say_by_phone(source, history=json.dumps([*entries, {"role": "user", "content": "hello"}]))
     report = await hub.import_original(source.path)
     assert (report.messages, [one.what for one in report.skipped]) == (1, ["message"] * 3)
