@@ -57,7 +57,7 @@ class ThreadTime:
         self.seconds = 0.0
         original = readers.Readers.__init__
 
-        def init(this, read, *, count):
+        def init(this, read, **options):
             def timed(run):
                 begun = time.thread_time()
                 try:
@@ -65,7 +65,7 @@ class ThreadTime:
                 finally:
                     self.seconds += time.thread_time() - begun
 
-            original(this, timed, count=count)
+            original(this, timed, **options)
 
         readers.Readers.__init__ = init  # type: ignore[method-assign]
 

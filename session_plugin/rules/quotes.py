@@ -30,7 +30,7 @@ class Quote:
 def quote_of(event: MessageEvent) -> Quote | None:
     """Return what a message quotes; None for nothing, or where nothing says what it is from."""
     noted = event.metadata.get("quote")
-    if not isinstance(noted, Mapping):
+    if noted is None or not isinstance(noted, Mapping):
         return None
 
     chat_id, message_id = _id_in(noted, "chat_id"), _id_in(noted, "message_id")

@@ -82,6 +82,10 @@ class Query:
         return all(word.isascii() for word in self.words)
 
     @cached_property
+    def _in_bytes(self) -> tuple[bytes, ...]:
+        return tuple(word.encode() for word in self.words)
+
+    @cached_property
     def needed(self) -> tuple[re.Pattern[str], ...]:
         """The phrases that a text needs."""
         return tuple(_pattern(term) for term in self.terms if len(term) > 1)
@@ -105,6 +109,16 @@ class Query:
                 return False
 
         return self._fits(folded)
+
+    def may_be_in(self, texts: bytes) -> bool:
+        """Check whether any of some texts in ASCII can match, which are joined by line feeds. False
+        is certain, and far quicker than to ask each of them.
+        """
+        if not self.is_ascii:
+            return False
+
+        folded = texts.lower()
+        return all(word in folded for word in self._in_bytes)
 
     def allows(self, text: str) -> bool:
         """Check a text found by its meaning: it has the phrases and nothing that is not wanted."""

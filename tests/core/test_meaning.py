@@ -14,6 +14,7 @@ from session_plugin.records.conversation import meanings, searching
 from session_plugin.rules import meaning
 from session_plugin.upkeep import embedder
 
+MARKED = [float(number % 7 + 1) for number in range(64)]
 TOPICS = ({"cat", "kitten", "feline"}, {"car", "auto", "vehicle"}, {"food", "meal", "dinner"})
 
 
@@ -192,6 +193,41 @@ async def test_what_was_forgotten_leaves_no_vector(hub, talk, ann, vectors):
     assert len(vectors()) == 2
     await hub.forget(ann)
     assert vectors() == set()
+
+
+@pytest.mark.parametrize("way", ["forget", "delete", "edit", "decay"])
+async def test_no_byte_of_a_vector_is_left_of_what_is_gone(
+    new_hub, talk, ann, clock, backend, database, way
+):
+    class Marked(Embed):
+        """Gives a vector whose bytes are like no others: those of the mark, over and over."""
+
+        def vector(self, text):
+            return MARKED if "zanzibar" in text else [0.0, 1.0, 0.0, 0.0] * 16
+
+    hub = new_hub(Marked())
+    said = [talk.said(ann, f"zanzibar {number}", sent_at=0.0) for number in range(40)]
+    for one in said:
+        await hub.record(one)
+        await hub.record(talk.said(talk.account("bob"), "my own", sent_at=0.0))
+    await hub.settle()
+    (mark,) = meaning.to_cells([MARKED], 1)
+    assert mark in backend.contents(database)
+
+    if way == "forget":
+        assert not (await hub.forget(ann, at_once=True)).is_pending
+    elif way == "delete":
+        await hub.delete(said[0].chat, [one.message_id for one in said])
+    elif way == "edit":
+        for one in said:
+            await hub.edit(replace(one, text="nothing of it", edited_at=2.0))
+    else:
+        clock.advance(days=366)
+        await hub.decay(confirm_clock=True)
+    await hub.settle()
+    await hub.close()
+
+    assert mark[:16] not in backend.contents(database)
 
 
 async def test_a_vector_of_what_a_message_said_before_is_not_stored(new_hub, talk, ann, vectors):

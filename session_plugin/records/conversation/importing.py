@@ -88,6 +88,13 @@ def import_messages(
 
 
 @dataclass(slots=True)
+class _Chat:
+    """A chat of the messages, and its row once there is one."""
+
+    row: Row | None
+
+
+@dataclass(slots=True)
 class _Accepted:
     """A message that is stored, and where."""
 
@@ -113,7 +120,7 @@ class _Batch:
         self._recordings = recordings
         self._people = ImportedPeople(tx, context, lets_forgotten_return=lets_forgotten_return)
         self._sessions = ImportedSessions(tx, context)
-        self._chats: dict[Chat, Row | None] = {}
+        self._chats: dict[Chat, _Chat] = {}
         self._places: dict[tuple[int, str, str], Place] = {}
         self._accounts: dict[int, Account] = {}
         self._said: set[tuple[int, str | None]] = set()
@@ -121,13 +128,16 @@ class _Batch:
         self._accepted: list[_Accepted] = []
 
     def run(self) -> ImportResult:
-        known = self._known()
+        chats = [self._chat(recording.event.chat) for recording in self._recordings]
+        known = self._known(chats)
         fates: list[ImportFate] = ["stored"] * len(self._recordings)
         order = sorted(
             range(len(self._recordings)), key=lambda one: self._recordings[one].event.sent_at
         )
         for position in order:
-            fates[position] = known.get(position) or self._admit(self._recordings[position])
+            fates[position] = known.get(position) or self._admit(
+                self._recordings[position], chats[position]
+            )
 
         self._store()
         self._sessions.finish()
@@ -135,17 +145,19 @@ class _Batch:
 
         return ImportResult(fates=tuple(fates), sessions=self._sessions.begun)
 
-    def _chat(self, chat: Chat) -> Row | None:
-        if chat not in self._chats:
-            self._chats[chat] = find_chat(self._tx, self._context.bot, chat)
-        return self._chats[chat]
+    def _chat(self, chat: Chat) -> _Chat:
+        found = self._chats.get(chat)
+        if found is None:
+            row = find_chat(self._tx, self._context.bot, chat)
+            found = self._chats[chat] = _Chat(row)
+        return found
 
-    def _known(self) -> dict[int, ImportFate]:
+    def _known(self, chats: Sequence[_Chat]) -> dict[int, ImportFate]:
         """Return what becomes of the messages that are stored, or were deleted."""
         asked: list[dict[str, Value]] = []
         by_words: defaultdict[int, list[int]] = defaultdict(list)
         for position, recording in enumerate(self._recordings):
-            chat, message_id = self._chat(recording.event.chat), recording.event.message_id
+            chat, message_id = chats[position].row, recording.event.message_id
             if chat is None or message_id is None:
                 continue
 
@@ -173,9 +185,9 @@ class _Batch:
 
         return known
 
-    def _admit(self, recording: Recording) -> ImportFate:
+    def _admit(self, recording: Recording, chat_of: _Chat) -> ImportFate:
         """Decide what becomes of a message that is not known, and take it if it is to be stored."""
-        event, chat = recording.event, self._chat(recording.event.chat)
+        event, chat = recording.event, chat_of.row
         if not _is_json(event.metadata):
             return "no_json"
 
@@ -188,15 +200,15 @@ class _Batch:
         if person is None and event.role != "user":
             person = owner or self._replied_to(recording, chat)
 
-        users = {event.author: recording.user_id, event.answers: recording.answered_user_id}
-        for one in dict.fromkeys((event.author, event.answers, owner, person)):
-            kept_out = one and self._people.kept_out(one, users.get(one), event.sent_at)
+        concerned = _concerned(recording, owner, person)
+        for one, user_id in concerned.items():
+            kept_out = self._people.kept_out(one, user_id, event.sent_at)
             if kept_out:
                 return kept_out
         if self._people.is_known_again(event, replied_to=person):
             return "forgotten"
 
-        self._accept(recording, owner=owner, person=person, users=users)
+        self._accept(recording, chat_of, owner=owner, person=person, concerned=concerned)
 
         return "stored"
 
@@ -213,8 +225,9 @@ class _Batch:
         if event.chat.kind == "direct":
             if owner is None:
                 return "unowned"
-            if any(one not in (None, owner) for one in (event.author, event.answers)):
-                return "of_another"
+            for one in (event.author, event.answers):
+                if one is not None and one != owner:
+                    return "of_another"
 
         return None
 
@@ -248,31 +261,30 @@ class _Batch:
     def _accept(
         self,
         recording: Recording,
+        chat_of: _Chat,
         *,
         owner: Account | None,
         person: Account | None,
-        users: dict[Account | None, str | None],
+        concerned: Mapping[Account, str | None],
     ) -> None:
         event = recording.event
         if quote_of(event) is not None:
             event = quotes.admitted(self._tx, self._context, event)
             recording = replace(recording, event=event)
 
-        chat = self._chat(event.chat)
+        chat = chat_of.row
         if chat is None:
-            chat = get_or_create_chat(self._tx, self._context.bot, event.chat)
-            self._chats[event.chat] = chat
+            chat = chat_of.row = get_or_create_chat(self._tx, self._context.bot, event.chat)
 
         stored = {}
-        for one in dict.fromkeys((person, event.author, event.answers, owner)):
-            if one is not None:
-                name = to_name(event.author_name) if one == event.author else ""
-                stored[one] = self._people.get_or_create(one, name, users.get(one))
+        for one, user_id in concerned.items():
+            name = to_name(event.author_name) if one is event.author else ""
+            stored[one] = self._people.get_or_create(one, name, user_id)
 
         peer = None if owner is None else stored[owner]
         if peer is not None and chat["peer_no"] is None:
             self._tx.run("set_peer", chat_no=chat["chat_no"], account_no=peer.account_no)
-            self._chats[event.chat] = chat = find_chat(self._tx, self._context.bot, event.chat)
+            chat = chat_of.row = find_chat(self._tx, self._context.bot, event.chat)
             assert chat is not None, "the chat was just found or made"
 
         account_no = None if person is None else stored[person].account_no
@@ -353,6 +365,25 @@ class _Batch:
         ]
         for chat_no, at in dict(sorted(times, key=itemgetter(1))).items():
             self._tx.run("raise_imported_until", chat_no=chat_no, at=min(at, self._context.now))
+
+
+def _concerned(
+    recording: Recording, owner: Account | None, person: Account | None
+) -> dict[Account, str | None]:
+    """Return who is concerned by a message, and whose account each is, if it is new and a plugin
+    knows.
+    """
+    event = recording.event
+    found: dict[Account, str | None] = {}
+    if event.author is not None:
+        found[event.author] = recording.user_id
+    if event.answers is not None:
+        found[event.answers] = recording.answered_user_id
+    for one in (owner, person):
+        if one is not None and one is not event.author and one is not event.answers:
+            found.setdefault(one, None)
+
+    return found
 
 
 def _is_json(metadata: Mapping[str, Any]) -> bool:

@@ -77,9 +77,10 @@ def nearest(
     merged = Merged(with_vectors, before=stretch.before, exhausted=stretch.exhausted)
     found = list(stretch.candidates)
     while merged.before > stretch.last and (run := merged.next_run(tx)) is not None:
-        cells = [row[1] for row in run.rows if row[0] >= stretch.last]
+        rows = run.rows
+        cells = [row[1] for row in rows if row[0] >= stretch.last]
         for likeness, place in closest(meaning, cells, limit=NEAREST):
-            row = run.rows[place]
+            row = rows[place]
             found.append(Candidate(likeness, row[0], _segment_of(run.source_of(row))))
 
         found = nlargest(NEAREST, found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from session_plugin.database.engine import Tx
 from session_plugin.model import Account, SessionMessage
@@ -18,6 +19,7 @@ from session_plugin.records.conversation.sessions import Where
 from session_plugin.records.conversation.sources import (
     Merged,
     Reader,
+    Rows,
     Run,
     Source,
     Words,
@@ -105,7 +107,7 @@ def search(
                 return Piece(hits=tuple(hits), before=before, exhausted=merged.exhausted)
             hits.append(_hit_at(tx, source, seq, query, session_ids))
 
-        compared += len(run.rows)
+        compared += len(run)
         if compared >= YIELD_AFTER:
             compared = 0
             time.sleep(YIELD_SECONDS)
@@ -167,11 +169,26 @@ def _numbers(tx: Tx, reader: Reader, scope: Scope, who: object) -> frozenset[int
 def _matching(run: Run, query: Query, is_wanted: Criterion | None) -> Iterator[tuple[Source, int]]:
     """Yield the source and the number of each message of a run that matches."""
     matches = query.matches
-    for columns in run.rows:
+    left = run.only(lambda rows: _left_to_compare(rows, query))
+    for columns in left.rows:
         if matches(text_of(columns[1], columns[2])):
-            row, source = Words(*columns), run.source_of(columns)
+            row, source = Words(*columns), left.source_of(columns)
             if is_wanted is None or is_wanted(row, source.channel_of(row.seq)):
                 yield source, row.seq
+
+
+def _left_to_compare(rows: Rows, query: Query) -> Rows:
+    """Return rows without those in plain ASCII, if none of these can match."""
+    plain: list[bytes] = []
+    others: list[tuple[Any, ...]] = []
+    for row in rows:
+        content = row[1]
+        if row[2] is None and isinstance(content, bytes) and content.isascii():
+            plain.append(content)
+        else:
+            others.append(row)
+
+    return rows if query.may_be_in(b"\n".join(plain)) else others
 
 
 def text_of(content: object, attachments: object) -> str:

@@ -5,8 +5,9 @@ What may be seen is decided in histories.py; this only walks through it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import chain
@@ -95,10 +96,25 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Messages that come next, newest first, and which of them are of which source."""
+    """Messages that come next: those of each source, newest first."""
 
-    rows: Rows
-    parts: Sequence[tuple[Source, Rows]]
+    parts: Sequence[tuple[Source, Rows]] = ()
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(len(rows) for _, rows in self.parts)
+
+    @property
+    def rows(self) -> Rows:
+        """All of them, newest first."""
+        if len(self.parts) == 1:
+            return self.parts[0][1]
+
+        return sorted(chain.from_iterable(rows for _, rows in self.parts), key=_place)
+
+    def only(self, chosen: Callable[[Rows], Rows]) -> Run:
+        """Return those that are chosen among each source's."""
+        return Run([(source, chosen(rows)) for source, rows in self.parts])
 
     def source_of(self, row: tuple[Any, ...]) -> Source:
         """Return where one of them is from."""
@@ -110,7 +126,7 @@ class Run:
         raise LookupError(f"no source has the message {row[0]}")
 
 
-class Source:
+class Source(ABC):
     """Messages in the order of their numbers.
 
     Attributes:
@@ -121,23 +137,23 @@ class Source:
     key: object
     newest: int
 
+    @abstractmethod
     def read(self, tx: Tx, before: int) -> tuple[Rows, int | None]:
         """Return the next messages before a number as rows of `segment_words`, newest first; and
         before which number to go on, None at the end.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def channel_of(self, seq: int) -> str:
         """Return the channel of the chat where one of its messages is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def message(self, tx: Tx, seq: int) -> SessionMessage:
         """Return one of its messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def session_no(self, tx: Tx, message: SessionMessage) -> int:
         """Return the session of one of its messages."""
-        raise NotImplementedError
 
 
 class SegmentSource(Source):
@@ -265,7 +281,7 @@ class Merged:
             place, _, number = heappop(self._heap)
             rows, following = self._sources[number].read(tx, 1 - place)
             self._put_back(number, _Block(rows, following))
-            return Run([], [])
+            return Run()
 
         numbers, floor = self._take_read()
         parts: list[tuple[Source, Rows]] = []
@@ -276,11 +292,7 @@ class Merged:
             block.position = end
             self._put_back(number, block)
 
-        rows = parts[0][1]
-        if len(parts) > 1:
-            rows = sorted(chain.from_iterable(part for _, part in parts), key=_place)
-
-        return Run(rows, parts)
+        return Run(parts)
 
     def _take_read(self) -> tuple[list[int], int]:
         """Take the sources that come next and are read, and return down to which number each
