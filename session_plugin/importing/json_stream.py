@@ -9,20 +9,22 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from session_plugin.importing.opening import LARGEST
 
 PIECE = 256 * 1024
 """Bytes read at once."""
-MOST_REPAIRS = 1000
-"""Broken escapes mended in one value."""
 DEEPEST = 100
 """Levels of what is passed over unread."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(?P<broken>))')
+_LONGEST_ESCAPE = 6
 _DECODER = json.JSONDecoder(strict=False)  # control characters in strings are taken as they are
 _NEAR_END = 16
 """Characters before the end of what was read in which an error may only mean that more follows."""
@@ -68,6 +70,7 @@ class JsonFile:
         self._element = element
         self._border = border
         self._text = ""
+        self._added: list[int] = []  # where in the text a backslash stands that is not in the file
         self._at = 0
         self._passed = 0
         self._is_over = False
@@ -75,7 +78,8 @@ class JsonFile:
     @property
     def offset(self) -> int:
         """The byte at which the next value begins."""
-        return self._passed + len(self._text[: self._at].encode("utf-8", "surrogatepass"))
+        size = len(self._text[: self._at].encode("utf-8", "surrogatepass"))
+        return self._passed + size - bisect_left(self._added, self._at)
 
     def peek(self) -> str:
         """Return the next character that is no space.
@@ -148,7 +152,6 @@ class JsonFile:
             Malformed: it cannot be decoded.
         """
         self.peek()
-        repairs = 0
         while True:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
@@ -159,9 +162,7 @@ class JsonFile:
                     if self._read_on():
                         continue
                     raise CutOff from error
-                if "escape" in error.msg and repairs < MOST_REPAIRS:
-                    repairs += 1
-                    self._mend_escape(error.pos)
+                if "escape" in error.msg and self._mend_escapes(error.pos):
                     continue
                 raise Malformed(error.msg) from error
             except RecursionError as error:
@@ -198,11 +199,22 @@ class JsonFile:
         is_open = error.msg.startswith("Unterminated string")
         return is_open or error.pos >= len(self._text) - _NEAR_END
 
-    def _mend_escape(self, position: int) -> None:
-        """Take a backslash before something that it cannot escape as itself."""
-        before = self._text.rfind("\\", self._at, position + 2)
-        self._text = f"{self._text[:before]}\\{self._text[before:]}"
-        self._passed -= 1
+    def _mend_escapes(self, position: int) -> bool:
+        """Take each backslash before something that it cannot escape as itself, from an error on;
+        return whether there was any.
+        """
+        begin = self._text.rfind("\\", self._at, position + 2)
+        end = len(self._text) + (0 if self._is_over else 1 - _LONGEST_ESCAPE)  # more may follow
+        broken = [
+            found.start()
+            for found in _ESCAPE.finditer(self._text, begin)
+            if found["broken"] is not None and found.start() < end
+        ]
+        pieces = (self._text[one:two] for one, two in pairwise([0, *broken, len(self._text)]))
+        self._text = "\\".join(pieces)
+        self._added = sorted({*self._added, *(place + n for n, place in enumerate(broken))})
+
+        return bool(broken)
 
     def _resume(self) -> None:
         """Go on with the next element.
@@ -238,6 +250,7 @@ class JsonFile:
 
         waiting = self._text[self._at :]
         self._passed = self.offset
+        self._added = [place - self._at for place in self._added if place >= self._at]
         piece = self._file.read(max(PIECE, len(waiting)))
         self._is_over = not piece
         self._text = waiting + self._decode(piece, final=self._is_over)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from session_plugin import Account, Chat, FileRefused, MessageEvent, Skipped
-from session_plugin.importing import read_telegram
+from session_plugin.importing import json_stream, read_telegram
 
 ANN, BOT, GROUP = 111, 900, 2482670091
 SUPERGROUP = Chat("telegram", "-1002482670091", "group", bot_id="900")
@@ -276,6 +276,19 @@ def test_broken_escapes_and_bare_control_characters_are_mended(file):
     events, skipped = read(file(text.replace("ESCAPED", "C:\\Dir \\u12 \t \\ud83d end")))
     assert [one.text for one in events] == ["C:\\Dir \\u12 \t \ud83d end", "after"]
     assert not skipped
+
+
+@pytest.mark.parametrize("piece", [50, 333, 4096])
+def test_any_number_of_broken_escapes_is_mended_and_no_byte_is_miscounted(file, monkeypatch, piece):
+    monkeypatch.setattr(json_stream, "PIECE", piece)
+    odd = "\\q\\u12 \\n\\\\ \u00e9" * 1500
+    text = json.dumps(chat(*(message(n, f"text {n}") for n in range(5, 9))), ensure_ascii=False)
+    text = text.replace("text 5", odd).replace('"text 7"', "text 7")
+    events, (skipped,) = read(file(text))
+
+    assert [one.text for one in events] == ["\\q\\u12 \n\\ \u00e9" * 1500, "text 6", "text 8"]
+    offset = int(skipped.where.removeprefix("byte "))
+    assert text.encode()[offset:].startswith(b'{"id": 7')
 
 
 def test_one_broken_message_costs_itself_only(file):
