@@ -188,7 +188,7 @@ class _Batch:
     def _admit(self, recording: Recording, chat_of: _Chat) -> ImportFate:
         """Decide what becomes of a message that is not known, and take it if it is to be stored."""
         event, chat = recording.event, chat_of.row
-        if not _is_json(event.metadata):
+        if event.metadata and not _is_json(event.metadata):
             return "no_json"
 
         owner = self._owner(event, chat)
@@ -332,6 +332,7 @@ class _Batch:
             last_taken=lambda begin, end: last_taken(self._tx, "taken_messages", begin, end),
         )
         rows: list[dict[str, Value]] = []
+        known_now = self._context.known_now
         for seq, one in zip(numbers, self._accepted, strict=True):
             event, chat_no = one.recording.event, one.chat["chat_no"]
             one.session.last_seq = seq
@@ -340,7 +341,7 @@ class _Batch:
                 chat_no=chat_no,
                 segment_no=one.session.segment_no,
                 account_no=one.account_no,
-                received_at=min(event.sent_at, self._context.known_now),
+                received_at=min(event.sent_at, known_now),
                 is_withheld=False,
             )
             rows.append(row | {"seq": seq})
