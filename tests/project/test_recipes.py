@@ -158,7 +158,7 @@ class Embeddings:
             await runner.cleanup()
 
 
-async def test_mem0_remembers_a_person_over_linked_accounts_and_forgets_with_them(
+async def test_mem0_remembers_and_forgets_with_people(
     hub: SessionHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEM0_TELEMETRY", "False")
