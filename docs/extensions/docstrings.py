@@ -8,6 +8,7 @@ name, wherever it is defined. Knows the public modules; knows no page.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import itertools
@@ -263,19 +264,19 @@ def indented(lines: list[str]) -> list[str]:
 # What stands below an assignment
 
 
-def text_below(module: str, name: str) -> str:
-    """Return the text below an assignment, in whichever file of the package it stands."""
-    package = module.partition(".")[0]
+@functools.cache
+def texts_below(package: str) -> dict[str, str]:
+    """Return the texts below a package's assignments, by the name that is assigned."""
     files = [one.__file__ for key, one in sys.modules.items() if key.partition(".")[0] == package]
+    found: dict[str, str] = {}
     for file in sorted({file for file in files if file}):
         statements = ast.parse(Path(file).read_text()).body
         for statement, below in itertools.pairwise(statements):
             targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-            is_it = any(isinstance(target, ast.Name) and target.id == name for target in targets)
-            is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-            if is_it and is_text:
-                return inspect.cleandoc(str(below.value.value))
-    return ""
+            if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+                text = inspect.cleandoc(str(below.value.value))
+                found |= {target.id: text for target in targets if isinstance(target, ast.Name)}
+    return found
 
 
 # Sphinx's events
@@ -287,8 +288,7 @@ def on_docstring(
     """Convert a docstring in place."""
     text = "\n".join(lines).strip("\n")
     if what == "data":
-        module, _, short = name.rpartition(".")
-        text = text_below(module, short)
+        text = texts_below(name.partition(".")[0]).get(name.rpartition(".")[2], "")
     owner = name if what in ("class", "exception") else name.rpartition(".")[0]
     lines[:] = converted(text, NAMES.get(owner, owner))
 
