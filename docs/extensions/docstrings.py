@@ -63,7 +63,7 @@ NOT_MADE = {
 SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields|Example):(.*)$")
 ENTRY = re.compile(r"^(\*{0,2}[\w.]+(?:, [\w.]+)*): ?(.*)$")
 CODE = re.compile(r"`([^`]+)`")
-FIELDS = {"Args": "param", "Attributes": "param", "Raises": "raises"}
+FIELDS = {"Args": "param", "Attributes": "ivar", "Raises": "raises"}
 
 
 def public_names() -> dict[str, str]:

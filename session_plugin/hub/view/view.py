@@ -18,7 +18,25 @@ class SessionView(History, ForModel, Adding, States):
     """The session as somebody in one chat sees it: their own over all channels in a direct chat,
     the group's in a group.
 
-    `Reader` says what its attributes are.
+    Attributes:
+        chat: Where the reader is.
+        account: Who the reader is; None for nobody's user.
+        event: The message that is being answered, where there is one.
+        scope_name: The part of the scope that is read, where the author keeps parts apart; None
+            until that was asked.
+        is_duplicate: That message had been handed in before: a reconnect, a restart, a second
+            process.
+        is_stored: That message is on disk, and nothing was said in this view since, so reading
+            waits for nothing; else it waits for what was handed in before.
+        is_aside: Whether that message is a command to the bot, and so is no conversation, nor what
+            answers it. `for_model` and `add_turn` end that: code that calls them talks to a model.
+            The command is conversation then, and so is what answers it, before and after.
+        is_wordless: Whether a command stays an aside even so, for an adapter to set: Telegram's
+            apps send /start by themselves.
+        seq: That message's place in the order of all, also after it is deleted; 0 as long as it is
+            not known to be stored.
+        before_reading: Awaited before each read; None for nothing. An adapter whose handlers can
+            see a message before it is handed to the hub waits here until it is.
 
     Example:
         await hub.record(event)
