@@ -84,7 +84,11 @@ class Transcript:
 
         known = (*background.replied_to, *self._conversation)
         self._names = names_of(
-            known, background.names, order=_as_needed(self._conversation, background)
+            known,
+            background.names,
+            namesakes=background.namesakes,
+            order=_as_needed(self._conversation, background),
+            is_one_person=self._setting.is_one_person,
         )
         self._find = finder(known)
 

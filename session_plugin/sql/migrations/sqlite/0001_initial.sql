@@ -29,6 +29,7 @@ CREATE TABLE accounts (
 );
 CREATE INDEX accounts_of_user ON accounts (user_id);
 CREATE INDEX accounts_of_home ON accounts (home_user_id);
+CREATE INDEX accounts_of_name ON accounts (display_name, channel) WHERE display_name <> '';
 
 CREATE TABLE chats (
   chat_no INTEGER PRIMARY KEY AUTOINCREMENT,
