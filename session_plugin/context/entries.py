@@ -22,7 +22,7 @@ from session_plugin.context.marks import (
     reply_of,
     shown_words,
 )
-from session_plugin.context.media import FetchedMedia, Media, content_type_of
+from session_plugin.context.media import FetchedMedia, Media, content_type_of, shown_kind
 from session_plugin.context.quoting import (
     files_of,
     names_of,
@@ -201,7 +201,7 @@ class Transcript:
         for one in files_of(message) if self._media else ():
             fetched = self._media.get(one.id)
             if fetched is not None and (fetched.data is not None or fetched.url):
-                text = f"({one.kind})" if message.content.strip() else ""
+                text = f"({shown_kind(one)})" if message.content.strip() else ""
                 yield Media(fetched, content_type_of(fetched, one), text)
 
 

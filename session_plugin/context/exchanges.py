@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from session_plugin.context.media import shown_kind
 from session_plugin.context.quoting import without_surrogates
 from session_plugin.model import SessionMessage
 from session_plugin.parts import MediaPart, Part, TextPart, ToolCallPart, ToolResultPart
@@ -69,7 +70,7 @@ def _noted_call(noted: Any) -> ToolCallPart | None:
 def text_of_result(part: ToolResultPart, message: SessionMessage) -> str:
     """Return what a tool returned as text; files are named by their kind."""
     texts = [
-        inner.text if isinstance(inner, TextPart) else f"({inner.attachment.kind})"
+        inner.text if isinstance(inner, TextPart) else f"({shown_kind(inner.attachment)})"
         for inner in part.parts
         if isinstance(inner, TextPart | MediaPart)
     ]

@@ -71,7 +71,8 @@ def words_of(message: SessionMessage) -> str:
 
     has_names = message.role == "user"
     shown = [
-        described(one.kind, message) or (has_names and one.filename) or one.kind for one in files
+        described(one.kind, message) or (has_names and one.filename) or shown_kind(one)
+        for one in files
     ]
     return "(" + ", ".join(shown) + ")"
 

@@ -188,12 +188,7 @@ class Screening:
         return None if answer is None else str(answer.value)
 
     async def filtered_text(self, event: MessageEvent) -> str | None:
-        """Return what the filters leave of a message's text; None where they store nothing of it,
-        or where there are none.
-        """
-        if not self._plugins.has("session_filter_message"):
-            return None
-
+        """Return what the filters leave of a message's text; None if they store nothing of it."""
         filtered = await self._filter(event)
 
         return None if filtered is None or filtered.is_withheld else filtered.event.text
