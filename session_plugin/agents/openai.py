@@ -146,7 +146,9 @@ def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
         if item.get("type") == "reasoning":  # what came of it needs it
             closed[position + 1] = True
         half = half_of(RawPart(provider="openai", payload=item))
-        for one in () if half is None else half.ids:
+        if half is None:
+            continue
+        for one in half.ids:
             if half.is_call:
                 called[one] = position
             elif one in called:
