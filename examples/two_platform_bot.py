@@ -13,10 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import discord
@@ -35,7 +34,13 @@ from telegram.ext import (
 
 import session_plugin_discord
 import session_plugin_telegram
-from session_plugin import SessionError, SessionHub, SessionMessage, SessionView
+from session_plugin import (
+    SessionError,
+    SessionHub,
+    SessionMessage,
+    SessionView,
+    run_together,
+)
 from session_plugin_telegram import SessionContext
 
 TelegramApplication = Application[Any, SessionContext, Any, Any, Any, Any]
@@ -154,47 +159,20 @@ def build(
     )
 
 
-@asynccontextmanager
-async def telegram_running(application: TelegramApplication) -> AsyncIterator[None]:
-    """Poll Telegram during the block."""
-    async with application:
-        await application.start()
-        if application.updater is not None:
-            await application.updater.start_polling(allowed_updates=Update.ALL_TYPES)
-
-        try:
-            yield
-        finally:
-            if application.updater is not None:
-                await application.updater.stop()
-            await application.stop()
-
-
 async def run(environ: Mapping[str, str], respond: Respond = respond) -> None:
     """Run until Ctrl-C or SIGTERM, or until one of the bots fails."""
     hub, bot, application = build(environ, respond)
     if bot is None and application is None:
         raise SystemExit("Set DISCORD_TOKEN, TELEGRAM_TOKEN or both.")
 
-    stopped = asyncio.Event()
-    with suppress(NotImplementedError):  # Windows: Ctrl-C interrupts asyncio.run instead
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(hub)  # fails at once if the database is unusable
-        waiting: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait())]
-
-        if application is not None:
-            await stack.enter_async_context(telegram_running(application))
-
+    async with hub:  # fails before a bot logs in, if the database cannot be used
+        bots: list[Coroutine[Any, Any, None]] = []
         if bot is not None:
-            stack.push_async_callback(bot.close)
-            waiting.append(asyncio.create_task(bot.start(environ["DISCORD_TOKEN"])))
+            bots.append(session_plugin_discord.run(bot, environ["DISCORD_TOKEN"]))
+        if application is not None:
+            bots.append(session_plugin_telegram.run(application))
 
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await run_together(*bots)
 
 
 def main(respond: Respond = respond) -> None:
@@ -204,7 +182,8 @@ def main(respond: Respond = respond) -> None:
     logging.getLogger("discord.client").setLevel(logging.ERROR)
 
     try:
-        asyncio.run(run(os.environ, respond))
+        with suppress(KeyboardInterrupt):  # Ctrl-C on Windows, or twice
+            asyncio.run(run(os.environ, respond))
     except SessionError as error:
         sys.exit(f"session_plugin: {error}")
 

@@ -14,6 +14,7 @@ Where to look:
     SessionHub      what adapters and bots call: record, link, forget, export, consolidate, decay
     SessionView     what a handler has: history, search, for_model, add, start_new
     SessionStore    the same database with a blocking API: get_or_create, save_message, decay
+    run_together    bots on several platforms in one process, ended cleanly
     hooks           the events and questions of plugins; implement them with `hookimpl`
     agents          the same session for the Agents SDK, pydantic-ai and LangChain
     commands        /link, /whoami, /forget, /export and the other commands that adapters offer
@@ -87,6 +88,7 @@ from session_plugin.reports import (
 from session_plugin.rules.found import Found, Hit
 from session_plugin.rules.overview import Health, KnownPerson, Timeline
 from session_plugin.rules.policies import Expiry, Retention
+from session_plugin.running import run_together
 from session_plugin.store.store import SessionStore
 
 __version__ = "0.1.0"
@@ -157,4 +159,5 @@ __all__ = [
     "map_texts",
     "quoted",
     "restore_database",
+    "run_together",
 ]
