@@ -227,7 +227,7 @@ class Plugins:
                 )
             except Exception as error:
                 _log_failure(implementation, hook, error)
-                failure = PluginError(f"plugin {name} failed in {hook}: {type(error).__name__}")
+                failure = PluginError(f"plugin {name} failed in {hook}: {words_of(error)}")
                 if is_strict:
                     break
                 continue
