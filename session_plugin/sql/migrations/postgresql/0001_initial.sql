@@ -333,10 +333,27 @@ EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
   RETURN encode(content, 'escape');
 END $$;
 
-CREATE VIEW readable_messages AS  -- for people, by other programs
+-- For people, who look with other programs.
+CREATE VIEW readable_messages AS
 SELECT m.seq, c.channel, c.chat_id, g.thread_id, s.session_id, s.user_id, m.role, m.author_name,
-       to_timestamp(m.sent_at) AS sent, readable(m.content) AS content
+       to_timestamp(m.sent_at) AS sent, readable(m.content) AS content,
+       readable(m.attachments) AS attachments, readable(m.parts) AS parts,
+       readable(m.metadata) AS metadata
 FROM messages AS m
 JOIN segments AS g ON g.chat_no = m.chat_no AND g.segment_no = m.segment_no
 JOIN chats AS c ON c.chat_no = m.chat_no
 JOIN sessions AS s ON s.session_no = g.session_no;
+
+CREATE VIEW readable_sessions AS
+SELECT s.session_id, s.bot, s.user_id, c.channel, c.chat_id, s.thread_id, s.name,
+       to_timestamp(s.started_at) AS started, s.start_reason,
+       to_timestamp(s.ended_at) AS ended, s.end_reason, s.pinned,
+       readable(s.metadata) AS metadata, readable(s.state) AS state
+FROM sessions AS s
+LEFT JOIN chats AS c ON c.chat_no = s.chat_no;
+
+CREATE VIEW readable_summaries AS
+SELECT y.summary_no, s.session_id, to_timestamp(y.made_at) AS made, y.made_by,
+       y.superseded_by, y.withdrawn_because, readable(y.content) AS content
+FROM summaries AS y
+JOIN sessions AS s ON s.session_no = y.session_no;
