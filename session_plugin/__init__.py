@@ -76,6 +76,7 @@ from session_plugin.parts import (
 from session_plugin.parts.texts import map_texts
 from session_plugin.reports import (
     CodeAlarm,
+    CopyReport,
     DecayPart,
     DecayReport,
     FailedConsolidation,
@@ -99,6 +100,7 @@ __all__ = [
     "Attachment",
     "Chat",
     "CodeAlarm",
+    "CopyReport",
     "DatabaseLocked",
     "DatabaseRefused",
     "DatabaseUnavailable",
