@@ -3,8 +3,9 @@ agent_bot.py has one that asks an agent.
 
     DISCORD_TOKEN=... TELEGRAM_TOKEN=... SESSION_DATABASE=bot.db python two_platform_bot.py
 
-One token is enough. The bot answers direct messages, mentions, and !recap or /recap. For a proxy or
-your own Bot API server, set DISCORD_API_BASE, DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL or
+One token is enough. The bot answers direct messages, mentions, and !recap or /recap. Discord offers
+/recap and the session commands once its owner has typed !sync. For a proxy or your own Bot API
+server, set DISCORD_API_BASE, DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL or
 TELEGRAM_BASE_FILE_URL.
 """
 
@@ -60,6 +61,17 @@ async def recap(session: SessionView) -> str:
     return "\n".join(map(_shown, messages)) or "Nothing was said in this conversation yet."
 
 
+async def is_answered(session: SessionView) -> bool:
+    """Check whether the message came before, and was answered; a crash may have come between."""
+    if not session.is_duplicate or session.event is None:
+        return False
+
+    messages = await session.history(limit=50)
+    ids = [message.message_id for message in messages]
+    since = ids.index(session.event.message_id) if session.event.message_id in ids else 0
+    return any(message.role == "assistant" for message in messages[since:])
+
+
 def _shown(message: SessionMessage) -> str:
     who = "me" if message.role == "assistant" else message.author_name
     text = " ".join(message.content.split())
@@ -89,9 +101,7 @@ def build_discord(
     bot = commands.Bot(command_prefix="!", intents=intents)
     session_plugin_discord.install(bot, hub)  # the only line you need
 
-    @bot.command(name="recap")
-    async def show_recap(ctx: session_plugin_discord.SessionContext) -> None:
-        await ctx.reply(await recap(ctx.session))
+    add_discord_commands(bot)
 
     @bot.event
     async def on_message(message: discord.Message) -> None:
@@ -102,10 +112,27 @@ def build_discord(
             await bot.process_commands(message)
         elif message.guild is None or (bot.user is not None and bot.user in message.mentions):
             session = await session_plugin_discord.session(message)
+            if await is_answered(session):
+                return
+
             for piece in pieces(await respond(session), 2000):
                 await message.channel.send(piece)
 
     return bot
+
+
+def add_discord_commands(bot: commands.Bot) -> None:
+    """Add !recap, also as a slash command, and !sync for the bot's owner."""
+
+    @bot.hybrid_command(name="recap", description="Show what was said last, on all platforms")
+    async def show_recap(ctx: session_plugin_discord.SessionContext) -> None:
+        await ctx.reply(await recap(ctx.session))
+
+    @bot.command(name="sync")
+    async def synchronize(ctx: session_plugin_discord.SessionContext) -> None:
+        if await bot.is_owner(ctx.author):
+            offered = await bot.tree.sync()
+            await ctx.reply(f"Discord offers {len(offered)} slash commands now.")
 
 
 def build_telegram(
@@ -132,9 +159,10 @@ def build_telegram(
 
     async def on_message(update: Update, context: SessionContext) -> None:
         message = update.message
-        if message is not None and (
-            message.chat.type == ChatType.PRIVATE or _mentions(message.text, context)
-        ):
+        if message is None or await is_answered(context.session):
+            return
+
+        if message.chat.type == ChatType.PRIVATE or _mentions(message.text, context):
             for piece in pieces(await respond(context.session), 4096):
                 await message.reply_text(piece)
 
