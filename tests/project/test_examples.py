@@ -115,7 +115,7 @@ def test_an_agent_without_a_model_says_what_to_set(name: str, key: str) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("line", ['".[demo]"', '".[test]"'])
+@pytest.mark.parametrize("line", ['".[demo]"', '".[dev]"'])
 def test_the_readme_begins_with_the_demo_and_the_tests(line: str) -> None:
     blocks = (ROOT / "README.md").read_text().split("```sh\n")[1:3]
     assert any(line in block for block in blocks)
