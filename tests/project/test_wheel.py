@@ -125,8 +125,5 @@ def test_an_extra_brings_its_adapter_and_what_tests_it_and_not_the_other_library
 ) -> None:
     python = environment(tmp_path / extra, wheel, f"[{extra},testing]")
     (other,) = {"discord", "telegram"} - {extra}
-    assert (
-        run(python, "-c", f"import session_plugin_{extra}.testing").returncode
-        == 0
-    )
+    assert run(python, "-c", f"import session_plugin_{extra}.testing").returncode == 0
     assert run(python, "-c", f"import {other}").returncode == 1
