@@ -1,6 +1,7 @@
 """Filters see every word before it is stored, and what they do not pass is nowhere."""
 
 import asyncio
+import inspect
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ def filtering(change):
     class Filter:
         @hookimpl
         async def session_filter_message(self, event):
-            return await change(event) if asyncio.iscoroutinefunction(change) else change(event)
+            return await change(event) if inspect.iscoroutinefunction(change) else change(event)
 
     return Filter()
 
