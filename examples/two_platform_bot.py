@@ -20,6 +20,8 @@ from contextlib import suppress
 from typing import Any
 
 import discord
+import discord.gateway
+import discord.http
 import yarl
 from discord.ext import commands
 from telegram import Update
