@@ -37,7 +37,7 @@ class CopyReport:
     """What a copy of a database holds: the rows of each table, counted in the copy.
 
     Example:
-        report = copy_database("bot.db", "bot-of-today.db")
+        report = await hub.backup("bot-of-today.db")
         print(f"{report.messages} messages of {report.users} users")
     """
 
