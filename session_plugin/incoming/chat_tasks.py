@@ -55,7 +55,7 @@ class ChatTasks:
 
     def has_work(self, chat: Chat) -> bool:
         """Check whether something on this event loop is to be queued for a chat before others."""
-        return (asyncio.get_running_loop(), chat) in self._locks
+        return bool(self._locks) and (asyncio.get_running_loop(), chat) in self._locks
 
     @asynccontextmanager
     async def lock(self, chat: Chat) -> AsyncIterator[None]:
