@@ -2,7 +2,7 @@
 
 Run: python benchmarks/token_tables.py > session_plugin/context/token_tables.py
 
-Needs the extra `test`. The estimate of tokens reads no tokenizer, only what this prints.
+Needs the extra `dev`. The estimate of tokens reads no tokenizer, only what this prints.
 """
 
 from __future__ import annotations

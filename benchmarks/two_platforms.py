@@ -1,6 +1,6 @@
 """Run a whole bot on both platforms at once, and report losses, duplicates, delays and memory.
 
-    pip install -e ".[test]"
+    pip install -e ".[dev]"
     python benchmarks/two_platforms.py [--seconds 60] [--rate 50]
 
 The simulators run in this process, the bot (`examples/two_platform_bot.py`) in a second. A third

@@ -2,13 +2,14 @@
 
 Two simulators replace the platforms, and a script the model of the agents. `two_platform_bot.py`,
 `agent_bot.py` and `agent_bot_pydantic_ai.py` run unchanged in processes of their own, with the real
-client libraries and frameworks. The exit code is 1 if a claim does not hold.
+client libraries and frameworks. The exit code is 1 if a claim does not hold, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -24,7 +25,7 @@ from rich.table import Table
 from discord_simulator import DiscordSimulator
 from model_server import ModelServer
 from session_plugin import SessionHub
-from stage import PATIENCE, BotProcess, Person, Story, link
+from stage import PATIENCE, BotProcess, Person, Story, link, slash
 from telegram_simulator import TelegramSimulator
 
 HERE = Path(__file__).parent
@@ -85,15 +86,35 @@ async def play(
     story.claim("nor does he find it", holds="Tom" not in await bob_t.say("/search tom"))
     story.claim("nor does a group that Ann is in", holds="Tom" not in await in_room.say("/recap"))
 
+    await repeat(story, discord, telegram, ann_d, ann_t)
+    await crash(story, bot, ann_d, ann_t, database)
+
+
+async def repeat(
+    story: Story,
+    discord: DiscordSimulator,
+    telegram: TelegramSimulator,
+    ann_d: Person,
+    ann_t: Person,
+) -> None:
+    story.chapter("The owner lets Discord offer slash commands.")
+    owner = Person(story, discord, "Discord", discord.owner, discord.direct_chat(discord.owner))
+    await owner.say("!sync")
+    offered = await slash(story, discord, ann_d, "recap")
+    story.claim("Ann reads the same by /recap", holds="My cat is called Tom." in offered)
+
     story.chapter("Telegram delivers a message twice, as it does after a lost connection.")
     once = await telegram.say(ann_t.user, ann_t.chat, "I moved to Lisbon.")
     first = await telegram.answer(ann_t.chat, after=once, timeout=PATIENCE)
     await telegram.repeat(once, same_update=False)
-    await telegram.answer(ann_t.chat, after=first, timeout=PATIENCE)
-    twice = await ann_d.say("!recap")
+    ann_t.last = first
+    following = await ann_t.say("It is sunny there.")
+    between = [one.text for one in telegram.messages(ann_t.chat) if first.id <= one.id]
+    story.claim(
+        "it is answered once", holds=between == [first.text, "It is sunny there.", following]
+    )
+    twice = await slash(story, discord, ann_d, "recap")
     story.claim("it is in the conversation once", holds=twice.count("I moved to Lisbon.") == 1)
-
-    await crash(story, bot, ann_d, ann_t, database)
 
 
 async def crash(
@@ -212,6 +233,9 @@ async def staged(program: str, database: Path, **environ: str) -> AsyncIterator[
         bot = BotProcess(HERE / program, environ, (discord, telegram))
         try:
             yield discord, telegram, bot
+        except asyncio.CancelledError:
+            await bot.kill()  # by Ctrl-C; nobody waits for what it is saying
+            raise
         finally:
             await bot.stop()
 
@@ -230,6 +254,8 @@ async def run(story: Story, folder: Path) -> None:
 
 
 def main() -> int:
+    # As Ctrl-C, so that the bot's process does not go on alone.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     started = time.monotonic()
     story = Story(Console())
     with tempfile.TemporaryDirectory() as folder:
@@ -237,6 +263,9 @@ def main() -> int:
             asyncio.run(run(story, Path(folder)))
         except TimeoutError as error:
             story.claim(f"the bot answers in time ({error})", holds=False)
+        except KeyboardInterrupt:
+            story.console.print("\nStopped.")
+            return 130
     return 0 if conclude(story, time.monotonic() - started) else 1
 
 

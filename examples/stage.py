@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from discord_simulator import DiscordSimulator
 from session_plugin import Account, Chat, SessionHub, SessionView
 
 PATIENCE = 60
@@ -86,14 +87,18 @@ class BotProcess:
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, str(self.program), env=self.environ
+            sys.executable,
+            str(self.program),
+            env=self.environ,
+            start_new_session=True,  # Ctrl-C in the terminal is for the demo alone
         )
         for simulator in self.simulators:
             await simulator.connected(timeout=PATIENCE)
 
     async def kill(self) -> None:
         """Kill it without a shutdown, as a crash or power failure would."""
-        assert self.process is not None
+        if self.process is None or self.process.returncode is not None:
+            return
         self.process.kill()
         await self.process.wait()
 
@@ -103,6 +108,17 @@ class BotProcess:
             return -1
         self.process.terminate()
         return await asyncio.wait_for(self.process.wait(), timeout=PATIENCE)
+
+
+async def slash(story: Story, discord: DiscordSimulator, person: Person, name: str) -> str:
+    """Let a person use a slash command on Discord; return the first answer."""
+    story.line(person.where, person.user.name, f"/{name}")
+    used = await discord.slash(person.user, person.chat, name)
+    answers = await discord.answered(used, timeout=PATIENCE)
+    text = str(answers[0].text)
+    story.line(person.where, "bot", text)
+    person.last = answers[0]
+    return text
 
 
 async def link(on_discord: Person, on_telegram: Person) -> list[str]:

@@ -3,8 +3,9 @@ agent_bot.py has one that asks an agent.
 
     DISCORD_TOKEN=... TELEGRAM_TOKEN=... SESSION_DATABASE=bot.db python two_platform_bot.py
 
-One token is enough. The bot answers direct messages, mentions, and !recap or /recap. For a proxy or
-your own Bot API server, set DISCORD_API_BASE, DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL or
+One token is enough. The bot answers direct messages, mentions, and !recap or /recap. Discord offers
+/recap and the session commands once its owner has typed !sync. For a proxy or your own Bot API
+server, set DISCORD_API_BASE, DISCORD_GATEWAY_URL, TELEGRAM_BASE_URL or
 TELEGRAM_BASE_FILE_URL.
 """
 
@@ -13,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import discord
+import discord.gateway
+import discord.http
 import yarl
 from discord.ext import commands
 from telegram import Update
@@ -35,7 +37,13 @@ from telegram.ext import (
 
 import session_plugin_discord
 import session_plugin_telegram
-from session_plugin import SessionError, SessionHub, SessionMessage, SessionView
+from session_plugin import (
+    SessionError,
+    SessionHub,
+    SessionMessage,
+    SessionView,
+    run_together,
+)
 from session_plugin_telegram import SessionContext
 
 TelegramApplication = Application[Any, SessionContext, Any, Any, Any, Any]
@@ -53,6 +61,17 @@ async def recap(session: SessionView) -> str:
     """Return the last messages before the present one, with platform and author."""
     messages = await session.history(limit=10, before=session.event)
     return "\n".join(map(_shown, messages)) or "Nothing was said in this conversation yet."
+
+
+async def is_answered(session: SessionView) -> bool:
+    """Check whether the message came before, and was answered; a crash may have come between."""
+    if not session.is_duplicate or session.event is None:
+        return False
+
+    messages = await session.history(limit=50)
+    ids = [message.message_id for message in messages]
+    since = ids.index(session.event.message_id) if session.event.message_id in ids else 0
+    return any(message.role == "assistant" for message in messages[since:])
 
 
 def _shown(message: SessionMessage) -> str:
@@ -84,9 +103,7 @@ def build_discord(
     bot = commands.Bot(command_prefix="!", intents=intents)
     session_plugin_discord.install(bot, hub)  # the only line you need
 
-    @bot.command(name="recap")
-    async def show_recap(ctx: session_plugin_discord.SessionContext) -> None:
-        await ctx.reply(await recap(ctx.session))
+    add_discord_commands(bot)
 
     @bot.event
     async def on_message(message: discord.Message) -> None:
@@ -97,10 +114,27 @@ def build_discord(
             await bot.process_commands(message)
         elif message.guild is None or (bot.user is not None and bot.user in message.mentions):
             session = await session_plugin_discord.session(message)
+            if await is_answered(session):
+                return
+
             for piece in pieces(await respond(session), 2000):
                 await message.channel.send(piece)
 
     return bot
+
+
+def add_discord_commands(bot: commands.Bot) -> None:
+    """Add !recap, also as a slash command, and !sync for the bot's owner."""
+
+    @bot.hybrid_command(name="recap", description="Show what was said last, on all platforms")
+    async def show_recap(ctx: session_plugin_discord.SessionContext) -> None:
+        await ctx.reply(await recap(ctx.session))
+
+    @bot.command(name="sync")
+    async def synchronize(ctx: session_plugin_discord.SessionContext) -> None:
+        if await bot.is_owner(ctx.author):
+            offered = await bot.tree.sync()
+            await ctx.reply(f"Discord offers {len(offered)} slash commands now.")
 
 
 def build_telegram(
@@ -127,9 +161,10 @@ def build_telegram(
 
     async def on_message(update: Update, context: SessionContext) -> None:
         message = update.message
-        if message is not None and (
-            message.chat.type == ChatType.PRIVATE or _mentions(message.text, context)
-        ):
+        if message is None or await is_answered(context.session):
+            return
+
+        if message.chat.type == ChatType.PRIVATE or _mentions(message.text, context):
             for piece in pieces(await respond(context.session), 4096):
                 await message.reply_text(piece)
 
@@ -154,47 +189,20 @@ def build(
     )
 
 
-@asynccontextmanager
-async def telegram_running(application: TelegramApplication) -> AsyncIterator[None]:
-    """Poll Telegram during the block."""
-    async with application:
-        await application.start()
-        if application.updater is not None:
-            await application.updater.start_polling(allowed_updates=Update.ALL_TYPES)
-
-        try:
-            yield
-        finally:
-            if application.updater is not None:
-                await application.updater.stop()
-            await application.stop()
-
-
 async def run(environ: Mapping[str, str], respond: Respond = respond) -> None:
     """Run until Ctrl-C or SIGTERM, or until one of the bots fails."""
     hub, bot, application = build(environ, respond)
     if bot is None and application is None:
         raise SystemExit("Set DISCORD_TOKEN, TELEGRAM_TOKEN or both.")
 
-    stopped = asyncio.Event()
-    with suppress(NotImplementedError):  # Windows: Ctrl-C interrupts asyncio.run instead
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(hub)  # fails at once if the database is unusable
-        waiting: list[asyncio.Task[Any]] = [asyncio.create_task(stopped.wait())]
-
-        if application is not None:
-            await stack.enter_async_context(telegram_running(application))
-
+    async with hub:  # fails before a bot logs in, if the database cannot be used
+        bots: list[Coroutine[Any, Any, None]] = []
         if bot is not None:
-            stack.push_async_callback(bot.close)
-            waiting.append(asyncio.create_task(bot.start(environ["DISCORD_TOKEN"])))
+            bots.append(session_plugin_discord.run(bot, environ["DISCORD_TOKEN"]))
+        if application is not None:
+            bots.append(session_plugin_telegram.run(application))
 
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await run_together(*bots)
 
 
 def main(respond: Respond = respond) -> None:
@@ -204,7 +212,8 @@ def main(respond: Respond = respond) -> None:
     logging.getLogger("discord.client").setLevel(logging.ERROR)
 
     try:
-        asyncio.run(run(os.environ, respond))
+        with suppress(KeyboardInterrupt):  # Ctrl-C on Windows, or twice
+            asyncio.run(run(os.environ, respond))
     except SessionError as error:
         sys.exit(f"session_plugin: {error}")
 

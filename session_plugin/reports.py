@@ -1,4 +1,4 @@
-"""The reports that decay, import and `status` return: counts, each with its reason.
+"""The reports that decay, import, copies and `status` return: counts, each with its reason.
 
 Imports the standard library only.
 """
@@ -30,6 +30,38 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 """Called now and then during a long operation, for example to draw a progress bar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyReport:
+    """What a copy of a database holds: the rows of each table, counted in the copy.
+
+    Example:
+        report = await hub.backup("bot-of-today.db")
+        print(f"{report.messages} messages of {report.users} users")
+    """
+
+    rows: Mapping[str, int]
+
+    @property
+    def users(self) -> int:
+        """How many people, ids that others replaced among them."""
+        return self.rows["users"]
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions, live and ended."""
+        return self.rows["sessions"]
+
+    @property
+    def messages(self) -> int:
+        """How many messages."""
+        return self.rows["messages"]
+
+    @property
+    def summaries(self) -> int:
+        """How many summaries."""
+        return self.rows["summaries"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,42 @@ pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.tes
 POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
 """A database in which tests may make schemas of their own."""
 
+QUICK = frozenset(
+    f"tests/{name}.py"
+    for name in (
+        "adapters/test_translate_discord",
+        "adapters/test_translate_telegram",
+        "cli/test_help",
+        "core/test_codes",
+        "core/test_commands",
+        "core/test_context",
+        "core/test_context_ends",
+        "core/test_context_marks",
+        "core/test_database_queries",
+        "core/test_decay",
+        "core/test_expiry",
+        "core/test_hooks",
+        "core/test_hub_messages",
+        "core/test_imports",
+        "core/test_linking",
+        "core/test_linking_sessions",
+        "core/test_logs",
+        "core/test_model",
+        "core/test_parts",
+        "core/test_private",
+        "core/test_providers",
+        "core/test_reading",
+        "core/test_rendering",
+        "core/test_rendering_rules",
+        "core/test_search",
+        "core/test_states",
+        "core/test_store",
+        "core/test_turn_order",
+        "core/test_view",
+    )
+)
+"""The files of `pytest -m quick`: what finds most mistakes in the least time, on SQLite only."""
+
 Spawn = Callable[..., subprocess.Popen[str]]
 Hold = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
 
@@ -294,6 +330,25 @@ class Raw:
 
     def refuse(self, table: str) -> None:
         self._backend.refuse(self._database, table)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave other files out of the quick tests; to import them takes longer than to run these."""
+    is_quick = config.option.markexpr == "quick" and collection_path.suffix == ".py"
+    is_other = collection_path.name.startswith("test_") and not _is_quick(collection_path, config)
+    return True if is_quick and is_other else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if _is_quick(item.path, config) and "postgresql" not in item.name:
+            item.add_marker(pytest.mark.quick)
+
+
+def _is_quick(path: Path, config: pytest.Config) -> bool:
+    return path.is_relative_to(config.rootpath) and (
+        path.relative_to(config.rootpath).as_posix() in QUICK
+    )
 
 
 @pytest.fixture

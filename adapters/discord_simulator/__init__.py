@@ -20,7 +20,7 @@ The bot's client library connects over real sockets, unmodified:
 
 The simulator speaks Discord's documented protocol: the REST API (version 10) and the gateway.
 
-- People: `user`, `direct_chat`, `group`, `thread`, `say`, `forward`, `edit`, `delete`,
+- People: `owner`, `user`, `direct_chat`, `group`, `thread`, `say`, `forward`, `edit`, `delete`,
   `delete_bulk`, `unfurl`, `say_as_webhook`, `say_as_bot`, `system_message`, `repeat`.
 - Interactions: `slash`, `type_slash`, `menu`, `press`, `submit`, `repeat_use`, `answered`.
 - Failures: `fail_next`, `cut`, `reconnect`, `invalidate_session`, `outage`, `recover`, `add_bot`,

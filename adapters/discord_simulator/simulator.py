@@ -65,6 +65,11 @@ class DiscordSimulator(People, Usage, Troubles):
         """The account of the bot under test."""
         return self._world.bot
 
+    @property
+    def owner(self) -> SimulatedUser:
+        """The person to whom the bot's application belongs."""
+        return self._world.owner
+
     def environment(self) -> dict[str, str]:
         """Return the variables for a bot, described in the package's docstring.
 

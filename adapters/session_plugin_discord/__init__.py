@@ -22,6 +22,7 @@ Public names:
     install          attach a hub to a bot or a plain client
     setup, teardown  the same as an extension; the hub is `bot.session_hub`, or is made from the
                      environment variable SESSION_DATABASE
+    run              run a bot in your own event loop, next to bots on other platforms
     session          the session of a message, an interaction or a command's context
     SessionContext   the type of `ctx` in your commands, with `.session`
     to_event         a Discord message as a MessageEvent
@@ -30,6 +31,7 @@ Public names:
 
 Modules, in the order in which a message meets them:
     install.py         how a hub gets into a bot, and how a handler finds its session
+    running.py         a bot in an event loop of the author's
     adapter.py         one client's attachment to a hub: opened, listening, closed
     incoming.py        messages, interactions, edits and deletions, before their handlers
     translate.py       a Discord message as a MessageEvent; pure
@@ -71,6 +73,7 @@ if getattr(_discord, "__title__", "") != "discord" or _discord.version_info < (2
 
 from session_plugin_discord.context import SessionContext
 from session_plugin_discord.install import SessionCog, install, session, setup, teardown
+from session_plugin_discord.running import run
 from session_plugin_discord.translate import CHANNEL, to_chat, to_event
 
 __all__ = [
@@ -78,6 +81,7 @@ __all__ = [
     "SessionCog",
     "SessionContext",
     "install",
+    "run",
     "session",
     "setup",
     "teardown",

@@ -14,7 +14,8 @@ that is not public, and slash commands, buttons and forms in tasks of their own,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -33,6 +34,18 @@ INTERACTION_TASKS = (
 
 ERROR_EVENTS = ("on_command_error", "on_error")
 """Events of discord.py whose handlers are about an error."""
+
+CALLERS_OF_ERROR_HANDLERS = {
+    ("discord.ui.view", "_scheduled_task"),
+    ("discord.ui.modal", "_scheduled_task"),
+    ("discord.app_commands.tree", "_call_context_menu"),
+    ("discord.ext.tasks", "_loop"),
+}
+"""Functions of discord.py, by module and name, that call an error handler where they handle the
+error: `on_error` of views and forms, and the error handlers of context menus and of loops.
+
+If a later version names them differently, what these handlers send is conversation.
+"""
 
 T = TypeVar("T")
 
@@ -63,6 +76,7 @@ class Answering:
         speaker: The last speaker in that channel, as of this event.
         running: The number of its handlers that are running.
         source: The context or the interaction that says whether its command has failed.
+        has_failed: Whether a handler of errors ran for it that no event and no command has called.
     """
 
     channel_id: int | None = None
@@ -72,6 +86,7 @@ class Answering:
     speaker: Speaker | None = None
     running: int = 0
     source: Any = None
+    has_failed: bool = False
 
     def view(self) -> SessionView | None:
         """Return the session of the event, once that is recorded."""
@@ -93,8 +108,36 @@ _handles_error: ContextVar[bool] = ContextVar("session_plugin_discord_error", de
 
 def is_error(current: Answering | None) -> bool:
     """Check whether what is sent now is about an error: of a command, or of another handler."""
-    has_failed = current is not None and getattr(current.source, "command_failed", False)
-    return has_failed or _handles_error.get()
+    if current is not None:
+        return current.has_failed or getattr(current.source, "command_failed", False) or _is_about()
+    return _is_about()
+
+
+def note_error(current: Answering | None) -> None:
+    """Note if an error handler runs in this task, for what is recorded of it in another."""
+    if current is not None and _handles_interaction(asyncio.current_task()):
+        current.has_failed = current.has_failed or _is_about()
+
+
+def _is_about() -> bool:
+    return _handles_error.get() or any(map(_is_handled_by_library, _being_handled()))
+
+
+def _being_handled() -> Iterator[BaseException]:
+    """Yield the error that is being handled, and those during whose handling it was raised."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
+def _is_handled_by_library(error: BaseException) -> bool:
+    """Check that no code of the author's has caught an error: its traceback begins there."""
+    if error.__traceback__ is None:
+        return False
+
+    frame = error.__traceback__.tb_frame
+    return (frame.f_globals.get("__name__"), frame.f_code.co_name) in CALLERS_OF_ERROR_HANDLERS
 
 
 def as_error(event: MessageEvent) -> MessageEvent:

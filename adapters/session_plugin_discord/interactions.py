@@ -13,7 +13,13 @@ from typing import Any
 import discord
 
 from session_plugin import Attachment, Chat, MessageEvent
-from session_plugin_discord.translate import place_metadata, shown_name, to_account, to_chat
+from session_plugin_discord.translate import (
+    kind_of,
+    place_metadata,
+    shown_name,
+    to_account,
+    to_chat,
+)
 
 SUBCOMMAND, SUBCOMMAND_GROUP, USER, CHANNEL, ROLE, MENTIONABLE, ATTACHMENT = 1, 2, 6, 7, 8, 9, 11
 """Option types of slash commands; the remaining ones are text, numbers and booleans."""
@@ -154,7 +160,7 @@ def _file(option: Mapping[str, Any], resolved: Mapping[str, Any]) -> Attachment:
 
     return Attachment(
         id=str(file["id"]),
-        kind=(content_type or "file").partition("/")[0],
+        kind=kind_of(content_type),
         filename=file["filename"],
         content_type=content_type,
         size=file.get("size"),

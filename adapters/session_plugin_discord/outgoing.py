@@ -22,6 +22,7 @@ from session_plugin_discord.answering import (
     as_error,
     is_answer,
     is_error,
+    note_error,
     start_recording,
 )
 from session_plugin_discord.known_interactions import KnownInteraction
@@ -148,6 +149,7 @@ class Outgoing:
         self, interaction: KnownInteraction, route: Any, options: dict[str, Any], send: Send
     ) -> Any:
         """Send an answer to an interaction, and record what Discord responds."""
+        note_error(interaction.answering)
         is_first = route.path.startswith("/interactions/")
         name = str(route.url).partition("?")[0].rpartition("/")[2]
         payload = _payload(options.get("payload"), options.get("multipart"))

@@ -9,7 +9,7 @@
             assert await on_discord.ask(ann, dm, "hello") == "Hello, Ann!"
 
 For the tests of a bot, and for the contract of adapters. Needs pytest, pytest-asyncio and aiohttp,
-which the extra `test` installs.
+which the extra `testing` installs.
 """
 
 from __future__ import annotations

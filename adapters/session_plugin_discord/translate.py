@@ -22,6 +22,9 @@ Example:
 TEXT_DISPLAY = 10
 """The component type of plain text, known to discord.py since 2.6."""
 
+KINDS = {"image": "photo", "audio": "audio", "video": "video"}
+"""What files of these types of content are called; the others are documents."""
+
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -156,11 +159,16 @@ def to_attachment(file: discord.Attachment) -> Attachment:
 
     return Attachment(
         id=str(file.id),
-        kind=(content_type or "file").partition("/")[0],
+        kind="voice" if file.is_voice_message() else kind_of(content_type),
         filename=file.filename,
         content_type=content_type,
         size=file.size,
     )
+
+
+def kind_of(content_type: str) -> str:
+    """Return what a file is called, as on other platforms."""
+    return KINDS.get(content_type.partition("/")[0], "document")
 
 
 def _said(message: discord.Message) -> discord.Message:

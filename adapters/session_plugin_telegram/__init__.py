@@ -9,6 +9,7 @@
 
 Public names:
     install         attach a hub: record messages of people and of the bot, offer session commands
+    run             run an application in your own event loop, next to bots on other platforms
     add_to_menu     add the session commands to the bot's menu
     SessionContext  the type of `context` in handlers, with `.session`
     to_event        translate a Telegram message to a MessageEvent
@@ -16,6 +17,7 @@ Public names:
 
 Modules:
     install         how a hub gets into an Application, and how long it stays open
+    running         an application in an event loop of the author's
     incoming        updates before their handlers: messages, edits, deletions, migrations
     outgoing        requests of the bot: intercepted, and their results recorded
     own_messages    what each request did, and whom it answers
@@ -51,6 +53,7 @@ if getattr(_telegram, "__version_info__", (0, 0))[:2] < (21, 4):
 from session_plugin_telegram.commands import add_to_menu
 from session_plugin_telegram.context import SessionContext
 from session_plugin_telegram.install import install
+from session_plugin_telegram.running import run
 from session_plugin_telegram.translate import CHANNEL, to_event
 
-__all__ = ["CHANNEL", "SessionContext", "add_to_menu", "install", "to_event"]
+__all__ = ["CHANNEL", "SessionContext", "add_to_menu", "install", "run", "to_event"]

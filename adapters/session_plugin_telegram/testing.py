@@ -9,7 +9,7 @@
             assert await on_telegram.ask(ann, dm, "hello") == "Hello, Ann!"
 
 The contract of adapters runs on the same driver. Requires pytest, pytest-asyncio and aiohttp, which
-the extra `test` installs.
+the extra `testing` installs.
 """
 
 from __future__ import annotations

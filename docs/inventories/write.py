@@ -58,7 +58,9 @@ DISCORD = {
         "discord.AutoShardedClient",
         "discord.Client",
         "discord.Guild",
+        "discord.LoginFailure",
         "discord.Message",
+        "discord.PrivilegedIntentsRequired",
         "discord.Thread",
     ],
     "ext/commands/api.html": [
@@ -82,6 +84,8 @@ TELEGRAM = {
         "telegram.ext.ContextTypes",
     )
 }
+
+TELEGRAM["telegram.error.html"] = ["telegram.error.InvalidToken", "telegram.error.NetworkError"]
 
 
 def kind_of(name: str) -> str:

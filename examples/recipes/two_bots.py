@@ -6,9 +6,6 @@ erases what was said to both. Give them a database each if they should know noth
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ from telegram import Update
 from telegram.ext import ApplicationBuilder, ContextTypes, MessageHandler, filters
 
 import session_plugin_telegram
-from session_plugin import SessionHub
+from session_plugin import SessionHub, run_together
 from session_plugin_telegram import SessionContext
 
 
@@ -34,19 +31,6 @@ def build(builder: Any, hub: SessionHub) -> Any:
     return application
 
 
-@asynccontextmanager
-async def running(application: Any) -> AsyncIterator[None]:
-    """Poll Telegram during the block."""
-    async with application:
-        await application.start()
-        await application.updater.start_polling(allowed_updates=Update.ALL_TYPES)
-        try:
-            yield
-        finally:
-            await application.updater.stop()
-            await application.stop()
-
-
 def build_both(database: str | Path, shop: Any, support: Any) -> list[Any]:
     """Return both bots, each with a hub of its own name on the same database."""
     return [
@@ -56,9 +40,7 @@ def build_both(database: str | Path, shop: Any, support: Any) -> list[Any]:
 
 
 async def run(database: str, tokens: tuple[str, str]) -> None:
-    """Run both until the task is cancelled."""
+    """Run both until Ctrl-C or SIGTERM."""
     shop, support = (ApplicationBuilder().token(token) for token in tokens)
-    async with AsyncExitStack() as stack:
-        for application in build_both(database, shop, support):
-            await stack.enter_async_context(running(application))
-        await asyncio.Event().wait()
+    bots = build_both(database, shop, support)
+    await run_together(*(session_plugin_telegram.run(bot) for bot in bots))

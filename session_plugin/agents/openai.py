@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from session_plugin.agents.runs import FrameworkRun
 from session_plugin.hub.view.view import SessionView
+from session_plugin.parts import RawPart
+from session_plugin.parts.pairs import half_of
 from session_plugin.providers.shapes import plain
 
 try:
@@ -82,8 +84,9 @@ class AgentsSession:
         """Return the history before the message being answered, then the items of this run.
 
         Args:
-            limit: How many at most, the newest; what the bot's author said as system or developer
-                comes in addition. None for the limit of the settings, else for all.
+            limit: How many at most, the newest; fewer rather than a result without its call. What
+                the bot's author said as system or developer comes in addition. None for the limit
+                of the settings, else for all.
         """
         if limit is None and self.session_settings is not None:
             limit = self.session_settings.limit
@@ -94,7 +97,7 @@ class AgentsSession:
         before = cast("list[dict[str, Any]]", context.as_responses(model=self._model))
         first = next((n for n, item in enumerate(before) if not _instructs(item)), len(before))
         items = [*before[first:], *copy.deepcopy(self._run.items)]
-        newest = items if limit is None else items[-limit:]
+        newest = items if limit is None else _newest(items, limit)
 
         return cast("list[TResponseInputItem]", [*before[:first], *newest])
 
@@ -133,6 +136,30 @@ def _shape(item: object) -> dict[str, Any]:
     is_message = shape.get("type", "message") == "message"
 
     return shape if is_message else {"object": "response", "output": [shape]}
+
+
+def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Return the newest items that need none of those before them."""
+    closed = [False] * (len(items) + 1)
+    called: dict[str, int] = {}
+    for position, item in enumerate(items):
+        if item.get("type") == "reasoning":  # what came of it needs it
+            closed[position + 1] = True
+        half = half_of(RawPart(provider="openai", payload=item))
+        if half is None:
+            continue
+        for one in half.ids:
+            if half.is_call:
+                called[one] = position
+            elif one in called:
+                begun = called[one] + 1
+                closed[begun : position + 1] = [True] * (position + 1 - begun)
+
+    start = max(0, len(items) - limit)
+    while closed[start]:
+        start += 1
+
+    return items[start:]
 
 
 def _instructs(item: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat, Notice, SessionMessage
 from session_plugin.parts import Attachment
+from session_plugin.plugins.failures import words_of
 
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class Leases:
             logger.warning(
                 "a notice could not be delivered on %(channel)s: %(error)s",
                 channel=chat.channel,
-                error=type(error).__name__,
+                error=words_of(error),
             )
             return False
 

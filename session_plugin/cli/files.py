@@ -49,12 +49,15 @@ def _copy(ctx: typer.Context, target: str, *, as_json: bool, is_file: bool) -> N
 
     version = schema_version(setup.where)
     with progress_bar() as show:
-        copy_database(setup.where, target, progress=show)
+        report = copy_database(setup.where, target, progress=show)
 
     if as_json:
-        print_json({"from": shown(setup.where), "to": shown(target), "schema": version})
+        ways = {"from": shown(setup.where), "to": shown(target)}
+        print_json({**ways, "schema": version, "rows": report.rows})
     else:
-        print_lines(f"copied to {shown(target)}")
+        kinds = ("users", "sessions", "messages", "summaries")
+        counts = ", ".join(f"{getattr(report, kind)} {kind}" for kind in kinds)
+        print_lines(f"copied to {shown(target)}: {counts}")
 
 
 def restore(

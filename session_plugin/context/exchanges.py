@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from session_plugin.context.media import shown_kind
 from session_plugin.context.quoting import without_surrogates
 from session_plugin.model import SessionMessage
 from session_plugin.parts import MediaPart, Part, TextPart, ToolCallPart, ToolResultPart
+from session_plugin.parts.pairs import Half, half_of
 
 Place: TypeAlias = tuple[int, int]
 """A part's message and its number in it, counted from 0."""
@@ -68,7 +70,7 @@ def _noted_call(noted: Any) -> ToolCallPart | None:
 def text_of_result(part: ToolResultPart, message: SessionMessage) -> str:
     """Return what a tool returned as text; files are named by their kind."""
     texts = [
-        inner.text if isinstance(inner, TextPart) else f"({inner.attachment.kind})"
+        inner.text if isinstance(inner, TextPart) else f"({shown_kind(inner.attachment)})"
         for inner in part.parts
         if isinstance(inner, TextPart | MediaPart)
     ]
@@ -99,33 +101,45 @@ def answered_calls(messages: Sequence[SessionMessage]) -> dict[Place, Place]:
     """Return the place of each call that has a result, with the place of the result.
 
     A result belongs to a call with its id: of the same turn if there is one, else to the newest
-    call before it. Ids may occur again in another turn; a call has one result.
+    call before it. Ids may occur again in another turn; a call has one result. So it is with the
+    items of one provider that come in pairs.
     """
-    calls: list[tuple[Place, str]] = []
-    results: list[tuple[Place, str]] = []
+    waiting: dict[tuple[str, str], list[Place]] = {}
+    results: list[tuple[Place, Half]] = []
     for number, message in enumerate(messages):
         for index, part in enumerate(parts_of(message)):
-            if isinstance(part, ToolCallPart) and message.role == "assistant":
-                calls.append(((number, index), part.id or part.name))
-            elif isinstance(part, ToolResultPart) and message.role in ("assistant", "tool"):
-                results.append(((number, index), part.call_id or part.name))
-
-    waiting: dict[str, list[Place]] = {}
-    for place, key in calls:
-        waiting.setdefault(key, []).append(place)
+            half = half_of(part)
+            if half is None or message.role not in ("assistant", "tool"):
+                continue
+            if not half.is_call:
+                results.append(((number, index), half))
+            elif message.role == "assistant":
+                for one in half.ids:
+                    waiting.setdefault((half.provider, one), []).append((number, index))
 
     found: dict[Place, Place] = {}
-    for place, key in results:
-        turn = messages[place[0]].turn
-        candidates = waiting.get(key, [])
-        of_turn = [one for one in candidates if turn and messages[one[0]].turn == turn]
-        before = [one for one in of_turn or candidates if one < place]
-        call = before[-1] if before else (of_turn[0] if of_turn else None)
-        if call is not None:
-            candidates.remove(call)
-            found[call] = place
+    for place, half in results:
+        for one in half.ids:
+            candidates = [
+                call for call in waiting.get((half.provider, one), []) if call not in found
+            ]
+            call = _call_of(place, candidates, messages)
+            if call is not None:
+                found[call] = place
+                break
 
     return found
+
+
+def _call_of(
+    result: Place, candidates: Sequence[Place], messages: Sequence[SessionMessage]
+) -> Place | None:
+    """Return the call, of those with its id, to which a result belongs."""
+    turn = messages[result[0]].turn
+    of_turn = [one for one in candidates if turn and messages[one[0]].turn == turn]
+    before = [one for one in of_turn or candidates if one < result]
+
+    return before[-1] if before else (of_turn[0] if of_turn else None)
 
 
 def whole_starts(messages: Sequence[SessionMessage]) -> list[int]:

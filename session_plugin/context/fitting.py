@@ -21,6 +21,9 @@ Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 
 OVERHEAD = 4
 """Tokens of an entry besides its text: OpenAI states three for the role and one for a name."""
+MOST_OF_SUMMARY = 0.75
+"""Share of what instructions leave of a budget; a longer summary would displace most of what was
+said since, and with so few messages every turn begins elsewhere."""
 CUTS_AT_ONCE = 16
 """Lengths tried in one round when a message has to be cut."""
 
@@ -59,10 +62,11 @@ async def fit(material: Material, *, max_tokens: int | None, count: Count) -> Mo
     """Return the part of a conversation that fits a budget.
 
     In this order: instructions and the newest message always, then a summary if not all messages
-    fit, then messages from the newest to the oldest while they fit. They fill between half of the
-    budget and all of it, so that they seldom begin elsewhere than the last time. A newest message
-    that exceeds what instructions leave is cut at its end and given without a summary. Instructions
-    are never cut. A call of a tool and its result are given together or not at all.
+    fit and it leaves a quarter of the budget, then messages from the newest to the oldest while
+    they fit. They fill between half of the budget and all of it, so that they seldom begin
+    elsewhere than the last time. A newest message that exceeds what instructions leave is cut at
+    its end and given without a summary. Instructions are never cut. A call of a tool and its result
+    are given together or not at all.
 
     Args:
         material: The conversation.
@@ -84,10 +88,10 @@ async def fit(material: Material, *, max_tokens: int | None, count: Count) -> Mo
         )
 
     starts = sizes.starts
-    if sizes.total(starts[-1]) > max_tokens and not any(
+    if sizes.is_crowded(max_tokens) or not any(
         sizes.total(start) <= max_tokens for start in starts
     ):
-        sizes = replace(sizes, summaries=(), covered=())  # no room beside the newest message
+        sizes = replace(sizes, summaries=(), covered=())
     fitting = [start for start in starts if sizes.total(start) <= max_tokens]
     if not fitting:
         return await _cut_to(context, max_tokens, count)
@@ -157,6 +161,11 @@ class _Sizes:
     def summary_for(self, start: int) -> Summary | None:
         found = self._find(start)
         return found[0] if found else None
+
+    def is_crowded(self, max_tokens: int) -> bool:
+        """Check whether the newest summary takes too much of what instructions leave."""
+        most = (max_tokens - self.fixed) * MOST_OF_SUMMARY
+        return bool(self.summaries) and self.summaries[-1][1] > most
 
     def _find(self, start: int) -> tuple[Summary, int] | None:
         """Return the summary that stands for what was said before a message, or else the newest;

@@ -47,11 +47,13 @@ Find = Callable[[Chat | None, str], SessionMessage | None]
 class Setting:
     """What headings depend on: facts of a session, whichever part of it is shown.
 
-    `has_names`: whether a heading says who wrote a message. `channels_from`: from which sequence
-    number on it says where; None for a session on one channel.
+    `has_names`: whether a heading says who wrote a message. `is_one_person`: whether one person
+    wrote all of it, in direct chats and in groups. `channels_from`: from which sequence number on
+    a heading says where; None for a session on one channel.
     """
 
     has_names: bool = False
+    is_one_person: bool = False
     channels_from: int | None = None
 
 
@@ -60,11 +62,13 @@ class Background:
     """What messages refer to and do not contain.
 
     `replied_to` are messages that they reply to, `names` the names of people they mention.
-    Without a `setting`, it is derived from the messages that are shown.
+    `namesakes` are people of the session who share a name with others of it, in the order in which
+    these are numbered. Without a `setting`, it is derived from the messages that are shown.
     """
 
     replied_to: tuple[SessionMessage, ...] = ()
     names: Mapping[Account, str] = field(default_factory=dict)
+    namesakes: tuple[tuple[Account, str], ...] = ()
     setting: Setting | None = None
 
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 from session_plugin.parts import Attachment
 
-SHOWN_KINDS = {"voice": "voice message", "videonote": "video message"}
+SHOWN_KINDS = {
+    "voice": "voice message",
+    "videonote": "video message",
+    "paidmediainfo": "paid media",
+}
 """What people call a kind of attachment, where that differs from its name."""
 USUAL_TYPES = {
     "photo": "image/jpeg",

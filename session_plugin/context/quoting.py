@@ -71,7 +71,8 @@ def words_of(message: SessionMessage) -> str:
 
     has_names = message.role == "user"
     shown = [
-        described(one.kind, message) or (has_names and one.filename) or one.kind for one in files
+        described(one.kind, message) or (has_names and one.filename) or shown_kind(one)
+        for one in files
     ]
     return "(" + ", ".join(shown) + ")"
 
@@ -122,7 +123,9 @@ def names_of(
     messages: Iterable[SessionMessage],
     mentioned: Mapping[Account, str] | None = None,
     *,
+    namesakes: Iterable[tuple[Account, str]] = (),
     order: Iterable[SessionMessage] = (),
+    is_one_person: bool = False,
 ) -> dict[Hashable, str]:
     """Return a different name for each speaker, based on the newest of the speaker's names.
 
@@ -131,14 +134,20 @@ def names_of(
     Args:
         messages: The messages.
         mentioned: Names of accounts that may be mentioned without having spoken.
-        order: Messages in whose order equal names are numbered; then come other messages.
+        namesakes: Accounts whose equal names are numbered first, in this order.
+        order: Messages in whose order other equal names are numbered; then come the messages.
+        is_one_person: Whether all of them are one person's, in direct chats and in groups.
     """
     messages = list(messages)
     newest = {
         speaker_of(message): message.author_name for message in messages if message.role == "user"
     }
-
     names: dict[Hashable, str] = {}
+    if is_one_person and newest:
+        name = next(one.author_name for one in reversed(messages) if one.role == "user")
+        names = dict.fromkeys(newest, _different({}, name))
+    for account, name in namesakes:
+        names[account] = _different(names, newest.get(account, name))
     for message in (*order, *messages):
         speaker = speaker_of(message)
         if message.role == "user" and speaker not in names:

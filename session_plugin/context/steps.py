@@ -27,6 +27,7 @@ from session_plugin.parts import (
     ToolCallPart,
     ToolResultPart,
 )
+from session_plugin.parts.pairs import half_of
 
 EntryRole: TypeAlias = Literal["user", "assistant", "system", "developer"]
 Block: TypeAlias = TextPart | Media | ReasoningPart | RawPart | Exchange
@@ -88,13 +89,16 @@ class Arrangement:
         """Add an entry as it is."""
         self._done.append(entry)
 
-    def orphans(self, number: int) -> list[ToolResultPart]:
+    def orphans(self, number: int) -> list[ToolResultPart | RawPart]:
         """Return the results in a message that belong to no call."""
         parts = enumerate(parts_of(self._messages[number]))
         return [
             part
             for index, part in parts
-            if isinstance(part, ToolResultPart) and (number, index) not in self._with_call
+            if isinstance(part, ToolResultPart | RawPart)
+            and (half := half_of(part)) is not None
+            and not half.is_call
+            and (number, index) not in self._with_call
         ]
 
     def close(self, number: int) -> None:
@@ -144,7 +148,8 @@ class Arrangement:
                 case TextPart() if part.text.strip():
                     said += [*thoughts, part]
                 case RawPart():
-                    said += [*thoughts, part]
+                    items = self._items((number, index), part)
+                    said += [*thoughts, *items] if items else []
                 case ToolCallPart():
                     exchange = self._exchange((number, index), part)
                     calls += [*thoughts, exchange] if exchange is not None else []
@@ -153,6 +158,29 @@ class Arrangement:
             thoughts = []
 
         return said, calls, thoughts
+
+    def _items(self, place: Place, item: RawPart) -> list[Block]:
+        """Return an item that one provider knows, with the one that it needs after it if that is in
+        another message; nothing for half of a pair.
+        """
+        half = half_of(item)
+        if half is None:
+            return [item]
+        if not half.is_call:
+            is_here = any(
+                call[0] == place[0] and result == place for call, result in self._answered.items()
+            )
+            return [item] if is_here else []
+
+        result_place = self._answered.get(place)
+        if result_place is None:
+            return []
+        if result_place[0] == place[0]:
+            return [item]
+
+        result = parts_of(self._messages[result_place[0]])[result_place[1]]
+
+        return [item, result] if isinstance(result, RawPart) else []
 
     def _exchange(self, place: Place, call: ToolCallPart) -> Exchange | None:
         result_place = self._answered.get(place)

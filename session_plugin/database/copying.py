@@ -30,7 +30,7 @@ from session_plugin.database.sqlite_file import (
 )
 from session_plugin.database.sqlite_log import number_file
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
-from session_plugin.reports import OnProgress, Progress
+from session_plugin.reports import CopyReport, OnProgress, Progress
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -47,7 +47,7 @@ also has the chat of the segment.
 
 def copy_database(
     source: str | Path, target: str | Path, *, progress: OnProgress | None = None
-) -> None:
+) -> CopyReport:
     """Copy a database as it is now; it may be in use, and later changes are not in the copy.
 
     The secret file next to an SQLite database is not copied. Back it up as well: where anybody was
@@ -59,6 +59,9 @@ def copy_database(
             empty PostgreSQL schema.
         progress: Called with a `Progress` now and then.
 
+    Returns:
+        How many rows of each table are in the copy.
+
     Raises:
         DatabaseRefused: the target exists already, or the source cannot be used.
         DatabaseUnavailable: one of them cannot be read or written at the moment.
@@ -66,7 +69,8 @@ def copy_database(
     Example:
         with SessionStore("bot.db") as store:
             store.get_or_create("ann")
-            copy_database("bot.db", "bot-of-today.db")
+            report = copy_database("bot.db", "bot-of-today.db")
+            print(f"{report.messages} messages were copied")
     """
     where, to = located(source), located(target)
     if MEMORY in (where, to):
@@ -83,12 +87,22 @@ def copy_database(
         _check_file(where)
 
     if is_to_server:
-        _file_to_schema(where, to, progress)
-        return
+        return CopyReport(rows=_file_to_schema(where, to, progress))
 
     copy = _schema_to_file if is_from_server else _file_to_file
     with _new_file(Path(to)) as partial:
         copy(where, partial, progress)
+        return CopyReport(rows=_rows_in(partial))
+
+
+def _rows_in(partial: str) -> dict[str, int]:
+    """Return how many rows each table of a file has."""
+    with (
+        as_our_file_errors(partial),
+        closing(connect(partial, busy_timeout=BUSY_SECONDS, access=UNTOUCHED)) as file,
+    ):
+        counts = {table: f"SELECT COUNT(*) FROM {_quoted(table)}" for table in _tables(file)}  # noqa: S608 - ours
+        return {table: file.execute(count).fetchone()[0] for table, count in counts.items()}
 
 
 def _check_file(where: str) -> None:
@@ -224,7 +238,8 @@ def _table_to_file(server: Connection[Any], file: sqlite3.Connection, table: str
         file.executemany(insert, rows)
 
 
-def _file_to_schema(where: str, url: str, progress: OnProgress | None) -> None:
+def _file_to_schema(where: str, url: str, progress: OnProgress | None) -> dict[str, int]:
+    rows: dict[str, int] = {}
     with _schema(url, is_to_be_written=True) as server, as_our_file_errors(where):
         with closing(prepare(where, busy_timeout=BUSY_SECONDS)):
             pass  # migrates an older file, so that it has every table
@@ -235,11 +250,13 @@ def _file_to_schema(where: str, url: str, progress: OnProgress | None) -> None:
 
             tables = _tables(file)
             for number, table in enumerate(tables):
-                _table_to_schema(server, file, table)
+                rows[table] = _table_to_schema(server, file, table)
                 if progress is not None:
                     progress(Progress(what="tables", done=number + 1, total=len(tables)))
 
             _numbers_to_schema(server, file)
+
+    return rows
 
 
 def _numbers_to_schema(server: Connection[Any], file: sqlite3.Connection) -> None:
@@ -255,7 +272,8 @@ def _numbers_to_schema(server: Connection[Any], file: sqlite3.Connection) -> Non
             )
 
 
-def _table_to_schema(server: Connection[Any], file: sqlite3.Connection, table: str) -> None:
+def _table_to_schema(server: Connection[Any], file: sqlite3.Connection, table: str) -> int:
+    """Copy a table, and return how many rows the server took."""
     from psycopg import sql  # noqa: PLC0415 - `_schema` has imported it
 
     columns = _columns(file, table)
@@ -264,9 +282,12 @@ def _table_to_schema(server: Connection[Any], file: sqlite3.Connection, table: s
 
     select = f"SELECT {_listed(columns)} FROM {SOURCES.get(table, _quoted(table))}"  # noqa: S608 - ours
     into = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _identifiers(columns))
-    with server.cursor() as cursor, cursor.copy(into) as copy:
-        for row in file.execute(select):
-            copy.write_row(tuple(row))
+    with server.cursor() as cursor:
+        with cursor.copy(into) as copy:
+            for row in file.execute(select):
+                copy.write_row(tuple(row))
+
+        return cursor.rowcount
 
 
 @contextmanager

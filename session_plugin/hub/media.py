@@ -18,6 +18,7 @@ from session_plugin.errors import PluginError
 from session_plugin.logs import FieldLogger
 from session_plugin.model import SessionMessage
 from session_plugin.parts import Attachment
+from session_plugin.plugins.failures import words_of
 from session_plugin.plugins.manager import Plugins
 
 FETCH_SECONDS = 5.0
@@ -99,7 +100,7 @@ class MediaFetcher:
                     )
         except Exception as error:
             # Its message may quote the file's name, or a link that holds a token.
-            _log(attachment, message, type(error).__name__)
+            _log(attachment, message, words_of(error))
             return None
 
         if not answer:

@@ -12,7 +12,7 @@ from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Summary
 from session_plugin.records.conversation import sessions
 from session_plugin.records.upkeep import decay, status, summaries
-from session_plugin.reports import DecayReport, HubStatus, OnProgress
+from session_plugin.reports import CopyReport, DecayReport, HubStatus, OnProgress
 
 
 class Memory:
@@ -130,7 +130,7 @@ class Memory:
             **{name: getattr(counts, name) for name in status.Counts.__slots__},
         )
 
-    async def backup(self, path: str | Path, *, progress: OnProgress | None = None) -> None:
+    async def backup(self, path: str | Path, *, progress: OnProgress | None = None) -> CopyReport:
         """Copy all that is stored by now into a new SQLite file, for its owner only, while the bot
         goes on.
 
@@ -140,14 +140,19 @@ class Memory:
 
         Args:
             path: Where; nothing may be there yet.
-            progress: Told how far it is, on a thread of its own.
+            progress: Called with how far it is, on another thread.
+
+        Returns:
+            How many rows of each kind are in the copy.
 
         Raises:
             DatabaseRefused: there is something at `path` already, it cannot be created, or this hub
                 is in memory.
         """
         await self._parts.database.open()
-        await asyncio.to_thread(copy_database, self._parts.database.path, path, progress=progress)
+        return await asyncio.to_thread(
+            copy_database, self._parts.database.path, path, progress=progress
+        )
 
     async def upkeep(self, *, confirm_clock: bool = False) -> None:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make

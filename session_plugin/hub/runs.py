@@ -13,7 +13,7 @@ from session_plugin.parts import Part, TextPart, ToolCallPart, ToolResultPart
 from session_plugin.parts.texts import words_in
 from session_plugin.providers import Said
 from session_plugin.records.conversation.model_runs import set_turn
-from session_plugin.rules.final_words import HeldWords
+from session_plugin.rules.final_words import HeldWords, heard_in
 
 logger = FieldLogger("session_plugin.hub")
 
@@ -71,8 +71,10 @@ class Run:
 
     async def _hold(self, words: str) -> None:
         """Hold words until they are sent; where they were sent already, note of which run."""
-        forms = (words, *await self._filtered(words))
-        held = self.parts.final_words.hold(self.chat, self.account, self.turn, forms)
+        filtered = await self._filtered(words)
+        held = self.parts.final_words.hold(
+            self.chat, self.account, self.turn, (words, filtered), spoken=filtered
+        )
         try:
             await self.parts.intake.settled(self.chat)
             sent = [one for one in await self.recent() if self._is_own(one, held)]
@@ -95,10 +97,12 @@ class Run:
             and message.chat == self.chat
             and (message.person is None or message.person == self.account)
         )
-        return is_candidate and not held.is_sent and held.take(message.content)
+        said = message.content if message.content.strip() else heard_in(message.attachments)
 
-    async def _filtered(self, words: str) -> tuple[str, ...]:
-        """Return the words as the filters leave them, if there is any."""
+        return is_candidate and not held.is_sent and held.take(said)
+
+    async def _filtered(self, words: str) -> str:
+        """Return the words as the filters leave them; empty if they leave nothing."""
         event = MessageEvent(
             chat=self.chat,
             message_id=None,
@@ -107,9 +111,8 @@ class Run:
             sent_at=self.parts.context().now,
             answers=self.account,
         )
-        text = await self.parts.screening.filtered_text(event)
 
-        return () if text is None else (text,)
+        return await self.parts.screening.filtered_text(event) or ""
 
     async def _with_ids(self, said: Sequence[Said]) -> list[Said]:
         """Return messages with an id for each call to which its provider gave none."""

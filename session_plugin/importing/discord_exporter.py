@@ -28,6 +28,7 @@ Item = MessageEvent | Skipped
 _MESSAGE = re.compile(r'\{\s*"id"\s*:\s*"\d+"\s*,\s*"type"\s*:\s*"[^"]*"\s*,\s*"timestamp"')
 _BORDER = re.compile(r'"messages"\s*:\s*\[')
 _SAID = frozenset({"Default", "Reply", "ChatInputCommand", "ContextMenuCommand", "0", "19"})
+_KINDS = {"image": "photo", "audio": "audio", "video": "video"}
 _ANSWERS = frozenset({"20", "23"})
 """Answers to slash commands, by number: the exporter has no name for them."""
 _NO_ACCOUNT = "456226577798135808"
@@ -250,7 +251,7 @@ def _attachments(message: Mapping[str, Any]) -> tuple[Attachment, ...]:
         found.append(
             Attachment(
                 id=text(file.get("id")),
-                kind=(content_type or "file").partition("/")[0],
+                kind=_KINDS.get(content_type.partition("/")[0], "document"),
                 filename=filename,
                 content_type=content_type,
                 size=number(file.get("fileSizeBytes")),

@@ -21,6 +21,7 @@ from session_plugin.incoming.chat_work import ChatLock, Work, wait
 from session_plugin.incoming.pending_writes import PendingWrite, PendingWrites
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
+from session_plugin.plugins.failures import words_of
 from session_plugin.records.results import Result
 
 P = ParamSpec("P")
@@ -54,7 +55,7 @@ class ChatTasks:
 
     def has_work(self, chat: Chat) -> bool:
         """Check whether something on this event loop is to be queued for a chat before others."""
-        return (asyncio.get_running_loop(), chat) in self._locks
+        return bool(self._locks) and (asyncio.get_running_loop(), chat) in self._locks
 
     @asynccontextmanager
     async def lock(self, chat: Chat) -> AsyncIterator[None]:
@@ -303,5 +304,5 @@ def current_task() -> asyncio.Task[Any]:
 def log_failure(task: asyncio.Task[Any]) -> None:
     """Log the failure of work that nobody waits for any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        name = type(error).__name__
-        logger.error("a message that stayed queued could not be stored: %(error)s", error=name)
+        words = words_of(error)
+        logger.error("a message that stayed queued could not be stored: %(error)s", error=words)

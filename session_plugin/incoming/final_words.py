@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from session_plugin.model import Account, Chat, MessageEvent
-from session_plugin.rules.final_words import HELD_SECONDS, MOST, MOST_OF_CHAT, HeldWords
+from session_plugin.rules.final_words import (
+    HELD_SECONDS,
+    MOST,
+    MOST_OF_CHAT,
+    HeldWords,
+    heard_in,
+    is_voice_message,
+)
 
 
 class FinalWords:
@@ -28,10 +35,26 @@ class FinalWords:
             self._keep(chat, lambda held: held.account != account or held.turn == turn)
 
     def hold(
-        self, chat: Chat, account: Account | None, turn: str, forms: tuple[str, ...]
+        self,
+        chat: Chat,
+        account: Account | None,
+        turn: str,
+        forms: tuple[str, ...],
+        *,
+        spoken: str = "",
     ) -> HeldWords:
-        """Hold words until a message carries them."""
-        words = HeldWords(turn=turn, account=account, held_at=self._clock(), forms=forms)
+        """Hold words until a message carries them.
+
+        Args:
+            chat: Where they will be sent.
+            account: Whom they answer.
+            turn: The run.
+            forms: The words as the model said them, and as the filters leave them.
+            spoken: The words as the filters leave them; empty if they leave none.
+        """
+        words = HeldWords(
+            turn=turn, account=account, held_at=self._clock(), forms=forms, spoken=spoken
+        )
         with self._guard:
             of_chat = self._held.pop(chat, [])
             self._held[chat] = [*of_chat, words][-MOST_OF_CHAT:]
@@ -51,7 +74,8 @@ class FinalWords:
     def tagged(self, event: MessageEvent, *, is_edit: bool = False) -> MessageEvent:
         """Return a message of the bot with the turn whose words it carries, if it does.
 
-        Words that an edit has completed stay held: a later edit may be stored in its place.
+        A voice message without words carries those that wait for longest, as its transcript. Words
+        that an edit has completed stay held: a later edit may be stored in its place.
         """
         if event.role != "assistant" or event.turn is not None or event.chat not in self._held:
             return event
@@ -60,12 +84,17 @@ class FinalWords:
         self._keep(event.chat, lambda held: held.held_at >= oldest)
         with self._guard:
             held = [one for one in self._held.get(event.chat, ()) if _may_answer(one, event)]
-            found = next((one for one in held if one.take(event.text)), None)
+            said = event.text if event.text.strip() else heard_in(event.attachments)
+            is_voice = not said and not is_edit and is_voice_message(event.attachments)
+            found = next((one for one in held if is_voice or one.take(said)), None)
 
         if found is None:
             return event
-        if found.is_sent and not is_edit:
+        if is_voice or (found.is_sent and not is_edit):
             self.drop(event.chat, found)
+        if is_voice:
+            (voice,) = event.attachments
+            event = replace(event, attachments=(replace(voice, transcript=found.spoken),))
 
         return replace(event, turn=found.turn)
 

@@ -26,6 +26,7 @@ from session_plugin.database.engine import Engine, Task, Tx
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
+from session_plugin.plugins.failures import words_of
 from session_plugin.records.results import Announcement, Result
 
 P = ParamSpec("P")
@@ -285,9 +286,9 @@ class PendingWrites:
             elif is_awaited:
                 write.finished.set_exception(write.error)
             else:
-                name = type(write.error).__name__
+                words = words_of(write.error)
                 logger.error(
-                    "a message that stayed queued could not be stored: %(error)s", error=name
+                    "a message that stayed queued could not be stored: %(error)s", error=words
                 )
 
         for write in writes:

@@ -31,6 +31,10 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, link_requests
 from session_plugin.rules.codes import SEARCHED_AT_ONCE, codes_in, texts_in
 
+QUESTIONS_IN_A_SCOPE = ("session_filter_message", "session_resolve_user")
+"""What plugins are asked about a message whose scope's name is known."""
+ALL_QUESTIONS = ("session_resolve_scope", *QUESTIONS_IN_A_SCOPE)
+
 logger = FieldLogger("session_plugin.hub")
 
 _check_scope_name = partial(check_storable, "a scope's name")
@@ -74,13 +78,8 @@ class Screening:
 
     def has_questions(self, scope_name: str | None) -> bool:
         """Check whether plugins or the author are asked about every message."""
-        has = self._plugins.has
-        return (
-            has("session_filter_message")
-            or has("session_resolve_user")
-            or (scope_name is None and has("session_resolve_scope"))
-            or self._record_when is not None
-        )
+        hooks = ALL_QUESTIONS if scope_name is None else QUESTIONS_IN_A_SCOPE
+        return self._record_when is not None or self._plugins.has(*hooks)
 
     async def screen(
         self,
@@ -188,12 +187,7 @@ class Screening:
         return None if answer is None else str(answer.value)
 
     async def filtered_text(self, event: MessageEvent) -> str | None:
-        """Return what the filters leave of a message's text; None where they store nothing of it,
-        or where there are none.
-        """
-        if not self._plugins.has("session_filter_message"):
-            return None
-
+        """Return what the filters leave of a message's text; None if they store nothing of it."""
         filtered = await self._filter(event)
 
         return None if filtered is None or filtered.is_withheld else filtered.event.text

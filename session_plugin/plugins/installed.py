@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from session_plugin import hooks
 from session_plugin.errors import PluginError
 from session_plugin.plugins.failures import words_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Settings = Mapping[str, Any]
 
@@ -26,6 +28,8 @@ def load_installed(
         PluginError: one of them cannot be loaded; the message names its distribution. Or no
             installed package offers a plugin that has settings.
     """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - it takes long to import, and is rare
+
     offered = list(entry_points(group=hooks.PROJECT))
     names = {entry.name for entry in offered}
     if unknown := settings.keys() - names:

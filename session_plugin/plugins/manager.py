@@ -91,7 +91,7 @@ class Plugins:
         self._abandoned: set[asyncio.Future[Any]] = set()
         self._counted: defaultdict[tuple[str, str], HookCounts] = defaultdict(HookCounts)
         self._host: Host | None = None
-        self._has: dict[str, bool] = {}  # a cache: `has` is called several times for each message
+        self._has: dict[tuple[str, ...], bool] = {}  # a cache: `has` is called for each message
 
     def introduce(self, host: Host) -> None:
         """Give `host` to hooks that ask for the hub, and let it make their views."""
@@ -180,11 +180,12 @@ class Plugins:
         """Return the counts by plugin and hook."""
         return dict(self._counted)
 
-    def has(self, hook: str) -> bool:
-        """Return whether any plugin implements a hook."""
-        found = self._has.get(hook)
+    def has(self, *hooks: str) -> bool:
+        """Return whether any plugin implements one of some hooks."""
+        found = self._has.get(hooks)
         if found is None:
-            found = self._has[hook] = bool(getattr(self._manager.hook, hook).get_hookimpls())
+            callers = [getattr(self._manager.hook, hook) for hook in hooks]
+            found = self._has[hooks] = any(caller.get_hookimpls() for caller in callers)
 
         return found
 
@@ -227,7 +228,7 @@ class Plugins:
                 )
             except Exception as error:
                 _log_failure(implementation, hook, error)
-                failure = PluginError(f"plugin {name} failed in {hook}: {type(error).__name__}")
+                failure = PluginError(f"plugin {name} failed in {hook}: {words_of(error)}")
                 if is_strict:
                     break
                 continue

@@ -32,6 +32,7 @@ def read(value: Shape) -> list[Said] | None:
         case {"candidates": list(candidates)}:
             model = _get(value, "model_version") or ""
             contents = [one.get("content") for one in candidates[:1] if isinstance(one, dict)]
+            contents = [*_called(_get(value, "automatic_function_calling_history")), *contents]
             found = [_content(one, str(model)) for one in contents if isinstance(one, dict)]
             return [said for one in found for said in one]
         case {"parts": list(parts)} if not any(
@@ -40,6 +41,20 @@ def read(value: Shape) -> list[Said] | None:
             return _content(value, "")
 
     return None
+
+
+def _called(history: object) -> list[Any]:
+    """Return the calls that the package made by itself, and their results, of what it noted.
+
+    The contents that it was given stand before them. They end with what a person says.
+    """
+    contents = history if isinstance(history, list) else []
+    asked = [
+        number
+        for number, content in enumerate(contents)
+        if any(one.role == "user" for one in _content(content, ""))
+    ]
+    return contents[asked[-1] + 1 :] if asked else []
 
 
 def _content(content: Shape, model: str) -> list[Said]:

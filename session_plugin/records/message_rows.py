@@ -185,7 +185,7 @@ def from_columns(
         edited_at=edited_at,
         is_withheld=bool(withheld),
         seq=seq,
-        parts=() if parts is None else parts_from_json(parts, text),
+        parts=() if parts is None or withheld else parts_from_json(parts, text),
         turn=turn,
         is_aside=bool(aside),
     )
@@ -219,6 +219,7 @@ def from_event(
 def to_export(row: Row) -> dict[str, Any]:
     """Return a row of `export_segment` or `export_words_in_groups` as a line of an export."""
     text = to_text(row["content"])
+    parts = None if row["withheld"] else row["parts"]
 
     return {
         "kind": "message",
@@ -241,7 +242,7 @@ def to_export(row: Row) -> dict[str, Any]:
         "attachments": [asdict(one) for one in attachments_from_json(row["attachments"])],
         "metadata": from_json(row["metadata"]),
         "is_withheld": bool(row["withheld"]),
-        "parts": [to_dict(one) for one in parts_from_json(row["parts"], text)],
+        "parts": [to_dict(one) for one in parts_from_json(parts, text)],
         "turn": row["turn"],
         "is_aside": bool(row["aside"]),
     }

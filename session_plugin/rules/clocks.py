@@ -113,5 +113,9 @@ def not_behind(now: float, *times: float | None) -> float:
     """Return the time as far as it is known: `now`, unless our clock is a day or more behind one of
     the times, at which it was right or which a platform has told.
     """
-    known = max((time for time in times if time is not None), default=NEVER)
+    known = now
+    for time in times:  # of each message, so in the plainest way
+        if time is not None and time > known:
+            known = time
+
     return known if known - now > LEAP else now

@@ -7,9 +7,11 @@ a heading or a footer around it. So letters and digits alone are compared.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from session_plugin.model import Account
+from session_plugin.parts import Attachment
 
 HELD_SECONDS = 600.0
 """How long words wait for their message; no author's code takes longer to send them."""
@@ -31,6 +33,16 @@ def essence(text: str) -> str:
     return "".join(_WORDS.findall(shown)) or "".join(text.split())
 
 
+def heard_in(attachments: Iterable[Attachment]) -> str:
+    """Return the words of recordings, where they are known."""
+    return "\n".join(one.transcript for one in attachments if one.transcript)
+
+
+def is_voice_message(attachments: Sequence[Attachment]) -> bool:
+    """Check whether a message without words is one that its sender has spoken."""
+    return len(attachments) == 1 and attachments[0].kind in ("voice", "videonote")
+
+
 @dataclass(slots=True, eq=False)
 class HeldWords:
     """Words of a run that count as history once a message carries them.
@@ -40,12 +52,14 @@ class HeldWords:
         account: Whom it answers.
         held_at: Since when.
         forms: The words as the model said them, and as the filters leave them.
+        spoken: What a voice message says that carries them; empty if the filters leave nothing.
     """
 
     turn: str
     account: Account | None
     held_at: float
     forms: tuple[str, ...]
+    spoken: str = ""
     is_sent: bool = False
     """Whether all of the words were carried by messages."""
     _rests: list[str] = field(init=False)

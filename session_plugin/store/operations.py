@@ -209,6 +209,11 @@ def list_sessions(
     return found
 
 
+def has_other_sessions(tx: Tx, context: OperationContext) -> bool:
+    """Check whether the bot has sessions that have no handle, so are not SessionStore's."""
+    return tx.first("sessions_without_handle", bot=context.bot) is not None
+
+
 def remove_idle_segments(tx: Tx, context: OperationContext, *, max_age: float) -> Result[int]:
     """Remove some parts whose sessions have been idle for too long; 0 when none is left.
 

@@ -139,6 +139,7 @@ class SessionStore:
         self._holder = uuid.uuid4().hex
         self._owned = None
         self._has_warned = False
+        self._has_listed = False
 
     def get_or_create(
         self, user_id: str, *, channel: str = "", channel_user_id: str = "", display_name: str = ""
@@ -301,7 +302,10 @@ class SessionStore:
         self._write(operations.claim_account, self._context(), session_id, account)
 
     def list_sessions(self, *, active_only: bool = True, limit: int = 50) -> list[Session]:
-        """List sessions, the most recently active first, without messages.
+        """List the store's own sessions, the most recently active first, without messages.
+
+        What people say to a bot on the same database is not among them. `session-plugin sessions`
+        and `OperatorHub.sessions` list that; the first call logs a warning if there is any.
 
         Args:
             active_only: Leave out those in which nothing was said for more than `max_age_hours`.
@@ -311,6 +315,14 @@ class SessionStore:
         limit = ALL if limit == -1 else int(min(limit, ALL))
         context = self._context()
         max_age = context.policies.max_age if active_only else None
+
+        if not self._has_listed:
+            self._has_listed = True
+            if self._read(operations.has_other_sessions, context):
+                logger.warning(
+                    "list_sessions shows the sessions of SessionStore only; this database also has "
+                    "those of a bot, which `session-plugin sessions` lists"
+                )
 
         return self._read(operations.list_sessions, context, max_age=max_age, limit=limit)
 

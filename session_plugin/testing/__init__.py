@@ -1,4 +1,4 @@
-"""Tools for testing a bot, a plugin or an adapter. Needs pytest: install the extra `test`.
+"""Tools for testing a bot, a plugin or an adapter. Needs pytest: install the extra `testing`.
 
 A bot's author uses the driver of a platform, which each adapter offers as a pytest fixture, and
 talks to the bot:
@@ -36,7 +36,7 @@ try:
     import pytest as _pytest
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "session_plugin.testing needs pytest: pip install 'session-plugin[test]'", name="pytest"
+        "session_plugin.testing needs pytest: pip install 'session-plugin[testing]'", name="pytest"
     ) from error
 
 _pytest.register_assert_rewrite("session_plugin.testing.contract")

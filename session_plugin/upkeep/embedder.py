@@ -55,7 +55,8 @@ class Embedder:
 
     def note_stored(self, result: RecordResult) -> None:
         """Make the vector of a message that was stored or edited, in the background."""
-        if result.fate == "stored" and result.session_no is not None:
+        is_wanted = self._plugins.has(HOOK)  # first: without such a plugin there is no more to do
+        if is_wanted and result.fate == "stored" and result.session_no is not None:
             self.note(result.session_no, result.seq)
 
     def note(self, session_no: int, seq: int) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import discord
 import pytest
 from discord import app_commands
-from discord.ext import commands
-from telegram.ext import CommandHandler, MessageHandler, filters
+from discord.ext import commands, tasks
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
 
 import session_plugin_discord
 import session_plugin_telegram
@@ -239,6 +240,120 @@ async def test_what_on_error_says_is_an_aside(on_discord: Any, hub: SessionHub) 
         ]
 
 
+def ask_model() -> None:
+    raise ConnectionError
+
+
+class Failing(discord.ui.View):
+    """Buttons: one whose handler fails, one whose handler mends its error, one with a form."""
+
+    @discord.ui.button(label="fail", custom_id="fail")
+    async def fail(self, interaction: Any, button: Any) -> None:
+        raise ConnectionError
+
+    @discord.ui.button(label="mend", custom_id="mend")
+    async def mend(self, interaction: Any, button: Any) -> None:
+        try:
+            ask_model()
+        except ConnectionError:
+            await interaction.response.send_message("another model says: Vienna")
+
+    @discord.ui.button(label="form", custom_id="form")
+    async def form(self, interaction: Any, button: Any) -> None:
+        await interaction.response.send_modal(FailingForm())
+
+    async def on_error(self, interaction: Any, error: Exception, item: Any) -> None:
+        await interaction.response.defer(thinking=True)
+        await interaction.followup.send("Sorry")
+        await interaction.channel.send("The button failed.")
+
+
+class FailingForm(discord.ui.Modal, title="Form"):
+    words: discord.ui.TextInput[Any] = discord.ui.TextInput(label="words", custom_id="words")
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        raise ConnectionError
+
+    async def on_error(self, interaction: Any, error: Exception) -> None:
+        await interaction.response.send_message("The form failed.")
+
+
+async def test_what_error_handlers_of_buttons_and_forms_say_is_an_aside(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    async def answer(turn: Any) -> None:
+        await turn.message.channel.send("an answer", view=Failing(timeout=None))
+
+    ann = on_discord.user("Ann")
+    dm = on_discord.direct_chat(ann)
+    async with on_discord.running(hub, answer):
+        await on_discord.say(ann, dm, "hello")
+        await on_discord.history(hub, dm, count=2)
+        await asyncio.sleep(0.1)  # by then discord.py knows the buttons
+        sent = await on_discord.answer(dm)
+        await on_discord.simulator.press(ann, sent, "mend")
+        await on_discord.told(dm, "Vienna")
+        await on_discord.simulator.press(ann, sent, "fail")
+        await on_discord.told(dm, "The button failed")
+        used = await on_discord.simulator.press(ann, sent, "form")
+        await on_discord.until(lambda: used.form)
+        await on_discord.simulator.submit(ann, used, words="mine")
+        await on_discord.told(dm, "The form failed")
+        assert await marks(on_discord, hub, dm, count=6) == [
+            ("hello", False),
+            ("an answer", False),
+            ("another model says: Vienna", False),
+            ("Sorry", True),
+            ("The button failed.", True),
+            ("The form failed.", True),
+        ]
+
+
+async def test_what_error_handlers_of_menus_and_loops_say_is_an_aside(
+    on_discord: Any, hub: SessionHub
+) -> None:
+    bot = on_discord.make()
+
+    @bot.tree.context_menu(name="Quote")
+    async def quote(interaction: discord.Interaction, message: discord.Message) -> None:
+        await (await session_plugin_discord.session(interaction)).for_model()
+        raise ConnectionError
+
+    @quote.error
+    async def on_quote_error(interaction: discord.Interaction, error: Exception) -> None:
+        await interaction.response.send_message("The menu failed.")
+
+    async def setup_hook() -> None:
+        await bot.tree.sync()
+
+    bot.setup_hook = setup_hook
+
+    @tasks.loop(count=1)
+    async def remind(channel: Any) -> None:
+        await channel.send("Dinner is ready.")
+        raise ValueError
+
+    @remind.error
+    async def on_remind_error(error: BaseException) -> None:
+        await bot.get_channel(room.id).send("The loop failed.")
+
+    ann = on_discord.user("Ann")
+    room = on_discord.group("Friends", ann)
+    async with on_discord.started(on_discord.install(hub, into=bot)):
+        said = await on_discord.say(ann, room, "tea")
+        await on_discord.history(hub, room, count=1)
+        await on_discord.simulator.menu(ann, room, "Quote", said)
+        await on_discord.told(room, "The menu failed")
+        remind.start(bot.get_channel(room.id))
+        await on_discord.told(room, "The loop failed")
+        assert await marks(on_discord, hub, room, count=4) == [
+            ("tea", False),
+            ("The menu failed.", True),
+            ("Dinner is ready.", False),
+            ("The loop failed.", True),
+        ]
+
+
 # Discord, slash commands
 
 
@@ -366,6 +481,49 @@ async def test_telegrams_commands_answers_and_errors_are_asides(
             ("I see.", False),
         ]
     )
+
+
+@pytest.mark.parametrize("block", [True, False])
+async def test_what_is_said_about_an_error_of_a_button_is_an_aside(
+    on_telegram: Any, hub: SessionHub, block: bool
+) -> None:
+    app = on_telegram.make()
+
+    async def offer(update: Any, context: Any) -> None:
+        buttons = [[InlineKeyboardButton(name, callback_data=name) for name in ("fail", "mend")]]
+        await update.message.reply_text("an answer", reply_markup=InlineKeyboardMarkup(buttons))
+
+    async def press(update: Any, context: Any) -> None:
+        try:
+            ask_model()
+        except ConnectionError:
+            if update.callback_query.data == "fail":
+                raise
+            await update.callback_query.message.reply_text("another model says: Vienna")
+
+    async def on_error(update: Any, context: Any) -> None:
+        await update.callback_query.answer("Sorry")
+        await update.callback_query.message.reply_text("The button failed.")
+        await update.callback_query.edit_message_text("It failed.")
+
+    app.add_handler(MessageHandler(filters.TEXT, offer))
+    app.add_handler(CallbackQueryHandler(press, block=block))
+    app.add_error_handler(on_error, block=block)
+    ann = on_telegram.user("Ann")
+    dm = on_telegram.direct_chat(ann)
+    async with on_telegram.started(on_telegram.install(hub, into=app)):
+        await on_telegram.say(ann, dm, "hello")
+        sent = await on_telegram.answer(dm)
+        await on_telegram.simulator.press(ann, sent, "mend")
+        await on_telegram.told(dm, "Vienna")
+        await on_telegram.simulator.press(ann, sent, "fail")
+        await on_telegram.told(dm, "It failed")
+        assert await marks(on_telegram, hub, dm, count=4) == [
+            ("hello", False),
+            ("It failed.", True),
+            ("another model says: Vienna", False),
+            ("The button failed.", True),
+        ]
 
 
 async def test_a_command_to_another_bot_is_no_command(on_telegram: Any, hub: SessionHub) -> None:

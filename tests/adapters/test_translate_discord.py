@@ -249,8 +249,8 @@ def file(file_id: int, name: str, content_type: str | None = None) -> dict[str, 
 async def test_files_are_described_without_their_links(world: World) -> None:
     found = world.event(attachments=[file(1, "a.png", "image/png"), file(2, "b.bin")])
     assert found.attachments == (
-        Attachment(id="1", kind="image", filename="a.png", content_type="image/png", size=5),
-        Attachment(id="2", kind="file", filename="b.bin", size=5),
+        Attachment(id="1", kind="photo", filename="a.png", content_type="image/png", size=5),
+        Attachment(id="2", kind="document", filename="b.bin", size=5),
     )
 
 

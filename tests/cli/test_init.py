@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from session_plugin import SessionHub
+import session_plugin_discord
+import session_plugin_telegram
+from session_plugin import SessionHub, run_together
 
 
 @pytest.fixture
@@ -57,7 +59,12 @@ async def test_the_first_bot_on_both_remembers_on_both(
     names, hub = written("both"), SessionHub(tmp_path / "bot.db")
     bot = names["build_discord"](hub)
     application = names["build_telegram"](hub, on_telegram.builder())
-    running = asyncio.create_task(names["run"](bot, on_discord.simulator.token, application))
+    running = asyncio.create_task(
+        run_together(
+            session_plugin_discord.run(bot, on_discord.simulator.token),
+            session_plugin_telegram.run(application),
+        )
+    )
     await asyncio.wait_for(on_discord.simulator.connected(), 20)
     await bot.wait_until_ready()
     await on_telegram.simulator.connected()

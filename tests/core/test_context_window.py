@@ -150,6 +150,44 @@ async def test_on_a_second_channel_nothing_that_was_shown_before_changes(hub, ta
     assert newest == after[-1:]
 
 
+async def test_who_shares_a_name_has_the_same_number_whoever_is_in_the_window(hub, talk):
+    """Also who goes by another name elsewhere, and who has words in a direct chat."""
+    room = talk.group()
+    first, second, third = (talk.account(name) for name in "abc")
+    await hub.record(talk.said(first, "Not in the group.", author_name="Ann"))
+    await hub.record(talk.said(talk.account("stranger"), "Never in the group.", author_name="Ann"))
+    for account in (second, first, third):
+        await hub.record(talk.said(room, "Hello.", author=account, author_name="Ann"))
+    await hub.record(talk.said(third, "Elsewhere I am", author_name="Annika"))
+
+    async def labels(account, **limits):
+        said = talk.said(room, "hm", author=account, author_name="Ann")
+        shown = (await (await hub.record(said)).session.for_model(**limits)).as_openai()
+        return [entry["content"].split("\n")[0] for entry in shown]
+
+    everything = await labels(third)
+    assert everything == [f'From "{name}":' for name in ("Ann", "Ann (2)", "Ann (3)", "Ann (3)")]
+    assert await labels(third, max_messages=1) == ['From "Ann (3)":']
+    for number in range(30):
+        await hub.record(talk.said(room, f"{number}", author=talk.account("bob")))
+    assert await labels(first, max_messages=2) == ['From "somebody":', 'From "Ann (2)":']
+    assert (await labels(second, max_tokens=30))[-1] == 'From "Ann":'
+
+
+async def test_where_a_direct_chat_sees_groups_a_person_has_one_name(new_hub, talk, link):
+    hub, ann = new_hub(direct_sees_groups=True), talk.account("ann")
+    too = talk.account("ann", channel="telegram")
+    await hub.record(talk.said(ann, "hello", author_name="Ann"))
+    await link(hub, ann, too)
+    for account in (ann, too):
+        room = talk.group(channel=account.channel)
+        await hub.record(talk.said(room, "there", author=account, author_name="Ann"))
+    view = (await hub.record(talk.said(too, "here", author_name="Ann"))).session
+    shown = (await view.for_model()).as_openai()
+    assert {entry["content"].split(" on ")[0].split(":")[0] for entry in shown} == {'From "Ann"'}
+    assert len(shown) == 4
+
+
 async def test_a_newcomer_of_the_same_name_renames_nobody(hub, talk):
     room = talk.group()
     replied = talk.said(
@@ -166,7 +204,7 @@ async def test_a_newcomer_of_the_same_name_renames_nobody(hub, talk):
     view = (await hub.record(reply)).session
     after = (await view.for_model(max_messages=4)).as_openai()
     assert before == after[: len(before)]
-    assert after[-1]["content"].startswith('In reply to "Ann (2)":\n> long ago\nFrom "Ann (3)":')
+    assert after[-1]["content"].startswith('In reply to "Ann":\n> long ago\nFrom "Ann (3)":')
 
 
 # Options

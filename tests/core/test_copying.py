@@ -151,6 +151,24 @@ async def test_a_bot_moves_from_any_database_by_a_file_to_any_other(
         await moved.close()
 
 
+async def test_a_copy_says_how_much_it_holds_on_each_way(new_hub, talk, link, tmp_path, postgresql):
+    hub = new_hub(path=tmp_path / "bot.db", consolidation_threshold=6, secret=SECRET)
+    await fill(hub, talk, link)
+    report = await hub.backup(tmp_path / "backup.db")
+    with closing(sqlite3.connect(tmp_path / "bot.db")) as file:
+        counts = {
+            table: file.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+            for table in report.rows
+        }
+    assert report.rows == counts
+    assert (report.users, report.messages) == (2, 25)
+    assert report.summaries > 0
+
+    with postgresql.new() as database:
+        assert copy_database(tmp_path / "backup.db", database) == report
+        assert copy_database(database, tmp_path / "back.db") == report
+
+
 async def test_no_number_is_given_out_twice_after_a_move(
     new_hub, talk, tmp_path, postgresql, database_file
 ):

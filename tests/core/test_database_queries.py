@@ -191,11 +191,16 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
         await hub.record(said_first)
         await hub.edit(replace(said_first, text="hello", edited_at=clock()))
     for _ in range(5):
-        said = (talk.said(group, "hi", author=account) for account in (ann, bob) for _ in range(3))
+        said = (
+            talk.said(group, "hi", author=account, author_name="Ann")
+            for account in (ann, bob)
+            for _ in range(3)
+        )
         await asyncio.gather(*map(hub.record, said))
         await hub.settle()
     view = hub.session_of(group, ann)
     await view.history()
+    await view.for_model()
     await view.start_new()
     await view.previous()
     await view.search("hi")

@@ -1,11 +1,12 @@
 """Filters see every word before it is stored, and what they do not pass is nowhere."""
 
 import asyncio
+import inspect
 from dataclasses import replace
 
 import pytest
 
-from session_plugin import Account, Attachment, hookimpl
+from session_plugin import Account, Attachment, TextPart, ToolCallPart, hookimpl
 from session_plugin.incoming import postponed
 from session_plugin.plugins import manager as plugins
 
@@ -16,7 +17,7 @@ def filtering(change):
     class Filter:
         @hookimpl
         async def session_filter_message(self, event):
-            return await change(event) if asyncio.iscoroutinefunction(change) else change(event)
+            return await change(event) if inspect.iscoroutinefunction(change) else change(event)
 
     return Filter()
 
@@ -399,6 +400,24 @@ async def test_what_a_resting_filter_did_not_see_is_filtered_when_it_rests_no_lo
     await hub.settle()
     assert "my card is [card]" in [one["event"].text for one in event_log.of("edit")]
     assert SECRET.encode() not in raw.contents()
+
+
+async def test_an_edit_that_is_filtered_late_keeps_the_parts_of_its_message(new_hub, talk, soon):
+    hub, ann = new_hub(HangsOn("bomb")), talk.account("ann")
+    call = ToolCallPart(id="call_1", name="weather")
+    answer = talk.answered(ann, "before", parts=(TextPart(text="before"), call), turn="run-1")
+    view = (await hub.record(talk.said(ann, "hi"))).session
+    await hub.record(answer)
+    await hub.record(talk.said(ann, "bomb"))
+    await hub.edit(replace(answer, text="after", parts=(), turn=None, edited_at=2.0))
+    assert (await view.history())[1].is_withheld
+
+    async def is_filtered():
+        return (await hub.status()).postponed == 0
+
+    await until(is_filtered)
+    edited = (await view.history())[1]
+    assert (edited.content, edited.parts, edited.turn) == ("after", (call,), "run-1")
 
 
 async def test_what_was_edited_or_deleted_meanwhile_stays_as_it_is(new_hub, talk, texts, soon):

@@ -146,7 +146,7 @@ def test_files_stickers_and_embeds_are_described_without_addresses(file):
 
     assert only.text == "News\nall of it\na: b"
     assert [(one.id, one.kind, one.filename, one.size) for one in only.attachments] == [
-        ("7", "image", "a.png", 9),
+        ("7", "photo", "a.png", 9),
         ("8", "sticker", "wave", None),
         ("", "embed", "News", None),
     ]

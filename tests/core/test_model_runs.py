@@ -8,6 +8,7 @@ import pytest
 
 from session_plugin import (
     Account,
+    Attachment,
     Chat,
     SessionHub,
     TextPart,
@@ -137,6 +138,62 @@ async def test_words_that_a_placeholder_is_edited_into_are_found(hub, view, talk
     await view.add_turn([words("Sunny.")], turn="t")
     await hub.edit(replace(placeholder, text="Sunny.", edited_at=5.0))
     assert (await shown(view))[-1] == ("assistant", "Sunny.", [], "t")
+
+
+@pytest.mark.parametrize("transcript", ["", "It is sunny."], ids=["spoken", "transcribed"])
+async def test_words_that_are_sent_as_a_voice_message_are_its_transcript(
+    hub, view, talk, ann, transcript
+):
+    voice = Attachment(id="v", kind="voice", transcript=transcript)
+    song = Attachment(id="s", kind="audio", filename="sun.mp3")
+    await view.add_turn([CALL, RESULT, words("It is **sunny**.")], turn="t")
+    await hub.record(talk.answered(ann, "", attachments=(song,)))
+    await hub.record(talk.answered(ann, "", attachments=(voice,)))
+    await hub.record(talk.answered(ann, "", attachments=(replace(voice, transcript=""),)))
+    *_, music, spoken, again = await view.history()
+    assert (music.turn, spoken.turn, again.turn) == (None, "t", None)
+    assert spoken.attachments[0].transcript == (transcript or "It is **sunny**.")
+    prompt = (await view.for_model()).as_openai()
+    assert [one["role"] for one in prompt] == ["user", "assistant", "tool"] + ["assistant"] * 3
+    assert "sunny" in prompt[4]["content"]
+
+
+async def test_what_a_filter_leaves_of_words_is_all_that_a_voice_message_says(new_hub, talk, ann):
+    class Redact:
+        @hookimpl
+        def session_filter_message(self, event):
+            return replace(event, text=event.text.replace("4000", "[card]"))
+
+    hub = new_hub(Redact())
+    view = (await hub.record(talk.said(ann, "My card?"))).session
+    await view.add_turn([words("It is 4000.")], turn="t")
+    await hub.record(talk.answered(ann, "", attachments=(Attachment(id="v", kind="voice"),)))
+    assert (await view.history())[-1].attachments[0].transcript == "It is [card]."
+
+
+async def test_words_that_were_sent_with_a_transcript_before_are_found(hub, view, talk, ann):
+    voice = Attachment(id="v", kind="voice", transcript="Sunny all day.")
+    await hub.record(talk.answered(ann, "", attachments=(voice,)))
+    await view.add_turn([words("Sunny all day.")], turn="t")
+    assert (await view.history())[-1].turn == "t"
+
+
+async def test_reasoning_before_held_words_stands_before_them_and_never_alone(hub, view, talk, ann):
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e"}
+    await view.add_turn([thought, CALL, RESULT], turn="t")
+    await view.add_turn([{**thought, "id": "rs_2"}, words("Sunny.")], turn="t")
+
+    def items(context):
+        return [item.get("type", item.get("role")) for item in context.as_responses()]
+
+    called = ["user", "reasoning", "function_call", "function_call_output"]
+    assert items(await view.for_model()) == called
+    await hub.record(talk.answered(ann, "One moment."))
+    assert items(await view.for_model()) == [*called, "assistant"]
+    await hub.record(talk.answered(ann, "Sunny."))
+    assert items(await view.for_model()) == [*called, "assistant", "reasoning", "assistant"]
+    await hub.delete(talk.direct(ann), [(await view.history())[-1].message_id])
+    assert items(await view.for_model()) == [*called, "assistant"]
 
 
 async def test_a_long_answer_in_pieces_is_one_turn(hub, view, talk, ann, shown):

@@ -326,6 +326,34 @@ async def test_a_withheld_message_has_no_parts(new_hub, talk, parts_in):
     assert parts_in() == []
 
 
+async def test_a_withheld_edit_of_a_platform_shows_no_parts_and_loses_none(new_hub, talk, parts_in):
+    is_broken = [False]
+
+    class Troubled:
+        @hookimpl
+        def session_filter_message(self, event):
+            if is_broken[0]:
+                raise RuntimeError
+            return event
+
+    hub, ann = new_hub(Troubled()), talk.account("ann")
+    view = (await hub.record(talk.said(ann, "hi"))).session
+    parts = (TextPart(text="Look!"), CALL, RESULT)
+    answer = talk.answered(ann, "Look!", parts=parts, turn="run-1")
+    await hub.record(answer)
+    is_broken[0] = True
+    edited = replace(answer, text="Look there!", parts=(), turn=None, edited_at=2.0)
+    await hub.edit(edited)
+    withheld = (await view.history())[-1]
+    assert (withheld.is_withheld, withheld.content, withheld.parts) == (True, "", ())
+    assert "Look" not in str(parts_in())
+
+    is_broken[0] = False
+    await hub.edit(replace(edited, text="Look here!", edited_at=3.0))
+    passed = (await view.history())[-1]
+    assert (passed.content, passed.turn, passed.parts) == ("Look here!", "run-1", (CALL, RESULT))
+
+
 async def test_an_edit_replaces_parts_when_they_are_given(view):
     added = await view.add("assistant", parts=["One moment.", CALL], turn="run-1")
     assert await view.edit(added, parts=["Just a moment.", RESULT])

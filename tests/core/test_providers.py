@@ -291,6 +291,37 @@ def test_a_response_of_gemini_and_its_contents():
     ]
 
 
+def test_calls_that_the_package_of_google_made_by_itself_are_read_and_no_earlier_ones():
+    def content(role, *parts):
+        return genai.Content(role=role, parts=list(parts))
+
+    def call(city):
+        return genai.Part.from_function_call(name="weather", args={"city": city})
+
+    def returned(text):
+        return genai.Part.from_function_response(name="weather", response={"result": text})
+
+    history = [
+        content("user", genai.Part(text="Rain in Bergen?")),
+        content("model", call("Bergen")),
+        content("user", returned("rain")),
+        content("model", genai.Part(text="It rains.")),
+        content("user", genai.Part(text="And in Oslo?")),
+        content("model", call("Oslo")),
+        content("user", returned("sunny")),
+    ]
+    generated = genai.GenerateContentResponse.model_validate(GENERATED)
+    generated.automatic_function_calling_history = history
+    said = read_turn(generated)
+    assert [one.role for one in said] == ["assistant", "tool", "assistant"]
+    assert said[0].parts[0].arguments == {"city": "Oslo"}
+    assert said[1].parts[0].parts == SUNNY
+    assert said[2:] == read_turn(GENERATED)
+
+    generated.automatic_function_calling_history = []
+    assert read_turn(generated) == read_turn(GENERATED)
+
+
 def test_messages_of_pydantic_ai():
     m = pydantic_messages
     picture = m.BinaryContent(b"hi", media_type="image/png")

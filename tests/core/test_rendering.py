@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 from anthropic.types import MessageParam, TextBlockParam
@@ -26,6 +27,7 @@ from session_plugin import (
     ToolResultPart,
     quoted,
 )
+from session_plugin.context.exchanges import answered_calls, whole_starts
 from session_plugin.context.rendering.replaying import family_of
 
 OPENAI = TypeAdapter(list[ChatCompletionMessageParam])
@@ -242,6 +244,120 @@ def test_what_only_another_provider_understands_is_its_words():
 
 
 # Calls without results, results without calls
+
+
+COMPUTER = (
+    bot(
+        "",
+        thought("openai", "gpt-5.1", type="reasoning", id="rs_1", summary=[]),
+        RawPart(
+            provider="openai",
+            payload={
+                "type": "computer_call",
+                "id": "cu_1",
+                "call_id": "call_1",
+                "status": "completed",
+                "pending_safety_checks": [],
+                "action": {"type": "screenshot"},
+            },
+            text="(computer call)",
+        ),
+        turn="t",
+        seq=2,
+    ),
+    said("Hurry!", seq=3),
+    tool(
+        RawPart(
+            provider="openai",
+            payload={
+                "type": "computer_call_output",
+                "call_id": "call_1",
+                "output": {"type": "computer_screenshot", "image_url": "https://x/y"},
+            },
+            text="(computer call output)",
+        ),
+        turn="t",
+        seq=4,
+    ),
+)
+"""A pair of items that only OpenAI knows; somebody speaks in between."""
+
+
+def test_items_of_one_provider_that_come_in_pairs_stand_together():
+    context = context_of(said("Look!", seq=1), *COMPUTER, bot("Done.", turn="t", seq=5))
+    check_types(context)
+    kinds = [item.get("type", item.get("role")) for item in context.as_responses()]
+    assert kinds == [
+        *("user", "reasoning", "computer_call", "computer_call_output", "user", "assistant")
+    ]
+    assert whole_starts(context.messages) == [0, 1, 4]
+    assert "computer_screenshot" not in repr([context.as_openai(), context.as_anthropic()])
+
+
+@pytest.mark.parametrize(
+    "messages", [COMPUTER[:1], COMPUTER[2:]], ids=["a call alone", "a result alone"]
+)
+def test_half_of_a_pair_is_given_to_nobody(messages):
+    context = context_of(said("Look!", seq=1), *messages)
+    check_types(context)
+    assert not {"reasoning", "computer_call", "computer_call_output"} & {
+        item.get("type") for item in context.as_responses()
+    }
+
+
+@pytest.mark.parametrize(
+    ("provider", "call", "result"),
+    [
+        (
+            "openai",
+            {"type": "shell_call", "call_id": "c"},
+            {"type": "shell_call_output", "call_id": "c"},
+        ),
+        (
+            "openai",
+            {"type": "local_shell_call", "id": "l", "call_id": "c"},
+            {"type": "local_shell_call_output", "id": "c"},
+        ),
+        (
+            "openai",
+            {"type": "tool_search_call", "call_id": "c"},
+            {"type": "tool_search_output", "call_id": "c"},
+        ),
+        ("openai", {"type": "program", "call_id": "c"}, {"type": "program_output", "call_id": "c"}),
+        (
+            "openai",
+            {"type": "mcp_approval_request", "id": "r"},
+            {"type": "mcp_approval_response", "approval_request_id": "r"},
+        ),
+        (
+            "anthropic",
+            {"type": "server_tool_use", "id": "s"},
+            {"type": "web_search_tool_result", "tool_use_id": "s"},
+        ),
+        (
+            "anthropic",
+            {"type": "mcp_tool_use", "id": "s"},
+            {"type": "mcp_tool_result", "tool_use_id": "s"},
+        ),
+        ("google", {"toolCall": {"id": "g"}}, {"toolResponse": {"id": "g"}}),
+        ("google", {"executable_code": {"id": "g"}}, {"code_execution_result": {"id": "g"}}),
+    ],
+)
+def test_each_providers_pairs_are_known(provider, call, result):
+    parts = [RawPart(provider=provider, payload=one) for one in (call, result)]
+    messages = [bot("", parts[0], turn="t"), said("Hurry!"), bot("", parts[1], turn="t")]
+    assert answered_calls(messages) == {(0, 0): (2, 0)}
+    assert answered_calls([*messages[:2], bot("", replace(parts[1], provider="other"))]) == {}
+
+
+def test_items_that_need_no_other_stand_alone():
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    context = context_of(
+        said("News?", seq=1),
+        bot("", RawPart(provider="openai", payload=searched), turn="t", seq=2),
+        bot("None.", turn="t", seq=3),
+    )
+    assert context.as_responses()[1] == searched
 
 
 def test_a_call_that_a_killed_process_left_without_a_result_is_left_out():

@@ -85,7 +85,9 @@ def check_responses(items):
     for item in items:
         kind = item.get("type", "message")
         if previous == "reasoning":
-            assert kind in ("reasoning", "function_call") or item["role"] == "assistant"
+            led_to = ("reasoning", "function_call", "computer_call")
+            assert kind in led_to or item["role"] == "assistant"
+        assert (previous == "computer_call") == (kind == "x_output")
         if kind == "function_call_output":
             assert item["call_id"] in waiting
             waiting.remove(item["call_id"])
@@ -98,7 +100,7 @@ def check_responses(items):
             assert not waiting
         previous = kind
     assert not waiting
-    assert previous != "reasoning"
+    assert previous not in ("reasoning", "computer_call")
     assert len(set(ids)) == len(ids)
 
 
@@ -116,6 +118,10 @@ def check_anthropic(prompt):
             assert kinds == sorted(kinds, key=lambda kind: kind != "tool_result")
             continue
 
+        of_server = ("server_tool_use", "web_search_tool_result")
+        own = [kind for kind in kinds if kind in of_server]
+        assert own == list(of_server) * (len(own) // 2)
+        kinds = ["text" if kind in of_server else kind for kind in kinds]
         assert set(kinds) <= {"thinking", "text", "tool_use"}
         assert kinds == sorted(kinds, key=("thinking", "text", "tool_use").index)
         assert kinds[-1] != "thinking"
@@ -137,6 +143,8 @@ def check_gemini(prompt):
     ]
     for number, content in enumerate(contents):
         assert content["parts"]
+        own = [name for part in content["parts"] for name in part if name.startswith("tool_")]
+        assert own == ["tool_call", "tool_response"] * (len(own) // 2)
         calls = [part for part in content["parts"] if "function_call" in part]
         following = contents[number + 1]["parts"] if number + 1 < len(contents) else []
         responses = [part["function_response"] for part in following if "function_response" in part]
@@ -218,8 +226,19 @@ reasoning = st.sampled_from(PROVIDERS).map(
     lambda provider: ReasoningPart(provider=provider, payload=PAYLOADS[provider], model="gpt-5")
 )
 texts = st.sampled_from(("fine", HOSTILE, " ", "\0\ud800")).map(lambda text: TextPart(text=text))
+PAIRS = {
+    "openai": ({"type": "computer_call", "call_id": "p"}, {"type": "x_output", "call_id": "p"}),
+    "anthropic": (
+        {"type": "server_tool_use", "id": "p"},
+        {"type": "web_search_tool_result", "tool_use_id": "p"},
+    ),
+    "google": ({"tool_call": {"id": "p"}}, {"tool_response": {"id": "p"}}),
+}
 raws = st.sampled_from(("other", "another")).map(
     lambda provider: RawPart(provider=provider, payload={"x": 1}, text=provider)
+)
+halves = st.sampled_from(
+    [RawPart(provider=provider, payload=half) for provider in PAIRS for half in PAIRS[provider]]
 )
 results = st.builds(
     ToolResultPart,
@@ -247,14 +266,14 @@ assistant = st.builds(
         "assistant", words, "telegram", chat=GROUP, parts=tuple(parts), turn=turn
     ),
     st.sampled_from(("", "", "An answer.")),
-    st.lists(calls | reasoning | texts | raws | calls, max_size=4),
+    st.lists(calls | reasoning | texts | raws | calls | halves, max_size=4),
     st.sampled_from(TURNS),
 )
 tool = st.builds(
     lambda parts, turn: SessionMessage(
         "tool", "", "telegram", chat=GROUP, parts=tuple(parts), turn=turn
     ),
-    st.lists(results, max_size=3),
+    st.lists(results | halves, max_size=3),
     st.sampled_from(TURNS),
 )
 instruction = st.builds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Iterator
 from dataclasses import fields
@@ -346,6 +347,21 @@ def test_the_most_recently_active_session_is_listed_first(store: SessionStore, c
 def test_a_listing_has_no_messages(store: SessionStore) -> None:
     store.save_message(store.get_or_create("ann").session_id, "user", "hi")
     assert [session.messages for session in store.list_sessions()] == [[]]
+
+
+async def test_a_listing_says_that_a_bots_sessions_are_not_in_it(
+    store: SessionStore, database: str, talk: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = await asyncio.to_thread(store.get_or_create, "ann")
+    await asyncio.to_thread(store.list_sessions)
+    assert caplog.text == ""
+
+    async with SessionHub(database) as hub:
+        await hub.record(talk.said(talk.account("bob"), "hello"))
+    with SessionStore(database) as other:
+        listed = [await asyncio.to_thread(other.list_sessions, active_only=False) for _ in range(2)]
+    assert [[one.session_id for one in each] for each in listed] == [[own.session_id]] * 2
+    assert caplog.text.count("list_sessions shows the sessions of SessionStore only") == 1
 
 
 def test_active_only_goes_by_age(store: SessionStore, clock: Any) -> None:

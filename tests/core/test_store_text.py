@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -211,3 +212,19 @@ def test_people_can_read_the_messages_in_a_shell(database: str, raw: Any, clock:
     rows = raw.rows("SELECT role, content, user_id FROM readable_messages ORDER BY seq")
     assert rows[0] == ("user", "naïve 👍", "ann")
     assert rows[1][0] == "assistant"
+
+
+def test_people_can_read_sessions_and_summaries_in_a_shell(database: str, raw: Any) -> None:
+    with SessionStore(database, consolidation_threshold=2) as store:
+        session_id = store.get_or_create("ann").session_id
+        store.save_message(session_id, "user", "one", metadata={"mood": "öffne"})
+        store.save_message(session_id, "user", "two")
+        store.save_message(session_id, "user", "three")
+
+    (session,) = raw.rows("SELECT user_id, start_reason, ended FROM readable_sessions")
+    assert session == ("ann", "first", None)
+    ((content, reason),) = raw.rows("SELECT content, withdrawn_because FROM readable_summaries")
+    assert "one" in content
+    assert reason is None
+    metadata = raw.rows("SELECT metadata FROM readable_messages ORDER BY seq")
+    assert [one and json.loads(one) for (one,) in metadata] == [{"mood": "öffne"}, None, None]

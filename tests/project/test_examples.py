@@ -1,6 +1,7 @@
 """Examples run, and the README's first two commands are what they say."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +25,35 @@ def run(name: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_the_demo_shows_that_every_claim_holds() -> None:
     ran = run("demo.py")
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    assert ran.stdout.count("  holds  ") == 22
+    assert ran.stdout.count("  holds  ") == 24
     assert "DOES NOT HOLD" not in ran.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_ends_quietly_when_it_is_stopped_and_takes_its_bot_along(
+    number: signal.Signals,
+) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, ROOT / "examples" / "demo.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert demo.stdout is not None
+        while "My cat is called Tom." not in demo.stdout.readline():
+            pass
+        children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children").read_text().split()
+        demo.send_signal(number)
+        out, err = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+        demo.communicate()
+
+    assert (demo.returncode, err) == (130, "")
+    assert out.endswith("Stopped.\n")
+    assert children
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
 def test_quickstart_finds_on_telegram_what_was_said_on_discord() -> None:
@@ -87,7 +115,7 @@ def test_an_agent_without_a_model_says_what_to_set(name: str, key: str) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("line", ['".[demo]"', '".[test]"'])
+@pytest.mark.parametrize("line", ['".[demo]"', '".[dev]"'])
 def test_the_readme_begins_with_the_demo_and_the_tests(line: str) -> None:
     blocks = (ROOT / "README.md").read_text().split("```sh\n")[1:3]
     assert any(line in block for block in blocks)

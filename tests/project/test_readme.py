@@ -31,7 +31,13 @@ LINKED = [
     *PAGES,
     *(
         ROOT / name
-        for name in ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "adapters/README.md")
+        for name in (
+            "ARCHITECTURE.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "adapters/README.md",
+        )
     ),
 ]
 ORIGINAL_SCHEMA = """

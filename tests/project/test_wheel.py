@@ -103,7 +103,7 @@ def test_the_core_alone_brings_no_bot_library_and_keeps_a_conversation(
     [
         ("session_plugin_discord", "discord.py", "discord"),
         ("session_plugin_telegram", "python-telegram-bot", "telegram"),
-        ("session_plugin.testing", "pytest", "test"),
+        ("session_plugin.testing", "pytest", "testing"),
     ],
 )
 def test_what_needs_a_library_that_is_missing_says_how_to_install_it(
@@ -120,13 +120,10 @@ def test_the_inspector_without_its_extra_says_how_to_install_it_in_one_line(core
 
 
 @pytest.mark.parametrize("extra", ["discord", "telegram"])
-def test_an_extra_brings_its_adapter_and_not_the_other_library(
+def test_an_extra_brings_its_adapter_and_what_tests_it_and_not_the_other_library(
     wheel: Path, tmp_path: Path, extra: str
 ) -> None:
-    python = environment(tmp_path / extra, wheel, f"[{extra}]")
+    python = environment(tmp_path / extra, wheel, f"[{extra},testing]")
     (other,) = {"discord", "telegram"} - {extra}
-    assert (
-        run(python, "-c", f"import session_plugin_{extra} as adapter; adapter.install").returncode
-        == 0
-    )
+    assert run(python, "-c", f"import session_plugin_{extra}.testing").returncode == 0
     assert run(python, "-c", f"import {other}").returncode == 1

@@ -21,6 +21,7 @@ from telegram.ext import (
     filters,
 )
 
+import session_plugin
 import session_plugin_discord
 import session_plugin_telegram
 from session_plugin import (
@@ -45,6 +46,9 @@ from session_plugin.context.forms import (
 from session_plugin.testing import Contract, Driver, Handle, Turn
 from session_plugin_discord import SessionContext
 from session_plugin_telegram import SessionContext as TelegramContext
+
+assert_type(session_plugin.SessionHub, type[SessionHub])
+assert_type(session_plugin.SessionHubb, Any)  # type: ignore[attr-defined]
 
 hub = SessionHub(Path("bot.db"), bot="helper", max_age_hours=12, plugins=[object()])
 bot = commands.Bot("!", intents=discord.Intents.default())

@@ -17,7 +17,7 @@ from telegram.ext import Application, ApplicationBuilder, ContextTypes, MessageH
 
 import session_plugin_discord
 import session_plugin_telegram
-from session_plugin import SessionHub, SessionView
+from session_plugin import SessionHub, SessionView, run_together
 from session_plugin_telegram import SessionContext
 
 AnyApplication = Application[Any, SessionContext, Any, Any, Any, Any]
@@ -66,30 +66,19 @@ def build_telegram(hub: SessionHub, builder: Any) -> AnyApplication:
     return application
 
 
-async def run(bot: commands.Bot, token: str, application: AnyApplication) -> None:
-    """Run both until the task is cancelled, or the bot on Discord fails."""
-    async with bot, application:
-        await application.start()
-        assert application.updater is not None
-        await application.updater.start_polling(allowed_updates=Update.ALL_TYPES)
-
-        try:
-            await bot.start(token)
-        finally:
-            await application.updater.stop()
-            await application.stop()
-
-
 def main() -> None:
-    """Run until Ctrl-C."""
+    """Run until Ctrl-C, or until one of the bots fails."""
     tokens = [os.environ.get(name) for name in ("DISCORD_TOKEN", "TELEGRAM_TOKEN")]
     if not tokens[0] or not tokens[1]:
         raise SystemExit("Set DISCORD_TOKEN and TELEGRAM_TOKEN.")
 
     hub = SessionHub(os.environ.get("SESSION_DATABASE") or "bot.db")
-    application = build_telegram(hub, ApplicationBuilder().token(tokens[1]))
+    on_discord = session_plugin_discord.run(build_discord(hub), tokens[0])
+    on_telegram = session_plugin_telegram.run(
+        build_telegram(hub, ApplicationBuilder().token(tokens[1]))
+    )
     with suppress(KeyboardInterrupt):
-        asyncio.run(run(build_discord(hub), tokens[0], application))
+        asyncio.run(run_together(on_discord, on_telegram))
 
 
 if __name__ == "__main__":

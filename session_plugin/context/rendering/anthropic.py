@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from session_plugin.context.exchanges import Exchange, Place
 from session_plugin.context.forms import AnthropicMessage, AnthropicPrompt
 from session_plugin.context.media import Media
+from session_plugin.context.rendering.alternating import Form, Turn, turns_of
 from session_plugin.context.rendering.replaying import (
-    beginning_with_person,
     call_ids,
     call_object,
     clean,
@@ -34,40 +34,29 @@ def anthropic_prompt(entries: Sequence[Entry], *, model: str) -> AnthropicPrompt
         model: The model that is asked; empty if unknown.
     """
     ids = call_ids(entries, CALL_ID)
-    system: list[dict[str, str]] = []
-    messages: list[AnthropicMessage] = []
+    form = Form(
+        said=lambda entry: _blocks_of_assistant(entry, ids),
+        result=lambda exchange: _result(exchange, ids),
+        file=_file,
+        text=_text,
+    )
+    instructions, turns = turns_of(replayed(entries, "anthropic", model), form)
 
-    for entry in beginning_with_person(replayed(entries, "anthropic", model)):
-        match entry.role:
-            case "assistant":
-                _add(messages, "assistant", _blocks_of_assistant(entry, ids))
-                results = [_result(one, ids) for one in entry.exchanges]
-                if results:
-                    _add(messages, "user", results)
-            case "user":
-                _add(messages, "user", _blocks_of_person(entry))
-            case _:
-                system.append({"type": "text", "text": entry.text})
-
-    prompt = AnthropicPrompt(messages=messages)
-    if system:
-        prompt["system"] = system
+    prompt = AnthropicPrompt(messages=[_message(turn) for turn in turns])
+    if instructions:
+        prompt["system"] = [{"type": "text", "text": text} for text in instructions]
 
     return prompt
 
 
-def _add(
-    messages: list[AnthropicMessage],
-    role: Literal["user", "assistant"],
-    blocks: list[dict[str, Any]],
-) -> None:
-    """Add blocks to the newest message if it has this role, else as a message."""
-    if not messages or messages[-1]["role"] != role:
-        messages.append(AnthropicMessage(role=role, content=[]))
+def _message(turn: Turn) -> AnthropicMessage:
+    """Return a turn as a message; the model's thoughts stand first in it."""
+    blocks = sorted(turn.blocks, key=lambda block: block.get("type") not in THOUGHTS)
+    return AnthropicMessage(role="assistant" if turn.is_model else "user", content=blocks)
 
-    content = messages[-1]["content"] + blocks
-    thoughts = [block for block in content if block.get("type") in THOUGHTS]
-    messages[-1]["content"] = thoughts + [block for block in content if block not in thoughts]
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
 
 
 def _blocks_of_assistant(entry: Entry, ids: dict[Place, str]) -> list[dict[str, Any]]:
@@ -75,7 +64,7 @@ def _blocks_of_assistant(entry: Entry, ids: dict[Place, str]) -> list[dict[str, 
     for block in entry.blocks:
         match block:
             case TextPart():
-                blocks.append({"type": "text", "text": block.text.rstrip()})
+                blocks.append(_text(block.text.rstrip()))
             case ReasoningPart() | RawPart():
                 blocks.append(clean(block.payload))
             case Exchange():
@@ -98,21 +87,6 @@ def _result(exchange: Exchange, ids: dict[Place, str]) -> dict[str, Any]:
         "content": exchange.text,
     }
     return result | {"is_error": True} if exchange.is_error else result
-
-
-def _blocks_of_person(entry: Entry) -> list[dict[str, Any]]:
-    blocks: list[dict[str, Any]] = []
-    for block in entry.blocks:
-        if isinstance(block, TextPart):
-            blocks.append({"type": "text", "text": block.text})
-        elif isinstance(block, Media):
-            file = _file(block)
-            if file is not None:
-                blocks.append(file)
-            elif block.text:
-                blocks.append({"type": "text", "text": block.text})
-
-    return blocks
 
 
 def _file(media: Media) -> dict[str, Any] | None:

@@ -6,13 +6,13 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from session_plugin.context.exchanges import Exchange, Place
 from session_plugin.context.forms import GeminiContent, GeminiPrompt
 from session_plugin.context.media import Media
+from session_plugin.context.rendering.alternating import Form, turns_of
 from session_plugin.context.rendering.replaying import (
-    beginning_with_person,
     call_ids,
     call_object,
     clean,
@@ -40,35 +40,24 @@ def gemini_prompt(entries: Sequence[Entry], *, model: str) -> GeminiPrompt:
         model: The model that is asked; empty if unknown.
     """
     ids = call_ids(entries, CALL_ID)
-    instructions: list[dict[str, str]] = []
-    contents: list[GeminiContent] = []
+    form = Form(
+        said=lambda entry: _parts_of_model(entry, ids),
+        result=lambda exchange: _result(exchange, ids),
+        file=_file,
+        text=lambda text: {"text": text},
+    )
+    instructions, turns = turns_of(replayed(entries, "google", model), form)
 
-    for entry in beginning_with_person(replayed(entries, "google", model)):
-        match entry.role:
-            case "assistant":
-                _add(contents, "model", _parts_of_model(entry, ids))
-                results = [_result(one, ids) for one in entry.exchanges]
-                if results:
-                    _add(contents, "user", results)
-            case "user":
-                _add(contents, "user", _parts_of_person(entry))
-            case _:
-                instructions.append({"text": entry.text})
-
-    prompt = GeminiPrompt(contents=contents)
+    prompt = GeminiPrompt(
+        contents=[
+            GeminiContent(role="model" if turn.is_model else "user", parts=turn.blocks)
+            for turn in turns
+        ]
+    )
     if instructions:
-        prompt["system_instruction"] = {"parts": instructions}
+        prompt["system_instruction"] = {"parts": [{"text": text} for text in instructions]}
 
     return prompt
-
-
-def _add(
-    contents: list[GeminiContent], role: Literal["user", "model"], parts: list[dict[str, Any]]
-) -> None:
-    """Add parts to the newest content if it has this role, else as a content."""
-    if not contents or contents[-1]["role"] != role:
-        contents.append(GeminiContent(role=role, parts=[]))
-    contents[-1]["parts"] += parts
 
 
 def _parts_of_model(entry: Entry, ids: dict[Place, str]) -> list[dict[str, Any]]:
@@ -131,21 +120,6 @@ def _decoded(signature: str) -> bytes | None:
         return base64.b64decode(signature.replace("-", "+").replace("_", "/"), validate=True)
     except (binascii.Error, ValueError):
         return None
-
-
-def _parts_of_person(entry: Entry) -> list[dict[str, Any]]:
-    parts: list[dict[str, Any]] = []
-    for block in entry.blocks:
-        if isinstance(block, TextPart):
-            parts.append({"text": block.text})
-        elif isinstance(block, Media):
-            file = _file(block)
-            if file is not None:
-                parts.append(file)
-            elif block.text:
-                parts.append({"text": block.text})
-
-    return parts
 
 
 def _file(media: Media) -> dict[str, Any] | None:

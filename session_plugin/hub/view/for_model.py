@@ -51,8 +51,8 @@ class ForModel(Reader):
             max_tokens: How many tokens at most, as a model is given it; counted by a
                 `session_count_tokens` hook, else by an estimate that rather counts too many. With
                 it, messages are shown as they were said as long as they fit, also those that a
-                summary stands for; the summary is for what is before them. Without room for it
-                beside the newest message it is left out.
+                summary stands for; the summary is for what is before them. One that leaves less
+                than a quarter of the budget to messages is left out.
             max_messages: About how many messages, the newest: from as many to half as many again.
                 None for all that no summary stands for, 0 for the summary alone. System and
                 developer messages and asides are not counted.

@@ -5,7 +5,7 @@ could stand for what was said before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from session_plugin.context.fitting import OVERHEAD
@@ -257,9 +257,12 @@ class Reading:
         if STORE_CHANNEL in channels:
             return None
 
-        has_names = self._scope.user_id is None or self._scope.sees_groups
+        is_one_person = self._scope.user_id is not None
+        setting = Setting(
+            has_names=not is_one_person or self._scope.sees_groups, is_one_person=is_one_person
+        )
         if len(channels) < 2:
-            return Setting(has_names=has_names)
+            return setting
 
         begun: dict[str, int] = {}
         for segment in self._segments:
@@ -269,7 +272,7 @@ class Reading:
                 begun[channel] = min(begun.get(channel, first), first)
         channels_from = sorted(begun.values())[1] if len(begun) > 1 else None
 
-        return Setting(has_names=has_names, channels_from=channels_from)
+        return replace(setting, channels_from=channels_from)
 
 
 def _summarised(

@@ -27,6 +27,7 @@ from session_plugin.records.conversation.histories import (
     newest,
     seq_of,
 )
+from session_plugin.records.conversation.namesakes import namesakes_in
 from session_plugin.records.conversation.sessions import (
     Where,
     find_chat,
@@ -38,6 +39,7 @@ from session_plugin.records.conversation.sessions import (
 from session_plugin.records.message_rows import from_columns
 from session_plugin.records.people.accounts import find_account
 from session_plugin.records.upkeep.summaries import current_summary
+from session_plugin.rules.scopes import Scope
 
 
 def read_context(tx: Tx, where: Where, request: ContextRequest) -> Material:
@@ -55,7 +57,7 @@ def read_context(tx: Tx, where: Where, request: ContextRequest) -> Material:
     reading = Reading(tx, scope, request, live=live, segments=segments, place=place, end=end)
     messages = reading.messages()
     instructions = _without_repeats(_instructions(tx, segments))
-    background = _background(tx, where, messages)
+    background = _background(tx, where, scope, segments, messages)
 
     return Material(
         context=ModelContext(
@@ -106,8 +108,16 @@ def _without_repeats(instructions: Iterable[SessionMessage]) -> list[SessionMess
     return list(first.values())
 
 
-def _background(tx: Tx, where: Where, messages: Sequence[SessionMessage]) -> Background:
-    """Return what messages refer to and do not contain: what they reply to, whom they mention."""
+def _background(
+    tx: Tx,
+    where: Where,
+    scope: Scope,
+    segments: Sequence[Row],
+    messages: Sequence[SessionMessage],
+) -> Background:
+    """Return what messages refer to and do not contain: what they reply to, whom they mention, and
+    who else of the session has the name of one who is shown.
+    """
     shown = {(message.chat, message.message_id) for message in messages}
     keys = {replied_key(message) for message in messages} - shown
     replied_to = [
@@ -126,7 +136,10 @@ def _background(tx: Tx, where: Where, messages: Sequence[SessionMessage]) -> Bac
             if row is not None and row["display_name"]:
                 names[account] = row["display_name"]
 
-    return Background(replied_to=tuple(replied_to), names=names)
+    is_group = scope.user_id is None
+    namesakes = namesakes_in(tx, segments, (*replied_to, *messages)) if is_group else ()
+
+    return Background(replied_to=tuple(replied_to), names=names, namesakes=namesakes)
 
 
 def _replied_to(tx: Tx, where: Where, chat: Chat, message_id: str) -> SessionMessage | None:

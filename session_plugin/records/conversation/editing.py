@@ -57,17 +57,23 @@ def edit(tx: Tx, recording: Recording) -> Result[RecordResult | None]:
         return Result(None, (deleted,))
 
     event = quotes.admitted(tx, context, event)
-    recording = replace(recording, event=_with_stored(event, row, recording))
+    event = _with_stored(event, row, recording, is_withheld=recording.is_withheld)
+    recording = replace(recording, event=event)
     if not _change(tx, recording, row):
         return Result(None)
 
     value = RecordResult(fate="stored", session_no=session_no, seq=seq)
+    shown = replace(event, parts=()) if recording.is_withheld else event
 
-    return Result(value, (MessageEdited(recording.event, session_no),))
+    return Result(value, (MessageEdited(shown, session_no),))
 
 
-def _with_stored(event: MessageEvent, row: Row, recording: Recording) -> MessageEvent:
+def _with_stored(
+    event: MessageEvent, row: Row, recording: Recording, *, is_withheld: bool
+) -> MessageEvent:
     """Return an edited message with what is stored of it and the edit does not say.
+
+    A message that is withheld keeps the parts that filters have let through, until an edit passes.
 
     What a person edits is an aside or not as it says now, but a command that stays the same command
     stays what it was; of the bot's messages, the platform does not know.
@@ -84,7 +90,7 @@ def _with_stored(event: MessageEvent, row: Row, recording: Recording) -> Message
         changes["attachments"] = with_transcripts(event.attachments, stored_files)
     if recording.seq is None and row["parts"] is not None and not event.parts:
         stored = parts_from_json(row["parts"], to_text(row["content"]))
-        changes["parts"] = () if recording.is_withheld else with_words(stored, event.text)
+        changes["parts"] = with_words(stored, "" if is_withheld else event.text)
 
     return replace(event, **changes) if changes else event
 
@@ -165,7 +171,7 @@ def restore(
         ids = () if message_id is None else (message_id,)
         return Result(session_no, (MessagesDeleted(recording.event.chat, ids, session_no),))
 
-    event = _with_stored(event, row, recording)
+    event = _with_stored(event, row, recording, is_withheld=False)
     columns = message_rows.edited_columns(event, edited_at=row["edited_at"], is_withheld=False)
     columns["version"] = row["version"]
     tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)

@@ -26,6 +26,13 @@ FROM (
 WHERE CAST(:max_age AS DOUBLE PRECISION) IS NULL OR :now - last_activity <= :max_age
 ORDER BY last_activity DESC, segment_no DESC LIMIT :limit
 
+-- name: sessions_without_handle
+-- Whether there are sessions that are not SessionStore's.
+SELECT 1 AS found FROM sessions AS s
+WHERE s.bot = :bot AND NOT EXISTS (
+  SELECT 1 FROM segments AS g WHERE g.session_no = s.session_no AND g.handle IS NOT NULL)
+LIMIT 1
+
 -- name: idle_parts
 -- SessionStore's segments of sessions that were idle for too long and are not pinned.
 SELECT segment_no, session_no, last_activity

@@ -29,6 +29,7 @@ CREATE TABLE accounts (
 );
 CREATE INDEX accounts_of_user ON accounts (user_id);
 CREATE INDEX accounts_of_home ON accounts (home_user_id);
+CREATE INDEX accounts_of_name ON accounts (display_name, channel) WHERE display_name <> '';
 
 CREATE TABLE chats (
   chat_no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -301,10 +302,27 @@ CREATE TABLE marks (  -- when something was last done, by the clock of the hub t
   at   REAL NOT NULL
 ) WITHOUT ROWID;
 
-CREATE VIEW readable_messages AS  -- for people, by other programs
+-- For people, who look with other programs.
+CREATE VIEW readable_messages AS
 SELECT m.seq, c.channel, c.chat_id, g.thread_id, s.session_id, s.user_id, m.role, m.author_name,
-       datetime(m.sent_at, 'unixepoch') AS sent, CAST(m.content AS TEXT) AS content
+       datetime(m.sent_at, 'unixepoch') AS sent, CAST(m.content AS TEXT) AS content,
+       CAST(m.attachments AS TEXT) AS attachments, CAST(m.parts AS TEXT) AS parts,
+       CAST(m.metadata AS TEXT) AS metadata
 FROM messages AS m
 JOIN segments AS g ON g.segment_no = m.segment_no
 JOIN chats AS c ON c.chat_no = m.chat_no
 JOIN sessions AS s ON s.session_no = g.session_no;
+
+CREATE VIEW readable_sessions AS
+SELECT s.session_id, s.bot, s.user_id, c.channel, c.chat_id, s.thread_id, s.name,
+       datetime(s.started_at, 'unixepoch') AS started, s.start_reason,
+       datetime(s.ended_at, 'unixepoch') AS ended, s.end_reason, s.pinned,
+       CAST(s.metadata AS TEXT) AS metadata, CAST(s.state AS TEXT) AS state
+FROM sessions AS s
+LEFT JOIN chats AS c ON c.chat_no = s.chat_no;
+
+CREATE VIEW readable_summaries AS
+SELECT y.summary_no, s.session_id, datetime(y.made_at, 'unixepoch') AS made, y.made_by,
+       y.superseded_by, y.withdrawn_because, CAST(y.content AS TEXT) AS content
+FROM summaries AS y
+JOIN sessions AS s ON s.session_no = y.session_no;

@@ -1,0 +1,42 @@
+-- Who else in a session goes by a name, and in which order they first spoke there.
+
+-- name: accounts_of_name
+-- The accounts that go by each of several names on their channels, the first ones seen.
+WITH asked (name, channel) AS (VALUES (:name, :channel))
+SELECT asked.name, a.account_no, a.channel, a.channel_user_id FROM asked
+CROSS JOIN accounts AS a ON a.account_no IN (
+  SELECT n.account_no FROM accounts AS n
+  WHERE n.display_name = asked.name AND n.channel = asked.channel AND n.display_name <> ''
+  ORDER BY n.account_no LIMIT 32)
+
+-- name: accounts_of_name [postgresql]
+-- Takes its rows as arrays.
+SELECT asked.name, a.account_no, a.channel, a.channel_user_id
+FROM unnest(CAST(:name AS TEXT[]), CAST(:channel AS TEXT[])) AS asked (name, channel)
+CROSS JOIN LATERAL (
+  SELECT account_no, channel, channel_user_id FROM accounts
+  WHERE display_name = asked.name AND channel = asked.channel AND display_name <> ''
+  ORDER BY account_no LIMIT 32) AS a
+
+-- name: first_words
+-- When accounts first spoke in segments, if that is among the first 200 of their messages from
+-- there on; so the cost does not grow with what they say elsewhere.
+WITH asked (account_no, segment_no, from_seq) AS (VALUES (:account_no, :segment_no, :from_seq))
+SELECT asked.account_no, (
+    SELECT MIN(w.seq) FROM (
+      SELECT m.seq, m.segment_no, m.role FROM messages AS m
+      WHERE m.account_no = asked.account_no AND m.seq >= asked.from_seq
+      ORDER BY m.seq LIMIT 200) AS w
+    WHERE w.segment_no = asked.segment_no AND w.role = 'user') AS seq
+FROM asked
+
+-- name: first_words [postgresql]
+-- Takes its rows as arrays.
+SELECT asked.account_no, (
+    SELECT MIN(w.seq) FROM (
+      SELECT m.seq, m.segment_no, m.role FROM messages AS m
+      WHERE m.account_no = asked.account_no AND m.seq >= asked.from_seq
+      ORDER BY m.seq LIMIT 200) AS w
+    WHERE w.segment_no = asked.segment_no AND w.role = 'user') AS seq
+FROM unnest(CAST(:account_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
+  CAST(:from_seq AS BIGINT[])) AS asked (account_no, segment_no, from_seq)
