@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from session_plugin.cli.findings import Finding, command, note, ok, trouble
 from session_plugin.cli.output import when
 from session_plugin.database.existing import open_existing
-from session_plugin.database.server_facts import server_facts
+from session_plugin.database.server_facts import ServerFacts, server_facts
+from session_plugin.database.server_url import ServerUrl, read_url
 from session_plugin.errors import SessionError
 from session_plugin.hub.operator import OperatorHub
 from session_plugin.hub.secret_check import secret_check
@@ -176,17 +177,7 @@ def _people(status: HubStatus) -> Iterator[Finding]:
 def check_server(url: str) -> Iterator[Finding]:
     """Yield what is wrong with a PostgreSQL server."""
     facts = server_facts(url)
-    if facts.switches_backends:
-        yield trouble(
-            "pooler",
-            "a pooler gives one connection to several server processes (transaction pooling): "
-            "locks do not hold then. Use session pooling, in pgbouncer.ini pool_mode = session, or "
-            "connect to the server itself.",
-        )
-    elif facts.has_pooler:
-        yield note("pooler", "a pooler is between; it has to do session pooling, as it does now")
-    else:
-        yield ok("pooler", "none")
+    yield _pooler(facts, read_url(url))
 
     unsafe = [
         name
@@ -210,3 +201,34 @@ def check_server(url: str) -> Iterator[Finding]:
         )
     elif not unsafe:
         yield ok("server", f"{left} connections left, writes are durable")
+
+
+def _pooler(facts: ServerFacts, server: ServerUrl) -> Finding:
+    """Return whether what is between fits what the URL says of it."""
+    if facts.switches_backends and not server.shares_sessions:
+        return trouble(
+            "pooler",
+            "a pooler gives one connection to several server processes (transaction pooling), and "
+            "the URL does not say so: settings and prepared statements get lost. Add "
+            "pooler=transaction to its parameters, or SessionHub(url, pooler='transaction').",
+        )
+
+    if facts.switches_backends:
+        direct = (
+            "tables are made through it"
+            if server.direct == server.conninfo
+            else ("tables are made by the direct URL")
+        )
+        return ok("pooler", f"transaction pooling, as the URL says; {direct}")
+
+    if facts.has_pooler:
+        return note("pooler", "a pooler is between, and does session pooling")
+
+    if server.shares_sessions:
+        return note(
+            "pooler",
+            "the URL says pooler=transaction, but none was seen: without it, each transaction is "
+            "a little cheaper",
+        )
+
+    return ok("pooler", "none")

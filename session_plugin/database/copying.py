@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from session_plugin.database.opening import check_scheme, located, needs_psycopg
 from session_plugin.database.queries import load_queries
+from session_plugin.database.server_url import read_url
 from session_plugin.database.sqlite_errors import as_our_errors as as_our_file_errors
 from session_plugin.database.sqlite_file import (
     MEMORY,
@@ -306,22 +307,30 @@ def _schema(url: str, *, is_to_be_written: bool = False) -> Iterator[Connection[
         from session_plugin.database import postgresql_errors, postgresql_schema  # noqa: PLC0415
 
     shown = postgresql_schema.shown_url(url)
+    at = read_url(url)
     queries = load_queries("postgresql")
 
     with postgresql_errors.as_our_errors(shown):
-        postgresql_schema.prepare(url, shown)
-        with psycopg.connect(url, application_name="session_plugin") as server:
-            if is_to_be_written:
-                server.execute(queries["lock_schema"].encode())
-                if server.execute(queries["is_used"].encode()).fetchone() is not None:
-                    raise DatabaseRefused(
-                        f"{shown} holds conversations already; give an empty schema of its own"
-                    )
-            else:
+        postgresql_schema.prepare(at, shown)
+        with psycopg.connect(
+            at.direct,
+            application_name="session_plugin",
+            autocommit=True,
+            prepare_threshold=None,
+        ) as server:
+            if not is_to_be_written:
                 server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 server.read_only = True
 
-            yield server
+            with postgresql_schema.transaction(server, at):
+                if is_to_be_written:
+                    server.execute(queries["lock_schema"].encode())
+                    if server.execute(queries["is_used"].encode()).fetchone() is not None:
+                        raise DatabaseRefused(
+                            f"{shown} holds conversations already; give an empty schema of its own"
+                        )
+
+                yield server
 
 
 def _tables(file: sqlite3.Connection) -> list[str]:

@@ -13,6 +13,7 @@ from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Engine
 from session_plugin.database.opening import check_scheme, located, needs_psycopg, open_engine
 from session_plugin.database.queries import load_migrations
+from session_plugin.database.server_url import read_url
 from session_plugin.database.sqlite_errors import as_our_errors
 from session_plugin.database.sqlite_file import (
     MEMORY,
@@ -114,12 +115,12 @@ def _version_of_server(url: str) -> int:
     from session_plugin.database import postgresql_errors, postgresql_schema  # noqa: PLC0415
 
     with postgresql_errors.as_our_errors(name):
-        version = postgresql_schema.version_of(url, name)
+        version = postgresql_schema.version_of(read_url(url), name)
 
     if version is None:
         raise DatabaseRefused(
             f"{name} has no tables of session_plugin; start the bot once, or check the name, and "
-            "the schema in ?options=-csearch_path%3D..."
+            "the schema in ?schema=its_name"
         )
 
     return version

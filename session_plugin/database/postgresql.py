@@ -20,50 +20,40 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import DictRow, dict_row, tuple_row
-from psycopg.types.numeric import Int8Dumper
+from psycopg.rows import DictRow, tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import NotAlone, Purged, Row, Tx, Value
-from session_plugin.database.postgresql_arrays import columns, take_columns
+from session_plugin.database.postgresql_arrays import columns
 from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
 from session_plugin.database.postgresql_schema import check_readable, prepare, shown_url
+from session_plugin.database.postgresql_sessions import (
+    Connection,
+    Sessions,
+    in_pipeline,
+    sessions_of,
+)
 from session_plugin.database.queries import load_queries
+from session_plugin.database.server_url import read_url
 from session_plugin.database.threads import ThreadedEngine
 from session_plugin.database.writer import GRACE, CommitInDoubt
 from session_plugin.errors import DatabaseUnavailable
 
 T = TypeVar("T")
-Connection = psycopg.Connection[DictRow]
+CONNECTION_ERRORS = (
+    errors.ConnectionException,
+    errors.SqlclientUnableToEstablishSqlconnection,
+    errors.ConnectionDoesNotExist,
+    errors.SqlserverRejectedEstablishmentOfSqlconnection,
+    errors.ConnectionFailure,
+    errors.TransactionResolutionUnknown,
+    errors.ProtocolViolation,
+)
+"""Class 08: what became of a statement is not known."""
 
 READERS = 4
 """Threads that read, each with a connection of its own."""
-LONGEST_BLOCK_MS = 500
-"""Milliseconds of one wait for a lock. The writer retries; in between it can be closed."""
-SETTINGS = {
-    "lock_timeout": str(LONGEST_BLOCK_MS),
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "join_collapse_limit": "1",
-    "plan_cache_mode": "force_generic_plan",
-    "jit": "off",
-}
-"""Every statement looks up rows by key, with its joins in the order in which they are written. The
-planner has no statistics of new tables and would scan them, sort all earlier messages of a segment
-to find its newest (a bitmap has no order), plan each execution again, and compile queries that take
-a tenth of a millisecond.
-"""
-CONNECTION = {
-    "tcp_user_timeout": 30_000,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
-"""In seconds, the first in milliseconds: a connection to a machine that is gone counts as lost
-after one minute at most. Parameters of the URL take precedence.
-"""
 RECONNECT_SECONDS = 5.0
 """Seconds for which the pool tries to replace a connection; the next request for one then starts
 again. The pool doubles each pause between attempts, so after a long outage it would take as long to
@@ -89,7 +79,8 @@ class PostgresqlEngine(ThreadedEngine):
         super().__init__(
             shown_url(url), busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
         )
-        self._conninfo = url
+        self._server = read_url(url)
+        self._sessions = sessions_of(self._server, is_read_only=is_read_only)
         self._pool: ConnectionPool[Connection] | None = None
 
     def open(self) -> None:
@@ -99,23 +90,15 @@ class PostgresqlEngine(ThreadedEngine):
         """
         with as_our_errors(self.url):
             if self._is_read_only:
-                check_readable(self._conninfo, self.url)
+                check_readable(self._server, self.url)
             else:
-                prepare(self._conninfo, self.url, on_new=self._note_new)
+                prepare(self._server, self.url, on_new=self._note_new)
 
-        in_url = conninfo_to_dict(self._conninfo)
-        keepalive = {name: value for name, value in CONNECTION.items() if name not in in_url}
         self._pool = pool = ConnectionPool(
-            self._conninfo,
+            self._server.conninfo,
             connection_class=Connection,
-            kwargs={
-                **keepalive,
-                "autocommit": True,
-                "row_factory": dict_row,
-                "prepare_threshold": 0,
-                "client_encoding": "UTF8",
-            },
-            configure=_set_up_to_read if self._is_read_only else _set_up,
+            kwargs=self._sessions.parameters(),
+            configure=self._sessions.configure,
             min_size=1,
             max_size=READERS + 1,
             timeout=CONNECT_SECONDS,
@@ -124,7 +107,10 @@ class PostgresqlEngine(ThreadedEngine):
             name="session_plugin",
         )
 
-        writing = None if self._is_read_only else _WriteConnection(pool, self.url)
+        writing = None
+        if not self._is_read_only:
+            writing = _WriteConnection(pool, self.url, self._sessions)
+
         self._start(writing, readers=READERS)
 
     @property
@@ -171,36 +157,13 @@ class PostgresqlEngine(ThreadedEngine):
 
     def _read_on(self, pool: ConnectionPool[Connection], operation: Callable[[Tx], T]) -> T:
         with pool.connection() as connection:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self._sessions.begin_reading(connection)
             try:
                 return operation(_PostgresqlTx(connection))
             finally:
                 # After a ROLLBACK, the driver would prepare all statements again.
                 if not connection.closed:
                     connection.execute("COMMIT")
-
-
-def _set_up(connection: Connection) -> None:
-    """Configure a new connection of the pool.
-
-    Integers are sent as BIGINT, waits for locks are limited, and an acknowledged COMMIT is on disk.
-    """
-    connection.adapters.register_dumper(int, Int8Dumper)
-    take_columns(connection)
-
-    for setting, value in SETTINGS.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (setting, value))
-
-    connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE "
-        "current_setting('synchronous_commit') = 'off'"
-    )
-
-
-def _set_up_to_read(connection: Connection) -> None:
-    """Configure a new connection on which no transaction can write."""
-    _set_up(connection)
-    connection.execute("SELECT set_config('default_transaction_read_only', 'on', false)")
 
 
 class _PostgresqlTx:
@@ -265,9 +228,10 @@ class _PostgresqlTx:
 class _WriteConnection:
     """The writer's connection; a broken one is replaced at the next transaction."""
 
-    def __init__(self, pool: ConnectionPool[Connection], url: str) -> None:
+    def __init__(self, pool: ConnectionPool[Connection], url: str, sessions: Sessions) -> None:
         self._pool = pool
         self._url = url
+        self._sessions = sessions
         self._connection: Connection | None = None
         self._writer_id = uuid.uuid4().hex
         self._group_no = 0
@@ -297,11 +261,12 @@ class _WriteConnection:
             self._tx = _PostgresqlTx(self._connection)
 
         self._group_no += 1
-        with self._pipeline(self._connection):
-            self._connection.execute("BEGIN")
-            lock = "lock_alone" if is_alone else "lock_shared"
-            self._tx.send(lock, {"writer_id": self._writer_id, "group_no": self._group_no})
-
+        self._sessions.begin_locked(
+            "lock_alone" if is_alone else "lock_shared",
+            self._connection,
+            writer_id=self._writer_id,
+            group_no=self._group_no,
+        )
         self._tx.is_alone = is_alone
 
     def commit(self) -> None:
@@ -311,7 +276,8 @@ class _WriteConnection:
             with as_our_errors(self._url):
                 self._connection.execute("COMMIT")
         except DatabaseUnavailable as error:
-            if self._connection.closed:
+            # A pooler that has lost its server may keep the connection to us.
+            if self._connection.closed or isinstance(error.__cause__, CONNECTION_ERRORS):
                 raise CommitInDoubt(str(error)) from error
             raise
 
@@ -328,6 +294,7 @@ class _WriteConnection:
             DatabaseUnavailable: the server cannot be reached, or the transaction has not ended.
         """
         with as_our_errors(self._url), self._pool.connection() as connection:
+            self._sessions.begin_writing(connection)
             row = _PostgresqlTx(connection).one("last_group", writer_id=self._writer_id)
 
         return bool(row["group_no"] == self._group_no)
@@ -356,6 +323,7 @@ class _WriteConnection:
                     self.begin(is_alone=self._tx.is_alone)
                 elif not connection.closed:
                     connection.execute("ROLLBACK TO operation")
+                    self._sessions.go_on(connection)
                 raise
 
             if not is_whole:
@@ -377,11 +345,7 @@ class _WriteConnection:
     @contextmanager
     def _pipeline(self, connection: Connection) -> Iterator[None]:
         """Send statements without waiting for earlier results; wait for all at the end."""
-        if not psycopg.Pipeline.is_supported():  # libpq before 14 has none
-            yield
-            return
-
-        with connection.pipeline() as pipeline:
+        with in_pipeline(connection) as pipeline:
             self._tx.pipeline = pipeline
             try:
                 yield
@@ -391,7 +355,9 @@ class _WriteConnection:
     def close(self) -> None:
         if self._connection is not None and not self._connection.closed:
             with suppress(psycopg.Error):  # a mark that is not removed does no harm
+                self._sessions.begin_writing(self._connection)
                 self._tx.run("drop_writer", writer_id=self._writer_id)
+                self._connection.execute("COMMIT")
 
         self._give_back()
 

@@ -8,13 +8,16 @@ Any other schema is left unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, sql
 
 from session_plugin.database.queries import load_migrations, load_queries
+from session_plugin.database.server_url import ServerUrl, read_url
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 
 OLDEST_SERVER = 130000
@@ -29,8 +32,17 @@ PASSING = (
     "recovery mode",
     "too many clients",
     "remaining connection slots",
+    "no more connections allowed",
+    "client connections",  # Supabase: max client connections reached
+    "query_wait_timeout",
+    "client_login_timeout",
+    "cannot connect to server",
+    "connect failed",
+    "server login has been failing",
+    "server conn crashed",
+    "pgbouncer is",  # ... shutting down
 )
-"""Parts of the messages of a server that will accept connections later."""
+"""Parts of the messages of a server, or of a pooler, that will accept connections later."""
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -45,6 +57,7 @@ def shown_url(url: str) -> str:
         DatabaseRefused: the driver cannot parse it, or would take a part of the user or password
             for something else.
     """
+    url = read_url(url).conninfo
     try:
         parsed = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
@@ -72,11 +85,11 @@ def shown_url(url: str) -> str:
     return f"{scheme}://{host}{port and ':'}{port}/{quote(str(parsed.get('dbname', '')), safe='')}"
 
 
-def prepare(url: str, shown: str, *, on_new: Callable[[], None] = lambda: None) -> None:
+def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambda: None) -> None:
     """Check the server and the schema, and bring the schema up to date.
 
     Args:
-        url: The URL to connect to.
+        server: The server to connect to, without its pooler where that is known.
         shown: What errors may show of it; see `shown_url`.
         on_new: Called if there was no table of ours before.
 
@@ -86,13 +99,15 @@ def prepare(url: str, shown: str, *, on_new: Callable[[], None] = lambda: None) 
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    with _connect(url, shown) as connection:
-        _refuse_unfit(connection, shown)
-        if _migrate(connection, shown):
+    with _connect(server, shown) as connection:
+        with transaction(connection, server):
+            _refuse_unfit(connection, shown)
+
+        if _migrate(connection, server, shown):
             on_new()
 
 
-def version_of(url: str, shown: str) -> int | None:
+def version_of(server: ServerUrl, shown: str) -> int | None:
     """Return the number of a schema's newest migration; None if it has no tables of ours.
 
     Raises:
@@ -100,11 +115,11 @@ def version_of(url: str, shown: str) -> int | None:
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    with _connect(url, shown) as connection:
+    with _connect(server, shown) as connection, transaction(connection, server):
         return _version(connection, shown) or None
 
 
-def check_readable(url: str, shown: str) -> None:
+def check_readable(server: ServerUrl, shown: str) -> None:
     """Check that the schema can be read by this version as it is; nothing is created or changed.
 
     Raises:
@@ -112,10 +127,8 @@ def check_readable(url: str, shown: str) -> None:
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    with _connect(url, shown) as connection:
-        version, known = _version(connection, shown), len(load_migrations("postgresql"))
-
-    if not version:
+    version, known = version_of(server, shown), len(load_migrations("postgresql"))
+    if version is None:
         raise DatabaseRefused(
             f"{shown} has no tables of session_plugin in the first schema of its search path; give "
             "the URL that the bot uses"
@@ -127,10 +140,35 @@ def check_readable(url: str, shown: str) -> None:
         )
 
 
-def _connect(url: str, shown: str) -> Connection:
+@contextmanager
+def transaction(connection: psycopg.Connection[Any], server: ServerUrl) -> Iterator[None]:
+    """Do what follows in one transaction, which ends in the schema that the URL names.
+
+    What is set holds until its end only, as a pooler may need it.
+    """
+    with connection.transaction():
+        if server.schema:
+            use_schema(connection, server.schema, is_local=True)
+        yield
+
+
+def use_schema(connection: psycopg.Connection[Any], schema: str, *, is_local: bool) -> None:
+    """Make a schema the first one of the search path, until the transaction or the session ends."""
+    path = sql.Identifier(schema).as_string(None)
+    connection.execute(
+        load_queries("postgresql")["set_setting"].encode(),
+        {"name": "search_path", "value": path, "is_local": is_local},
+    )
+
+
+def _connect(server: ServerUrl, shown: str) -> Connection:
     try:
         return psycopg.connect(
-            url, autocommit=True, connect_timeout=10, application_name="session_plugin"
+            server.direct,
+            autocommit=True,
+            connect_timeout=10,
+            application_name="session_plugin",
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         reason = _reason(error)
@@ -171,7 +209,8 @@ def _refuse_unfit(connection: Connection, shown: str) -> None:
 
     if connection.execute("SELECT current_schema()").fetchone() == (None,):
         raise DatabaseRefused(
-            f"{shown} has no schema on its search path; create it, or change the search path"
+            f"{shown} has no schema on its search path; create it, or change the search path "
+            "(&schema=its_name in the URL)"
         )
 
     is_new = _version(connection, shown) == 0
@@ -180,30 +219,32 @@ def _refuse_unfit(connection: Connection, shown: str) -> None:
     if taken is not None and _version(connection, shown) == 0:
         raise DatabaseRefused(
             f"{shown} has a table {taken} of another program; it was left as it is. Give another "
-            "database, or create a schema and add ?options=-csearch_path%3Dits_name to the URL."
+            "database, or create a schema and add ?schema=its_name to the URL."
         )
 
 
-def _migrate(connection: Connection, shown: str) -> bool:
+def _migrate(connection: Connection, server: ServerUrl, shown: str) -> bool:
     """Bring the schema up to date, with one transaction for each migration; return whether this
     connection made the first tables.
 
     Of two processes that do so at once, the second finds nothing to do.
     """
     migrations, is_new = load_migrations("postgresql"), False
+    with transaction(connection, server):
+        version = _version(connection, shown)
 
-    while _version(connection, shown) < len(migrations):
-        with connection.transaction():
+    while version < len(migrations):
+        with transaction(connection, server):
             _only(connection, "lock_schema")
             version = _version(connection, shown)
             if version == len(migrations):
                 break
 
+            is_new |= version == 0
             connection.execute(migrations[version].encode())
+            version += 1
             queries = load_queries("postgresql")
-            connection.execute(queries["set_schema_version"].encode(), {"version": version + 1})
-
-        is_new |= version == 0
+            connection.execute(queries["set_schema_version"].encode(), {"version": version})
 
     return is_new
 

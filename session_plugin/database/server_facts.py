@@ -7,6 +7,7 @@ from functools import partial
 
 from session_plugin.database.existing import shown
 from session_plugin.database.queries import load_queries
+from session_plugin.database.server_url import read_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,9 @@ def server_facts(url: str) -> ServerFacts:
     queries = load_queries("postgresql")
     connect = partial(
         psycopg.connect,
-        url,
+        read_url(url).conninfo,
         autocommit=True,
+        prepare_threshold=None,
         connect_timeout=10,
         application_name="session_plugin",
     )

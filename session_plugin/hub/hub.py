@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from session_plugin.checks import check_list
+from session_plugin.database.server_url import Pooler, with_settings
 from session_plugin.hub.assembly import assemble
 from session_plugin.hub.finding import Finding
 from session_plugin.hub.importing import Importing
@@ -48,7 +49,13 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
     `privacy_text`, `ask_to_forget` and `confirm_forget`.
 
     Args:
-        database: A path, or `":memory:"`.
+        database: A path, `":memory:"`, or a `postgresql://` URL.
+        pooler: What a pooler before a PostgreSQL server gives a connection of the server for: a
+            `"transaction"` or a whole `"session"`. None: as the URL shows, by `?pooler=` or by the
+            host and port of a well-known service.
+        schema: The PostgreSQL schema of the tables; None: the first one of the search path.
+        direct_url: The URL of the same PostgreSQL database without its pooler, by which tables are
+            made and migrated.
         bot: Your name for the assistant, if several share a database; their sessions are apart.
         max_age_hours: Hours of silence after which the next message starts a new session; exactly
             as many do not.
@@ -104,6 +111,9 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         self,
         database: str | Path,
         *,
+        pooler: Pooler | None = None,
+        schema: str | None = None,
+        direct_url: str | None = None,
         bot: str = "",
         max_age_hours: float = 24.0,
         expiry: Iterable[Expiry] = (),
@@ -146,7 +156,8 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
             new_id=new_id,
         )
         check_list("plugins", plugins, of="plugins")
-        self._parts = assemble(database, settings, secret=secret)
+        where = with_settings(database, pooler=pooler, schema=schema, direct_url=direct_url)
+        self._parts = assemble(where, settings, secret=secret)
         self._parts.plugins.introduce(self)
 
         for plugin in plugins:

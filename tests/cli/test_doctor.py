@@ -232,7 +232,7 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("said_by_server", "check", "says"),
     [
-        ({"switches_backends": True, "has_pooler": True}, "pooler", "session pooling"),
+        ({"switches_backends": True, "has_pooler": True}, "pooler", "pooler=transaction"),
         ({"fsync": "off"}, "server", "fsync is off"),
         ({"connections": 95}, "server", "max_connections"),
     ],

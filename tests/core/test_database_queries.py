@@ -20,7 +20,7 @@ import pytest
 
 import session_plugin
 from session_plugin import Retention, SessionHub, hookimpl
-from session_plugin.database import postgresql, sqlite
+from session_plugin.database import postgresql, postgresql_sessions, sqlite
 from session_plugin.database.queries import load_queries, read_queries
 from session_plugin.testing import Clock, Talk
 
@@ -83,6 +83,8 @@ def run_by(call: ast.Call) -> Iterator[tuple[ast.Constant, frozenset[str] | None
     elif method == "execute" and query is not None:
         for name in looked_up_in(query):
             yield name, keys_of(*arguments[1:])
+    elif callee == "_spelled_out" and isinstance(query, ast.Constant):
+        yield query, frozenset(each.arg or "" for each in call.keywords)
     elif callee == "_only":  # of postgresql_schema, which gives no parameters
         yield from ((name, frozenset()) for name in arguments if isinstance(name, ast.Constant))
 
@@ -152,6 +154,13 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Given:
 
         return run
 
+    begin_locked = postgresql_sessions.OwnSessions.begin_locked
+
+    def begin_noted(self: Any, lock: str, connection: Any, **values: Any) -> None:
+        noted.add((lock, frozenset(values)))
+        begin_locked(self, lock, connection, **values)
+
+    monkeypatch.setattr(postgresql_sessions.OwnSessions, "begin_locked", begin_noted)
     for tx in (sqlite._SqliteTx, postgresql._PostgresqlTx):
         for name in ({*WITH_KEYWORDS, *WITH_ROWS} - {"one"}) & vars(tx).keys():
             monkeypatch.setattr(tx, name, noting(vars(tx)[name]))

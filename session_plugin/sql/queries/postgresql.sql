@@ -1,6 +1,20 @@
 -- The locks under which a PostgreSQL transaction writes, and the mark by which a writer finds out
 -- whether its last transaction was committed.
 
+-- name: settings_of_transaction [postgresql]
+-- Settings that end with this transaction.
+SELECT set_config(s.name, s.setting, true)
+FROM unnest(CAST(:names AS TEXT[]), CAST(:settings AS TEXT[])) AS s (name, setting)
+
+-- name: commit_to_disk [postgresql]
+-- What is acknowledged is on disk, whatever the default of the server or of the role is.
+SELECT set_config('synchronous_commit', 'on', :is_local)
+WHERE current_setting('synchronous_commit') = 'off'
+
+-- name: prepared_names [postgresql]
+-- The names of prepared statements that begin so, in this session of the server.
+SELECT name FROM pg_prepared_statements WHERE starts_with(name, :prefix)
+
 -- name: lock_shared [postgresql]
 -- This transaction writes only messages, next to others that do the same.
 WITH marked AS (

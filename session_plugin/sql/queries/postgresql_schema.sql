@@ -4,6 +4,10 @@
 -- Nobody else writes or changes the schema until this transaction is over.
 SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
 
+-- name: set_setting [postgresql]
+-- A setting of this transaction, or of the whole session.
+SELECT set_config(:name, :value, :is_local)
+
 -- name: schema_table [postgresql]
 -- Is the schema ours? A query: to_regclass may answer from before the lock was taken.
 SELECT relname FROM pg_class

@@ -6,19 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import secrets
-import shutil
-import signal
 import socket
-import subprocess
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,119 +36,6 @@ PASSWORD = "a password: with@signs/of?every&kind"
 QUOTED = "a%20password%3A%20with%40signs%2Fof%3Fevery%26kind"
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
-class Cluster:
-    """A PostgreSQL server of the test's own, which may be killed; it runs as a user without
-    privileges.
-    """
-
-    def __init__(self, binaries: Path, folder: Path) -> None:
-        self._binaries, self._folder = binaries, folder
-        self._as_user: dict[str, Any] = (
-            {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
-        )
-        self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        (folder / "password").write_text(PASSWORD)
-        if self._as_user:
-            for path in (folder, folder / "password"):
-                shutil.chown(path, **self._as_user)
-        options = [
-            "--username=bot",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]
-        making = [
-            binaries / "initdb",
-            "-D",
-            folder / "data",
-            f"--pwfile={folder / 'password'}",
-            *options,
-        ]
-        subprocess.run(making, check=True, capture_output=True, cwd=folder, **self._as_user)
-
-    def url(self, *, user: str = "bot", password: str = QUOTED, database: str = "postgres") -> str:
-        return f"postgresql://{user}:{password}@127.0.0.1:{self._port}/{database}"
-
-    def with_schema(self, name: str) -> str:
-        """Make a schema, and give the URL of it."""
-        with psycopg.connect(self.url(), autocommit=True) as administrator:
-            administrator.execute(f"CREATE SCHEMA {name}")
-        return f"{self.url()}?options=-csearch_path%3D{name}"
-
-    def start(self) -> None:
-        """Start it, as soon as what is left of the last time lets go of its memory, and wait until
-        it answers.
-        """
-        settings = [
-            "-c",
-            "listen_addresses=127.0.0.1",
-            "-c",
-            "unix_socket_directories=",
-            "-c",
-            f"port={self._port}",
-        ]
-        while True:
-            if self._process is None or self._process.poll() is not None:
-                self._process = subprocess.Popen(
-                    [self._binaries / "postgres", "-D", self._folder / "data", *settings],
-                    cwd=self._folder,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    **self._as_user,
-                )
-            try:
-                psycopg.connect(self.url(), connect_timeout=5).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
-                return
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def restart(self) -> None:
-        """As an administrator does it: everybody is thrown out at once."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait()
-        self.start()
-
-    def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    program = found[-1] if found else shutil.which("initdb")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no initdb to make a PostgreSQL cluster with")
-        pytest.skip("there is no initdb to make a PostgreSQL cluster with")
-    folder = Path(tempfile.mkdtemp(prefix="session_plugin-cluster-"))
-    made = Cluster(Path(program).parent, folder)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def said(writer: int, text: str, *, message_id: str | None) -> MessageEvent:
     chat, author = Chat("telegram", str(writer)), Account("telegram", str(writer))
     return MessageEvent(
@@ -175,48 +56,18 @@ async def stored(database: str, writers: int) -> Counter[str]:
 
 @pytest.mark.parametrize("end", ["kill", "restart"])
 async def test_a_server_that_ends_under_traffic_loses_nothing_acknowledged_and_doubles_nothing(
-    cluster, end
+    cluster, traffic, end
 ):
     """Half of the messages have no id by which a second copy could be known."""
-    database = cluster.with_schema(f"of_{end}")
-    acknowledged: list[str] = []
-    failed: list[str] = []
-    is_over = False
 
-    async def write(hub: SessionHub, writer: int) -> None:
-        number = 0
-        while not is_over:
-            number += 1
-            text = f"{writer}.{number}"
-            try:
-                recorded = await hub.record(
-                    said(writer, text, message_id=text if writer % 2 else None)
-                )
-            except SessionError:
-                failed.append(text)
-            else:
-                (acknowledged if recorded.is_stored else failed).append(text)
+    def end_it() -> None:
+        if end == "kill":
+            cluster.kill()
+            cluster.start()
+        else:
+            cluster.restart()
 
-    async with SessionHub(database, store_patience=60.0, load_entry_points=False) as hub:
-        writers = [asyncio.create_task(write(hub, writer)) for writer in range(8)]
-        for _ in range(3):
-            before = len(acknowledged)
-            while len(acknowledged) < before + 150:
-                await asyncio.sleep(0.01)
-            if end == "kill":
-                cluster.kill()
-                await asyncio.to_thread(cluster.start)
-            else:
-                await asyncio.to_thread(cluster.restart)
-        before = len(acknowledged)
-        while len(acknowledged) < before + 50:
-            await asyncio.sleep(0.01)
-        is_over = True
-        await asyncio.gather(*writers)
-    found = await stored(database, 8)
-    assert set(acknowledged) - set(found) == set()
-    assert [text for text, times in found.items() if times > 1] == []
-    assert set(found) <= set(acknowledged) | set(failed)
+    await traffic(cluster.with_schema(f"of_{end}"), [end_it] * 3)
 
 
 async def test_a_server_that_is_away_is_said_to_be_and_is_used_again_when_it_is_back(cluster):
@@ -490,7 +341,7 @@ def refusal(url: str, caplog: pytest.LogCaptureFixture) -> str:
 
 def test_a_wrong_password_is_said_to_be_wrong_and_not_shown(cluster, caplog):
     message = refusal(cluster.url(password="secret%20word"), caplog)
-    assert f"postgresql://127.0.0.1:{cluster._port}/postgres refuses the connection" in message
+    assert f"postgresql://127.0.0.1:{cluster.port}/postgres refuses the connection" in message
     assert "password authentication failed" in message
     assert "check the user, the password and the database's name" in message
 
@@ -502,7 +353,9 @@ def test_a_missing_database_is_said_to_be_missing(cluster, caplog):
 
 
 def test_a_server_out_of_reach_is_said_to_be(caplog):
-    port = free_port()
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
     message = refusal(f"postgresql://bot:{QUOTED}@127.0.0.1:{port}/postgres", caplog)
     assert f"postgresql://127.0.0.1:{port}/postgres cannot be reached" in message
     assert "is the server running there?" in message
