@@ -317,6 +317,7 @@ def _schema(url: str, *, is_to_be_written: bool = False) -> Iterator[Connection[
             application_name="session_plugin",
             autocommit=True,
             prepare_threshold=None,
+            **postgresql_schema.primary_only(at.direct),
         ) as server:
             if not is_to_be_written:
                 server.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ

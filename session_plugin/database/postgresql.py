@@ -54,10 +54,10 @@ CONNECTION_ERRORS = (
 
 READERS = 4
 """Threads that read, each with a connection of its own."""
-RECONNECT_SECONDS = 5.0
-"""Seconds for which the pool tries to replace a connection; the next request for one then starts
-again. The pool doubles each pause between attempts, so after a long outage it would take as long to
-notice that the server is back.
+RECONNECT_SECONDS = 2.0
+"""Seconds for which the pool tries to replace a connection, and for which one request for one
+waits; the next request starts again. The pool doubles each pause between attempts, so after a long
+outage or a promotion it would take as long to notice that there is a server.
 """
 
 
@@ -101,7 +101,7 @@ class PostgresqlEngine(ThreadedEngine):
             configure=self._sessions.configure,
             min_size=1,
             max_size=READERS + 1,
-            timeout=CONNECT_SECONDS,
+            timeout=RECONNECT_SECONDS,
             reconnect_timeout=RECONNECT_SECONDS,
             open=True,
             name="session_plugin",
@@ -140,16 +140,17 @@ class PostgresqlEngine(ThreadedEngine):
         if pool is None:
             raise self._not_open()
 
-        give_up_at = time.monotonic() + self._busy_timeout
+        started_at = time.monotonic()
         with as_our_errors(self.url):
             while True:
                 try:
                     return self._read_on(pool, operation)
                 except errors.LockNotAvailable:  # a table is being altered or rewritten
-                    if time.monotonic() >= give_up_at:
+                    if time.monotonic() >= started_at + self._busy_timeout:
                         raise
                 except PoolTimeout:
-                    raise
+                    if time.monotonic() >= started_at + CONNECT_SECONDS:
+                        raise
                 except psycopg.OperationalError:
                     # The connection has died since it was last used, so try a new one.
                     pool.check()
@@ -245,6 +246,11 @@ class _WriteConnection:
         with as_our_errors(self._url):
             try:
                 self._begin(is_alone=is_alone)
+            except errors.ReadOnlySqlTransaction:
+                # The next connection is made to the host that takes writes then.
+                if self._connection is not None:
+                    self._connection.close()
+                raise
             except psycopg.OperationalError:
                 if self._connection is None or not self._connection.closed:
                     raise
@@ -304,6 +310,10 @@ class _WriteConnection:
         if connection is not None and not connection.closed:
             with suppress(psycopg.Error):  # the error before it may have ended the connection
                 connection.execute("ROLLBACK")
+
+            # A pooler that has lost its server may leave the connection in the midst of something.
+            if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                connection.close()
 
     def attempt(self, operation: Callable[[Tx], T], *, is_whole: bool) -> T:
         connection = self._connection

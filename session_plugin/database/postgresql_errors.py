@@ -37,16 +37,16 @@ def _translated(error: psycopg.Error, url: str) -> SessionError:
             kind = DatabaseUnavailable
             text = f"{url} cannot be written: {_said(error)}; is the server's disk full?"
 
-        case errors.ReadOnlySqlTransaction():
-            kind = DatabaseRefused
-            text = f"{url} is read-only, perhaps a standby; give the primary's URL"
+        case errors.ReadOnlySqlTransaction():  # at opening, such a server is refused
+            kind = DatabaseUnavailable
+            text = f"{url} has become read-only; waiting until it, or another host, takes writes"
         case errors.InsufficientPrivilege():
             kind = DatabaseRefused
             text = f"{url}: {_said(error)}; grant this role the right to its schema and tables"
 
         case PoolTimeout() | PoolClosed():
             kind = DatabaseUnavailable
-            text = f"{url} cannot be reached: no connection within {CONNECT_SECONDS:g} s"
+            text = f"{url} cannot be reached: no connection can be made"
         case errors.ProgramLimitExceeded() | errors.QueryCanceled():  # caused by the statement
             kind = SessionError
             text = f"{url}: {_said(error)}"

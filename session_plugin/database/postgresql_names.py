@@ -8,6 +8,7 @@ session has. Newer poolers translate names, and the driver's own will do. Knows 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -37,11 +38,9 @@ class SharedNames(PrepareManager):
         self._named: dict[Key, bytes] = {}
         self._in_session: set[bytes] = set()
 
-    def note(self, cursor: psycopg.Cursor[Any]) -> None:
-        """Note the names that the session of this transaction has, from the last result."""
-        while cursor.nextset():
-            pass
-        self._in_session = {row["name"].encode() for row in cursor}
+    def note(self, names: Iterable[str]) -> None:
+        """Note the names that the session of this transaction has."""
+        self._in_session = {name.encode() for name in names}
 
     def has_any(self) -> bool:
         """Return whether the session has a name that was made here."""
@@ -76,10 +75,10 @@ class SharedNames(PrepareManager):
         return name
 
 
-def names_in_session() -> str:
-    """Return the statement that lists our names in the session at hand."""
-    listing = load_queries("postgresql")["prepared_names"]
-    return listing.replace("%(prefix)s", sql.Literal(PREFIX).as_string(None))
+def session_at_hand() -> str:
+    """Return the statement that asks about the session of a transaction, with its value in it."""
+    statement = load_queries("postgresql")["session_at_hand"]
+    return statement.replace("%(prefix)s", sql.Literal(PREFIX).as_string(None))
 
 
 def choose_names(connection: psycopg.Connection[Any], schema: str) -> None:
@@ -87,12 +86,11 @@ def choose_names(connection: psycopg.Connection[Any], schema: str) -> None:
     under names that all our clients share, or under the driver's own, or not at all.
     """
     connection._prepared = names = SharedNames(schema)
-    listing = names_in_session()
     try:
         with connection.transaction():
-            names.note(connection.execute(listing))
-            connection.execute(load_queries("postgresql")["prepared_names"], {"prefix": PREFIX})
-            names.note(connection.execute(listing))
+            names.note(_listed(connection))
+            connection.execute(load_queries("postgresql")["session_at_hand"], {"prefix": PREFIX})
+            names.note(_listed(connection))
     except psycopg.DatabaseError:
         if connection.closed:
             raise
@@ -105,3 +103,9 @@ def choose_names(connection: psycopg.Connection[Any], schema: str) -> None:
         # The message that ends a name which a pooler translates is in libpq since 17.
         can_end = capabilities.has_send_close_prepared() and not is_refused
         connection.prepare_threshold = 0 if can_end else None
+
+
+def _listed(connection: psycopg.Connection[Any]) -> list[str]:
+    row = connection.execute(session_at_hand()).fetchone()
+    assert row is not None
+    return list(row["names"])

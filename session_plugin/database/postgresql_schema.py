@@ -23,6 +23,9 @@ from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 OLDEST_SERVER = 130000
 """PostgreSQL 13, the oldest supported version when this was written; older ones are untested."""
 
+CONNECT_SECONDS = 10
+"""Seconds for which one host is tried."""
+
 PORT = re.compile(r"[0-9,]*")
 """A port, or one for each of several hosts."""
 
@@ -101,6 +104,7 @@ def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambd
     """
     with _connect(server, shown) as connection:
         with transaction(connection, server):
+            _refuse_read_only(connection, shown)
             _refuse_unfit(connection, shown)
 
         if _migrate(connection, server, shown):
@@ -161,17 +165,35 @@ def use_schema(connection: psycopg.Connection[Any], schema: str, *, is_local: bo
     )
 
 
+def primary_only(conninfo_or_url: str, *, is_needed: bool = True) -> dict[str, Any]:
+    """Return the parameters with which a connection is made to a primary only.
+
+    Whatever the URL says of it counts; so a connection for reading only may say it needs none.
+    """
+    if not is_needed or "target_session_attrs" in conninfo.conninfo_to_dict(conninfo_or_url):
+        return {}
+
+    # Before libpq 14 there is no other word; it also avoids primaries that are set to read-only.
+    word = "primary" if psycopg.pq.version() >= 140000 else "read-write"
+    return {"target_session_attrs": word}
+
+
 def _connect(server: ServerUrl, shown: str) -> Connection:
     try:
         return psycopg.connect(
             server.direct,
             autocommit=True,
-            connect_timeout=10,
+            connect_timeout=CONNECT_SECONDS,
             application_name="session_plugin",
             prepare_threshold=None,
+            **primary_only(server.direct, is_needed="," in shown),
         )
     except psycopg.OperationalError as error:
         reason = _reason(error)
+        if "hot standby" in reason or "session is read-only" in reason:
+            raise DatabaseUnavailable(
+                f"none of the hosts of {shown} takes writes at the moment: {reason}"
+            ) from error
         if "FATAL" in reason and not any(passing in reason for passing in PASSING):
             raise DatabaseRefused(
                 f"{shown} refuses the connection: {reason}; check the user, the password and the "
@@ -192,6 +214,23 @@ def _reason(error: psycopg.Error) -> str:
     ]
 
     return lines[-1].rpartition("failed: ")[2] if lines else type(error).__name__
+
+
+def _refuse_read_only(connection: Connection, shown: str) -> None:
+    row = connection.execute(load_queries("postgresql")["server_role"].encode()).fetchone()
+    assert row is not None
+    is_standby, is_read_only = row
+
+    if is_standby:
+        raise DatabaseRefused(
+            f"{shown} is a standby, which takes no writes and may be behind; give the primary's "
+            "URL, or all hosts as postgresql://user@one,two/database"
+        )
+    if is_read_only:
+        raise DatabaseRefused(
+            f"{shown} takes no writes (default_transaction_read_only is on); give another server's "
+            "URL, or turn it off"
+        )
 
 
 def _refuse_unfit(connection: Connection, shown: str) -> None:

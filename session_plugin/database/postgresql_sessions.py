@@ -19,8 +19,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.numeric import Int8Dumper
 
 from session_plugin.database.postgresql_arrays import take_columns
-from session_plugin.database.postgresql_names import SharedNames, choose_names, names_in_session
-from session_plugin.database.postgresql_schema import use_schema
+from session_plugin.database.postgresql_names import SharedNames, choose_names, session_at_hand
+from session_plugin.database.postgresql_schema import CONNECT_SECONDS, primary_only, use_schema
 from session_plugin.database.queries import load_queries
 from session_plugin.database.server_url import ServerUrl
 
@@ -28,8 +28,13 @@ Connection = psycopg.Connection[DictRow]
 
 LONGEST_BLOCK_MS = 500
 """Milliseconds of one wait for a lock. The writer retries; in between it can be closed."""
+LONGEST_PAUSE_MS = 60_000
+"""Milliseconds between two statements of a transaction, after which the server ends it: a process
+that hangs must not hold the lock for ever.
+"""
 SETTINGS = {
     "lock_timeout": str(LONGEST_BLOCK_MS),
+    "idle_in_transaction_session_timeout": str(LONGEST_PAUSE_MS),
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "join_collapse_limit": "1",
@@ -42,13 +47,14 @@ to find its newest (a bitmap has no order), plan each execution again, and compi
 a tenth of a millisecond.
 """
 CONNECTION = {
-    "tcp_user_timeout": 30_000,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
 }
-"""In seconds, the first in milliseconds: a connection to a machine that is gone counts as lost
-after one minute at most. Parameters of the URL take precedence.
+"""In seconds, the second in milliseconds: a connection to a machine that is gone counts as lost
+after 20 seconds at most. Parameters of the URL take precedence.
 """
 _PLACE = re.compile(r"%\((\w+)\)s")
 
@@ -81,7 +87,7 @@ class Sessions(Protocol):
 def sessions_of(server: ServerUrl, *, is_read_only: bool) -> Sessions:
     """Return how connections to a server are used."""
     if server.shares_sessions:
-        return SharedSessions(server)
+        return SharedSessions(server, is_read_only=is_read_only)
 
     return OwnSessions(server, is_read_only=is_read_only)
 
@@ -97,7 +103,10 @@ class OwnSessions:
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of a new connection: its statements are prepared at first use."""
-        return {**_parameters(self._server), "prepare_threshold": 0}
+        return {
+            **_parameters(self._server, is_read_only=self._is_read_only),
+            "prepare_threshold": 0,
+        }
 
     def configure(self, connection: Connection) -> None:
         """Make the settings of a new connection; an acknowledged COMMIT is on disk."""
@@ -138,9 +147,10 @@ class OwnSessions:
 class SharedSessions:
     """A pooler gives each transaction some session of the server."""
 
-    def __init__(self, server: ServerUrl) -> None:
-        """Compose what begins a transaction."""
+    def __init__(self, server: ServerUrl, *, is_read_only: bool) -> None:
+        """Compose what begins a transaction; a standby will do if it `is_read_only`."""
         self._server = server
+        self._is_read_only = is_read_only
         settings = dict(SETTINGS)
         if server.schema:
             settings["search_path"] = sql.Identifier(server.schema).as_string(None)
@@ -149,13 +159,13 @@ class SharedSessions:
             "settings_of_transaction", names=list(settings), settings=list(settings.values())
         )
         durable = _spelled_out("commit_to_disk", is_local=True)
-        self._names = names_in_session()
-        self._read = f"{READ}; {made}; {self._names}".encode()
+        self._at_hand = session_at_hand()
+        self._read = f"{READ}; {made}; {self._at_hand}".encode()
         self._write = f"{WRITE}; {made}; {durable}"
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of a new connection."""
-        return _parameters(self._server)
+        return _parameters(self._server, is_read_only=self._is_read_only)
 
     def configure(self, connection: Connection) -> None:
         """Make no setting, which would be left in a session of the server."""
@@ -168,21 +178,29 @@ class SharedSessions:
 
     def begin_writing(self, connection: Connection) -> None:
         """Begin a transaction that writes, with all its settings in one message."""
-        self._begin(connection, f"{self._write}; {self._names}".encode())
+        self._begin(connection, f"{self._write}; {self._at_hand}".encode())
 
     def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
         """Begin a transaction that writes, with its settings and the lock in one message."""
         taken = _spelled_out(lock, **values)
-        self._begin(connection, f"{self._write}; {taken}; {self._names}".encode())
+        self._begin(connection, f"{self._write}; {taken}; {self._at_hand}".encode())
 
     def go_on(self, connection: Connection) -> None:
         """Ask again which names the session has: what failed may have kept some from it."""
-        self._begin(connection, self._names.encode())
+        self._begin(connection, self._at_hand.encode())
 
     def _begin(self, connection: Connection, message: bytes) -> None:
         cursor = connection.execute(message, prepare=False)
+        while cursor.nextset():
+            pass
+
+        (at_hand,) = cursor
+        if at_hand["is_standby"] and not self._is_read_only:
+            connection.close()
+            raise psycopg.errors.ReadOnlySqlTransaction("the pooler leads to a standby")
+
         if isinstance(connection._prepared, SharedNames):
-            connection._prepared.note(cursor)
+            connection._prepared.note(at_hand["names"])
 
 
 @contextmanager
@@ -206,10 +224,11 @@ def _spelled_out(query: str, **values: object) -> str:
     return _PLACE.sub(lambda place: sql.Literal(values[place[1]]).as_string(None), statement)
 
 
-def _parameters(server: ServerUrl) -> dict[str, Any]:
+def _parameters(server: ServerUrl, *, is_read_only: bool) -> dict[str, Any]:
     in_url = conninfo_to_dict(server.conninfo)
     return {
         **{name: value for name, value in CONNECTION.items() if name not in in_url},
+        **primary_only(server.conninfo, is_needed=not is_read_only),
         "autocommit": True,
         "row_factory": dict_row,
         "client_encoding": "UTF8",

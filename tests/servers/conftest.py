@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ psycopg = pytest.importorskip("psycopg")
 PASSWORD = "a password: with@signs/of?every&kind"
 QUOTED = "a%20password%3A%20with%40signs%2Fof%3Fevery%26kind"
 AS_USER: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+INITDB = (
+    "--username=bot",
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--no-sync",
+)
 WRITERS = 8
 
 
@@ -43,30 +50,39 @@ class Cluster:
     privileges.
     """
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Path, folder: Path, *, primary: Cluster | None = None) -> None:
+        """Make a server, or a standby of another one."""
         self._binaries, self._folder = binaries, folder
-        self._as_user = AS_USER
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "password").write_text(PASSWORD)
-        if self._as_user:
+        if AS_USER:
             for path in (folder, folder / "password"):
-                shutil.chown(path, **self._as_user)
-        options = [
-            "--username=bot",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]
-        making = [
-            binaries / "initdb",
-            "-D",
-            folder / "data",
-            f"--pwfile={folder / 'password'}",
-            *options,
-        ]
-        subprocess.run(making, check=True, capture_output=True, cwd=folder, **self._as_user)
+                shutil.chown(path, **AS_USER)
+        if primary is None:
+            self._run("initdb", f"--pwfile={folder / 'password'}", *INITDB)
+        else:
+            self._run("pg_basebackup", "-R", "--checkpoint=fast", "--no-sync", "-d", primary.url())
+
+    def _run(self, program: str, *arguments: object) -> None:
+        subprocess.run(
+            [self._binaries / program, "-D", self._folder / "data", *map(str, arguments)],
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+            **AS_USER,
+        )
+
+    def promote(self) -> None:
+        """Let a standby become a primary, and wait until it takes writes."""
+        self._run("pg_ctl", "promote", "-w")
+
+    def set(self, name: str, value: str) -> None:
+        """Make a setting of the server, for all connections."""
+        with psycopg.connect(self.url(), autocommit=True) as administrator:
+            administrator.execute("SET default_transaction_read_only = off")
+            administrator.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            administrator.execute("SELECT pg_reload_conf()")
 
     def url(self, *, user: str = "bot", password: str = QUOTED, database: str = "postgres") -> str:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
@@ -97,7 +113,7 @@ class Cluster:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
-                    **self._as_user,
+                    **AS_USER,
                 )
             try:
                 psycopg.connect(self.url(), connect_timeout=5).close()
@@ -216,6 +232,19 @@ def cluster() -> Iterator[Cluster]:
             made.close()
 
 
+@pytest.fixture(scope="module")
+def standby(cluster: Cluster) -> Iterator[Cluster]:
+    """A synchronous standby of the cluster: what is acknowledged is on both."""
+    with folder_of("standby") as folder:
+        made = Cluster(binaries(), folder, primary=cluster)
+        try:
+            made.start()
+            cluster.set("synchronous_standby_names", "*")
+            yield made
+        finally:
+            made.close()
+
+
 @contextmanager
 def pooling(server: Cluster, *, mode: str) -> Iterator[Pgbouncer]:
     program = os.environ.get("SESSION_TEST_PGBOUNCER") or shutil.which(
@@ -242,6 +271,13 @@ def pgbouncer(cluster: Cluster) -> Iterator[Pgbouncer]:
 def session_pooler(cluster: Cluster) -> Iterator[Pgbouncer]:
     with pooling(cluster, mode="session") as made:
         yield made
+
+
+@pytest.fixture
+def pooling_before() -> Iterator[Callable[[Cluster], Pgbouncer]]:
+    """Start a pooler before any server."""
+    with ExitStack() as stack:
+        yield lambda server: stack.enter_context(pooling(server, mode="transaction"))
 
 
 def said(writer: int, text: str, *, message_id: str | None) -> MessageEvent:

@@ -11,9 +11,11 @@ FROM unnest(CAST(:names AS TEXT[]), CAST(:settings AS TEXT[])) AS s (name, setti
 SELECT set_config('synchronous_commit', 'on', :is_local)
 WHERE current_setting('synchronous_commit') = 'off'
 
--- name: prepared_names [postgresql]
--- The names of prepared statements that begin so, in this session of the server.
-SELECT name FROM pg_prepared_statements WHERE starts_with(name, :prefix)
+-- name: session_at_hand [postgresql]
+-- The session of the server that this transaction has got: a standby's after a switch, perhaps, and
+-- which of its prepared statements have names that begin so.
+SELECT pg_is_in_recovery() AS is_standby, ARRAY(
+  SELECT name FROM pg_prepared_statements WHERE starts_with(name, :prefix)) AS names
 
 -- name: lock_shared [postgresql]
 -- This transaction writes only messages, next to others that do the same.

@@ -8,6 +8,11 @@ SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
 -- A setting of this transaction, or of the whole session.
 SELECT set_config(:name, :value, :is_local)
 
+-- name: server_role [postgresql]
+-- Does this server take writes? A standby never does; a primary may be set to refuse them.
+SELECT pg_is_in_recovery() AS is_standby,
+  current_setting('transaction_read_only') = 'on' AS is_read_only
+
 -- name: schema_table [postgresql]
 -- Is the schema ours? A query: to_regclass may answer from before the lock was taken.
 SELECT relname FROM pg_class
