@@ -19,6 +19,8 @@ from uuid import uuid4
 
 import pytest
 
+from session_plugin.database.distributing import distribute_database
+from session_plugin.database.opening import open_engine
 from session_plugin.testing import Clock
 
 # discord.py reads JSON with orjson where that is installed, and some frameworks of agents bring it along.
@@ -32,6 +34,8 @@ pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.tes
 
 POSTGRESQL = os.environ.get("SESSION_TEST_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
 """A database in which tests may make schemas of their own."""
+CITUS = os.environ.get("SESSION_TEST_CITUS", "")
+"""The same of a Citus cluster's coordinator: tests for all backends run on it, too."""
 
 QUICK = frozenset(
     f"tests/{name}.py"
@@ -208,8 +212,9 @@ class Postgresql:
     used again.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, url: str = POSTGRESQL) -> None:
         self._connection = connection
+        self._url = url
         self._spare: list[str] = []
         self._changed: set[str] = set()
 
@@ -221,7 +226,7 @@ class Postgresql:
 
     @contextmanager
     def empty(self) -> Iterator[str]:
-        database = self._spare.pop() if self._spare else self._make()
+        database = self._spare.pop() if self._spare else self._make_empty()
         yield database
         if database in self._changed:
             self._drop(database)
@@ -288,7 +293,10 @@ class Postgresql:
     def _make(self) -> str:
         schema = f"session_plugin_test_{uuid4().hex[:12]}"
         self._connection.execute(f"CREATE SCHEMA {schema}")
-        return f"{POSTGRESQL}{'&' if '?' in POSTGRESQL else '?'}options=-csearch_path%3D{schema}"
+        return f"{self._url}{'&' if '?' in self._url else '?'}options=-csearch_path%3D{schema}"
+
+    def _make_empty(self) -> str:
+        return self._make()
 
     def _drop(self, database: str) -> None:
         self._connection.execute(f"DROP SCHEMA {schema_of(database)} CASCADE")
@@ -304,6 +312,16 @@ class Postgresql:
         """Give our tables but the engine's own, as they were made: what is referred to comes first."""
         found = self.rows(database, OUR_TABLES)
         return [name for (name,) in found]
+
+
+class Citus(Postgresql):
+    """The same, with tables that are spread over several servers."""
+
+    def _make_empty(self) -> str:
+        database = self._make()
+        open_engine(database).close()
+        distribute_database(database, shards=4)
+        return database
 
 
 def schema_of(database: str) -> str:
@@ -361,29 +379,44 @@ def postgresql() -> Iterator[Postgresql]:
     """The server, over a connection that all tests share; without one they are skipped on a laptop
     and fail in CI.
     """
+    with connected(POSTGRESQL) as connection:
+        backend = Postgresql(connection)
+        yield backend
+        backend.close()
+
+
+@pytest.fixture(scope="session")
+def citus() -> Iterator[Postgresql]:
+    """The coordinator of a Citus cluster."""
+    with connected(CITUS) as connection:
+        backend = Citus(connection, CITUS)
+        yield backend
+        backend.close()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Any]:
     try:
         import psycopg  # noqa: PLC0415 - whoever has no PostgreSQL may do without its driver
 
-        connection = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=10)
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
     except Exception as error:  # the driver's own class cannot be named without the driver
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"no PostgreSQL at {POSTGRESQL} (SESSION_TEST_POSTGRESQL): {error}")
+        pytest.skip(f"no PostgreSQL at {url} (SESSION_TEST_POSTGRESQL): {error}")
     with connection:
         connection.execute(
             "SET client_min_messages = warning"
         )  # DROP ... CASCADE tells of each table
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET lock_timeout = '30s'")
-        backend = Postgresql(connection)
-        yield backend
-        backend.close()
+        yield connection
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", *(["citus"] if CITUS else [])])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
     found: Backend = (
-        Sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue("postgresql")
+        Sqlite(tmp_path) if request.param == "sqlite" else request.getfixturevalue(request.param)
     )
     return found
 

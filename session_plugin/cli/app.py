@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
         ("copy", files.copy),
         ("import", importing.import_file),
         ("upgrade", files.upgrade),
+        ("distribute", files.distribute),
         ("accept-lost-secret", files.accept_secret),
     ),
     "Start": (("init", starting.init),),

@@ -1,4 +1,6 @@
-"""Commands about whole databases: backup, restore, copy, upgrade, accept-lost-secret."""
+"""Commands about whole databases: backup, restore, copy, upgrade, distribute,
+accept-lost-secret.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import typer
 from session_plugin.cli.output import print_json, print_lines, progress_bar
 from session_plugin.cli.setup import Json, Refused, Setup, Yes
 from session_plugin.database.copying import copy_database
+from session_plugin.database.distributing import DISTRIBUTED, distribute_database
 from session_plugin.database.existing import schema_version, shown
 from session_plugin.database.opening import open_engine
 from session_plugin.database.restoring import restore_database
@@ -111,6 +114,38 @@ def upgrade(ctx: typer.Context, as_json: Json = False) -> None:
         print_json({"from": before, "to": after})
     else:
         print_lines(f"schema {before} was brought to {after}" if after > before else "up to date")
+
+
+def distribute(
+    ctx: typer.Context,
+    shards: Annotated[
+        int, typer.Option(min=1, max=1024, help="Pieces of each table that is spread.")
+    ] = 8,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Spread messages over the servers of a Citus cluster.
+
+    Stop the bots, and make a backup before. The database is the coordinator's URL. What is spread
+    already stays as it is.
+    """
+    setup: Setup = ctx.obj
+    schema_version(setup.where)
+    done = distribute_database(setup.where, shards=shards) if yes else None
+    if as_json:
+        print_json({"is_done": yes, "distribution": done})
+    elif done is None:
+        print_lines(
+            f"would be spread by chat: {', '.join(DISTRIBUTED)}",
+            "nothing was changed; with --yes this is done",
+        )
+    else:
+        print_lines(
+            *(f"spread in {done.shards} shards: {table}" for table in done.distributed),
+            *(f"dropped, since it would go to the coordinator: {key}" for key in done.references),
+        )
+        if not done.distributed:
+            print_lines(f"all were spread already, in {done.shards} shards")
 
 
 def accept_secret(ctx: typer.Context, yes: Yes = False, as_json: Json = False) -> None:

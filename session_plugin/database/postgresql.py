@@ -60,6 +60,11 @@ waits; the next request starts again. The pool doubles each pause between attemp
 outage or a promotion it would take as long to notice that there is a server.
 """
 
+IDLE_SECONDS = 60.0
+"""Seconds after which one more connection that nobody used is closed: a process that is idle has
+two at most, its writer's and one to read.
+"""
+
 
 class PostgresqlEngine(ThreadedEngine):
     """Runs operations on one schema of a PostgreSQL database.
@@ -80,8 +85,9 @@ class PostgresqlEngine(ThreadedEngine):
             shown_url(url), busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
         )
         self._server = read_url(url)
-        self._sessions = sessions_of(self._server, is_read_only=is_read_only)
         self._pool: ConnectionPool[Connection] | None = None
+        self._queries: Mapping[str, str] = {}
+        self._sessions: Sessions
 
     def open(self) -> None:
         """Connect, check and migrate the database, and start the threads.
@@ -90,10 +96,16 @@ class PostgresqlEngine(ThreadedEngine):
         """
         with as_our_errors(self.url):
             if self._is_read_only:
-                check_readable(self._server, self.url)
+                statements = check_readable(self._server, self.url)
             else:
-                prepare(self._server, self.url, on_new=self._note_new)
+                statements = prepare(self._server, self.url, on_new=self._note_new)
 
+        self._queries = load_queries(statements)
+        self._sessions = sessions_of(
+            self._server,
+            is_read_only=self._is_read_only,
+            is_distributed=statements == "citus",
+        )
         self._pool = pool = ConnectionPool(
             self._server.conninfo,
             connection_class=Connection,
@@ -103,13 +115,14 @@ class PostgresqlEngine(ThreadedEngine):
             max_size=READERS + 1,
             timeout=RECONNECT_SECONDS,
             reconnect_timeout=RECONNECT_SECONDS,
+            max_idle=IDLE_SECONDS,
             open=True,
             name="session_plugin",
         )
 
         writing = None
         if not self._is_read_only:
-            writing = _WriteConnection(pool, self.url, self._sessions)
+            writing = _WriteConnection(pool, self.url, self._sessions, self._queries)
 
         self._start(writing, readers=READERS)
 
@@ -160,7 +173,7 @@ class PostgresqlEngine(ThreadedEngine):
         with pool.connection() as connection:
             self._sessions.begin_reading(connection)
             try:
-                return operation(_PostgresqlTx(connection))
+                return operation(_PostgresqlTx(connection, self._queries))
             finally:
                 # After a ROLLBACK, the driver would prepare all statements again.
                 if not connection.closed:
@@ -170,12 +183,12 @@ class PostgresqlEngine(ThreadedEngine):
 class _PostgresqlTx:
     """Named statements on one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, queries: Mapping[str, str]) -> None:
         self.is_alone = True
         self.pipeline: psycopg.Pipeline | None = None
         self._connection = connection
         self._cursor = connection.cursor(binary=True)
-        self._queries: Mapping[str, str] = load_queries("postgresql")
+        self._queries = queries
 
     def first(self, query: str, /, **values: Value) -> Row | None:
         return self._execute(query, values).fetchone()
@@ -229,10 +242,17 @@ class _PostgresqlTx:
 class _WriteConnection:
     """The writer's connection; a broken one is replaced at the next transaction."""
 
-    def __init__(self, pool: ConnectionPool[Connection], url: str, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection],
+        url: str,
+        sessions: Sessions,
+        queries: Mapping[str, str],
+    ) -> None:
         self._pool = pool
         self._url = url
         self._sessions = sessions
+        self._queries = queries
         self._connection: Connection | None = None
         self._writer_id = uuid.uuid4().hex
         self._group_no = 0
@@ -264,7 +284,7 @@ class _WriteConnection:
 
         if self._connection is None:
             self._connection = self._pool.getconn()
-            self._tx = _PostgresqlTx(self._connection)
+            self._tx = _PostgresqlTx(self._connection, self._queries)
 
         self._group_no += 1
         self._sessions.begin_locked(
@@ -301,7 +321,9 @@ class _WriteConnection:
         """
         with as_our_errors(self._url), self._pool.connection() as connection:
             self._sessions.begin_writing(connection)
-            row = _PostgresqlTx(connection).one("last_group", writer_id=self._writer_id)
+            row = _PostgresqlTx(connection, self._queries).one(
+                "last_group", writer_id=self._writer_id
+            )
 
         return bool(row["group_no"] == self._group_no)
 

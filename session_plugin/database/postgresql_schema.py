@@ -88,8 +88,9 @@ def shown_url(url: str) -> str:
     return f"{scheme}://{host}{port and ':'}{port}/{quote(str(parsed.get('dbname', '')), safe='')}"
 
 
-def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambda: None) -> None:
-    """Check the server and the schema, and bring the schema up to date.
+def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambda: None) -> str:
+    """Check the server and the schema, bring the schema up to date, and return by which name
+    `load_queries` has its statements.
 
     Args:
         server: The server to connect to, without its pooler where that is known.
@@ -110,6 +111,9 @@ def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambd
         if _migrate(connection, server, shown):
             on_new()
 
+        with transaction(connection, server):
+            return _statements(connection)
+
 
 def version_of(server: ServerUrl, shown: str) -> int | None:
     """Return the number of a schema's newest migration; None if it has no tables of ours.
@@ -123,16 +127,20 @@ def version_of(server: ServerUrl, shown: str) -> int | None:
         return _version(connection, shown) or None
 
 
-def check_readable(server: ServerUrl, shown: str) -> None:
-    """Check that the schema can be read by this version as it is; nothing is created or changed.
+def check_readable(server: ServerUrl, shown: str) -> str:
+    """Check that the schema can be read by this version as it is, and return by which name
+    `load_queries` has its statements; nothing is created or changed.
 
     Raises:
         DatabaseRefused: as for `prepare`; or our tables are not there, or of an older version.
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    version, known = version_of(server, shown), len(load_migrations("postgresql"))
-    if version is None:
+    with _connect(server, shown) as connection, transaction(connection, server):
+        version, known = _version(connection, shown), len(load_migrations("postgresql"))
+        statements = _statements(connection)
+
+    if not version:
         raise DatabaseRefused(
             f"{shown} has no tables of session_plugin in the first schema of its search path; give "
             "the URL that the bot uses"
@@ -142,6 +150,8 @@ def check_readable(server: ServerUrl, shown: str) -> None:
             f"{shown} has schema {version}, older than this session_plugin reads ({known}); start "
             "the bot with this version once, which brings it up to date"
         )
+
+    return statements
 
 
 @contextmanager
@@ -302,6 +312,15 @@ def _version(connection: Connection, shown: str) -> int:
         )
 
     return version
+
+
+def _statements(connection: Connection) -> str:
+    """Return `citus` if tables are spread over several servers, else `postgresql`."""
+    if _only(connection, "citus_version") is None:
+        return "postgresql"
+
+    spread = connection.execute(load_queries("citus")["distributed_tables"].encode()).fetchone()
+    return "postgresql" if spread is None else "citus"
 
 
 def _only(connection: Connection, query: str) -> object:

@@ -8,7 +8,7 @@ end with it: the pooler's other clients never see them. Knows no operation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -45,6 +45,10 @@ SETTINGS = {
 planner has no statistics of new tables and would scan them, sort all earlier messages of a segment
 to find its newest (a bitmap has no order), plan each execution again, and compile queries that take
 a tenth of a millisecond.
+"""
+ON_CITUS = {"plan_cache_mode": "auto"}
+"""Settings that differ where tables are spread over servers: which of them a statement is sent to
+depends on its values.
 """
 CONNECTION = {
     "connect_timeout": CONNECT_SECONDS,
@@ -84,21 +88,24 @@ class Sessions(Protocol):
         """Go on in a transaction of which a part was rolled back."""
 
 
-def sessions_of(server: ServerUrl, *, is_read_only: bool) -> Sessions:
+def sessions_of(server: ServerUrl, *, is_read_only: bool, is_distributed: bool) -> Sessions:
     """Return how connections to a server are used."""
-    if server.shares_sessions:
-        return SharedSessions(server, is_read_only=is_read_only)
+    kind = SharedSessions if server.shares_sessions else OwnSessions
+    settings = SETTINGS | (ON_CITUS if is_distributed else {})
 
-    return OwnSessions(server, is_read_only=is_read_only)
+    return kind(server, is_read_only=is_read_only, settings=settings)
 
 
 class OwnSessions:
     """Each connection has a session of the server to itself, whose settings last."""
 
-    def __init__(self, server: ServerUrl, *, is_read_only: bool) -> None:
+    def __init__(
+        self, server: ServerUrl, *, is_read_only: bool, settings: Mapping[str, str]
+    ) -> None:
         """Let no transaction write if it `is_read_only`."""
         self._server = server
         self._is_read_only = is_read_only
+        self._settings = settings
         self._queries = load_queries("postgresql")
 
     def parameters(self) -> dict[str, Any]:
@@ -114,7 +121,7 @@ class OwnSessions:
         if self._server.schema:
             use_schema(connection, self._server.schema, is_local=False)
 
-        settings = dict(SETTINGS)
+        settings = dict(self._settings)
         if self._is_read_only:
             settings["default_transaction_read_only"] = "on"
 
@@ -147,13 +154,14 @@ class OwnSessions:
 class SharedSessions:
     """A pooler gives each transaction some session of the server."""
 
-    def __init__(self, server: ServerUrl, *, is_read_only: bool) -> None:
+    def __init__(
+        self, server: ServerUrl, *, is_read_only: bool, settings: Mapping[str, str]
+    ) -> None:
         """Compose what begins a transaction; a standby will do if it `is_read_only`."""
         self._server = server
         self._is_read_only = is_read_only
-        settings = dict(SETTINGS)
         if server.schema:
-            settings["search_path"] = sql.Identifier(server.schema).as_string(None)
+            settings = {**settings, "search_path": sql.Identifier(server.schema).as_string(None)}
 
         made = _spelled_out(
             "settings_of_transaction", names=list(settings), settings=list(settings.values())

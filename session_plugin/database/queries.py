@@ -16,6 +16,9 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+LAYERS: Mapping[str, tuple[str | None, ...]] = {"citus": (None, "postgresql", "citus")}
+"""The variants that a backend takes, the later ones first, where they are not just its own."""
+
 _HEAD = re.compile(r"^-- name:(?P<text>.*)$", re.MULTILINE)
 _NAME = re.compile(r" (?P<name>[a-z_]+)(?: \[(?P<backend>[a-z]+)\])?")
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
@@ -26,7 +29,7 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 def load_queries(backend: str) -> Mapping[str, str]:
     """Return the statements for one backend by name, with parameters as its driver takes them."""
     named = read_queries(files("session_plugin") / "sql" / "queries", backend)
-    if backend == "postgresql":
+    if backend != "sqlite":
         return {
             name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
             for name, statement in named.items()
@@ -50,10 +53,11 @@ def read_queries(folder: Traversable, backend: str) -> dict[str, str]:
                 raise ValueError(f"{key[0]} is defined in {origins[key]} and in {file.name}")
             origins[key], found[key] = file.name, statement
 
-    common = {name: statement for (name, of), statement in found.items() if of is None}
-    variants = {name: statement for (name, of), statement in found.items() if of == backend}
+    named: dict[str, str] = {}
+    for layer in LAYERS.get(backend, (None, backend)):
+        named |= {name: statement for (name, of), statement in found.items() if of == layer}
 
-    return common | variants
+    return named
 
 
 def _named_statements(file: Traversable) -> Iterator[tuple[tuple[str, str | None], str]]:

@@ -98,6 +98,7 @@ def test_every_command_works_next_to_a_bot_that_writes(
 
         assert run_json(filled, "upgrade") == {"from": 1, "to": 1}
         assert not run_json(filled, "accept-lost-secret")["is_done"]
+        assert not run_json(filled, "distribute")["is_done"]
         run_json(filled, "backup", backup)
         run_json(filled, "copy", str(tmp_path / "copy.db"))
         assert run(filled, "restore", backup, "--yes").status == 1

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -329,7 +329,7 @@ def traffic() -> Callable[..., Any]:
     """
 
     async def let(
-        database: str, events: Sequence[Callable[[], None]], *, patience: float = 60.0
+        database: str, events: Iterable[Callable[[], None]], *, patience: float = 60.0
     ) -> Traffic:
         seen = Traffic()
         async with SessionHub(

@@ -95,7 +95,9 @@ def _instructions(tx: Tx, segments: Sequence[Row]) -> list[SessionMessage]:
     found = [
         from_columns(columns, to_chat(segment, segment["thread_id"]), people)
         for segment in segments
-        for columns in tx.tuples("segment_instructions", segment_no=segment["segment_no"])
+        for columns in tx.tuples(
+            "segment_instructions", chat_no=segment["chat_no"], segment_no=segment["segment_no"]
+        )
     ]
     return sorted(found, key=lambda message: message.seq)
 

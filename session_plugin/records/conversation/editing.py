@@ -129,7 +129,7 @@ def _change(tx: Tx, recording: Recording, row: Row) -> bool:
         columns["version"] = max(row["version"], event.version)
 
     segment_no, seq = row["segment_no"], row["seq"]
-    tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
+    tx.run("edit_message", chat_no=row["chat_no"], seq=seq, **columns)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
     quotes.renote(tx, event, chat_no=chat_no, segment_no=segment_no, seq=seq)
     if event.message_id is not None:
@@ -174,7 +174,7 @@ def restore(
     event = _with_stored(event, row, recording, is_withheld=False)
     columns = message_rows.edited_columns(event, edited_at=row["edited_at"], is_withheld=False)
     columns["version"] = row["version"]
-    tx.run("edit_message", segment_no=segment_no, seq=seq, **columns)
+    tx.run("edit_message", chat_no=row["chat_no"], seq=seq, **columns)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
     chat_no = facts.chat["chat_no"]
     quotes.renote(tx, event, chat_no=chat_no, segment_no=segment_no, seq=seq)

@@ -227,6 +227,7 @@ def newest(
 
         tail = tx.tuples(
             "segment_tail",
+            chat_no=segment["chat_no"],
             segment_no=segment["segment_no"],
             before=before,
             from_seq=FIRST if live_from is None else live_from[segment["segment_no"]],
@@ -261,6 +262,7 @@ def between(
     """
     rows = tx.tuples(
         "segment_tail",
+        chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
         before=to_seq + 1,
         from_seq=from_seq,

@@ -191,7 +191,7 @@ def _remove(tx: Tx, quoting: Iterable[Row], *, reason: WithdrawReason) -> None:
             )
         else:
             metadata.pop("quote", None)
-            tx.run("unquote", segment_no=segment_no, seq=seq, metadata=to_json(metadata))
+            tx.run("unquote", chat_no=row["chat_no"], seq=seq, metadata=to_json(metadata))
 
         withdraw(tx, segment_no, [(seq, seq)], reason=reason)
         if is_forward(metadata) and row["message_id"] is not None:

@@ -49,7 +49,7 @@ def keep(
 
     segment_no, session_no = row["segment_no"], row["session_no"]
     cell = attachments_to_json(attachments)
-    tx.run("keep_transcripts", segment_no=segment_no, seq=seq, attachments=cell)
+    tx.run("keep_transcripts", chat_no=row["chat_no"], seq=seq, attachments=cell)
     withdraw(tx, segment_no, [(seq, seq)], reason="edited")
 
     event = replace(

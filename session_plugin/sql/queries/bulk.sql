@@ -91,6 +91,76 @@ CROSS JOIN LATERAL (
   FROM segments
   WHERE session_no = found.session_no) AS session
 
+-- name: ordinary_places [citus]
+-- The places and their locks on the coordinator, then what is stored already.
+WITH found AS MATERIALIZED (
+  SELECT asked.position, asked.thread_id, asked.message_id, c.chat_no, a.account_no,
+    live.session_no, (
+      SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0 LIMIT 1)
+    AS is_private
+  FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]),
+    CAST(:bot_id AS TEXT[]), CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]),
+    CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]),
+    CAST(:message_id AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
+    CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
+    AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name,
+      message_id, sent_at, person_channel, person_id, author_name)
+  CROSS JOIN LATERAL (
+    SELECT chat_no, peer_no FROM chats
+    WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id
+      AND chat_id = asked.chat_id AND kind = asked.kind AND became IS NULL
+      AND (asked.title = '' OR asked.title = title)
+      AND (imported_until IS NULL OR imported_until < asked.sent_at)
+    LIMIT 1) AS c
+  CROSS JOIN LATERAL (
+    SELECT account_no, user_id FROM accounts
+    WHERE channel = asked.person_channel AND channel_user_id = asked.person_id
+      AND forgotten_until IS NULL AND (asked.author_name = '' OR asked.author_name = display_name)
+    LIMIT 1) AS a
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN asked.kind = 'group'
+      THEN (
+        SELECT s.session_no FROM sessions AS s
+        WHERE s.chat_no = c.chat_no AND s.thread_id = asked.thread_id AND s.name = asked.scope_name
+          AND s.ended_at IS NULL
+        LIMIT 1)
+        ELSE (
+          SELECT s.session_no FROM sessions AS s
+          WHERE s.bot = asked.bot AND s.user_id = a.user_id AND s.name = asked.scope_name
+            AND s.ended_at IS NULL
+          LIMIT 1) END AS session_no
+    LIMIT 1) AS live
+  WHERE asked.kind = 'group' OR c.peer_no = a.account_no
+  ORDER BY live.session_no, c.chat_no, asked.thread_id OFFSET 0),
+places AS MATERIALIZED (
+  SELECT found.position, found.chat_no, found.account_no, found.session_no, g.segment_no,
+    session.last_activity, session.live_count, found.is_private, found.message_id
+  FROM found
+  CROSS JOIN LATERAL (
+    SELECT segment_no FROM segments
+    WHERE session_no = found.session_no AND chat_no = found.chat_no
+      AND thread_id = found.thread_id
+    LIMIT 1 FOR UPDATE) AS g
+  CROSS JOIN LATERAL (
+    SELECT MAX(last_activity) AS last_activity, CAST(SUM(live_count) AS BIGINT) AS live_count
+    FROM segments
+    WHERE session_no = found.session_no) AS session),
+stored AS MATERIALIZED (
+  SELECT m.chat_no, m.message_id FROM messages AS m
+  JOIN places AS p ON p.chat_no = m.chat_no AND p.message_id = m.message_id),
+deleted AS MATERIALIZED (
+  SELECT t.chat_no, t.message_id FROM tombstones AS t
+  JOIN places AS p ON p.chat_no = t.chat_no AND p.message_id = t.message_id)
+SELECT p.position, p.chat_no, p.account_no, p.session_no, p.segment_no, p.last_activity,
+  p.live_count, p.is_private,
+  (
+    SELECT 1 FROM stored AS s
+    WHERE s.chat_no = p.chat_no AND s.message_id = p.message_id LIMIT 1) AS is_stored,
+  (
+    SELECT 1 FROM deleted AS d
+    WHERE d.chat_no = p.chat_no AND d.message_id = p.message_id LIMIT 1) AS is_deleted
+FROM places AS p
+
 -- name: next_seqs
 -- A range of sequence numbers; the writer holds the lock, so nobody else draws any.
 SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + 1 AS first,

@@ -21,12 +21,12 @@ SELECT "table" FROM pragma_foreign_key_list(:table)
 SELECT name, seq FROM sqlite_sequence
 
 -- name: numbers_given_out [postgresql]
--- The last value of the sequence of each identity column.
+-- The last value of the sequence of each column that has one.
 SELECT c.table_name, c.column_name, COALESCE(s.last_value, 0) FROM information_schema.columns AS c
 JOIN pg_sequences AS s ON s.schemaname = c.table_schema
   AND quote_ident(s.schemaname) || '.' || quote_ident(s.sequencename)
     = pg_get_serial_sequence(c.table_name, c.column_name)
-WHERE c.table_schema = current_schema() AND c.is_identity = 'YES'
+WHERE c.table_schema = current_schema() AND c.column_default IS NOT NULL
 
 -- name: forget_number
 -- Remove the new file's own number, which the source's number replaces.

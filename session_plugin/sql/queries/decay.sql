@@ -26,6 +26,32 @@ SELECT (
     WHERE c.bot = :bot AND c.channel = :channel AND c.kind = :kind AND t.at < :before)
     AS tombstones
 
+-- name: count_old [citus]
+-- The first young message of each segment by groups; Citus takes no subquery for each row.
+WITH old AS MATERIALIZED (
+  SELECT g.segment_no, g.chat_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+  WHERE c.bot = :bot AND c.channel = :channel AND c.kind = :kind AND g.oldest_at < :before
+    AND NOT EXISTS (
+      SELECT 1 FROM sessions AS p
+      WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)),
+young AS MATERIALIZED (
+  SELECT y.segment_no, MIN(y.seq) AS seq FROM messages AS y
+  JOIN old ON old.chat_no = y.chat_no AND old.segment_no = y.segment_no
+  WHERE y.received_at >= :before
+  GROUP BY y.segment_no),
+heads AS MATERIALIZED (
+  SELECT old.segment_no, old.chat_no, COALESCE(young.seq, 9223372036854775807) AS before_seq
+  FROM old LEFT JOIN young ON young.segment_no = old.segment_no),
+places AS MATERIALIZED (
+  SELECT chat_no FROM chats WHERE bot = :bot AND channel = :channel AND kind = :kind)
+SELECT (
+  SELECT COUNT(*) FROM messages AS m
+  JOIN heads ON heads.chat_no = m.chat_no AND heads.segment_no = m.segment_no
+    AND m.seq < heads.before_seq) AS messages,
+  (
+    SELECT COUNT(*) FROM tombstones AS t JOIN places ON places.chat_no = t.chat_no
+    WHERE t.at < :before) AS tombstones
+
 -- name: segments_with_old
 -- Segments whose first message is old; `oldest_at` may be that of a deleted one.
 -- The oldest come first: CROSS JOIN keeps SQLite to that order, so it stops at the limit.
@@ -40,6 +66,23 @@ WHERE g.oldest_at < :before AND c.chat_no = g.chat_no AND c.bot = :bot AND c.cha
     SELECT 1 FROM sessions AS p
     WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)
 ORDER BY g.oldest_at LIMIT :limit
+
+-- name: segments_with_old [citus]
+-- The first message of each segment by groups.
+WITH old AS MATERIALIZED (
+  SELECT g.segment_no, g.chat_no, g.live_from, g.oldest_at FROM segments AS g
+  JOIN chats AS c ON c.chat_no = g.chat_no
+  WHERE g.oldest_at < :before AND c.bot = :bot AND c.channel = :channel AND c.kind = :kind
+    AND NOT EXISTS (
+      SELECT 1 FROM sessions AS p
+      WHERE p.session_no IN (g.session_no, g.home_session_no) AND p.pinned = 1)),
+firsts AS MATERIALIZED (
+  SELECT DISTINCT ON (m.segment_no) m.segment_no, m.received_at FROM messages AS m
+  JOIN old ON old.chat_no = m.chat_no AND old.segment_no = m.segment_no
+  ORDER BY m.segment_no, m.seq)
+SELECT old.segment_no, old.live_from FROM old
+JOIN firsts ON firsts.segment_no = old.segment_no AND firsts.received_at < :before
+ORDER BY old.oldest_at LIMIT :limit
 
 -- name: segment_head
 -- The oldest messages of a segment, oldest first.

@@ -24,6 +24,26 @@ SELECT asked.position,
 FROM unnest(CAST(:position AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:message_id AS TEXT[]))
   AS asked (position, chat_no, message_id)
 
+-- name: known_messages [citus]
+-- What is stored and what was deleted, then each that is asked about.
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:position AS BIGINT[]), CAST(:chat_no AS BIGINT[]),
+    CAST(:message_id AS TEXT[])) AS asked (position, chat_no, message_id)),
+stored AS MATERIALIZED (
+  SELECT m.chat_no, m.message_id FROM messages AS m
+  JOIN asked AS a ON a.chat_no = m.chat_no AND a.message_id = m.message_id),
+deleted AS MATERIALIZED (
+  SELECT t.chat_no, t.message_id FROM tombstones AS t
+  JOIN asked AS a ON a.chat_no = t.chat_no AND a.message_id = t.message_id)
+SELECT a.position,
+  (
+    SELECT 1 FROM stored AS s
+    WHERE s.chat_no = a.chat_no AND s.message_id = a.message_id LIMIT 1) AS is_stored,
+  (
+    SELECT 1 FROM deleted AS d
+    WHERE d.chat_no = a.chat_no AND d.message_id = a.message_id LIMIT 1) AS is_deleted
+FROM asked AS a
+
 -- name: said_meanwhile
 -- What is stored of a chat and was sent within a time, for messages that have no id in common.
 SELECT m.seq, m.message_id, m.role, m.content, m.sent_at, m.edited_at FROM segments AS g
@@ -62,6 +82,18 @@ SELECT asked.from_no,
     WHERE m.seq >= asked.from_no AND m.seq < asked.to_no AND m.seq < 0
     ORDER BY m.seq DESC LIMIT 1) AS last
 FROM unnest(CAST(:from_no AS BIGINT[]), CAST(:to_no AS BIGINT[])) AS asked (from_no, to_no)
+
+-- name: taken_messages [citus]
+-- By groups, since Citus takes no subquery for each row.
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:from_no AS BIGINT[]), CAST(:to_no AS BIGINT[]))
+    AS asked (from_no, to_no)),
+taken AS MATERIALIZED (
+  SELECT a.from_no, MAX(m.seq) AS last FROM messages AS m
+  JOIN asked AS a ON m.seq >= a.from_no AND m.seq < a.to_no
+  WHERE m.seq < 0
+  GROUP BY a.from_no)
+SELECT a.from_no, t.last FROM asked AS a LEFT JOIN taken AS t ON t.from_no = a.from_no
 
 -- name: taken_sessions
 -- The last number of a session in each slot.

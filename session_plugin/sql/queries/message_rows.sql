@@ -52,7 +52,7 @@ FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no
 UPDATE messages SET content = :content, attachments = :attachments, metadata = :metadata,
   edited_at = :edited_at, version = :version, withheld = :withheld, parts = :parts, turn = :turn,
   aside = :aside
-WHERE segment_no = :segment_no AND seq = :seq
+WHERE chat_no = :chat_no AND seq = :seq
 
 -- name: segment_tail
 -- The newest messages of a segment, newest first. The columns are read by position.
@@ -60,7 +60,7 @@ SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.conte
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
   a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
-WHERE m.segment_no = :segment_no AND m.seq >= :from_seq
+WHERE m.chat_no = :chat_no AND m.segment_no = :segment_no AND m.seq >= :from_seq
   AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
@@ -70,7 +70,7 @@ SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.conte
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
   a.channel_user_id
 FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
-WHERE m.segment_no = :segment_no AND m.role IN ('system', 'developer')
+WHERE m.chat_no = :chat_no AND m.segment_no = :segment_no AND m.role IN ('system', 'developer')
 ORDER BY m.seq
 
 -- name: message_in_thread
@@ -115,6 +115,26 @@ CROSS JOIN LATERAL (SELECT name FROM sessions WHERE session_no = g.session_no LI
 WHERE a.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before AND c.kind = 'group'
   AND c.bot = :bot AND s.name = :name AND m.received_at >= :since
   AND m.role NOT IN ('system', 'developer')
+ORDER BY m.seq DESC LIMIT :limit
+
+-- name: own_messages_in_groups [citus]
+-- The groups come first; an account is one row.
+WITH places AS MATERIALIZED (
+  SELECT g.chat_no, g.segment_no, g.thread_id, c.channel, c.chat_id, c.kind, c.bot_id, c.title
+  FROM segments AS g
+  JOIN chats AS c ON c.chat_no = g.chat_no
+  JOIN sessions AS s ON s.session_no = g.session_no
+  WHERE c.kind = 'group' AND c.bot = :bot AND s.name = :name),
+person AS MATERIALIZED (
+  SELECT account_no, channel, channel_user_id FROM accounts WHERE account_no = :account_no)
+SELECT p.channel, p.chat_id, p.kind, p.bot_id, p.thread_id, p.title, m.seq, m.message_id, m.role,
+  m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
+  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
+FROM messages AS m
+JOIN places AS p ON p.chat_no = m.chat_no AND p.segment_no = m.segment_no
+JOIN person AS a ON a.account_no = m.account_no
+WHERE m.account_no = :account_no AND m.seq >= :from_seq AND m.seq < :before
+  AND m.received_at >= :since AND m.role NOT IN ('system', 'developer')
 ORDER BY m.seq DESC LIMIT :limit
 
 -- name: export_segment

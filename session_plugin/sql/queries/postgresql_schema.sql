@@ -19,6 +19,10 @@ SELECT relname FROM pg_class
 WHERE relname = 'session_plugin_schema'
   AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
 
+-- name: citus_version [postgresql]
+-- Is this a server of a Citus cluster?
+SELECT extversion FROM pg_extension WHERE extname = 'citus'
+
 -- name: schema_version [postgresql]
 -- The number of migrations that the schema has had.
 SELECT version FROM session_plugin_schema

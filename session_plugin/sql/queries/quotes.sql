@@ -22,7 +22,7 @@ WHERE q.segment_no = asked.segment_no AND q.seq >= asked.from_seq AND q.seq <= a
 
 -- name: unquote
 -- Remove the quote from a message's metadata.
-UPDATE messages SET metadata = :metadata WHERE segment_no = :segment_no AND seq = :seq
+UPDATE messages SET metadata = :metadata WHERE chat_no = :chat_no AND seq = :seq
 
 -- name: blank_forward
 -- A forward is nothing but a quote.
@@ -38,6 +38,17 @@ JOIN chats AS o ON o.chat_no = q.chat_no AND o.bot = c.bot AND o.channel = c.cha
   AND o.bot_id = c.bot_id
 JOIN messages AS m ON m.segment_no = q.segment_no AND m.seq = q.seq
 WHERE c.chat_no = :chat_no AND q.quoted_id = :message_id
+
+-- name: quotes_of_message [citus]
+-- The bot's chats come first.
+WITH places AS MATERIALIZED (
+  SELECT o.chat_no, c.chat_id FROM chats AS c
+  JOIN chats AS o ON o.bot = c.bot AND o.channel = c.channel AND o.bot_id = c.bot_id
+  WHERE c.chat_no = :chat_no)
+SELECT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM quotes AS q
+JOIN places AS p ON p.chat_no = q.chat_no AND p.chat_id = q.quoted_chat
+JOIN messages AS m ON m.chat_no = q.chat_no AND m.segment_no = q.segment_no AND m.seq = q.seq
+WHERE q.quoted_id = :message_id
 
 -- name: quotes_of_ranges
 -- The messages that quote those of several ranges.
@@ -73,9 +84,36 @@ CROSS JOIN LATERAL (
   WHERE segment_no = q.segment_no AND seq = q.seq
   OFFSET 0) AS m
 
+-- name: quotes_of_ranges [citus]
+-- What was said in the ranges, then who quotes it.
+WITH asked AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]),
+    CAST(:to_seq AS BIGINT[])) AS asked (segment_no, from_seq, to_seq)),
+said AS MATERIALIZED (
+  SELECT s.message_id, s.chat_no FROM messages AS s
+  JOIN asked ON s.segment_no = asked.segment_no AND s.seq >= asked.from_seq
+    AND s.seq <= asked.to_seq
+  WHERE s.message_id IS NOT NULL),
+places AS MATERIALIZED (
+  SELECT DISTINCT said.message_id, c.chat_id, o.chat_no FROM said
+  JOIN chats AS c ON c.chat_no = said.chat_no
+  JOIN chats AS o ON o.bot = c.bot AND o.channel = c.channel AND o.bot_id = c.bot_id)
+SELECT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM quotes AS q
+JOIN places AS p ON p.chat_no = q.chat_no AND p.chat_id = q.quoted_chat
+  AND p.message_id = q.quoted_id
+JOIN messages AS m ON m.chat_no = q.chat_no AND m.segment_no = q.segment_no AND m.seq = q.seq
+
 -- name: quotes_of_person
 -- The messages that quote this account, over all bots.
 SELECT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM quotes AS q
 JOIN chats AS c ON c.chat_no = q.chat_no AND c.channel = :channel
 JOIN messages AS m ON m.segment_no = q.segment_no AND m.seq = q.seq
+WHERE q.quoted_person = :channel_user_id
+
+-- name: quotes_of_person [citus]
+-- The channel's chats come first.
+WITH places AS MATERIALIZED (SELECT chat_no FROM chats WHERE channel = :channel)
+SELECT m.seq, m.segment_no, m.chat_no, m.message_id, m.metadata FROM quotes AS q
+JOIN places AS p ON p.chat_no = q.chat_no
+JOIN messages AS m ON m.chat_no = q.chat_no AND m.segment_no = q.segment_no AND m.seq = q.seq
 WHERE q.quoted_person = :channel_user_id

@@ -33,6 +33,18 @@ CROSS JOIN LATERAL (
   WHERE segment_no = asked.segment_no AND seq >= asked.from_seq AND seq <= asked.to_seq
   OFFSET 0) AS m
 
+-- name: count_ranges [citus]
+-- The archive edges come first.
+WITH asked AS MATERIALIZED (
+  SELECT r.segment_no, r.from_seq, r.to_seq, g.chat_no, g.live_from
+  FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]),
+    CAST(:to_seq AS BIGINT[])) AS r (segment_no, from_seq, to_seq)
+  JOIN segments AS g ON g.segment_no = r.segment_no)
+SELECT COUNT(*) AS count, COUNT(CASE WHEN m.seq >= asked.live_from THEN 1 END) AS live
+FROM messages AS m
+JOIN asked ON asked.chat_no = m.chat_no AND m.segment_no = asked.segment_no
+  AND m.seq >= asked.from_seq AND m.seq <= asked.to_seq
+
 -- name: remove_messages
 -- The only statement that deletes messages.
 DELETE FROM messages
@@ -49,6 +61,17 @@ WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM messages
     WHERE segment_no = asked.segment_no AND seq >= asked.from_seq AND seq <= asked.to_seq
     OFFSET 0) AS m))
+
+-- name: remove_messages [citus]
+-- The chats come first.
+WITH asked AS MATERIALIZED (
+  SELECT r.segment_no, r.from_seq, r.to_seq, g.chat_no
+  FROM unnest(CAST(:segment_no AS BIGINT[]), CAST(:from_seq AS BIGINT[]),
+    CAST(:to_seq AS BIGINT[])) AS r (segment_no, from_seq, to_seq)
+  JOIN segments AS g ON g.segment_no = r.segment_no)
+DELETE FROM messages AS m USING asked
+WHERE m.chat_no = asked.chat_no AND m.segment_no = asked.segment_no AND m.seq >= asked.from_seq
+  AND m.seq <= asked.to_seq
 
 -- name: uncount_messages
 -- Subtract removed messages from their segment.

@@ -4,7 +4,7 @@
 -- A user's live session with its segments, newest activity first; one row if it has none.
 SELECT s.session_no, s.session_id, s.started_at, 'direct' AS kind,
   COALESCE(g.last_activity, s.started_at) AS last_activity, COALESCE(c.channel, '') AS channel,
-  g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+  g.segment_no, g.chat_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
 FROM sessions AS s
 LEFT JOIN segments AS g ON g.session_no = s.session_no
 LEFT JOIN chats AS c ON c.chat_no = g.chat_no
@@ -15,7 +15,7 @@ ORDER BY g.last_activity DESC, g.segment_no DESC
 -- LIMIT and OFFSET leave one plan, by key, even without statistics.
 SELECT s.session_no, s.session_id, s.started_at, 'direct' AS kind,
   COALESCE(g.last_activity, s.started_at) AS last_activity, COALESCE(c.channel, '') AS channel,
-  g.segment_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+  g.segment_no, g.chat_no, g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
 FROM sessions AS s
 LEFT JOIN LATERAL (SELECT * FROM segments WHERE session_no = s.session_no OFFSET 0) AS g ON TRUE
 LEFT JOIN LATERAL (SELECT * FROM chats WHERE chat_no = g.chat_no LIMIT 1) AS c ON TRUE
@@ -25,8 +25,8 @@ ORDER BY g.last_activity DESC, g.segment_no DESC
 -- name: live_group_session
 -- A group's live session likewise. A group that moved has segments in two chats.
 SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind,
-  COALESCE(g.last_activity, s.started_at) AS last_activity, h.channel, g.segment_no, g.thread_id,
-  g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+  COALESCE(g.last_activity, s.started_at) AS last_activity, h.channel, g.segment_no, g.chat_no,
+  g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
 FROM sessions AS s
 JOIN chats AS h ON h.chat_no = s.chat_no
 LEFT JOIN segments AS g ON g.session_no = s.session_no
@@ -37,8 +37,8 @@ ORDER BY g.last_activity DESC, g.segment_no DESC
 -- name: live_group_session [postgresql]
 -- LIMIT and OFFSET leave one plan, by key, even without statistics.
 SELECT s.session_no, s.session_id, s.started_at, 'group' AS kind,
-  COALESCE(g.last_activity, s.started_at) AS last_activity, h.channel, g.segment_no, g.thread_id,
-  g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
+  COALESCE(g.last_activity, s.started_at) AS last_activity, h.channel, g.segment_no, g.chat_no,
+  g.thread_id, g.live_from, g.last_seq, c.bot_id, c.chat_id, c.title
 FROM sessions AS s
 CROSS JOIN LATERAL (SELECT channel FROM chats WHERE chat_no = s.chat_no LIMIT 1) AS h
 LEFT JOIN LATERAL (SELECT * FROM segments WHERE session_no = s.session_no OFFSET 0) AS g ON TRUE

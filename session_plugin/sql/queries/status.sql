@@ -41,6 +41,35 @@ SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
     FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
     WHERE c.bot = :bot AND g.total_count > 0) AS oldest_message_at
 
+-- name: count_of_bot [citus]
+-- Tombstones and the oldest message by groups.
+WITH places AS MATERIALIZED (SELECT chat_no FROM chats WHERE bot = :bot),
+parts AS MATERIALIZED (
+  SELECT g.chat_no, g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+  WHERE c.bot = :bot AND g.total_count > 0),
+firsts AS MATERIALIZED (
+  SELECT DISTINCT ON (m.segment_no) m.segment_no, m.received_at FROM messages AS m
+  JOIN parts ON parts.chat_no = m.chat_no AND parts.segment_no = m.segment_no
+  ORDER BY m.segment_no, m.seq),
+gone AS MATERIALIZED (
+  SELECT COUNT(*) AS count FROM tombstones AS t JOIN places ON places.chat_no = t.chat_no)
+SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
+  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot) AS sessions,
+  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.ended_at IS NULL) AS live_sessions,
+  (
+    SELECT CAST(COALESCE(SUM(g.total_count), 0) AS BIGINT) FROM segments AS g
+    JOIN chats AS c ON c.chat_no = g.chat_no
+    WHERE c.bot = :bot) AS messages,
+  (
+    SELECT CAST(COALESCE(SUM(g.live_count), 0) AS BIGINT) FROM segments AS g
+    JOIN chats AS c ON c.chat_no = g.chat_no
+    WHERE c.bot = :bot) AS live_messages,
+  (
+    SELECT COUNT(*) FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
+    WHERE s.bot = :bot AND m.superseded_by IS NULL AND m.content IS NOT NULL) AS summaries,
+  (SELECT CAST(count AS BIGINT) FROM gone) AS tombstones,
+  (SELECT MIN(received_at) FROM firsts) AS oldest_message_at
+
 -- name: count_pending_consolidations
 -- Sessions over the threshold, or with a summary to make again.
 SELECT COUNT(*) AS count FROM sessions AS s

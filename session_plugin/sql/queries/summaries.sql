@@ -188,6 +188,20 @@ UPDATE segments AS g SET live_count = (
   WHERE m.chat_no = g.chat_no AND m.segment_no = g.segment_no AND m.seq >= g.live_from)
 WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
 
+-- name: recount_live [citus]
+-- The counts come first.
+WITH edges AS MATERIALIZED (
+  SELECT chat_no, segment_no, live_from FROM segments
+  WHERE segment_no = ANY (CAST(:segment_no AS BIGINT[]))),
+counts AS MATERIALIZED (
+  SELECT m.segment_no, COUNT(*) AS count FROM messages AS m
+  JOIN edges ON edges.chat_no = m.chat_no AND edges.segment_no = m.segment_no
+    AND m.seq >= edges.live_from
+  GROUP BY m.segment_no)
+UPDATE segments AS g SET live_count = COALESCE((
+  SELECT counts.count FROM counts WHERE counts.segment_no = g.segment_no), 0)
+WHERE g.segment_no = ANY (CAST(:segment_no AS BIGINT[]))
+
 -- name: drop_summary
 -- Delete a summary.
 DELETE FROM summaries WHERE summary_no = :summary_no
@@ -248,4 +262,4 @@ UPDATE segments SET changed = changed + 1 WHERE segment_no = :segment_no
 -- Note where a segment changed, so that a summary planned before over that place is refused.
 INSERT INTO segment_changes (segment_no, seq, chat_no, changed)
 SELECT segment_no, :seq, chat_no, changed FROM segments WHERE segment_no = :segment_no
-ON CONFLICT (segment_no, seq) DO UPDATE SET changed = excluded.changed
+ON CONFLICT (segment_no, seq, chat_no) DO UPDATE SET changed = excluded.changed

@@ -2,4 +2,4 @@
 
 -- name: keep_transcripts
 -- Replace the descriptions of a message's files by the same with words.
-UPDATE messages SET attachments = :attachments WHERE segment_no = :segment_no AND seq = :seq
+UPDATE messages SET attachments = :attachments WHERE chat_no = :chat_no AND seq = :seq

@@ -18,6 +18,16 @@ CROSS JOIN LATERAL (
   SELECT * FROM messages WHERE segment_no = g.segment_no AND seq = asked.seq OFFSET 0) AS m
 WHERE m.withheld = 0 AND m.role IN ('user', 'assistant')
 
+-- name: texts_to_compare [citus]
+-- The segments come first.
+WITH places AS MATERIALIZED (
+  SELECT g.chat_no, g.segment_no, asked.seq
+  FROM unnest(CAST(:session_no AS BIGINT[]), CAST(:seq AS BIGINT[])) AS asked (session_no, seq)
+  JOIN segments AS g ON g.session_no = asked.session_no)
+SELECT m.seq, m.segment_no, m.content, m.attachments FROM messages AS m
+JOIN places AS p ON p.chat_no = m.chat_no AND p.segment_no = m.segment_no AND p.seq = m.seq
+WHERE m.withheld = 0 AND m.role IN ('user', 'assistant')
+
 -- name: next_segment_of_bot
 -- The segment of a bot that comes after a number.
 SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
@@ -32,6 +42,17 @@ WHERE m.segment_no = :segment_no AND m.seq > :after AND m.withheld = 0
   AND NOT EXISTS (
     SELECT 1 FROM vectors AS v
     WHERE v.segment_no = m.segment_no AND v.seq = m.seq AND v.made_by = :made_by)
+ORDER BY m.seq LIMIT :limit
+
+-- name: texts_without_vector [citus]
+-- With the chat in the join.
+SELECT m.seq, m.segment_no, m.content, m.attachments FROM messages AS m
+WHERE m.segment_no = :segment_no AND m.seq > :after AND m.withheld = 0
+  AND m.role IN ('user', 'assistant') AND length(m.content) > 0
+  AND NOT EXISTS (
+    SELECT 1 FROM vectors AS v
+    WHERE v.chat_no = m.chat_no AND v.segment_no = m.segment_no AND v.seq = m.seq
+      AND v.made_by = :made_by)
 ORDER BY m.seq LIMIT :limit
 
 -- name: add_vectors
@@ -50,7 +71,8 @@ FROM unnest(CAST(:made_by AS TEXT[]), CAST(:vector AS BYTEA[]), CAST(:segment_no
   AS asked (made_by, vector, segment_no, seq, content)
 JOIN messages AS m ON m.segment_no = asked.segment_no AND m.seq = asked.seq
 WHERE m.content = asked.content AND m.withheld = 0
-ON CONFLICT (segment_no, seq) DO UPDATE SET made_by = excluded.made_by, vector = excluded.vector
+ON CONFLICT (segment_no, seq, chat_no) DO UPDATE SET made_by = excluded.made_by,
+  vector = excluded.vector
 
 -- name: drop_vectors
 -- Messages that change or go lose their vectors.

@@ -163,7 +163,7 @@ CREATE TABLE segment_changes (  -- edits and removals since the newest summary w
   seq        INTEGER NOT NULL,  -- the first message that changed
   chat_no    INTEGER NOT NULL,
   changed    INTEGER NOT NULL,  -- what `segments.changed` was after it
-  PRIMARY KEY (segment_no, seq)
+  PRIMARY KEY (segment_no, seq, chat_no)
 ) WITHOUT ROWID;
 
 CREATE TABLE tombstones (  -- deletions, also of messages not seen yet

@@ -1,0 +1,131 @@
+"""How several processes on one PostgreSQL server get on: recording and linking at once.
+
+    python benchmarks/contention.py postgresql://postgres@127.0.0.1:5432/test?schema=empty
+
+Each process records by 20 tasks, in chats of its own, while one more task links two accounts and
+unlinks them again, under the lock that everybody else shares. Prints a row for each number of
+processes, and how many connections each has.
+"""
+
+import asyncio
+import multiprocessing
+import statistics
+import sys
+import time
+from typing import Any
+
+import psycopg
+
+from session_plugin import Account, Chat, MessageEvent, SessionHub
+from session_plugin.database.server_url import read_url
+
+SECONDS = 8.0
+PROCESSES = (2, 8, 32)
+TASKS = 20
+
+
+def main(url: str) -> None:
+    """Run with each number of processes, and print what came of it."""
+    print("processes  messages/s  links/s  link ms (median, worst)  connections per process")
+    context = multiprocessing.get_context("spawn")
+    for count in PROCESSES:
+        queue: Any = context.Queue()
+        begin, end = context.Barrier(count + 1), context.Barrier(count + 1)
+        name = f"contention-{count}"
+        running = [
+            context.Process(
+                target=_run,
+                args=(url, name, str(number)),
+                kwargs={"queue": queue, "begin": begin, "end": end},
+            )
+            for number in range(count)
+        ]
+        for process in running:
+            process.start()
+
+        begin.wait()
+        found = [queue.get() for _ in running]
+        connections = _connections(url, name)
+        end.wait()
+        for process in running:
+            process.join()
+
+        messages = sum(one for one, _ in found) / SECONDS
+        links = [seconds for _, each in found for seconds in each]
+        print(
+            f"{count:9}  {messages:10.0f}  {len(links) / SECONDS:7.1f}  "
+            f"{statistics.median(links) * 1000:9.0f} {max(links) * 1000:9.0f}  "
+            f"{connections / count:12.1f}"
+        )
+
+
+def _run(url: str, name: str, own: str, *, queue: Any, begin: Any, end: Any) -> None:
+    asyncio.run(_record_and_link(url, name, own, queue=queue, begin=begin, end=end))
+
+
+async def _record_and_link(
+    url: str, name: str, own: str, *, queue: Any, begin: Any, end: Any
+) -> None:
+    joint = "&" if "?" in url else "?"
+    database = f"{url}{joint}application_name={name}"
+    messages, links, is_over = 0, [], False
+
+    async with SessionHub(
+        database, secret="s" * 16, upkeep_minutes=None, store_patience=60.0
+    ) as hub:
+
+        async def record(task: int) -> None:
+            nonlocal messages
+            place = f"{name}-{own}-{task}"
+            chat, author = Chat("telegram", place), Account("telegram", place)
+            while not is_over:
+                event = MessageEvent(
+                    chat=chat, message_id=None, role="user", text="hi", sent_at=0.0, author=author
+                )
+                await hub.record(event)
+                messages += 1
+
+        async def link() -> None:
+            number = 0
+            while not is_over:
+                number += 1
+                pair = [
+                    Account(channel, f"{name}-{own}-pair-{number}")
+                    for channel in ("discord", "telegram")
+                ]
+                for one in pair:
+                    await hub.record(
+                        MessageEvent(
+                            chat=Chat(one.channel, one.channel_user_id),
+                            message_id=None,
+                            role="user",
+                            text="hi",
+                            sent_at=0.0,
+                            author=one,
+                        )
+                    )
+                began_at = time.monotonic()
+                await hub.link_known(*pair)
+                links.append(time.monotonic() - began_at)
+
+        await asyncio.to_thread(begin.wait)
+        tasks = [asyncio.create_task(record(task)) for task in range(TASKS)]
+        tasks.append(asyncio.create_task(link()))
+        await asyncio.sleep(SECONDS)
+        queue.put((messages, links))
+        await asyncio.to_thread(end.wait)
+        is_over = True
+        await asyncio.gather(*tasks)
+
+
+def _connections(url: str, name: str) -> int:
+    with psycopg.connect(read_url(url).direct) as connection:
+        row = connection.execute(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE application_name = %s", (name,)
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
