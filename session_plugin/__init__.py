@@ -91,7 +91,13 @@ if TYPE_CHECKING:
         Skipped,
     )
     from session_plugin.rules.found import Found, Hit
-    from session_plugin.rules.overview import Health, KnownPerson, Timeline
+    from session_plugin.rules.overview import (
+        Health,
+        KnownAccount,
+        KnownPerson,
+        KnownSummary,
+        Timeline,
+    )
     from session_plugin.rules.policies import Expiry, Retention
     from session_plugin.running import run_together
     from session_plugin.store.store import SessionStore
@@ -123,7 +129,9 @@ __all__ = [
     "HubStatus",
     "IdentityEvent",
     "ImportReport",
+    "KnownAccount",
     "KnownPerson",
+    "KnownSummary",
     "Lease",
     "LinkCode",
     "LinkPreview",

@@ -100,19 +100,21 @@ def people(
 
 
 def _accounts(person: KnownPerson) -> str:
-    pairs = zip(person.identity.accounts, person.names, strict=True)
-    shown = ", ".join(f"{account_text(account)} {name!r}" for account, name in pairs)
+    shown = ", ".join(f"{account_text(one.account)} {one.name!r}" for one in person.accounts)
     return f"{shown} (private)" if person.identity.is_private else shown
 
 
 def person_json(person: KnownPerson) -> dict[str, Any]:
     """Return a person as the JSON of commands shows them."""
-    pairs = zip(person.identity.accounts, person.names, strict=True)
     return {
         "user_id": person.identity.user_id,
         "accounts": [
-            {"channel": account.channel, "id": account.channel_user_id, "name": name}
-            for account, name in pairs
+            {
+                "channel": one.account.channel,
+                "id": one.account.channel_user_id,
+                "name": one.name,
+            }
+            for one in person.accounts
         ],
         "is_private": person.identity.is_private,
         "created_at": person.created_at,
@@ -244,8 +246,8 @@ def show(
         )
         print_lines(f"summary by {one_line(found.summary.made_by)} for {one_line(ranges)}")
         print_lines(*_text(found.summary.text, is_shown=show_text))
-    if found.has_older:
-        print_lines(f"older messages: --before {found.messages[0].seq}")
+    if found.older is not None:
+        print_lines(f"older messages: --before {found.older}")
 
     for message in found.messages:
         print_lines(_head(message), *_text(message.content, is_shown=show_text))
@@ -289,7 +291,7 @@ def _timeline_json(found: Timeline, *, show_text: bool) -> dict[str, Any]:
                 for one in summary.parts
             ],
         },
-        "has_older": found.has_older,
+        "has_older": found.older is not None,
         "messages": [_message_json(one, show_text=show_text) for one in found.messages],
     }
 

@@ -104,7 +104,7 @@ async def find_person(hub: OperatorHub, text: str, *, is_by_name: bool = True) -
 
     (person,) = found
     texts = {person.identity.user_id, *map(account_text, person.identity.accounts)}
-    if not is_by_name and text in person.names and text not in texts:
+    if not is_by_name and text in {one.name for one in person.accounts} and text not in texts:
         raise Refused(
             f"{text!r} is a name, and anybody can take one; give the user id "
             f"{person.identity.user_id} if you mean them"

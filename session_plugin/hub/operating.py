@@ -6,6 +6,7 @@ from session_plugin.checks import check_count
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Account, Receipt, Session, SessionIdentity
+from session_plugin.records.conversation import timeline
 from session_plugin.records.people import forgetting, linking, overview
 from session_plugin.records.upkeep import health
 from session_plugin.rules.overview import Health, KnownPerson, Timeline
@@ -45,9 +46,12 @@ class Operating:
         check_count("limit", limit)
         check_count("skip", skip)
         bot = self._parts.settings.bot
-        return await self._parts.database.read(
-            overview.sessions_of, bot, who, limit=limit, skip=skip
-        )
+        read = self._parts.database.read
+        if who is None:
+            return await read(overview.sessions, bot, limit=limit, skip=skip)
+
+        found = await read(overview.sessions_of, who, bot=bot, limit=limit, skip=skip)
+        return list(found.items)
 
     async def timeline(
         self, session_id: str, *, limit: int = 50, before: int | None = None
@@ -66,7 +70,7 @@ class Operating:
         """
         check_count("limit", limit)
         found = await self._parts.database.read(
-            overview.timeline, session_id, limit=limit, before=before
+            timeline.read_timeline, session_id, limit=limit, before=before
         )
         if found is None:
             raise UnknownSession(f"no session has the id {session_id!r}")

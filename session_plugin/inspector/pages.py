@@ -33,8 +33,9 @@ from session_plugin.records.conversation.sessions import Where
 from session_plugin.records.conversation.sources import Person, Reader
 from session_plugin.records.conversation.timeline import SessionRead
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import listing
+from session_plugin.records.people import overview
 from session_plugin.records.upkeep import status, traffic
+from session_plugin.rules.overview import Page, Timeline
 from session_plugin.rules.policies import Policies
 
 PAGE = 50
@@ -78,7 +79,7 @@ class Pages:
     async def people(self, request: Request) -> Values:
         """Return people, newest first, or those who are looked for."""
         like, before = request.query_params.get("like", "").strip(), _before(request)
-        page = await self._read(listing.people, like=like, before=before, limit=PAGE)
+        page = await self._read(overview.people_like, like, before=before, limit=PAGE)
 
         return {
             "people": page.items,
@@ -90,13 +91,13 @@ class Pages:
     async def person(self, request: Request) -> Values:
         """Return a person: accounts, merged ids, sessions."""
         user_id = request.query_params.get("id", "")
-        found = await self._read(listing.person, user_id)
+        found = await self._read(overview.person, user_id)
         if found is None:
             raise Absent("Nobody with this id is known.")
 
         current = found.identity.user_id
         sessions = await self._read(
-            listing.sessions_of_person, current, before=_before(request), limit=PAGE
+            overview.sessions_of, current, before=_before(request), limit=PAGE
         )
         return {
             "person": found,
@@ -107,18 +108,18 @@ class Pages:
 
     async def groups(self, request: Request) -> Values:
         """Return groups, newest first."""
-        page = await self._read(listing.groups, before=_before(request), limit=PAGE)
+        page = await self._read(overview.groups, before=_before(request), limit=PAGE)
         return {"groups": page.items, "older": _following("/groups", page), "link": link}
 
     async def group(self, request: Request) -> Values:
         """Return a group's sessions."""
         chat_no = _whole(request, "no", least=1, most=ALL) or 0
-        found = await self._read(listing.group, chat_no)
+        found = await self._read(overview.group, chat_no)
         if found is None:
             raise Absent("There is no such group.")
 
         sessions = await self._read(
-            listing.sessions_in_chat, chat_no, before=_before(request), limit=PAGE
+            overview.sessions_in_chat, chat_no, before=_before(request), limit=PAGE
         )
         return {
             "group": found,
@@ -139,7 +140,7 @@ class Pages:
         older = None if found.older is None else link("/session", id=session_id, before=found.older)
         return {
             "timeline": found,
-            "session": found.read.session,
+            "session": found.session,
             "rows": _rows(found),
             "is_newest": _optional_before(request) is None,
             "older": older,
@@ -235,7 +236,7 @@ class Pages:
                 return values
             reader = self._where(read, now=self._clock())
         else:
-            if await self._read(listing.person, user_id) is None:
+            if await self._read(overview.person, user_id) is None:
                 raise Absent("Nobody with this id is known.")
             reader = Person(context=self._context(bot, self._clock()), who=user_id)
 
@@ -258,14 +259,14 @@ class Pages:
     async def links(self, request: Request) -> Values:
         """Return open links, linked accounts, and the audit."""
         linked = _whole(request, "linked", least=1, most=ALL) or ALL
-        accounts = await self._read(listing.linked_accounts, before=linked, limit=PAGE)
-        entries = await self._read(listing.audit_entries, before=_before(request), limit=PAGE)
+        accounts = await self._read(overview.linked_accounts, before=linked, limit=PAGE)
+        entries = await self._read(overview.audit_entries, before=_before(request), limit=PAGE)
 
         more = None
         if accounts.following is not None:
             more = link("/links", linked=accounts.following)
         return {
-            "open_links": await self._read(listing.open_links, now=self._clock()),
+            "open_links": await self._read(overview.open_links, now=self._clock()),
             "accounts": accounts.items,
             "more_accounts": more,
             "entries": entries.items,
@@ -329,7 +330,7 @@ class Pages:
         )
 
 
-def _rows(found: timeline.Timeline) -> list[tuple[SessionMessage, list[int]]]:
+def _rows(found: Timeline) -> list[tuple[SessionMessage, list[int]]]:
     """Return each message with the numbers of the summaries that stand for it."""
     current = [one for one in found.summaries if one.superseded_by is None]
     return [
@@ -372,7 +373,7 @@ async def _count(texts: Sequence[str]) -> list[int]:
     return [estimate_tokens(text) for text in texts]
 
 
-def _following(path: str, page: listing.Page[Any], **arguments: object) -> str | None:
+def _following(path: str, page: Page[Any], **arguments: object) -> str | None:
     """Return the address of the next page; None at the end."""
     return None if page.following is None else link(path, **arguments, before=page.following)
 

@@ -1,18 +1,59 @@
-"""What an operator is shown of people, sessions and the database's health. Pure data."""
+"""What an operator is shown of people, groups, sessions, links and health. Pure data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from session_plugin.model import Session, SessionIdentity, SessionMessage, Summary
+from session_plugin.model import (
+    Account,
+    Chat,
+    Session,
+    SessionIdentity,
+    SessionMessage,
+    Summary,
+    SummaryPart,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Items, newest first; and before which number the next page goes on, None at the end."""
+
+    items: tuple[T, ...]
+    following: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAccount:
+    """An account, whose it is, and whose it is again after it is unlinked.
+
+    Example:
+        await hub.record(event)
+        (person,) = await hub.people()
+        print([(one.account, one.name) for one in person.accounts if one.is_linked])
+    """
+
+    account: Account
+    name: str
+    user_id: str
+    home_user_id: str
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a link gave it another user."""
+        return self.user_id != self.home_user_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPerson:
-    """A person, and how much is stored in their direct chats with one bot.
+    """A person, and how much is stored in their direct chats with one bot or with all.
 
-    `names` are the display names of `identity.accounts`, in their order. `last_activity` is None
-    for people without a session of their own, for example who wrote in groups only.
+    `accounts` are those of `identity.accounts`, in their order; `merged` are ids that links
+    replaced. `last_activity` is None for people without a session of their own, for example who
+    wrote in groups only.
 
     Example:
         await hub.record(event)
@@ -21,7 +62,8 @@ class KnownPerson:
     """
 
     identity: SessionIdentity
-    names: tuple[str, ...]
+    accounts: tuple[KnownAccount, ...]
+    merged: tuple[str, ...]
     created_at: float
     sessions: int
     messages: int
@@ -29,10 +71,72 @@ class KnownPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
-    """Messages of a session over all channels, oldest first, and its current summary.
+class KnownGroup:
+    """A group, by its number, as one bot sees it."""
 
-    `summary.parts` are the ranges that it stands for, by `SessionMessage.seq`.
+    chat_no: int
+    bot: str
+    chat: Chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLink:
+    """A link that is not confirmed yet: 0 nothing, 1 shown, 2 confirmed, on each side."""
+
+    asker: Account
+    redeemer: Account | None
+    asker_step: int
+    redeemer_step: int
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """What was done, when, by which account, about which users."""
+
+    at: float
+    action: str
+    actor: Account | None
+    user_id: str | None
+    other_user_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSummary:
+    """A summary, also one that stands for nothing any more.
+
+    `text` is None for one that was withdrawn, because of what `withdrawn_because` says.
+
+    Example:
+        await hub.record(event)
+        (session,) = await hub.sessions(ann)
+        for summary in (await hub.timeline(session.session_id)).summaries:
+            print(summary.number, summary.made_by, summary.superseded_by)
+    """
+
+    number: int
+    text: str | None
+    made_by: str
+    made_at: float
+    superseded_by: int | None
+    withdrawn_because: str | None
+    parts: tuple[SummaryPart, ...]
+
+    def covers(self, message: SessionMessage) -> bool:
+        """Check whether it stands for a message."""
+        return any(
+            part.chat == message.chat and part.from_seq <= message.seq <= part.to_seq
+            for part in self.parts
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Messages of a session over all channels, oldest first, and its summaries, newest first.
+
+    `summary` stands for older messages now; `summaries` has superseded and withdrawn ones, too.
+    The ranges in their `parts` are by `SessionMessage.seq`. Older messages stand before the number
+    `older`; None where there are none.
 
     Example:
         await hub.record(event)
@@ -42,9 +146,12 @@ class Timeline:
     """
 
     session: Session
+    chats: tuple[Chat, ...]
+    joined_into: str | None
     summary: Summary | None
+    summaries: tuple[KnownSummary, ...]
     messages: tuple[SessionMessage, ...]
-    has_older: bool
+    older: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,9 @@ from session_plugin.parts import ReasoningPart, TextPart, ToolCallPart, ToolResu
 from session_plugin.records.conversation import timeline
 from session_plugin.records.conversation.context_reading import ContextRequest
 from session_plugin.records.conversation.contexts import read_context
+from session_plugin.records.conversation.histories import ALL
 from session_plugin.records.conversation.sessions import Where
-from session_plugin.records.people import listing
+from session_plugin.records.people import overview
 from session_plugin.records.upkeep import traffic
 from session_plugin.testing import Clock, Talk
 
@@ -47,9 +48,9 @@ async def test_people_come_newest_first_each_once_over_the_pages(
     await link(hub, ann, ann_too)
 
     seen: list[str] = []
-    before: int | None = listing.ALL
+    before: int | None = ALL
     while before is not None:
-        page = await reading.read(listing.people, before=before, limit=1)
+        page = await reading.read(overview.people_like, before=before, limit=1)
         seen += [person.accounts[0].channel_user_id for person in page.items]
         before = page.following
 
@@ -63,7 +64,7 @@ async def test_people_come_newest_first_each_once_over_the_pages(
 async def test_people_are_found_by_id_or_a_piece_of_their_name(
     reading: Database, like: str, found: int
 ) -> None:
-    page = await reading.read(listing.people, like=like, limit=9)
+    page = await reading.read(overview.people_like, like, limit=9)
     assert len(page.items) == found
 
 
@@ -77,7 +78,7 @@ async def test_a_linked_person_is_read_with_the_home_of_each_account(
     was = (await hub.identity_of(ann_too)).user_id  # type: ignore[union-attr]
     await link(hub, ann, ann_too)
 
-    person = await reading.read(listing.person, was)
+    person = await reading.read(overview.person, was)
 
     assert person is not None
     assert person.merged == (was,)
@@ -85,9 +86,9 @@ async def test_a_linked_person_is_read_with_the_home_of_each_account(
         (ann, False),
         (ann_too, True),
     ]
-    linked = await reading.read(listing.linked_accounts, limit=9)
+    linked = await reading.read(overview.linked_accounts, limit=9)
     assert [one.account for one in linked.items] == [ann_too]
-    audit = await reading.read(listing.audit_entries, limit=9)
+    audit = await reading.read(overview.audit_entries, limit=9)
     assert audit.items[0].action == "linked"
     assert {entry.actor for entry in audit.items} == {ann, ann_too}
 
@@ -100,11 +101,11 @@ async def test_an_open_link_names_both_sides_and_how_far_they_are(
         await hub.record(talk.said(account, "hi"))
     code = await hub.request_link(ann)
 
-    (asked,) = await reading.read(listing.open_links, now=clock())
+    (asked,) = await reading.read(overview.open_links, now=clock())
     assert (asked.asker, asked.redeemer) == (ann, None)
 
     await hub.redeem_link(bob, code.code)
-    (redeemed,) = await reading.read(listing.open_links, now=clock())
+    (redeemed,) = await reading.read(overview.open_links, now=clock())
     assert (redeemed.redeemer, redeemed.redeemer_step) == (bob, 0)
 
 
@@ -130,7 +131,7 @@ async def test_a_timeline_merges_chats_and_goes_on_page_by_page(
             break
 
     assert pages == [["4", "5", "6"], ["1", "2", "3"], ["0"]]
-    assert {chat.channel for chat in page.read.chats} == {"discord", "telegram"}
+    assert {chat.channel for chat in page.chats} == {"discord", "telegram"}
 
 
 async def test_a_timeline_has_summaries_with_what_they_stand_for(

@@ -36,9 +36,9 @@ async def test_people_are_listed_by_activity_with_what_they_have(
     await hub.record(talk.said(talk.group(), "all", author=talk.account("cem"), author_name="Cem"))
 
     found = await hub.people()
-    names = {person.names[0]: (person.sessions, person.messages) for person in found}
+    names = {person.accounts[0].name: (person.sessions, person.messages) for person in found}
     assert names == {"Ann": (1, 1), "Bob": (1, 2), "Cem": (0, 0)}
-    assert [person.names[0] for person in found].index("Ann") == 2
+    assert [person.accounts[0].name for person in found].index("Ann") == 2
     assert await hub.people(limit=1, skip=2) == found[2:]
 
 
@@ -69,13 +69,10 @@ async def test_a_timeline_is_one_session_over_all_channels_in_pages(
     timeline = await hub.timeline(session.session_id, limit=3)
     assert [message.content for message in timeline.messages] == ["words 1", "words 2", "words 3"]
     assert {message.channel for message in timeline.messages} == {"discord", "telegram"}
-    assert timeline.has_older
+    assert timeline.older == timeline.messages[0].seq
 
-    older = await hub.timeline(session.session_id, before=timeline.messages[0].seq)
-    assert ([message.content for message in older.messages], older.has_older) == (
-        ["words 0"],
-        False,
-    )
+    older = await hub.timeline(session.session_id, before=timeline.older)
+    assert ([message.content for message in older.messages], older.older) == (["words 0"], None)
     with pytest.raises(UnknownSession):
         await hub.timeline("nothing")
 

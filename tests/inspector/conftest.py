@@ -22,7 +22,7 @@ import pytest
 
 from session_plugin import Account, SessionHub
 from session_plugin.inspector.serving import Served, serving
-from session_plugin.records.people import listing
+from session_plugin.records.people import overview
 from session_plugin.testing import Talk
 
 SCRIPT = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
@@ -78,7 +78,7 @@ async def stored(database: str) -> Stored:
         await hub.settle()
         identity = await hub.identity_of(ann)
         assert identity is not None
-        (group,) = (await hub._parts.database.read(listing.groups, limit=9)).items
+        (group,) = (await hub._parts.database.read(overview.groups, limit=9)).items
         history = await recorded.session.history(limit=None)
 
         return Stored(

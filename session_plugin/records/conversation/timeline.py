@@ -12,58 +12,22 @@ from session_plugin.model import Account, Chat, Session, SessionMessage, Summary
 from session_plugin.records.cells import to_text
 from session_plugin.records.conversation.histories import between, newest
 from session_plugin.records.conversation.sessions import session_data, session_no_of, to_chat
+from session_plugin.records.upkeep.summaries import current_summary
+from session_plugin.rules.overview import KnownSummary, Timeline
 
 MOST_SUMMARIES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownSummary:
-    """A summary, also one that stands for nothing any more.
-
-    `text` is None for one that was withdrawn, because of what `withdrawn_because` says.
-    """
-
-    number: int
-    text: str | None
-    made_by: str
-    made_at: float
-    superseded_by: int | None
-    withdrawn_because: str | None
-    parts: tuple[SummaryPart, ...]
-
-    def covers(self, message: SessionMessage) -> bool:
-        """Check whether it stands for a message."""
-        return any(
-            part.chat == message.chat and part.from_seq <= message.seq <= part.to_seq
-            for part in self.parts
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRead:
-    """What a session is read as: its data, its chats, and in which chat as whose account.
+    """What a session is read as: its data, and in which chat as whose account.
 
     `chat` is None where nothing was ever said in it.
     """
 
     session: Session
-    chats: tuple[Chat, ...]
     chat: Chat | None
     account: Account | None
-    joined_into: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
-    """A page of a session's messages, oldest first, and the session's summaries, newest first.
-
-    Older messages stand before the number `older`; None where there are none.
-    """
-
-    read: SessionRead
-    messages: tuple[SessionMessage, ...]
-    summaries: tuple[KnownSummary, ...]
-    older: int | None
 
 
 def find_session(tx: Tx, session_id: str) -> SessionRead | None:
@@ -80,18 +44,22 @@ def read_timeline(
     if session_no is None:
         return None
 
-    segments = _segments(tx, session_no)
-    read = _read(tx, session_no, segments)
-    if read is None:
+    session = session_data(tx, session_no)
+    if session is None:
         return None
 
-    found = newest(tx, list(segments), limit=limit + 1, before=before)
+    segments = _segments(tx, session_no)
+    found = newest(tx, segments, limit=limit + 1, before=before)
     messages = found[-limit:]
+    joined = tx.first("session_joined_into", session_no=session_no)
 
     return Timeline(
-        read=read,
-        messages=tuple(messages),
+        session=session,
+        chats=tuple(to_chat(segment, segment["thread_id"]) for segment in segments),
+        joined_into=None if joined is None else joined["session_id"],
+        summary=current_summary(tx, session_no),
         summaries=_summaries(tx, session_no),
+        messages=tuple(messages),
         older=messages[0].seq if len(found) > limit else None,
     )
 
@@ -107,7 +75,7 @@ def find_in_session(tx: Tx, session_id: str, seq: int) -> SessionMessage | None:
     return None
 
 
-def _segments(tx: Tx, session_no: int) -> Sequence[Row]:
+def _segments(tx: Tx, session_no: int) -> list[Row]:
     return tx.all("segments_of_session", session_no=session_no)
 
 
@@ -116,20 +84,13 @@ def _read(tx: Tx, session_no: int, segments: Sequence[Row]) -> SessionRead | Non
     if session is None:
         return None
 
-    joined = tx.first("session_joined_into", session_no=session_no)
     chat, account = session.chat, None
     newest_first = sorted(segments, key=lambda segment: segment["last_activity"], reverse=True)
     if chat is None and newest_first:
         home = newest_first[0]
         chat, account = to_chat(home, home["thread_id"]), _account(tx, home["peer_no"])
 
-    return SessionRead(
-        session=session,
-        chats=tuple(to_chat(segment, segment["thread_id"]) for segment in segments),
-        chat=chat,
-        account=account,
-        joined_into=None if joined is None else joined["session_id"],
-    )
+    return SessionRead(session=session, chat=chat, account=account)
 
 
 def _account(tx: Tx, account_no: int | None) -> Account | None:
