@@ -240,6 +240,8 @@ def show(
         f"began {when(session.created_at)} ({session.start_reason}), "
         + ("live" if session.is_live else f"ended {when(session.ended_at)} ({session.end_reason})"),
     )
+    if found.joined_into is not None:
+        print_lines(f"it goes on in session {found.joined_into}")
     if found.summary is not None:
         ranges = ", ".join(
             f"{_place(part.chat)} {part.from_seq} to {part.to_seq}" for part in found.summary.parts
@@ -280,6 +282,7 @@ def _timeline_json(found: Timeline, *, show_text: bool) -> dict[str, Any]:
     summary = found.summary
     return {
         "session": session_json(found.session),
+        "joined_into": found.joined_into,
         "summary": None
         if summary is None
         else {

@@ -40,8 +40,8 @@ class Operating:
     async def sessions(
         self, who: Account | str | None = None, *, limit: int = 50, skip: int = 0
     ) -> list[Session]:
-        """Return a person's sessions with this bot, newest first, without messages; None: all
-        sessions, those of groups as well, newest activity first.
+        """Return a person's sessions with this bot, newest activity first, without messages; None:
+        all sessions, those of groups as well.
         """
         check_count("limit", limit)
         check_count("skip", skip)
@@ -49,9 +49,7 @@ class Operating:
         read = self._parts.database.read
         if who is None:
             return await read(overview.sessions, bot, limit=limit, skip=skip)
-
-        found = await read(overview.sessions_of, who, bot=bot, limit=limit, skip=skip)
-        return list(found.items)
+        return await read(overview.sessions_of, who, bot, limit=limit, skip=skip)
 
     async def timeline(
         self, session_id: str, *, limit: int = 50, before: int | None = None

@@ -96,13 +96,13 @@ class Pages:
             raise Absent("Nobody with this id is known.")
 
         current = found.identity.user_id
-        sessions = await self._read(
-            overview.sessions_of, current, before=_before(request), limit=PAGE
-        )
+        skip = _whole(request, "skip", least=0, most=ALL - PAGE) or 0
+        sessions = await self._read(overview.sessions_of, current, limit=PAGE + 1, skip=skip)
+        has_older = len(sessions) > PAGE
         return {
             "person": found,
-            "sessions": sessions.items,
-            "older": _following("/person", sessions, id=current),
+            "sessions": sessions[:PAGE],
+            "older": link("/person", id=current, skip=skip + PAGE) if has_older else None,
             "link": link,
         }
 

@@ -119,6 +119,19 @@ def test_every_command_has_a_schema_and_prints_json(run: Any) -> None:
         assert "--json" in run(None, name, "--help").out
 
 
+def test_a_persons_newest_session_is_not_one_that_a_link_emptied(
+    run: Any, run_json: Any, filled_file: Path
+) -> None:
+    emptied = run_json(filled_file, "show", "telegram:2002")["session"]["session_id"]
+    run_json(filled_file, "link", "discord:1001", "telegram:2002", "--yes")
+
+    newest = run_json(filled_file, "show", "telegram:2002")
+    assert (newest["joined_into"], len(newest["messages"])) == (None, 7)
+    session_id = newest["session"]["session_id"]
+    assert run_json(filled_file, "show", emptied)["joined_into"] == session_id
+    assert f"it goes on in session {session_id}" in run(filled_file, "show", emptied).out
+
+
 def test_a_schema_refuses_what_its_command_does_not_print(run_json: Any, filled_file: Path) -> None:
     schema = json.loads((SCHEMAS / "status.json").read_text())
     assert set(schema["required"]) == set(run_json(filled_file, "status"))

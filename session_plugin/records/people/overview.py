@@ -122,33 +122,18 @@ def sessions(tx: Tx, bot: str, *, limit: int, skip: int) -> list[Session]:
 
 
 def sessions_of(
-    tx: Tx,
-    who: Account | str,
-    *,
-    bot: str | None = None,
-    before: int = ALL,
-    skip: int = 0,
-    limit: int,
-) -> Page[Session]:
-    """Return sessions of a person's direct chats with a bot; None: with all bots."""
-    rows = tx.all(
-        "sessions_of_user",
-        user_id=find_user(tx, who),
-        bot=bot,
-        before=before,
-        skip=skip,
-        limit=limit + 1,
+    tx: Tx, who: Account | str, bot: str | None = None, *, limit: int, skip: int
+) -> list[Session]:
+    """Return a page of a person's sessions with a bot, newest activity first; None: all bots."""
+    user_id = find_user(tx, who)
+    return _sessions(
+        tx, tx.all("sessions_of_user", user_id=user_id, bot=bot, limit=limit, skip=skip)
     )
-    return _sessions_page(tx, rows, limit)
 
 
 def sessions_in_chat(tx: Tx, chat_no: int, *, before: int = ALL, limit: int) -> Page[Session]:
     """Return the sessions of a group."""
     rows = tx.all("sessions_in_chat", chat_no=chat_no, before=before, limit=limit + 1)
-    return _sessions_page(tx, rows, limit)
-
-
-def _sessions_page(tx: Tx, rows: Sequence[Row], limit: int) -> Page[Session]:
     shown, following = _paged(rows, "session_no", limit)
     return Page(tuple(_sessions(tx, shown)), following)
 

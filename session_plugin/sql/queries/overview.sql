@@ -36,16 +36,18 @@ SELECT DISTINCT user_id FROM accounts WHERE display_name = :name ORDER BY user_i
 SELECT s.session_no, COALESCE(MAX(g.last_activity), s.started_at) AS last_activity
 FROM sessions AS s LEFT JOIN segments AS g ON g.session_no = s.session_no
 WHERE s.bot = :bot
-GROUP BY s.session_no, s.started_at
-ORDER BY last_activity DESC, s.session_no DESC
+GROUP BY s.session_no, s.started_at, s.joined_into
+ORDER BY last_activity DESC, CASE WHEN s.joined_into IS NULL THEN 0 ELSE 1 END, s.session_no DESC
 LIMIT :limit OFFSET :skip
 
 -- name: sessions_of_user
--- A page of a user's sessions with a bot, also joined ones, newest first; null: with all bots.
-SELECT session_no FROM sessions
-WHERE user_id = :user_id AND session_no < :before
-  AND (CAST(:bot AS TEXT) IS NULL OR bot = :bot)
-ORDER BY session_no DESC
+-- The same of one user with a bot; null: with all of them. One that was joined into another holds
+-- nothing any more, so it stands after that.
+SELECT s.session_no, COALESCE(MAX(g.last_activity), s.started_at) AS last_activity
+FROM sessions AS s LEFT JOIN segments AS g ON g.session_no = s.session_no
+WHERE s.user_id = :user_id AND (CAST(:bot AS TEXT) IS NULL OR s.bot = :bot)
+GROUP BY s.session_no, s.started_at, s.joined_into
+ORDER BY last_activity DESC, CASE WHEN s.joined_into IS NULL THEN 0 ELSE 1 END, s.session_no DESC
 LIMIT :limit OFFSET :skip
 
 -- name: people_page
