@@ -97,6 +97,13 @@ def check_count(what: str, value: int) -> None:
         raise ValueError(f"{what} must be a whole number from 0 to 2**63 - 1, not {value!r}")
 
 
+def check_seq(what: str, value: int) -> None:
+    """Raise ValueError if `value` is not a whole number that a message can have as its `seq`."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number or not -(2**63) <= value < 2**63:
+        raise ValueError(f"{what} must be the seq of a message, not {value!r}")
+
+
 def check_functions(**settings: object) -> None:
     """Raise TypeError if a setting is neither callable nor None."""
     for name, value in settings.items():

@@ -11,7 +11,7 @@ import typer
 from session_plugin.cli.content_checks import check_content, check_secret, check_server
 from session_plugin.cli.file_checks import check_backup, check_file, check_log, check_version
 from session_plugin.cli.findings import Finding, trouble
-from session_plugin.cli.output import one_line, print_json, print_lines
+from session_plugin.cli.output import one_line, print_json, print_lines, progress_bar
 from session_plugin.cli.setup import Json, Setup
 from session_plugin.database.opening import located
 from session_plugin.errors import SessionError
@@ -32,7 +32,8 @@ def doctor(
     """
     setup: Setup = ctx.obj
     where = located(setup.where)
-    found = list(_findings(where, setup.bot, backup))
+    with progress_bar():
+        found = list(_findings(where, setup.bot, backup))
 
     if as_json:
         print_json(found)

@@ -15,7 +15,7 @@ from session_plugin.database.copying import copy_database
 from session_plugin.database.distributing import DISTRIBUTED, distribute_database
 from session_plugin.database.existing import schema_version, shown
 from session_plugin.database.opening import open_engine
-from session_plugin.database.restoring import restore_database
+from session_plugin.database.restoring import check_restore, restore_database
 from session_plugin.database.sqlite_file import SECRET
 from session_plugin.hub.secret_check import accept_lost_secret
 
@@ -83,7 +83,10 @@ def restore(
     lies_there = [f"{where}{end}" for end in ("", "-wal", "-shm", SECRET)]
     moved = [name for name in lies_there if Path(name).exists()]
     if yes:
-        moved = [str(path) for path in restore_database(source, where)]
+        with progress_bar():
+            moved = [str(path) for path in restore_database(source, where)]
+    else:
+        check_restore(source, where)
 
     if as_json:
         print_json({"is_done": yes, "from": source, "to": where, "moved_aside": moved})
@@ -107,7 +110,8 @@ def upgrade(ctx: typer.Context, as_json: Json = False) -> None:
     """
     setup: Setup = ctx.obj
     before = schema_version(setup.where)
-    open_engine(setup.where).close()
+    with progress_bar():
+        open_engine(setup.where).close()
     after = schema_version(setup.where)
 
     if as_json:

@@ -12,6 +12,7 @@ from session_plugin.cli.output import (
     print_lines,
     print_table,
     print_values,
+    progress_bar,
     when,
 )
 from session_plugin.cli.setup import (
@@ -342,7 +343,9 @@ def search(
             await hub.note_texts_shown(user_id)
         return found
 
-    found = run(ctx, find)
+    with progress_bar():
+        found = run(ctx, find)
+
     if as_json:
         hits = [
             {

@@ -129,7 +129,9 @@ def erase(ctx: typer.Context, as_json: Json = False) -> None:
     No byte of deleted messages is left in it then. Nobody can write meanwhile. The bot does this
     itself, at most once an hour.
     """
-    is_done = run(ctx, lambda hub: hub.erase())
+    with progress_bar():
+        is_done = run(ctx, lambda hub: hub.erase())
+
     if as_json:
         print_json({"is_done": is_done})
     elif is_done:

@@ -6,9 +6,10 @@ import json
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
+from threading import Timer
 from typing import Any
 
 import typer
@@ -89,16 +90,28 @@ def when(seconds: float | None) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[OnProgress]:
-    """Yield what draws a bar on the standard error stream, once the work has taken a second."""
+    """Yield what draws a bar on the standard error stream, once the work has taken a second.
+
+    Where the work does not say how far it is, the bar shows that it goes on.
+    """
     console = Console(stderr=True)
     begun = time.monotonic()
     tasks: dict[str, TaskID] = {}
 
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with ExitStack() as stack:
+        bar = stack.enter_context(
+            Bar(console=console, transient=True, disable=not console.is_terminal)
+        )
+        unknown = bar.add_task("working", total=None, visible=False)
+        timer = Timer(PATIENCE, lambda: bar.update(unknown, visible=not tasks))
+        timer.daemon = True
+        timer.start()
+        stack.callback(timer.cancel)
 
         def show(progress: Progress) -> None:
             if time.monotonic() - begun < PATIENCE:
                 return
+            bar.update(unknown, visible=False)
             if progress.what not in tasks:
                 tasks[progress.what] = bar.add_task(progress.what, total=progress.total)
             bar.update(tasks[progress.what], completed=progress.done, total=progress.total)

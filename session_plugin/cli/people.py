@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from session_plugin.cli.looking import person_json
-from session_plugin.cli.output import print_json, print_lines, print_values
+from session_plugin.cli.output import print_json, print_lines, print_values, progress_bar
 from session_plugin.cli.setup import (
     Json,
     Refused,
@@ -124,7 +126,9 @@ def forget(
         user_id = person.identity.user_id
         return await (hub.forget(user_id, at_once=at_once) if yes else hub.count_to_forget(user_id))
 
-    receipt = run(ctx, carry_out)
+    with progress_bar():
+        receipt = run(ctx, carry_out)
+
     _warn_without_secret(ctx.obj.where)
     if as_json:
         print_json(receipt)
@@ -177,14 +181,18 @@ def export(
                 count += 1
         return count
 
-    count = run(ctx, carry_out)
+    with progress_bar():
+        count = run(ctx, carry_out)
+
     if as_json:
         print_json({"path": str(path.absolute()), "lines": count})
     else:
         print_lines(f"{count} lines were written to {path}")
 
 
-def _new_file(path: Path) -> Any:
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """Create a file that only its owner can read; remove it if it cannot be written to its end."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError as error:
@@ -192,4 +200,9 @@ def _new_file(path: Path) -> Any:
     except OSError as error:
         raise Refused(f"{path} cannot be created: {error.strerror}") from error
 
-    return os.fdopen(descriptor, "w", encoding="utf-8")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

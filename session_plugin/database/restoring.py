@@ -51,11 +51,7 @@ def restore_database(backup: str | Path, path: str | Path) -> tuple[Path, ...]:
         copy_database("bot.db", "bot-of-today.db")
         restore_database("bot-of-today.db", "bot.db")
     """
-    source, target = located_file(backup), located_file(path)
-    if source == target or (target.exists() and source.exists() and source.samefile(target)):
-        raise DatabaseRefused(f"{target} is the backup itself; give the path of the database")
-
-    _refuse_open(target)
+    source, target = check_restore(backup, path)
 
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _draft_of(target) as draft, as_our_errors(str(source)):
@@ -70,6 +66,21 @@ def restore_database(backup: str | Path, path: str | Path) -> tuple[Path, ...]:
     _sync_folder(target.parent)
 
     return moved
+
+
+def check_restore(backup: str | Path, path: str | Path) -> tuple[Path, Path]:
+    """Return where the backup and the database are, if the one can be put in the other's place.
+
+    Raises:
+        DatabaseRefused: they are the same file, or the database is open.
+    """
+    source, target = located_file(backup), located_file(path)
+    if source == target or (target.exists() and source.exists() and source.samefile(target)):
+        raise DatabaseRefused(f"{target} is the backup itself; give the path of the database")
+
+    _refuse_open(target)
+
+    return source, target
 
 
 def _refuse_open(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from session_plugin.checks import check_count
+from session_plugin.checks import check_count, check_seq
 from session_plugin.errors import UnknownSession
 from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Account, Receipt, Session, SessionIdentity
@@ -67,6 +67,8 @@ class Operating:
             UnknownSession: no session has this id.
         """
         check_count("limit", limit)
+        if before is not None:
+            check_seq("before", before)
         found = await self._parts.database.read(
             timeline.read_timeline, session_id, limit=limit, before=before
         )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from session_plugin import SessionHub
+from session_plugin.cli.people import _new_file
 from tests.cli.conftest import BOB, SECRET, fill, said
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +106,7 @@ def unchanged_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("link", "Bob", "discord:1001"), "is a name"),
         (("link", "discord:1003", "discord:9"), "nobody is known"),
         (("unlink", "discord:1003"), "not linked"),
+        (("show", "Bob", "--before", str(2**63)), "must be the seq of a message"),
         (("search", "Bob", " "), "word"),
         (("search", "Bob", "hi", "--before", "x"), "cursor"),
         (("import", "telegram", "missing.json"), "is not a file"),
@@ -116,18 +118,37 @@ def unchanged_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("import", "export", __file__), "no export of session_plugin"),
         (("import", "telegram", __file__, "--time-zone", "Mars"), "unknown time zone"),
         (("restore", "missing.db"), "does not exist"),
+        (("restore", "bot.db"), "is the backup itself"),
         (("backup", "postgresql://u:hunter2@h/x"), "a backup is a file"),
         (("export", "discord:1003", "/no/such/folder/x"), "cannot be created"),
     ],
 )
 def test_a_wrong_argument_is_named_and_changes_nothing(
-    run: Any, run_json: Any, unchanged_file: Path, words: tuple[str, ...], says: str
+    run: Any,
+    run_json: Any,
+    unchanged_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    says: str,
 ) -> None:
+    monkeypatch.chdir(unchanged_file.parent)
     before = run_json(unchanged_file, "status")
     ran = run(unchanged_file, *words)
     assert ran.status == 1
     assert says in one_line(ran.err)
     assert run_json(unchanged_file, "status") == before
+
+
+def test_an_export_that_fails_half_way_leaves_no_file(
+    run: Any, filled_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "ann.jsonl"
+    with pytest.raises(RuntimeError), _new_file(path) as file:
+        file.write("half")
+        raise RuntimeError
+
+    assert not path.exists()
+    assert run(filled_file, "export", "discord:1001", str(path)).status == 0
 
 
 def test_ambiguous_names_show_ids_to_choose_from(run: Any, filled_file: Path) -> None:
@@ -152,9 +173,8 @@ def test_wrong_usage_has_status_2(run: Any, unchanged_file: Path, words: tuple[s
 
 
 def process(*words: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    script = "from session_plugin.cli.main import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", script, *words],
+        [sys.executable, "-m", "session_plugin", *words],
         capture_output=True,
         text=True,
         check=False,

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import repeat
 from operator import attrgetter
 
+from session_plugin.checks import check_seq
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation.sessions import (
@@ -182,6 +183,7 @@ def piece_in_groups(
 def seq_of(tx: Tx, where: Where, message: MessageEvent | SessionMessage | int | None) -> int | None:
     """Return the sequence number of a message; None if it is not stored."""
     if isinstance(message, int):
+        check_seq("before", message)
         return message
     if isinstance(message, SessionMessage):
         return message.seq or None
