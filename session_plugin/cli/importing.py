@@ -124,7 +124,7 @@ def import_file(
         with progress_bar() as show:
             return await _READERS[kind](hub, request, dry_run=not yes, progress=show)
 
-    report = run(ctx, carry_out, max_age_hours=max_age_hours)
+    report = run(ctx, carry_out, is_new_bot_fine=True, max_age_hours=max_age_hours)
     if as_json:
         print_json(report)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -71,15 +71,42 @@ class Setup:
         return self.database
 
 
-def run(ctx: typer.Context, action: Callable[[OperatorHub], Awaitable[T]], **settings: Any) -> T:
+def run(
+    ctx: typer.Context,
+    action: Callable[[OperatorHub], Awaitable[T]],
+    *,
+    is_new_bot_fine: bool = False,
+    **settings: Any,
+) -> T:
     """Open the database, do something with it, and close it."""
     setup: Setup = ctx.obj
 
     async def carry_out() -> T:
         async with OperatorHub(setup.where, bot=setup.bot, **settings) as hub:
+            if not is_new_bot_fine:
+                check_bot(setup.bot, await hub.bots())
             return await action(hub)
 
     return asyncio.run(carry_out())
+
+
+def check_bot(name: str, known: Sequence[str]) -> None:
+    """Check that a bot has this name; say which ones there are if none was given.
+
+    Raises:
+        Refused: there are only others.
+    """
+    if name in known or not known:
+        return
+
+    names = ", ".join(map(repr, known))
+    if name:
+        raise Refused(f"no bot is called {name!r} here; --bot takes one of these: {names}")
+
+    typer.echo(
+        f"session-plugin: without --bot this is about a bot without a name, and here are: {names}",
+        err=True,
+    )
 
 
 async def find_person(hub: OperatorHub, text: str, *, is_by_name: bool = True) -> KnownPerson:

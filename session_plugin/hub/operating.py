@@ -8,7 +8,7 @@ from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Account, Receipt, Session, SessionIdentity
 from session_plugin.records.conversation import timeline
 from session_plugin.records.people import forgetting, linking, overview
-from session_plugin.records.upkeep import health
+from session_plugin.records.upkeep import health, traffic
 from session_plugin.rules.overview import Health, KnownPerson, Timeline
 
 
@@ -16,6 +16,10 @@ class Operating:
     """Verbs for an operator; none of them is for people in chats."""
 
     _parts: HubParts
+
+    async def bots(self) -> list[str]:
+        """Return the names of the bots that have chats in the database."""
+        return await self._parts.database.read(traffic.bots)
 
     async def people(self, *, limit: int = 50, skip: int = 0) -> list[KnownPerson]:
         """Return the people with most recent activity. It looks at every session.

@@ -151,6 +151,21 @@ def test_an_export_that_fails_half_way_leaves_no_file(
     assert run(filled_file, "export", "discord:1001", str(path)).status == 0
 
 
+def test_a_wrong_bot_is_refused_and_a_missing_one_is_said(run: Any, database_file: Path) -> None:
+    async def say() -> None:
+        async with SessionHub(database_file, secret=SECRET, bot="helper") as hub:
+            await hub.record(said(BOB, 1, "hi", name="Bob"))
+
+    asyncio.run(say())
+    ran = run(database_file, "people")
+    assert ran.status == 0
+    assert "here are: 'helper'" in one_line(ran.err)
+    assert run(database_file, "--bot", "helper", "people").err == ""
+    refused = run(database_file, "--bot", "scribe", "people")
+    assert refused.status == 1
+    assert "--bot takes one of these: 'helper'" in one_line(refused.err)
+
+
 def test_ambiguous_names_show_ids_to_choose_from(run: Any, filled_file: Path) -> None:
     async def say() -> None:
         async with SessionHub(filled_file, secret=SECRET) as hub:
