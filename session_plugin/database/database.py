@@ -67,6 +67,12 @@ class Database:
         """Whether the engine can be had without waiting."""
         return self.engine is not None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is open, and nothing is being opened."""
+        with self._guard:
+            return self._opening is None or _has_failed(self._opening)
+
     def opened(self) -> Engine | None:
         """Return the engine, on an event loop, if it is open."""
         self._on_use()
@@ -77,13 +83,17 @@ class Database:
 
         Raises:
             DatabaseRefused: the database may not be used.
-            DatabaseUnavailable: it cannot be opened now.
+            DatabaseUnavailable: it cannot be opened now, or was closed meanwhile.
         """
         self._on_use()
         if self.engine is not None:
             return self.engine
 
-        engine = await asyncio.wrap_future(self._start_opening())
+        pending = self._start_opening()
+        engine = await asyncio.wrap_future(pending)
+        if self._opening is not pending:  # to go on would open another one, behind who closed it
+            raise DatabaseUnavailable("the database was closed while it was being opened")
+
         if self._on_open is not None:
             await self._on_open()
 
@@ -120,7 +130,7 @@ class Database:
         """Open on a thread. All callers share one opening; a failed one is tried anew."""
         with self._guard:
             pending = self._opening
-            if pending is not None and not (pending.done() and pending.exception() is not None):
+            if pending is not None and not _has_failed(pending):
                 return pending
             self._opening = pending = Future()
             pending.set_running_or_notify_cancel()  # one caller must not cancel it for the others
@@ -154,3 +164,7 @@ class Database:
                 self.engine = engine
 
         pending.set_result(engine)
+
+
+def _has_failed(pending: Future[Engine]) -> bool:
+    return pending.done() and pending.exception() is not None

@@ -93,7 +93,7 @@ class Lifecycle:
             await self._close()
             # What a plugin does when it is notified of the last messages opens the database again.
             await self.settle()
-            if not self._parts.database.is_open:
+            if self._parts.database.is_closed:
                 break
 
     async def _close(self) -> None:

@@ -494,6 +494,24 @@ async def test_a_hub_that_closes_between_two_attempts_to_open_makes_no_other(
         assert len(attempts) == made
 
 
+async def test_a_hub_that_closes_while_its_database_is_being_opened_leaves_nothing_open(
+    new_hub, talk, monkeypatch
+):
+    open_at_once = opening.open_engine
+
+    def open_slowly(database, **given):
+        time.sleep(0.5)
+        return open_at_once(database, **given)
+
+    monkeypatch.setattr(opening, "open_engine", open_slowly)
+    hub = new_hub(store_patience=0.1)
+    assert not (await hub.record(talk.said(talk.account("ann"), "hi"))).is_stored
+    await hub.close()
+    for _ in range(2):
+        assert [one.name for one in threading.enumerate() if "session_plugin" in one.name] == []
+        await asyncio.sleep(0.7)  # longer than it takes to open another one
+
+
 def test_a_loop_that_ended_before_the_database_could_be_opened_spends_nobodys_patience(
     talk, kept_file
 ):
