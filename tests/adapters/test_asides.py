@@ -485,7 +485,7 @@ async def test_telegrams_commands_answers_and_errors_are_asides(
 
 @pytest.mark.parametrize("block", [True, False])
 async def test_what_is_said_about_an_error_of_a_button_is_an_aside(
-    on_telegram: Any, hub: SessionHub, block: bool
+    on_telegram: Any, hub: SessionHub, says: Any, block: bool
 ) -> None:
     app = on_telegram.make()
 
@@ -517,7 +517,8 @@ async def test_what_is_said_about_an_error_of_a_button_is_an_aside(
         await on_telegram.simulator.press(ann, sent, "mend")
         await on_telegram.told(dm, "Vienna")
         await on_telegram.simulator.press(ann, sent, "fail")
-        await on_telegram.told(dm, "It failed")
+        answers = ["another model says: Vienna", "The button failed."]
+        await says(on_telegram, dm, ["hello", "It failed.", *answers])
         assert await marks(on_telegram, hub, dm, count=4) == [
             ("hello", False),
             ("It failed.", True),

@@ -443,7 +443,7 @@ async def test_a_file_given_to_a_command_is_described(
         await on_discord.simulator.slash(ann, dm, "read", file=("notes.txt", b"12345"), to=ann)
         asked, _ = await says(on_discord, dm, [f"/read file:notes.txt to:<@{ann.id}>", "read"])
     (file,) = asked.attachments
-    assert (file.filename, file.size, file.kind) == ("notes.txt", 5, "text")
+    assert (file.filename, file.size, file.kind) == ("notes.txt", 5, "document")
 
 
 async def test_a_plain_client_with_a_tree_keeps_slash_commands(

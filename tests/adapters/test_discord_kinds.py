@@ -103,7 +103,7 @@ async def test_messages_without_text_are_kept_by_what_hangs_on_them(
         await on_discord.simulator.say(ann, room, "", poll="Tea?")
         kept = await says(on_discord, room, ["", "", ""])
     assert [[(one.kind, one.filename) for one in message.attachments] for message in kept] == [
-        [("image", "cat.png"), ("file", "notes")],
+        [("photo", "cat.png"), ("document", "notes")],
         [("sticker", "wave")],
         [("poll", "Tea?")],
     ]
