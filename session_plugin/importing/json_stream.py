@@ -73,12 +73,16 @@ class JsonFile:
         self._added: list[int] = []  # where in the text a backslash stands that is not in the file
         self._at = 0
         self._passed = 0
+        self._measured = (0, 0)  # a place in the text, and the bytes before it
         self._is_over = False
 
     @property
     def offset(self) -> int:
         """The byte at which the next value begins."""
-        size = len(self._text[: self._at].encode("utf-8", "surrogatepass"))
+        place, size = self._measured
+        size += len(self._text[place : self._at].encode("utf-8", "surrogatepass"))
+        self._measured = (self._at, size)
+
         return self._passed + size - bisect_left(self._added, self._at)
 
     def peek(self) -> str:
@@ -255,6 +259,7 @@ class JsonFile:
         self._is_over = not piece
         self._text = waiting + self._decode(piece, final=self._is_over)
         self._at = 0
+        self._measured = (0, 0)
 
         return not self._is_over
 

@@ -1,9 +1,12 @@
 """Files that nobody meant well: what they cost is themselves, and what is said of them is one line."""
 
 import json
+import re
 import sqlite3
+import time
 from contextlib import closing
 from copy import deepcopy
+from io import BytesIO
 
 import pytest
 
@@ -250,6 +253,20 @@ def test_a_message_without_end_is_left_out_and_never_held_in_memory(
 
     assert len(events) == 2
     assert {one.reason for one in skipped} == {"it is too long"}
+
+
+def test_what_follows_a_long_value_costs_what_it_costs_elsewhere():
+    never = re.compile("(?!)")
+    seconds = []
+    for size in (1, 2_000_000):
+        content = json.dumps(["x" * size, *range(5_000)]).encode()
+        begun = time.process_time()
+        found = json_stream.JsonFile(BytesIO(content), element=never, border=never)
+        assert sum(1 for _ in found.decoded()) == 5_001
+        assert found.offset == len(content)
+        seconds.append(time.process_time() - begun)
+
+    assert seconds[1] < 8 * seconds[0]
 
 
 def test_dates_that_no_calendar_has_cost_their_message_only(file):
