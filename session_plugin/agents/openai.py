@@ -156,7 +156,7 @@ def _newest(items: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
                 closed[begun : position + 1] = [True] * (position + 1 - begun)
 
     start = max(0, len(items) - limit)
-    while closed[start]:
+    while start < len(items) and closed[start]:
         start += 1
 
     return items[start:]

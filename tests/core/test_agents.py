@@ -275,6 +275,14 @@ async def test_the_items_of_this_run_are_given_back_as_they_were(session):
     assert await memory.get_items() == [WORDS]
 
 
+async def test_a_limit_leaves_nothing_where_a_run_has_only_thought_so_far(session):
+    memory = AgentsSession(session)
+    thoughts = [{"type": "reasoning", "id": f"rs_{n}", "summary": []} for n in range(2)]
+    await memory.add_items([QUESTION, *thoughts])
+    assert await memory.get_items(0) == await memory.get_items(1) == []
+    assert await memory.get_items(3) == [QUESTION, *thoughts]
+
+
 async def test_what_the_author_said_as_system_comes_beside_the_limit(hub, talk):
     ann = talk.account("ann")
     first = (await hub.record(talk.said(ann, "hello"))).session
