@@ -75,7 +75,8 @@ class FinalWords:
         """Return a message of the bot with the turn whose words it carries, if it does.
 
         A voice message without words carries those that wait for longest, as its transcript. Words
-        that an edit has completed stay held: a later edit may be stored in its place.
+        that an edit has completed stay held: a later edit may be stored in its place. They do not
+        wait any more.
         """
         if event.role != "assistant" or event.turn is not None or event.chat not in self._held:
             return event
@@ -86,7 +87,9 @@ class FinalWords:
             held = [one for one in self._held.get(event.chat, ()) if _may_answer(one, event)]
             said = event.text if event.text.strip() else heard_in(event.attachments)
             is_voice = not said and not is_edit and is_voice_message(event.attachments)
-            found = next((one for one in held if is_voice or one.take(said)), None)
+            found = next(
+                (one for one in held if (not one.is_sent if is_voice else one.take(said))), None
+            )
 
         if found is None:
             return event

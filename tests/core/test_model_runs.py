@@ -140,6 +140,17 @@ async def test_words_that_a_placeholder_is_edited_into_are_found(hub, view, talk
     assert (await shown(view))[-1] == ("assistant", "Sunny.", [], "t")
 
 
+async def test_a_voice_message_never_says_what_an_edit_has_said_already(hub, view, talk, ann):
+    placeholder = talk.answered(ann, "thinking ...")
+    await hub.record(placeholder)
+    await view.add_turn([words("Sunny.")], turn="t")
+    await hub.edit(replace(placeholder, text="Sunny.", edited_at=5.0))
+    voice = Attachment(id="v", kind="voice")
+    await hub.record(talk.answered(ann, "", attachments=(voice,)))
+    spoken = (await view.history())[-1]
+    assert (spoken.turn, spoken.attachments) == (None, (voice,))
+
+
 @pytest.mark.parametrize("transcript", ["", "It is sunny."], ids=["spoken", "transcribed"])
 async def test_words_that_are_sent_as_a_voice_message_are_its_transcript(
     hub, view, talk, ann, transcript
