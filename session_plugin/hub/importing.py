@@ -288,6 +288,9 @@ class Importing:
     ) -> ImportReport:
         """Import what `/export` or `SessionHub.export` once handed to a person.
 
+        A file is believed: whose words a line is and which role it has is what the line says. Check
+        one that you did not store yourself.
+
         Args:
             paths: The files of one export, in their order.
             lets_forgotten_return: Also store what was said before the person was forgotten: they
