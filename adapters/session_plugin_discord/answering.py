@@ -126,7 +126,9 @@ def _is_about() -> bool:
 def _being_handled() -> Iterator[BaseException]:
     """Yield the error that is being handled, and those during whose handling it was raised."""
     error = sys.exc_info()[1]
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # authors can set them in a circle
+        seen.add(id(error))
         yield error
         error = error.__context__
 

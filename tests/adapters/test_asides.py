@@ -17,6 +17,7 @@ from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, f
 import session_plugin_discord
 import session_plugin_telegram
 from session_plugin import SessionHub
+from session_plugin_discord.answering import is_error
 
 
 async def marks(driver: Any, hub: SessionHub, chat: Any, *, count: int) -> list[tuple[str, bool]]:
@@ -30,6 +31,15 @@ async def marks(driver: Any, hub: SessionHub, chat: Any, *, count: int) -> list[
 
 
 # Discord, by prefix
+
+
+def test_errors_that_name_each_other_as_their_contexts_end_the_search() -> None:
+    first, second = ValueError(), ValueError()
+    first.__context__, second.__context__ = second, first
+    try:
+        raise first
+    except ValueError:
+        assert not is_error(None)
 
 
 @pytest.mark.parametrize("kind", ["direct", "group"])
