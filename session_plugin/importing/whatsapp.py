@@ -169,7 +169,10 @@ def _order_of(path: str | Path) -> DateOrder:
     if possible and len(possible) == 1:
         return possible.pop()
     if not possible:
-        raise FileRefused(f"the dates in {path} have no order in which all of them are dates")
+        raise FileRefused(
+            f"the dates in {path} have no order in which all of them are dates; if somebody wrote "
+            "one at the beginning of a line, say which order the others have (dates=)"
+        )
 
     raise FileRefused(
         f"the dates in {path} can be read in the orders {' and '.join(sorted(possible))}, as no "

@@ -276,6 +276,16 @@ def test_dates_that_no_calendar_has_cost_their_message_only(file):
     assert {one.text for one in events} == {"hi"}
 
 
+def test_a_date_in_another_order_at_the_beginning_of_a_line_is_refused_with_the_way_out(file):
+    path = file("31/12/2023, 23:59 - Ann: look:\n12/31/2023, 23:59 - Eve: hi\n")
+    with pytest.raises(FileRefused, match=r"no order .*dates="):
+        read("whatsapp", path)
+
+    chat = Chat("whatsapp", "1")
+    events = [*read_whatsapp(path, chat=chat, bot="Marvin", dates="dmy")]
+    assert [type(one) for one in events] == [MessageEvent, Skipped]
+
+
 @pytest.mark.parametrize(
     "ask",
     [
