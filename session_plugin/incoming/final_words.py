@@ -16,7 +16,7 @@ from session_plugin.rules.final_words import (
     MOST_OF_CHAT,
     HeldWords,
     heard_in,
-    is_voice_message,
+    is_spoken,
 )
 
 
@@ -86,7 +86,7 @@ class FinalWords:
         with self._guard:
             held = [one for one in self._held.get(event.chat, ()) if _may_answer(one, event)]
             said = event.text if event.text.strip() else heard_in(event.attachments)
-            is_voice = not said and not is_edit and is_voice_message(event.attachments)
+            is_voice = not said and not is_edit and is_spoken(event)
             found = next(
                 (one for one in held if (not one.is_sent if is_voice else one.take(said))), None
             )

@@ -7,10 +7,11 @@ a heading or a footer around it. So letters and digits alone are compared.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from session_plugin.model import Account
+from session_plugin.context.marks import is_forward
+from session_plugin.model import Account, MessageEvent
 from session_plugin.parts import Attachment
 
 HELD_SECONDS = 600.0
@@ -38,9 +39,13 @@ def heard_in(attachments: Iterable[Attachment]) -> str:
     return "\n".join(one.transcript for one in attachments if one.transcript)
 
 
-def is_voice_message(attachments: Sequence[Attachment]) -> bool:
-    """Check whether a message without words is one that its sender has spoken."""
-    return len(attachments) == 1 and attachments[0].kind in ("voice", "videonote")
+def is_spoken(event: MessageEvent) -> bool:
+    """Check whether a message without words may say those of a run: nobody else has spoken it, and
+    it is not about an error or a command.
+    """
+    is_recording = [one.kind in ("voice", "videonote") for one in event.attachments] == [True]
+
+    return is_recording and not event.is_aside and not is_forward(event.metadata)
 
 
 @dataclass(slots=True, eq=False)

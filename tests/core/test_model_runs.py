@@ -151,6 +151,19 @@ async def test_a_voice_message_never_says_what_an_edit_has_said_already(hub, vie
     assert (spoken.turn, spoken.attachments) == (None, (voice,))
 
 
+@pytest.mark.parametrize("odd", [{"metadata": {"forwarded": True}}, {"is_aside": True}])
+async def test_a_voice_message_of_somebody_else_or_about_an_error_says_no_words_of_a_run(
+    hub, view, talk, ann, odd
+):
+    await view.add_turn([words("Sunny.")], turn="t")
+    voice = Attachment(id="v", kind="voice")
+    for fields in (odd, {}):
+        await hub.record(replace(talk.answered(ann, "", attachments=(voice,)), **fields))
+    other, own = (await view.history())[-2:]
+    assert (other.turn, other.attachments) == (None, (voice,))
+    assert (own.turn, own.attachments[0].transcript) == ("t", "Sunny.")
+
+
 @pytest.mark.parametrize("transcript", ["", "It is sunny."], ids=["spoken", "transcribed"])
 async def test_words_that_are_sent_as_a_voice_message_are_its_transcript(
     hub, view, talk, ann, transcript
