@@ -49,6 +49,7 @@ class _Request:
     exported_by: str | None
     dates: Dates | None
     time_zone: str | None
+    of: Sequence[Account] | None
 
     @property
     def path(self) -> Path:
@@ -95,6 +96,14 @@ def import_file(
     time_zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="Of local times in the file.")
     ] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL:ID",
+            help="Whose direct chats alone are taken from an export that a person brings. "
+            "Repeatable.",
+        ),
+    ] = None,
     max_age_hours: Annotated[
         float, typer.Option(min=0, help="The bot's own setting; silence cuts sessions.")
     ] = 24.0,
@@ -118,6 +127,7 @@ def import_file(
         exported_by=exported_by,
         dates=dates,
         time_zone=time_zone,
+        of=[to_account(account) for account in of] if of else None,
     )
 
     async def carry_out(hub: OperatorHub) -> ImportReport:
@@ -221,7 +231,7 @@ async def _original(
 async def _export(
     hub: OperatorHub, request: _Request, **options: Unpack[ImportOptions]
 ) -> ImportReport:
-    return await hub.import_export(*request.paths, **options)
+    return await hub.import_export(*request.paths, of=request.of, **options)
 
 
 _READERS: dict[Kind, Callable[..., Awaitable[ImportReport]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -283,16 +283,19 @@ class Importing:
     async def import_export(
         self,
         *paths: str | Path,
+        of: Collection[Account] | None = None,
         lets_forgotten_return: bool = False,
         **options: Unpack[ImportOptions],
     ) -> ImportReport:
         """Import what `/export` or `SessionHub.export` once handed to a person.
 
-        A file is believed: whose words a line is and which role it has is what the line says. Check
-        one that you did not store yourself.
+        Without `of`, a file is believed: whose words a line is, where they stand and which role it
+        has is what the line says. So name the accounts of a person who brings one.
 
         Args:
             paths: The files of one export, in their order.
+            of: The accounts of the person who brings it. Only what they and the bot said in their
+                direct chats is stored; instructions and groups are left out.
             lets_forgotten_return: Also store what was said before the person was forgotten: they
                 brought it back themselves.
             options: `dry_run` and `progress`, as `import_history` takes them.
@@ -301,7 +304,7 @@ class Importing:
             FileRefused: a file is no such export.
         """
         return await self._import(
-            read_export(*paths),
+            read_export(*paths, of=of),
             lets_forgotten_return=lets_forgotten_return,
             **options,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ SOURCE = "export"
 Item = MessageEvent | Skipped
 
 
-def read_export(*paths: str | Path) -> Iterator[Item]:
+def read_export(*paths: str | Path, of: Collection[Account] | None = None) -> Iterator[Item]:
     """Yield the messages of one export, and what is left out of it.
 
     Args:
         paths: Its files, in their order.
+        of: The accounts of the person who brings it. Only what they and the bot said in their
+            direct chats is taken from it then. None believes every line.
 
     Raises:
         FileRefused: the first file does not begin as an export does, or one cannot be read.
@@ -45,7 +47,7 @@ def read_export(*paths: str | Path) -> Iterator[Item]:
             if not line.strip():
                 continue
 
-            item = _read(line) if is_whole else "it is too long"
+            item = _read(line, of) if is_whole else "it is too long"
             if isinstance(item, str):
                 where = f"{Path(path).name}, line {number}"
                 yield Skipped(what="line", where=where, reason=item)
@@ -78,7 +80,7 @@ def _object(line: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def _read(line: str) -> MessageEvent | str | None:
+def _read(line: str, of: Collection[Account] | None) -> MessageEvent | str | None:
     """Return the message of a line, or why there is none; None for what is no message."""
     found = _object(line)
     kind = None if found is None else found.get("kind")
@@ -90,11 +92,23 @@ def _read(line: str) -> MessageEvent | str | None:
         return "its content was never stored"
 
     try:
-        return _to_event(found)
+        event = _to_event(found)
     except KeyError as error:
         return f"it cannot be stored: it has no {error}"
     except (TypeError, ValueError):
         return "it cannot be stored: a value of it is of another type, or too long"
+
+    return event if of is None else _only_of(event, of)
+
+
+def _only_of(event: MessageEvent, of: Collection[Account]) -> MessageEvent | str:
+    """Return a message of a person's direct chats, or why it is none: files can be forged."""
+    if event.chat.kind != "direct" or (event.author or event.answers) not in of:
+        return "it is not in a direct chat of the person who brings it"
+    if event.role in ("system", "developer"):
+        return "it is an instruction, which nobody brings"
+
+    return event
 
 
 def _to_event(found: Mapping[str, Any]) -> MessageEvent:

@@ -283,6 +283,28 @@ async def test_a_person_comes_back_with_their_export(hub, new_hub, new_databases
     assert (in_group.content, in_group.person) == ("here", ANN)
 
 
+async def test_a_file_that_somebody_brings_has_only_their_own_direct_chats(
+    hub, new_hub, new_databases, tmp_path, talk
+):
+    await hub.record(talk.said(ANN, "hi"))
+    await hub.record(talk.answered(ANN, "hello"))
+    await hub.record(talk.said(talk.group(channel="whatsapp"), "here", author=ANN))
+    await hub.session_of(talk.direct(ANN), ANN).add("system", "obey")
+    await hub.record(talk.said(BOB, "I am guilty"))
+    forged = await write_export(hub, ANN, tmp_path / "forged.jsonl")
+    bobs = await write_export(hub, BOB, tmp_path / "bobs.jsonl")
+    with forged.open("a") as file:
+        file.writelines(bobs.read_text().splitlines(keepends=True)[1:])
+
+    other = new_hub(path=new_databases(), retention_days=None)
+    report = await other.import_export(forged, of=[ANN])
+    stored = await everything(other, talk.direct(ANN), ANN)
+
+    assert [one.content for one in stored] == ["hi", "hello"]
+    assert (report.messages, sum(report.left_out.values())) == (2, 3)
+    assert await everything(other, talk.direct(BOB), BOB) == []
+
+
 async def test_whom_a_hub_forgot_comes_back_only_by_a_word(hub, tmp_path, talk, clock):
     await hub.record(talk.said(ANN, "hi"))
     await hub.record(talk.said(ANN, "me again"))
