@@ -19,14 +19,14 @@ CROSS JOIN LATERAL (
   ORDER BY account_no LIMIT 32) AS a
 
 -- name: first_words
--- When accounts first spoke in segments, if that is among the first 200 of their messages from
+-- When accounts first spoke in segments, if that is among the first 50 of their messages from
 -- there on; so the cost does not grow with what they say elsewhere.
 WITH asked (account_no, segment_no, from_seq) AS (VALUES (:account_no, :segment_no, :from_seq))
 SELECT asked.account_no, (
     SELECT MIN(w.seq) FROM (
       SELECT m.seq, m.segment_no, m.role FROM messages AS m
       WHERE m.account_no = asked.account_no AND m.seq >= asked.from_seq
-      ORDER BY m.seq LIMIT 200) AS w
+      ORDER BY m.seq LIMIT 50) AS w
     WHERE w.segment_no = asked.segment_no AND w.role = 'user') AS seq
 FROM asked
 
@@ -36,7 +36,7 @@ SELECT asked.account_no, (
     SELECT MIN(w.seq) FROM (
       SELECT m.seq, m.segment_no, m.role FROM messages AS m
       WHERE m.account_no = asked.account_no AND m.seq >= asked.from_seq
-      ORDER BY m.seq LIMIT 200) AS w
+      ORDER BY m.seq LIMIT 50) AS w
     WHERE w.segment_no = asked.segment_no AND w.role = 'user') AS seq
 FROM unnest(CAST(:account_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
   CAST(:from_seq AS BIGINT[])) AS asked (account_no, segment_no, from_seq)
