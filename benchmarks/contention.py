@@ -1,10 +1,11 @@
 """How several processes on one PostgreSQL server get on: recording and linking at once.
 
     python benchmarks/contention.py postgresql://postgres@127.0.0.1:5432/test?schema=empty
+    python benchmarks/contention.py URL 32    # this number of processes alone
 
-Each process records by 20 tasks, in chats of its own, while one more task links two accounts and
-unlinks them again, under the lock that everybody else shares. Prints a row for each number of
-processes, and how many connections each has.
+Each process records by 20 tasks, in chats of its own, while one more task links two new accounts at
+a time, under the lock that everybody else shares. Prints a row for each number of processes: how
+long messages and links took, and how many connections each process has.
 """
 
 import asyncio
@@ -19,16 +20,19 @@ import psycopg
 from session_plugin import Account, Chat, MessageEvent, SessionHub
 from session_plugin.database.server_url import read_url
 
-SECONDS = 8.0
+SECONDS = 15.0
 PROCESSES = (2, 8, 32)
 TASKS = 20
 
 
-def main(url: str) -> None:
+def main(url: str, *counts: str) -> None:
     """Run with each number of processes, and print what came of it."""
-    print("processes  messages/s  links/s  link ms (median, worst)  connections per process")
+    print(
+        "processes  messages/s  message ms (median, worst)  links/s  link ms (median, worst)  "
+        "connections per process"
+    )
     context = multiprocessing.get_context("spawn")
-    for count in PROCESSES:
+    for count in map(int, counts or PROCESSES):
         queue: Any = context.Queue()
         begin, end = context.Barrier(count + 1), context.Barrier(count + 1)
         name = f"contention-{count}"
@@ -50,13 +54,20 @@ def main(url: str) -> None:
         for process in running:
             process.join()
 
-        messages = sum(one for one, _ in found) / SECONDS
+        messages = [seconds for each, _ in found for seconds in each]
         links = [seconds for _, each in found for seconds in each]
         print(
-            f"{count:9}  {messages:10.0f}  {len(links) / SECONDS:7.1f}  "
-            f"{statistics.median(links) * 1000:9.0f} {max(links) * 1000:9.0f}  "
-            f"{connections / count:12.1f}"
+            f"{count:9}  {len(messages) / SECONDS:10.0f}  {_median_and_worst(messages):>26}  "
+            f"{len(links) / SECONDS:7.1f}  {_median_and_worst(links):>23}  "
+            f"{connections / count:23.1f}",
+            flush=True,
         )
+
+
+def _median_and_worst(seconds: list[float]) -> str:
+    if not seconds:
+        return "-"
+    return f"{statistics.median(seconds) * 1000:.0f} {max(seconds) * 1000:.0f}"
 
 
 def _run(url: str, name: str, own: str, *, queue: Any, begin: Any, end: Any) -> None:
@@ -68,22 +79,19 @@ async def _record_and_link(
 ) -> None:
     joint = "&" if "?" in url else "?"
     database = f"{url}{joint}application_name={name}"
-    messages, links, is_over = 0, [], False
+    messages: list[float] = []
+    links: list[float] = []
+    is_over = False
 
     async with SessionHub(
         database, secret="s" * 16, upkeep_minutes=None, store_patience=60.0
     ) as hub:
 
-        async def record(task: int) -> None:
-            nonlocal messages
-            place = f"{name}-{own}-{task}"
-            chat, author = Chat("telegram", place), Account("telegram", place)
+        async def record(author: Account) -> None:
             while not is_over:
-                event = MessageEvent(
-                    chat=chat, message_id=None, role="user", text="hi", sent_at=0.0, author=author
-                )
-                await hub.record(event)
-                messages += 1
+                began_at = time.monotonic()
+                await hub.record(_said_by(author))
+                messages.append(time.monotonic() - began_at)
 
         async def link() -> None:
             number = 0
@@ -94,28 +102,34 @@ async def _record_and_link(
                     for channel in ("discord", "telegram")
                 ]
                 for one in pair:
-                    await hub.record(
-                        MessageEvent(
-                            chat=Chat(one.channel, one.channel_user_id),
-                            message_id=None,
-                            role="user",
-                            text="hi",
-                            sent_at=0.0,
-                            author=one,
-                        )
-                    )
+                    await hub.record(_said_by(one))
                 began_at = time.monotonic()
                 await hub.link_known(*pair)
                 links.append(time.monotonic() - began_at)
 
+        authors = [Account("telegram", f"{name}-{own}-{task}") for task in range(TASKS)]
+        # What a chat's first message costs is not measured.
+        await asyncio.gather(*(hub.record(_said_by(author)) for author in authors))
+
         await asyncio.to_thread(begin.wait)
-        tasks = [asyncio.create_task(record(task)) for task in range(TASKS)]
+        tasks = [asyncio.create_task(record(author)) for author in authors]
         tasks.append(asyncio.create_task(link()))
         await asyncio.sleep(SECONDS)
         queue.put((messages, links))
         await asyncio.to_thread(end.wait)
         is_over = True
         await asyncio.gather(*tasks)
+
+
+def _said_by(author: Account) -> MessageEvent:
+    return MessageEvent(
+        chat=Chat(author.channel, author.channel_user_id),
+        message_id=None,
+        role="user",
+        text="hi",
+        sent_at=0.0,
+        author=author,
+    )
 
 
 def _connections(url: str, name: str) -> int:
@@ -128,4 +142,4 @@ def _connections(url: str, name: str) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
