@@ -1,6 +1,6 @@
 """People of a group who go by the same name, in the order in which they first spoke there.
 
-So that each has the same number in every context of a session, whoever is in its window. Derived
+So each has the same number in every context of a session, no matter who is in its window. Derived
 from the messages; nothing is stored.
 """
 
