@@ -26,6 +26,7 @@ def ann_too(talk):
 
 async def test_the_warning_says_what_is_wrong_with_the_database(new_hub, talk, database, caplog):
     hub, ann = new_hub(store_patience=0.5), talk.account("ann")
+    await hub.identity_of("nobody")  # opening spends none of the patience
     await hub.record(talk.said(ann, "before"))
     await hub.settle()  # what an opening does in the background would warn of the missing file, too
     away = database.rename(database.with_name("away"))
