@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from session_plugin.checks import LATEST, check_text
 
+_DIGITS = re.compile(r"-?[0-9]+")
 _BEYOND = 2**63
 """No id and no size is as large."""
 _WRITING_DIRECTION = dict.fromkeys(
@@ -39,7 +41,12 @@ def name(value: Any) -> str:
 
 
 def number(value: Any) -> int | None:
-    """Return a whole number of up to 64 bits, also one written as text; None for anything else."""
+    """Return a whole number of up to 64 bits, also one written in ASCII digits; None for anything
+    else.
+    """
+    if isinstance(value, str) and _DIGITS.fullmatch(value) is None:
+        return None  # `int` takes underscores, spaces and the digits of every script
+
     try:
         whole = None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):

@@ -9,7 +9,7 @@ import pytest
 from agents import SQLiteSession
 
 from session_plugin import Account, Chat, FileRefused, MessageEvent, Skipped
-from session_plugin.importing import read_export, read_openai_agents, read_whatsapp
+from session_plugin.importing import cells, read_export, read_openai_agents, read_whatsapp
 from session_plugin.parts import TextPart, ToolCallPart, ToolResultPart
 
 ANN, BOB = Account("whatsapp", "+431"), Account("whatsapp", "+432")
@@ -339,3 +339,11 @@ def test_lines_that_cannot_be_read_are_named(file):
 def test_a_file_that_is_no_export_is_refused(file, head, reason):
     with pytest.raises(FileRefused, match=reason):
         list(read_export(file(head)))
+
+
+@pytest.mark.parametrize(
+    "spelled", ["1_0", " 10", "10 ", "+10", "\uff11\uff10", "\u0661\u0660", ""]
+)
+def test_a_number_is_written_in_ascii_digits_and_nothing_else(spelled):
+    assert cells.number(spelled) is None
+    assert [cells.number(one) for one in ("10", "-10", 10, 10.0)] == [10, -10, 10, 10]
