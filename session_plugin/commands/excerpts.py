@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from session_plugin.context.quoting import one_line
 from session_plugin.rules.found import Hit
-from session_plugin.rules.searching import words_of
+from session_plugin.rules.searching import searched_text
 
 BEFORE, AFTER = 40, 80
 """Characters shown before the first place and after its beginning."""
@@ -20,7 +20,7 @@ def excerpt_of(hit: Hit) -> str:
 
     It is one line, without unprintable characters: what people wrote cannot imitate our lines.
     """
-    text = words_of(hit.message.content, hit.message.attachments)
+    text = searched_text(hit.message.content, hit.message.attachments)
     place = hit.spans[0][0] if hit.spans else 0
     start, end = _start(text, place - BEFORE), _end(text, place + AFTER)
     shown = "".join(character for character in one_line(text[start:end]) if character.isprintable())

@@ -28,9 +28,9 @@ from session_plugin.context.quoting import (
     names_of,
     one_line,
     quote,
+    shown_text,
     speaker_of,
     without_surrogates,
-    words_of,
 )
 from session_plugin.context.steps import Arrangement, Block, Entry
 from session_plugin.context.turn_order import in_order_of_runs
@@ -120,7 +120,7 @@ class Transcript:
             if message.role == "assistant":
                 words = self._words_of_assistant(message)
             elif message.role == "tool":
-                words = "" if parts else as_data(words_of(message))
+                words = "" if parts else as_data(shown_text(message))
             else:
                 words = self._entry_of_person(message).text
             texts.append("\n".join(text for text in (words, *parts) if text))
@@ -132,7 +132,7 @@ class Transcript:
             role: Literal["system", "developer"] = (
                 "system" if message.role == "system" else "developer"
             )
-            yield Entry(role=role, blocks=_text(without_surrogates(words_of(message))))
+            yield Entry(role=role, blocks=_text(without_surrogates(shown_text(message))))
 
         if self._summary is not None:
             text = quote(without_surrogates(self._summary.text))
@@ -187,7 +187,7 @@ class Transcript:
         if has_results:
             arrangement.close(number)
         elif message.role == "tool":
-            texts = [words_of(message)]
+            texts = [shown_text(message)]
 
         for text in filter(None, texts):
             entry = Entry(role="user", blocks=_text(as_data(text)), said_at=message.timestamp)

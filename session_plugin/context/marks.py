@@ -26,9 +26,9 @@ from session_plugin.context.quoting import (
     quote,
     quoted_name,
     shown_name,
+    shown_text,
     speaker_of,
     without_surrogates,
-    words_of,
 )
 from session_plugin.model import Account, Chat, SessionMessage
 
@@ -109,7 +109,7 @@ def shown_words(message: SessionMessage, names: Mapping[Hashable, str]) -> str:
         message: The message.
         names: What `names_of` returns for messages that include this one.
     """
-    words = words_of(message)
+    words = shown_text(message)
     shown: dict[str, str] = {}
     for mention in mentions_in(message):
         name = mention.name if mention.account is None else names.get(mention.account, "")

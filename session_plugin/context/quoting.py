@@ -51,7 +51,7 @@ def quoted_name(name: str) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def words_of(message: SessionMessage) -> str:
+def shown_text(message: SessionMessage) -> str:
     """Return the text of a message, or a placeholder in brackets if it has none.
 
     What was said in a recording follows, in quotation marks, if it was transcribed. What an

@@ -39,7 +39,7 @@ _GAP = re.compile(r"[\W_]*")
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2}))?(?:-([0-9]{1,2}))?")
 
 
-def words_of(content: str, attachments: Iterable[Attachment] = ()) -> str:
+def searched_text(content: str, attachments: Iterable[Attachment] = ()) -> str:
     """Return what is searched of a message: its text, then what was said in its attachments."""
     spoken = [one.transcript for one in attachments if one.transcript]
     return "\n".join([content, *spoken]) if spoken else content

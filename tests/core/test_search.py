@@ -9,7 +9,7 @@ import pytest
 from session_plugin import Account, Attachment, hookimpl
 from session_plugin.hub import looking
 from session_plugin.records.conversation import searching, sources
-from session_plugin.rules.searching import parse_query, places_in, words_of
+from session_plugin.rules.searching import parse_query, places_in, searched_text
 
 OCTOBER, NOVEMBER = 1_790_812_800.0, 1_793_491_200.0  # the first of each, in 2026
 
@@ -406,7 +406,7 @@ def test_what_looks_like_an_operator_and_is_none_is_a_word():
 
 def test_what_was_said_in_an_attachment_is_searched_too():
     voice = Attachment(id="2", kind="voice", transcript="the cat sat")
-    assert words_of("Listen:", [Attachment(id="1"), voice]) == "Listen:\nthe cat sat"
+    assert searched_text("Listen:", [Attachment(id="1"), voice]) == "Listen:\nthe cat sat"
 
 
 def test_a_query_shows_nobody_what_was_searched_for():

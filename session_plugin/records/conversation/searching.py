@@ -31,7 +31,7 @@ from session_plugin.records.people.accounts import find_account
 from session_plugin.rules.found import Hit
 from session_plugin.rules.numbers import FIRST
 from session_plugin.rules.scopes import Scope
-from session_plugin.rules.searching import Query, places_in, words_of
+from session_plugin.rules.searching import Query, places_in, searched_text
 
 SNAPSHOT_SECONDS = 0.05
 """The longest that one snapshot is held; other readers wait for the thread meanwhile."""
@@ -194,7 +194,7 @@ def _left_to_compare(rows: Rows, query: Query) -> Rows:
 def text_of(content: object, attachments: object) -> str:
     """Return what is searched of a message's cells."""
     text = to_text(content)
-    return words_of(text, attachments_from_json(attachments)) if attachments else text
+    return searched_text(text, attachments_from_json(attachments)) if attachments else text
 
 
 def _hit_at(tx: Tx, source: Source, seq: int, query: Query, session_ids: dict[int, str]) -> Hit:
@@ -213,7 +213,7 @@ def session_id_of(tx: Tx, session_no: int) -> str:
 
 def hit_of(message: SessionMessage, session_id: str, query: Query) -> Hit:
     """Return a message as a hit; spans beyond its text are in what came with it."""
-    found = places_in(query, words_of(message.content, message.attachments))
+    found = places_in(query, searched_text(message.content, message.attachments))
     length = len(message.content)
 
     return Hit(

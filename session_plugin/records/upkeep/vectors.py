@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.records.cells import attachments_from_json, to_text
-from session_plugin.rules.searching import words_of
+from session_plugin.rules.searching import searched_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def _sources(rows: Iterable[Row]) -> list[Source]:
             segment_no=row["segment_no"],
             seq=row["seq"],
             content=row["content"],
-            text=words_of(to_text(row["content"]), attachments_from_json(row["attachments"])),
+            text=searched_text(to_text(row["content"]), attachments_from_json(row["attachments"])),
         )
         for row in rows
     )
