@@ -10,6 +10,7 @@ from pathlib import Path
 
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Engine
+from session_plugin.database.remembering import Remembering
 from session_plugin.database.sqlite import SqliteEngine
 from session_plugin.database.sqlite_file import MEMORY
 from session_plugin.errors import DatabaseRefused
@@ -36,6 +37,7 @@ def open_engine(
     busy_timeout: float = 30.0,
     is_read_only: bool = False,
     counters: DatabaseCounters | None = None,
+    remembering: Remembering | None = None,
 ) -> Engine:
     """Choose the engine for `database` and open it.
 
@@ -44,6 +46,7 @@ def open_engine(
         busy_timeout: Seconds to wait for a lock that another process holds.
         is_read_only: Open no connection that can write; create and migrate nothing.
         counters: Where its commits and reads are counted.
+        remembering: What may be remembered of it between two COMMITs; only of a file.
 
     Raises:
         DatabaseRefused: no engine serves this URL, what it needs is not installed, or the database
@@ -51,19 +54,32 @@ def open_engine(
         DatabaseUnavailable: the server cannot be reached.
     """
     engine = _engine_for(
-        located(database), busy_timeout, is_read_only=is_read_only, counters=counters
+        located(database),
+        busy_timeout,
+        is_read_only=is_read_only,
+        counters=counters,
+        remembering=remembering,
     )
     engine.open()
     return engine
 
 
 def _engine_for(
-    where: str, busy_timeout: float, *, is_read_only: bool, counters: DatabaseCounters | None
+    where: str,
+    busy_timeout: float,
+    *,
+    is_read_only: bool,
+    counters: DatabaseCounters | None,
+    remembering: Remembering | None,
 ) -> Engine:
     """Return the engine that serves a database; an optional driver is imported only here."""
     if "://" not in where:
         return SqliteEngine(
-            where, busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
+            where,
+            busy_timeout=busy_timeout,
+            is_read_only=is_read_only,
+            counters=counters,
+            remembering=remembering,
         )
 
     check_scheme(where)

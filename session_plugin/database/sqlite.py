@@ -26,6 +26,7 @@ from session_plugin.counters import DatabaseCounters
 from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Purged, Row, Tx, Value
 from session_plugin.database.queries import load_queries
+from session_plugin.database.remembering import Remembering
 from session_plugin.database.sqlite_errors import as_our_errors
 from session_plugin.database.sqlite_file import (
     APPLICATION_ID,
@@ -38,6 +39,7 @@ from session_plugin.database.sqlite_file import (
 )
 from session_plugin.database.sqlite_log import mark_log
 from session_plugin.database.threads import ThreadedEngine
+from session_plugin.database.wal_index import open_wal_index
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.logs import FieldLogger
 
@@ -88,10 +90,15 @@ class SqliteEngine(ThreadedEngine):
         busy_timeout: float,
         is_read_only: bool = False,
         counters: DatabaseCounters | None = None,
+        remembering: Remembering | None = None,
     ) -> None:
         """Prepare the engine for an absolute path; no file is touched before `open`."""
         super().__init__(
-            path, busy_timeout=busy_timeout, is_read_only=is_read_only, counters=counters
+            path,
+            busy_timeout=busy_timeout,
+            is_read_only=is_read_only,
+            counters=counters,
+            remembering=remembering,
         )
         self._of_thread = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -120,16 +127,32 @@ class SqliteEngine(ThreadedEngine):
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
 
         self._writing = _WriteConnection(connection, self.url)
+        self._begin_to_remember(connection)
         self._start(self._writing, readers=readers)
         self._count_open(1)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish running reads, carry out queued writes, and close the connections."""
         is_open = self._writer is not None or self._readers is not None
+        index = None if self._remembering is None else self._remembering.end()
         super().close(timeout)
 
+        if index is not None:
+            index.close()
         if is_open:
             self._count_open(-1)
+
+    def _begin_to_remember(self, connection: sqlite3.Connection) -> None:
+        if self._remembering is None or self.url == MEMORY:
+            return
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            return
+
+        index = open_wal_index(self.url)
+        if index is not None:
+            self._remembering.begin(
+                index, lambda: int(connection.execute("PRAGMA data_version").fetchone()[0])
+            )
 
     def _count_open(self, change: int) -> None:
         with _open_here_guard:

@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import Task, Tx
 from session_plugin.database.readers import Readers
+from session_plugin.database.remembering import Remembering
 from session_plugin.database.writer import FutureTask, WriteConnection, Writer
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.logs import FieldLogger
@@ -38,6 +39,7 @@ class ThreadedEngine(ABC):
         busy_timeout: float,
         is_read_only: bool = False,
         counters: DatabaseCounters | None = None,
+        remembering: Remembering | None = None,
     ) -> None:
         """Prepare the engine without opening anything.
 
@@ -46,11 +48,13 @@ class ThreadedEngine(ABC):
             busy_timeout: Seconds after which a write fails while others hold the lock.
             is_read_only: Open no connection that can write, and create nothing.
             counters: Where its commits and reads are counted.
+            remembering: What is told of each COMMIT.
         """
         self.url = url
         self._busy_timeout = busy_timeout
         self._is_read_only = is_read_only
         self._counters = counters or DatabaseCounters()
+        self._remembering = remembering
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._pid = 0
@@ -122,7 +126,7 @@ class ThreadedEngine(ABC):
     def _start(self, writing: WriteConnection | None, *, readers: int) -> None:
         self._pid = os.getpid()
         if writing is not None:
-            self._writer = Writer(writing, counters=self._counters)
+            self._writer = Writer(writing, counters=self._counters, remembering=self._remembering)
 
         if readers:
             self._readers = Readers(self._read, count=readers, counters=self._counters)

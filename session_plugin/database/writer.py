@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.engine import InBulk, NotAlone, Task, Tx
+from session_plugin.database.remembering import Remembering
 from session_plugin.errors import DatabaseLocked, DatabaseUnavailable, SessionError
 from session_plugin.logs import FieldLogger
 
@@ -137,10 +138,20 @@ def _set_futures(tasks: list[Task]) -> None:
 class Writer:
     """Runs operations one group at a time on a thread of its own."""
 
-    def __init__(self, connection: WriteConnection, *, counters: DatabaseCounters) -> None:
-        """Take over `connection`, which nobody else uses from now on."""
+    def __init__(
+        self,
+        connection: WriteConnection,
+        *,
+        counters: DatabaseCounters,
+        remembering: Remembering | None = None,
+    ) -> None:
+        """Take over `connection`, which nobody else uses from now on.
+
+        `remembering` is told of each COMMIT before anybody else.
+        """
         self._connection = connection
         self._counters = counters
+        self._remembering = remembering
         self._waiting: deque[Task] = deque()
         self._crowded_at = CROWDED
         self._changed = threading.Condition()
@@ -236,7 +247,7 @@ class Writer:
 
         began_at = time.monotonic()
         try:
-            self._connection.commit()
+            self._commit(started)
         except CommitInDoubt:
             self._in_doubt = started
             raise
@@ -246,6 +257,20 @@ class Writer:
         self._counters.commit_operations.observe(len(started))
         _notify(started)
         self._connection.pause()
+
+    def _commit(self, tasks: list[Task]) -> None:
+        remembering = self._remembering
+        if remembering is None:
+            self._connection.commit()
+            return
+
+        remembering.before_commit(tasks)
+        try:
+            self._connection.commit()
+        except BaseException:
+            remembering.after_failure()
+            raise
+        remembering.after_commit()
 
     def _resolve_doubt(self) -> None:
         """Learn what became of the last group: tell its tasks, or leave them in line to be run

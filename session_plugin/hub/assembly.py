@@ -30,6 +30,7 @@ from session_plugin.plugins.counting import TokenCounter
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation import editing, sessions, transcripts
 from session_plugin.records.conversation.recording import Recording, RecordResult
+from session_plugin.records.conversation.tails import Tails
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
@@ -71,6 +72,7 @@ class HubParts:
     upkeep: UpkeepWork
     rounds: Rounds
     searches: LastSearches
+    tails: Tails
     context: Callable[[], OperationContext]
     """Returns what operations need to know of now and of this hub."""
     own_leases: list[Lease] = field(default_factory=list)
@@ -91,8 +93,18 @@ class KnownClock:
 def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
     """Put a hub together; the database is not touched yet."""
     counters, tracing, plugins, background = HubCounters(), Tracing(), Plugins(), BackgroundTasks()
-    opens = open_existing if settings.is_operator else opening.open_engine
-    handle = Database(database, open_engine=partial(opens, counters=counters.database))
+    tails = Tails(
+        most_bytes=settings.cache_bytes,
+        shortest_silence=settings.policies.shortest_silence,
+        counted=counters.caches,
+    )
+    opens = partial(opening.open_engine, remembering=tails if settings.cache_bytes else None)
+    handle = Database(
+        database,
+        open_engine=partial(
+            open_existing if settings.is_operator else opens, counters=counters.database
+        ),
+    )
     keys = Keys(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()
     handle.check_by(secret_check(keys, clock=settings.clock))
@@ -189,7 +201,11 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         on_clock=clock.note,
     )
     minutes = settings.upkeep_minutes
-    work = partial(upkeep.run_unless_done, minutes=minutes or 0.0)
+
+    async def work() -> None:
+        tails.drop_outdated()
+        await upkeep.run_unless_done(minutes=minutes or 0.0)
+
     rounds = Rounds(work, minutes=minutes)
 
     handle.on_use(rounds.start)
@@ -228,6 +244,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         upkeep=upkeep,
         rounds=rounds,
         searches=LastSearches(),
+        tails=tails,
         context=context,
     )
 

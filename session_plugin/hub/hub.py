@@ -84,6 +84,8 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
             with, as `{"redact": {"mark": "[card]"}}`.
         store_patience: Seconds without any COMMIT after which the bot goes on although the database
             has not taken a message.
+        cache_bytes: On SQLite, about how many bytes of memory the newest messages of the sessions
+            that are read most may take, so that reading them again asks no database; 0 keeps none.
         secret: 16 bytes or more under which link codes are hashed, the same in all processes.
             Without it the environment's SESSION_SECRET; without that, on SQLite, a file beside the
             database, made when it is needed. On other databases linking is off until there is one.
@@ -129,6 +131,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         load_entry_points: bool = False,
         plugin_settings: Mapping[str, Mapping[str, Any]] | None = None,
         store_patience: float = 2.0,
+        cache_bytes: int = 16 * 2**20,
         secret: str | bytes | None = None,
         record_when: Callable[[Chat], bool] | None = None,
         direct_sees_groups: bool = False,
@@ -149,6 +152,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
             consolidation_tokens=consolidation_tokens,
             summary_patience=summary_patience,
             store_patience=store_patience,
+            cache_bytes=cache_bytes,
             record_when=record_when,
             direct_sees_groups=direct_sees_groups,
             privacy_text=privacy_text,

@@ -62,6 +62,7 @@ class OperatorHub(SessionHub):
             consolidation_tokens=None,
             summary_patience=60.0,
             store_patience=2.0,
+            cache_bytes=0,
             record_when=None,
             direct_sees_groups=False,
             privacy_text=None,

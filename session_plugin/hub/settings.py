@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from session_plugin.checks import (
     HOUR,
+    check_count,
     check_functions,
     check_number,
     check_storable,
@@ -34,6 +35,7 @@ class Settings:
     consolidation_tokens: int | None
     summary_patience: float
     store_patience: float
+    cache_bytes: int
     record_when: Callable[[Chat], bool] | None
     direct_sees_groups: bool
     privacy_text: str | None
@@ -67,6 +69,7 @@ class Settings:
 
         check_number("store_patience", self.store_patience)
         check_number("summary_patience", self.summary_patience)
+        check_count("cache_bytes", self.cache_bytes)
         check_functions(clock=self.clock, record_when=self.record_when, new_id=self.new_id)
         check_text("privacy_text", self.privacy_text or "")
 

@@ -27,6 +27,10 @@ from session_plugin.records.cells import (
 
 Columns = Sequence[Any]
 """A message's columns in the order of the statement `segment_tail`; `seq` comes first."""
+SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Values of JSON that nobody can change in place."""
+
+_new = object.__new__
 
 
 def to_row(
@@ -112,6 +116,33 @@ def event_to_row(
     }
 
 
+def to_columns(row: Mapping[str, Value], *, seq: int, person: Account | None) -> Columns:
+    """Return the columns of a message that was just stored as reading it would."""
+    return (
+        seq,
+        row["message_id"],
+        row["role"],
+        row["author_name"],
+        row["channel"],
+        _to_real(row["sent_at"]),
+        row["content"],
+        row["metadata"],
+        row["attachments"],
+        row["reply_to"],
+        _to_real(row["edited_at"]),
+        row["withheld"],
+        row["parts"],
+        row["turn"],
+        row["aside"],
+        None if person is None else person.channel,
+        None if person is None else person.channel_user_id,
+    )
+
+
+def _to_real(value: Value) -> Value:
+    return float(value) if isinstance(value, int) else value
+
+
 def counted_text(content: object, parts: object) -> str:
     """Return what is counted of the columns of a message where its tokens are: all it says."""
     return to_text(content) if parts is None else f"{to_text(content)}\n{to_text(parts)}"
@@ -189,6 +220,35 @@ def from_columns(
         turn=turn,
         is_aside=bool(aside),
     )
+
+
+def is_flat(message: SessionMessage) -> bool:
+    """Check that `copied` copies all of a message that a reader could change."""
+    return not message.parts and all(type(value) in SCALARS for value in message.metadata.values())
+
+
+def copied(message: SessionMessage) -> SessionMessage:
+    """Return a copy of a flat message, in a third of the time that its constructor takes."""
+    copy = _new(SessionMessage)
+    copy.role = message.role
+    copy.content = message.content
+    copy.channel = message.channel
+    copy.timestamp = message.timestamp
+    copy.metadata = message.metadata.copy() if message.metadata else {}
+    copy.message_id = message.message_id
+    copy.chat = message.chat
+    copy.author_name = message.author_name
+    copy.person = message.person
+    copy.reply_to = message.reply_to
+    copy.attachments = message.attachments
+    copy.edited_at = message.edited_at
+    copy.is_withheld = message.is_withheld
+    copy.seq = message.seq
+    copy.parts = message.parts
+    copy.turn = message.turn
+    copy.is_aside = message.is_aside
+
+    return copy
 
 
 def from_event(

@@ -12,6 +12,7 @@ from session_plugin.model import (
     SessionMessage,
 )
 from session_plugin.records.conversation import histories, sessions
+from session_plugin.records.conversation.tails import reader_of
 from session_plugin.rules.found import Cursor, Found
 from session_plugin.rules.searching import Query, Sender
 
@@ -47,16 +48,53 @@ class History(Reader):
         """
         most = checked_limit("limit", limit)
         place = self._place("before", before)
-        held = await self._held_message() if before is None else None
-        messages = await self._read(
-            histories.read_history,
-            await self._where(),
-            limit=most,
-            before=place,
-            include_previous=include_previous,
-        )
+        held = None
+        if self._held is not None and before is None:
+            held = await self._held_message()
+
+        if include_previous or self._is_elsewhere:
+            messages = await self._read(
+                histories.read_history,
+                await self._where(),
+                limit=most,
+                before=place,
+                include_previous=include_previous,
+            )
+        else:
+            messages = await self._newest(most, place)
 
         return _with_held(messages, held, most=most)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the reader also sees messages of other sessions than the live one, or somebody
+        wants to see each reading.
+        """
+        sees_groups = self._parts.settings.direct_sees_groups and self.chat.kind == "direct"
+        return sees_groups or self._parts.tracing.start is not None
+
+    async def _newest(
+        self, most: int, before: MessageEvent | SessionMessage | int | None
+    ) -> list[SessionMessage]:
+        """Return messages of the live session, from memory if they are there."""
+        tails = self._parts.tails
+        name = self.scope_name
+        if name is None:
+            name = await self._scope_name()
+
+        await self._settled()
+        found = tails.newest(
+            reader_of(self.chat, self.account, name),
+            now=self._parts.settings.clock(),
+            limit=most,
+            before=before,
+        )
+        if found is not None:
+            return found
+
+        where = await self._where()
+
+        return await self._read_settled(tails.read_history, where, limit=most, before=before)
 
     async def previous(self, *, limit: int = 10) -> list[Session]:
         """Return the sessions that are over, newest first, without their messages.

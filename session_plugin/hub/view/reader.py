@@ -144,10 +144,24 @@ class Reader:
     async def _read(
         self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        await self._settled()
+
+        return await self._read_settled(operation, *args, **kwargs)
+
+    async def _settled(self) -> None:
+        """Wait until a reading sees all that was handed in for this view's chat.
+
+        Raises:
+            DatabaseUnavailable: it is not stored within the patience.
+        """
         if self.before_reading is not None:
             await self.before_reading()
         if not self.is_stored or self._parts.intake.holds_edits(self.chat):
             await self._parts.intake.settled(self.chat)
+
+    async def _read_settled(
+        self, operation: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         if self._parts.tracing.start is None:
             return await self._parts.database.read(operation, *args, **kwargs)
 

@@ -204,6 +204,7 @@ class _Batch:
                     seq=seq,
                     live_count=row["live_count"] + self.stored_in[row["session_no"]],
                     person=_person(recording.event),
+                    row=values,
                 ),
                 (MessageStored(recording.event, row["session_no"]),),
             )

@@ -4,7 +4,7 @@ oldest first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -214,14 +214,35 @@ def newest(
 
     `besides` gives messages from elsewhere that stand among them: `limit` of those that came
     `after` one.
-
-    Segments are visited from the most recent on, and only as long as one can still hold a message
-    among the newest: so the cost does not grow with what lies behind.
     """
     if limit == 0:
         return []
 
     limit = ALL if limit is None else limit
+    rows = newest_rows(tx, segments, limit=limit, before=before, live_from=live_from)
+
+    chats = chats_of(segment for _, segment in rows)
+    people: dict[tuple[str, str], Account] = {}
+    found = [from_columns(row, chats[segment["segment_no"]], people) for row, segment in rows]
+    if besides is not None:
+        found += besides(after=_seq(rows[-1]) if len(rows) == limit else FIRST, limit=limit)
+
+    return sorted(found, key=attrgetter("seq"))[-limit:]
+
+
+def newest_rows(
+    tx: Tx,
+    segments: list[Row],
+    *,
+    limit: int,
+    before: int | None = None,
+    live_from: Mapping[int, int] | None = None,
+) -> list[tuple[Columns, Row]]:
+    """Return the columns of the newest messages of segments, newest first, each beside its segment.
+
+    Segments are visited from the most recent on, and only as long as one can still hold a message
+    among the newest: so the cost does not grow with what lies behind.
+    """
     rows: list[tuple[Columns, Row]] = []
     for segment in sorted(segments, key=_last_seq, reverse=True):
         if limit <= len(rows) and _seq(rows[limit - 1]) > segment["last_seq"]:
@@ -238,14 +259,13 @@ def newest(
         rows += zip(tail, repeat(segment))
         rows = sorted(rows, key=_seq, reverse=True)[:limit]
 
-    shown = {segment["segment_no"]: segment for _, segment in rows}
-    chats = {number: to_chat(segment, segment["thread_id"]) for number, segment in shown.items()}
-    people: dict[tuple[str, str], Account] = {}
-    found = [from_columns(row, chats[segment["segment_no"]], people) for row, segment in rows]
-    if besides is not None:
-        found += besides(after=_seq(rows[-1]) if len(rows) == limit else FIRST, limit=limit)
+    return rows
 
-    return sorted(found, key=attrgetter("seq"))[-limit:]
+
+def chats_of(segments: Iterable[Row]) -> dict[int, Chat]:
+    """Return the chats of segments by the segments' numbers."""
+    shown = {segment["segment_no"]: segment for segment in segments}
+    return {number: to_chat(segment, segment["thread_id"]) for number, segment in shown.items()}
 
 
 def _last_seq(segment: Row) -> int:

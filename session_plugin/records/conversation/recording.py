@@ -6,7 +6,7 @@ Whether it is stored is decided in rules/admission.py; the facts for that are lo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from session_plugin.database.engine import Row, Tx, Value
@@ -76,6 +76,8 @@ class RecordResult:
     """A duplicate as it is stored."""
     event: MessageEvent | None = None
     """The message as it was stored, where that is not as it was handed in."""
+    row: Mapping[str, Value] | None = field(default=None, compare=False, repr=False)
+    """Its columns, of an ordinary message: nothing else is new, nor was changed."""
 
 
 def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
