@@ -21,8 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HEADER_BYTES = 48
-CHANGES = slice(8, 12)
-"""Where in the header, and in the machine's byte order, the counter is."""
+VERSION, CHANGES = slice(0, 4), slice(8, 12)
+"""Where in the header, and in the machine's byte order, the format's version and the counter are.
+"""
+KNOWN_VERSION = 3_007_000
+"""The only version of the format so far."""
 _TRACKS_DESCRIPTOR = sys.version_info < (3, 13)
 """Whether a mapping keeps a descriptor of its own; newer versions can do without."""
 
@@ -86,20 +89,24 @@ def open_wal_index(database: str) -> WalIndex | None:
         return None
 
     path = f"{database}-shm"
-    with _guard, suppress(OSError, ValueError):  # mmap: the file is shorter than a header
-        file = _files.get(_key_of(os.stat(path)))  # noqa: PTH116 - a key, as fstat gives it
-        if file is None:
-            file = _opened(path)
+    with _guard:
+        try:
+            file = _files.get(_key_of(Path(path).stat())) or _opened(path)
+        except (OSError, ValueError):  # mmap: the file is shorter than a header
+            return None
         file.engines += 1
 
-        return WalIndex(file)
+    index = WalIndex(file)
+    if _number(index.header()[VERSION]) != KNOWN_VERSION:
+        index.close()
+        return None
 
-    return None
+    return index
 
 
 def changes_of(header: bytes) -> int:
     """Return the counter of COMMITs in a header."""
-    return int.from_bytes(header[CHANGES], sys.byteorder)
+    return _number(header[CHANGES])
 
 
 def is_next(header: bytes, before: bytes) -> bool:
@@ -142,6 +149,10 @@ def _is_only_ours(file: _File) -> bool:
             found += _key_of(os.fstat(number)) == file.key
 
     return found <= file.opened
+
+
+def _number(of_header: bytes) -> int:
+    return int.from_bytes(of_header, sys.byteorder)
 
 
 def _key_of(found: os.stat_result) -> Key:

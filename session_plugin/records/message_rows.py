@@ -200,26 +200,26 @@ def from_columns(
             )
 
     text = to_text(content)
+    message = _new(SessionMessage)  # its constructor takes three times as long
+    message.role = role
+    message.content = text
+    message.channel = chat.channel if channel is None else channel
+    message.timestamp = sent_at
+    message.metadata = from_json(metadata)
+    message.message_id = message_id
+    message.chat = chat
+    message.author_name = author_name or ""
+    message.person = person
+    message.reply_to = reply_to
+    message.attachments = attachments_from_json(attachments)
+    message.edited_at = edited_at
+    message.is_withheld = bool(withheld)
+    message.seq = seq
+    message.parts = () if parts is None or withheld else parts_from_json(parts, text)
+    message.turn = turn
+    message.is_aside = bool(aside)
 
-    return SessionMessage(
-        role=role,
-        content=text,
-        channel=chat.channel if channel is None else channel,
-        timestamp=sent_at,
-        metadata=from_json(metadata),
-        message_id=message_id,
-        chat=chat,
-        author_name=author_name or "",
-        person=person,
-        reply_to=reply_to,
-        attachments=attachments_from_json(attachments),
-        edited_at=edited_at,
-        is_withheld=bool(withheld),
-        seq=seq,
-        parts=() if parts is None or withheld else parts_from_json(parts, text),
-        turn=turn,
-        is_aside=bool(aside),
-    )
+    return message
 
 
 def is_flat(message: SessionMessage) -> bool:
@@ -228,7 +228,7 @@ def is_flat(message: SessionMessage) -> bool:
 
 
 def copied(message: SessionMessage) -> SessionMessage:
-    """Return a copy of a flat message, in a third of the time that its constructor takes."""
+    """Return a copy of a flat message."""
     copy = _new(SessionMessage)
     copy.role = message.role
     copy.content = message.content

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Attachment, DatabaseUnavailable, SessionHub
+from session_plugin import Attachment, Chat, DatabaseUnavailable, SessionHub
 from session_plugin.model import SessionMessage
 from session_plugin.parts import RawPart, ToolCallPart
 from session_plugin.records.conversation import histories
@@ -211,6 +211,17 @@ async def test_in_a_group_all_read_the_same_tail(hub, talk):
         assert len(await hot(hub.session_of(talk.group(), talk.account(name)))) == 3
     assert await is_cold(hub.session_of(talk.group(thread_id="7"), None))
     assert await is_cold(hub.session_of(talk.direct(talk.account("ann")), talk.account("bob")))
+
+
+async def test_a_direct_chat_that_is_nobodys_yet_is_not_taken_for_its_first_readers(hub, talk):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    await talked(hub, talk, ann, 3)
+    room = Chat("discord", "new-room")
+    view = hub.session_of(room, ann)
+    assert len(await view.history()) == len(await view.history()) == 3
+    await talked(hub, talk, bob, 3)
+    await hub.record(talk.said(room, "bob's", author=bob))
+    assert await view.history() == []
 
 
 async def test_a_chats_new_title_is_shown(hub, talk):

@@ -391,5 +391,10 @@ def test_on_windows_no_wal_index_is_looked_at(connection, path, monkeypatch):
     assert open_wal_index(path) is None
 
 
+def test_another_version_of_the_format_is_not_looked_at(connection, path, monkeypatch):
+    monkeypatch.setattr("session_plugin.database.wal_index.KNOWN_VERSION", 3_999_000)
+    assert open_wal_index(path) is None
+
+
 def test_a_file_without_a_log_has_no_wal_index(tmp_path):
     assert open_wal_index(str(tmp_path / "none.db")) is None

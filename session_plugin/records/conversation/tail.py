@@ -64,7 +64,7 @@ class Tail:
         self._sizes.append(size)
         self.bytes += size
         self.last_activity = max(self.last_activity, received_at)
-        self.has_quotes = self.has_quotes or b'"quote"' in (columns[METADATA] or b"")
+        self.has_quotes = self.has_quotes or _may_quote(columns)
         if len(self._seqs) > 2 * self.depth:
             self._let_go(len(self._seqs) - self.depth)
 
@@ -128,7 +128,7 @@ class Tail:
 def tail_of(
     session_no: int,
     chats: Iterable[Chat],
-    rows: Iterable[tuple[Columns, Chat]],
+    rows: list[tuple[Columns, Chat]],
     *,
     depth: int,
     last_activity: float,
@@ -136,12 +136,21 @@ def tail_of(
 ) -> Tail:
     """Return the tail of a session whose newest messages were just read, oldest first."""
     places = {chat: chat for chat in chats}
-    tail = Tail(session_no, places, depth, last_activity, is_whole)
-    tail.chat_keys.update(map(chat_key, places))
-    for columns, chat in rows:
-        tail.add(columns, chat, last_activity)
+    sizes = [_size_of(columns) for columns, _ in rows]
 
-    return tail
+    return Tail(
+        session_no,
+        places,
+        depth,
+        last_activity,
+        is_whole,
+        bytes=sum(sizes),
+        has_quotes=any(_may_quote(columns) for columns, _ in rows),
+        chat_keys=set(map(chat_key, places)),
+        _entries=[*rows],
+        _seqs=[columns[0] for columns, _ in rows],
+        _sizes=sizes,
+    )
 
 
 def chat_key(chat: Chat) -> ChatKey:
@@ -149,16 +158,21 @@ def chat_key(chat: Chat) -> ChatKey:
     return chat.channel, chat.bot_id, chat.chat_id
 
 
+def _may_quote(columns: Columns) -> bool:
+    metadata = columns[METADATA]
+    if isinstance(metadata, bytes):
+        return b'"quote"' in metadata
+    return metadata is not None  # somebody wrote the row by hand
+
+
 def _size_of(columns: Columns) -> int:
-    size = BYTES_OF_MESSAGE
-    for place, factor in (
-        (CONTENT, BYTES_OF_CHARACTER),
-        (METADATA, BYTES_OF_JSON),
-        (ATTACHMENTS, BYTES_OF_JSON),
-        (PARTS, BYTES_OF_JSON),
-    ):
-        cell = columns[place]
-        if cell:
-            size += factor * len(cell) if isinstance(cell, bytes | str) else factor
+    size = BYTES_OF_MESSAGE + BYTES_OF_CHARACTER * _length_of(columns[CONTENT])
+    for place in (METADATA, ATTACHMENTS, PARTS):
+        if columns[place] is not None:
+            size += BYTES_OF_JSON * _length_of(columns[place])
 
     return size
+
+
+def _length_of(cell: object) -> int:
+    return len(cell) if isinstance(cell, bytes | str) else 0

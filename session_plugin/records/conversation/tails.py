@@ -7,14 +7,12 @@ change it otherwise drops it. `newest` decides whether a reader can be served wi
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from session_plugin.counters import Counter
 from session_plugin.database.engine import Task, Tx
 from session_plugin.database.remembering import Remembering
-from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation.histories import (
     chats_of,
@@ -38,8 +36,6 @@ that is answered.
 """
 Reader = tuple[str, ...]
 """Who reads, in which chat and part of the scope. In a group all read the same."""
-
-logger = FieldLogger("session_plugin.records")
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +120,8 @@ class Tails(Remembering):
         if limit > LONGEST or not self.is_usable:
             return read_history(tx, where, limit=limit, before=before)
 
-        with self._reading() as reading:
+        reading = self._begin()
+        try:
             scope = find_scope(tx, where)
             if scope is None:
                 return []
@@ -137,38 +134,41 @@ class Tails(Remembering):
             chats = chats_of(segments)
             found = newest_rows(tx, segments, limit=depth)
             rows = [(columns, chats[segment["segment_no"]]) for columns, segment in found[::-1]]
+            is_whole = len(rows) < depth
             tail = tail_of(
                 live["session_no"],
                 chats.values(),
                 rows,
                 depth=depth,
                 last_activity=live["last_activity"],
-                is_whole=len(rows) < depth,
+                is_whole=is_whole,
             )
             self._remember(reading, tail, reader_of(where.chat, where.account, where.name))
+        finally:
+            self._end(reading)
 
         before_seq = seq_of(tx, where, before)
-        shown = [row for row in rows if before_seq is None or row[0][0] < before_seq]
-        if len(shown) < limit and len(rows) == depth:
+        if before_seq is not None:
+            rows = [row for row in rows if row[0][0] < before_seq]
+        if len(rows) < limit and not is_whole:
             return newest(tx, segments, limit=limit, before=before_seq)
 
         people: dict[tuple[str, str], Account] = {}
 
-        return [from_columns(*row, people) for row in shown[max(0, len(shown) - limit) :]]
+        return [from_columns(*row, people) for row in rows[max(0, len(rows) - limit) :]]
 
-    @contextmanager
-    def _reading(self) -> Iterator[_Reading]:
+    def _begin(self) -> _Reading:
         """Collect what is committed from now on, before the snapshot of a reading is taken."""
         reading = _Reading()
         with self.guard:
             self.may_remember()
             self._readings.add(reading)
 
-        try:
-            yield reading
-        finally:
-            with self.guard:
-                self._readings.discard(reading)
+        return reading
+
+    def _end(self, reading: _Reading) -> None:
+        with self.guard:
+            self._readings.discard(reading)
 
     def _remember(self, reading: _Reading, tail: Tail, reader: Reader) -> None:
         """Keep a tail that was read, with what was added to its session meanwhile.

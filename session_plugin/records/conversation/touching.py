@@ -15,7 +15,7 @@ from session_plugin.records.conversation import asides, editing, model_runs, rem
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENT, start_new
 from session_plugin.records.message_rows import Columns, to_columns
-from session_plugin.records.results import Announcement, IdentityChanged, Result
+from session_plugin.records.results import Announcement, IdentityChanged
 from session_plugin.records.upkeep import summaries, vectors, work_leases
 
 
@@ -85,10 +85,7 @@ def changed_by(task: Task) -> Added | Changed | None:
         return None
 
     chat = CHATS[operation](task)
-    announcements: tuple[Announcement, ...] = ()
-    if isinstance(result, Result):
-        announcements = result.announcements
-
+    announcements: tuple[Announcement, ...] = getattr(result, "announcements", ())
     if operation is RECORD and len(announcements) == 1 and result.value.row is not None:
         value = result.value
         return Added(value.session_no, value.seq, chat, value.row, value.person)
