@@ -205,13 +205,13 @@ def from_columns(
     message.content = text
     message.channel = chat.channel if channel is None else channel
     message.timestamp = sent_at
-    message.metadata = from_json(metadata)
+    message.metadata = from_json(metadata) if metadata else {}
     message.message_id = message_id
     message.chat = chat
     message.author_name = author_name or ""
     message.person = person
     message.reply_to = reply_to
-    message.attachments = attachments_from_json(attachments)
+    message.attachments = attachments_from_json(attachments) if attachments else ()
     message.edited_at = edited_at
     message.is_withheld = bool(withheld)
     message.seq = seq
