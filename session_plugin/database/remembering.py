@@ -38,7 +38,7 @@ class Remembering(ABC):
         self._known = b""
         self._committing: Sequence[Task] | None = None
         self._version: Callable[[], int] = lambda: 0
-        self._before = 0
+        self._before: int | None = None
         self._counts = False
         self._pid = 0
 
@@ -91,7 +91,7 @@ class Remembering(ABC):
 
         self._counts = self.surely_write(tasks)
         if not self._counts:
-            self._before = self._version()
+            self._before = self._looked_up_version()
 
         with self.guard:
             if self._index is not None:
@@ -107,7 +107,7 @@ class Remembering(ABC):
             return
 
         header = index.header()
-        is_alone = self._counts or self._version() == self._before
+        is_alone = self._counts or self._is_same_version()
         with self.guard:
             tasks, self._committing = self._committing, None
             if tasks is None or self._index is None or header == self._known:
@@ -157,6 +157,16 @@ class Remembering(ABC):
         of the writer too, because afterwards that is noted, or all is dropped. The guard is held.
         """
         return self.is_current() or (self._index is not None and self._committing is not None)
+
+    def _is_same_version(self) -> bool:
+        return self._before is not None and self._looked_up_version() == self._before
+
+    def _looked_up_version(self) -> int | None:
+        try:
+            return self._version()
+        except Exception:  # the group that is committed must not fail because of it
+            logger.exception("whether others have committed cannot be told")
+            return None
 
     def _look(self, index: WalIndex) -> bool:
         header = index.header()

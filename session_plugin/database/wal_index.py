@@ -63,22 +63,20 @@ class WalIndex:
     def header(self) -> bytes:
         """Return the header as it is now.
 
-        While another process writes it, part of it may be new already. Then it is like no header
-        that was returned before: the part that was read first is as old as the whole.
+        While another process writes it, some bytes may be new already. It equals one that was
+        returned before only if none is.
         """
         return self._mapping[:HEADER_BYTES]
 
     def close(self) -> None:
-        """Let go of it. The descriptor is closed if no connection of this process needs its
-        locks.
+        """Let go of it, and close the descriptors of all that no connection of this process has
+        open.
         """
         with _guard:
             self._file.engines -= 1
-            if not self._file.engines and _is_only_ours(self._file):
-                del _files[self._file.key]
-                self._file.mapping.close()
-                for descriptor in self._file.descriptors:
-                    os.close(descriptor)
+            for file in [file for file in _files.values() if not file.engines]:
+                if _is_only_ours(file):
+                    _close(file)
 
 
 def open_wal_index(database: str) -> WalIndex | None:
@@ -132,6 +130,13 @@ def _opened(path: str) -> _File:
     file = _files[key] = _File(key, [descriptor], mapping)
 
     return file
+
+
+def _close(file: _File) -> None:
+    del _files[file.key]
+    file.mapping.close()
+    for descriptor in file.descriptors:
+        os.close(descriptor)
 
 
 def _is_only_ours(file: _File) -> bool:

@@ -184,6 +184,10 @@ def test_an_engine_that_closes_keeps_the_locks_of_somebody_elses_connection(path
         open_engine(path, remembering=Nothing()).close()
         assert is_locked(path)
 
+    before = descriptors()
+    open_engine(path, remembering=Nothing()).close()
+    assert descriptors() < before  # what was kept for that connection is not kept any more
+
 
 def test_engines_that_come_and_go_leave_no_descriptor(tmp_path):
     before = descriptors()
@@ -362,8 +366,19 @@ def test_after_a_commit_that_failed_nothing_is_remembered(path, monkeypatch):
         engine.close()
 
 
-def failing(connection: Any) -> None:
+def failing(connection: Any) -> Any:
     raise DatabaseUnavailable("the disk is gone")
+
+
+def test_where_the_version_cannot_be_read_the_write_is_stored_once(path):
+    remembering = Nothing()
+    engine = open_engine(path, remembering=remembering)
+    remembering._version = lambda: failing(None)
+    try:
+        engine.write(touch, 1.0).result()
+        assert (remembering.noted, remembering.dropped) == (0, 1)
+    finally:
+        engine.close()
 
 
 def test_a_mistake_in_what_is_remembered_drops_it_and_harms_no_write(path, monkeypatch):

@@ -52,7 +52,7 @@ class History(Reader):
         if self._held is not None and before is None:
             held = await self._held_message()
 
-        if include_previous or self._is_elsewhere:
+        if include_previous or self._must_ask:
             messages = await self._read(
                 histories.read_history,
                 await self._where(),
@@ -66,9 +66,9 @@ class History(Reader):
         return _with_held(messages, held, most=most)
 
     @property
-    def _is_elsewhere(self) -> bool:
-        """Whether the reader also sees messages of other sessions than the live one, or somebody
-        wants to see each reading.
+    def _must_ask(self) -> bool:
+        """Whether only the database can answer: the reader sees more than the live session, or
+        somebody wants a span for each reading.
         """
         sees_groups = self._parts.settings.direct_sees_groups and self.chat.kind == "direct"
         return sees_groups or self._parts.tracing.start is not None
