@@ -213,6 +213,17 @@ async def test_in_a_group_all_read_the_same_tail(hub, talk):
     assert await is_cold(hub.session_of(talk.direct(talk.account("ann")), talk.account("bob")))
 
 
+async def test_a_hot_direct_chat_shows_nothing_to_anybody_else(hub, talk):
+    ann, bob = talk.account("ann"), talk.account("bob")
+    await talked(hub, talk, bob, 3)
+    view = await talked(hub, talk, ann, 3)
+    await hot(view)
+    for _ in range(2):
+        assert await hub.session_of(talk.direct(ann), bob).history() == []
+        assert await hub.session_of(talk.direct(ann), talk.account("eve")).history() == []
+    assert len(await hub.session_of(talk.direct(ann), None).history()) == 3
+
+
 async def test_a_direct_chat_that_is_nobodys_yet_is_not_taken_for_its_first_readers(hub, talk):
     ann, bob = talk.account("ann"), talk.account("bob")
     await talked(hub, talk, ann, 3)
