@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
+from session_plugin.database.memory import Memory
+
 A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +32,10 @@ class Tx(Protocol):
     """One transaction. Blocking; used on the thread that runs the operation and not kept
     beyond it.
     """
+
+    @property
+    def memory(self) -> Memory | None:
+        """What was looked up before and is still so; None where nothing is remembered."""
 
     def first(self, query: str, /, **values: Value) -> Row | None:
         """Run the statement named `query` and give its first row, or None."""
@@ -55,8 +61,10 @@ class Tx(Protocol):
         them.
         """
 
-    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
-        """Run the statement named `query` for each of `rows`."""
+    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> int:
+        """Run the statement named `query` for each of `rows`. Return how many rows it changed;
+        where that would have to be waited for, how many there are.
+        """
 
     def alone(self) -> None:
         """Make sure that nobody else writes until the end of this transaction.

@@ -184,6 +184,7 @@ class _PostgresqlTx:
     """Named statements on one connection."""
 
     def __init__(self, connection: Connection, queries: Mapping[str, str]) -> None:
+        self.memory = None
         self.is_alone = True
         self.pipeline: psycopg.Pipeline | None = None
         self._connection = connection
@@ -220,9 +221,11 @@ class _PostgresqlTx:
         values = columns(self._queries[query], rows)
         return list(self._execute(query, values).fetchall())
 
-    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> int:
         if rows:
             self.send(query, columns(self._queries[query], rows))
+
+        return len(rows)
 
     def send(self, query: str, values: Mapping[str, Any]) -> None:
         """Run a statement without waiting for its result if a pipeline is open.

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.checkpoints import Checkpointer
 from session_plugin.database.engine import Purged, Row, Tx, Value
+from session_plugin.database.memory import Memory, watch
 from session_plugin.database.queries import load_queries
 from session_plugin.database.remembering import Remembering
 from session_plugin.database.sqlite_errors import as_our_errors
@@ -283,7 +284,8 @@ def _empty_log(connection: sqlite3.Connection) -> bool:
 class _SqliteTx:
     """Named statements on one connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, memory: Memory | None = None) -> None:
+        self.memory = memory
         self._connection = connection
         self._execute = connection.execute
         self._execute_many = connection.executemany
@@ -320,10 +322,12 @@ class _SqliteTx:
 
         return found
 
-    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> None:
+    def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> int:
         statement, names = _positional(self._queries[query])
         values: Iterable[Any] = map(itemgetter(*names), rows)
-        self._execute_many(statement, values if len(names) > 1 else zip(values, strict=False))
+        values = values if len(names) > 1 else zip(values, strict=False)
+
+        return self._execute_many(statement, values).rowcount
 
     def alone(self) -> None:
         """Do nothing: the write lock is held already."""
@@ -378,7 +382,10 @@ class _WriteConnection:
                 url, connection, connect=lambda: connect(url, busy_timeout=LONGEST_BLOCK_MS / 1000)
             )
 
-        self.tx: Tx = _SqliteTx(connection)
+        self._memory = Memory()
+        self._data_version = 0
+        self.tx: Tx = _SqliteTx(connection, self._memory)
+        watch(connection, self.tx.run, self._memory)
 
     def begin(self, *, is_alone: bool) -> None:
         """Take the write lock, which excludes all other writers, whatever `is_alone` says.
@@ -395,10 +402,18 @@ class _WriteConnection:
 
         with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
+            self._forget_if_others_wrote()
 
         if self._log is not None and self._log.is_gone():  # looked at under the lock
             self.rollback()
             raise DatabaseUnavailable(self._log.save())
+
+    def _forget_if_others_wrote(self) -> None:
+        """Empty the memory if another connection has committed, now that none can."""
+        version = self.tx.one("data_version")["data_version"]
+        if version != self._data_version:
+            self._data_version = version
+            self._memory.forget()
 
     def commit(self) -> None:
         with as_our_errors(self._url):
@@ -418,6 +433,7 @@ class _WriteConnection:
         return False
 
     def rollback(self) -> None:
+        self._memory.forget()
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):  # the error before it may have ended the transaction
                 self._connection.execute("ROLLBACK")
@@ -445,6 +461,7 @@ class _WriteConnection:
 
     def _undo(self, *, is_whole: bool) -> None:
         """Undo a failed operation, so that the transaction can go on without it."""
+        self._memory.forget()
         if not self._connection.in_transaction:
             return
 

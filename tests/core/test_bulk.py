@@ -173,6 +173,7 @@ def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(
     engine = open_engine(tmp_path / "chats.db")
     lengths = [1, *range(1, 70), 255, 300]
     for length in lengths:
+        engine.write(lambda tx: tx.memory.forget()).result()
         group = [recording_of(ids, ann, OF_ANN, f"{next(numbers)}") for _ in range(length)]
         outcomes = engine.write(bulk.record_many, group).result()
         assert [done.value.fate for done in outcomes] == ["stored"] * length

@@ -1,4 +1,4 @@
-"""Many messages at once: where each goes in one statement, all of them stored in another.
+"""Many messages at once: where each goes, remembered or in one statement; all stored in another.
 
 Most messages are ordinary: a known chat, a known person under the known name, a live session that
 is not idle, a segment in it. Those are stored together. Whatever is not ordinary takes the way of a
@@ -8,13 +8,13 @@ account, because it may have changed what was looked up.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from session_plugin.database.engine import InBulk, Row, Tx, Value
-from session_plugin.model import Account, MessageEvent
-from session_plugin.records.cells import to_name
+from session_plugin.database.engine import InBulk, Tx, Value
+from session_plugin.model import MessageEvent
+from session_plugin.records.conversation.places import Found, find_places, person_of
 from session_plugin.records.conversation.recording import Recording, RecordResult, record
 from session_plugin.records.message_rows import event_to_row
 from session_plugin.records.results import MessageStored, Result
@@ -27,28 +27,24 @@ def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordRe
     """Store messages as `record` would one by one, in their order; beside other processes while all
     are ordinary.
     """
-    places = {row["position"]: row for row in tx.all_many("ordinary_places", _asked(recordings))}
     outcomes: dict[int, Result[RecordResult]] = {}
     batch = _Batch(tx)
     changed: set[Hashable] = set()
-    for position, recording in enumerate(recordings):
-        row = places.get(position)
-        keys = _keys(recording.event)
-        if row is not None and changed.isdisjoint(keys) and batch.takes(recording, row):
-            batch.add(position, recording, row)
+    places = find_places(tx, recordings)
+    for position, (recording, found) in enumerate(zip(recordings, places, strict=True)):
+        is_unchanged = not changed or changed.isdisjoint(_keys(recording.event))
+        if found is not None and is_unchanged and batch.takes(recording, found):
+            batch.add(position, recording, found)
         else:
             tx.alone()
             outcomes.update(batch.store())
             outcomes[position] = record(tx, recording)
-            changed.update(keys)
+            changed.update(_keys(recording.event))
+            batch.is_first = False
 
     outcomes.update(batch.store())
 
     return [outcomes[position] for position in range(len(recordings))]
-
-
-def _person(event: MessageEvent) -> Account | None:
-    return event.author or event.answers
 
 
 def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
@@ -59,43 +55,8 @@ def _keys(event: MessageEvent) -> tuple[Hashable, ...]:
     return (chat, *(account for account in (event.author, event.answers) if account is not None))
 
 
-def _asked(recordings: Sequence[Recording]) -> list[dict[str, Value]]:
-    """Return what is asked of the database: a row for each message that is somebody's."""
-    return [
-        {
-            "position": position,
-            "bot": recording.context.bot,
-            "channel": chat.channel,
-            "bot_id": chat.bot_id,
-            "chat_id": chat.chat_id,
-            "kind": chat.kind,
-            "title": to_name(chat.title),
-            "thread_id": chat.thread_id,
-            "scope_name": recording.scope_name,
-            "message_id": event.message_id,
-            "sent_at": event.sent_at,
-            "person_channel": person.channel,
-            "person_id": person.channel_user_id,
-            "author_name": to_name(event.author_name) if event.author is not None else "",
-        }
-        for position, recording in enumerate(recordings)
-        for event in (recording.event,)
-        for chat in (event.chat,)
-        if (person := _person(event)) is not None
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _RowFacts:
-    """What `ordinary_places` says about a message: the facts of rules/admission.py."""
-
-    is_stored: bool
-    is_deleted: bool
-    is_private: bool
-    has_owner: bool = True
-    """Its account is known and owns the chat, or the chat is a group."""
-    is_forgotten: bool = False
-    """Accounts of which something was forgotten have no ordinary place."""
+_Waiting = tuple[int, Recording, Found]
+"""A message with its position among all and what was found."""
 
 
 @dataclass(slots=True)
@@ -128,44 +89,31 @@ class _Batch:
     """Ordinary messages to be stored together."""
 
     tx: Tx
-    waiting: list[tuple[int, Recording, Row]] = field(default_factory=list)
-    seen: set[tuple[Hashable, ...]] = field(default_factory=set)
-    stored_in: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-    latest: dict[int, float] = field(default_factory=dict)
+    waiting: list[_Waiting] = field(default_factory=list)
+    seen: set[tuple[int, str]] = field(default_factory=set)
+    is_first: bool = True
+    """Nothing was stored since the places were found, so numbers drawn then are in order."""
 
-    def takes(self, recording: Recording, row: Row) -> bool:
+    def takes(self, recording: Recording, found: Found) -> bool:
         """Check whether a message whose place is known can be stored with the others."""
-        event = recording.event
+        event, session = recording.event, found.place.session
         is_of_two = event.author is not None and event.answers is not None
         if (
             is_of_two
             or quote_of(event) is not None
-            or recording.context.may_be_over(row["last_activity"])
+            or not session.is_current
+            or recording.context.may_be_over(session.last_activity)
+            or (found.place.chat_no, event.message_id) in self.seen
         ):
             return False
 
-        is_in_batch = event.message_id is not None and (
-            (row["chat_no"], event.message_id) in self.seen
-        )
-        facts = _RowFacts(
-            is_in_batch or bool(row["is_stored"]), bool(row["is_deleted"]), bool(row["is_private"])
-        )
+        return fate_of(event, found.facts) == "stored"
 
-        return fate_of(event, facts) == "stored"
-
-    def add(self, position: int, recording: Recording, row: Row) -> None:
-        self.waiting.append((position, recording, row))
-        self.seen.add((row["chat_no"], recording.event.message_id))
-
-    def _received_at(self, recording: Recording, row: Row) -> float:
-        """Return when a message counts as received: never before what is in its session already."""
-        known_now = clocks.not_behind(
-            recording.context.known_now, clocks.platform_time(recording.event)
-        )
-        latest: float = max(known_now, self.latest.get(row["session_no"], row["last_activity"]))
-        self.latest[row["session_no"]] = latest
-
-        return latest
+    def add(self, position: int, recording: Recording, found: Found) -> None:
+        """Let a message wait to be stored."""
+        self.waiting.append((position, recording, found))
+        if recording.event.message_id is not None:
+            self.seen.add((found.place.chat_no, recording.event.message_id))
 
     def store(self) -> dict[int, Result[RecordResult]]:
         """Store what waits, and give what became of each."""
@@ -173,46 +121,84 @@ class _Batch:
             return {}
 
         waiting, self.waiting = self.waiting, []
+        seqs = self._numbers(waiting)
+        rows = [_row(seq, one) for seq, one in zip(seqs, waiting, strict=True)]
+        if self.tx.run_many("add_messages", rows) < len(rows):
+            return self._store_again(seqs, waiting)
+
+        return self._count(rows, waiting)
+
+    def _store_again(
+        self, seqs: Sequence[int], waiting: Sequence[_Waiting]
+    ) -> dict[int, Result[RecordResult]]:
+        """Look everything up: a message that was not remembered as stored is stored already."""
+        self.tx.run("take_back_messages", first=seqs[0], last=seqs[-1])
+        self.tx.run("take_back_seqs", seq=seqs[0] - 1)
+        if self.tx.memory is not None:
+            self.tx.memory.forget()
+
+        results = record_many(self.tx, [recording for _, recording, _ in waiting])
+        return {position: each for (position, _, _), each in zip(waiting, results, strict=True)}
+
+    def _numbers(self, waiting: Sequence[_Waiting]) -> list[int]:
+        """Return a sequence number for each message: those drawn with the places, or new ones."""
+        if self.is_first:
+            found = [each.seq for _, _, each in waiting if each.seq is not None]
+            if len(found) == len(waiting):
+                return found
+
         drawn = self.tx.all("next_seqs", count=len(waiting))
-        seqs = [row["first"] + n for row in drawn for n in range(row["count"])]
-        messages: list[dict[str, Value]] = []
+        return [row["first"] + n for row in drawn for n in range(row["count"])]
+
+    def _count(
+        self, rows: Sequence[Mapping[str, Any]], stored: Sequence[_Waiting]
+    ) -> dict[int, Result[RecordResult]]:
+        """Count what was stored in its segments and sessions, and give the result of each."""
         segments: dict[int, _Counted] = {}
         outcomes: dict[int, Result[RecordResult]] = {}
-        for seq, (position, recording, row) in zip(seqs, waiting, strict=True):
-            now = self._received_at(recording, row)
-            segment_no = row["segment_no"]
-            values = event_to_row(
-                recording.event,
-                chat_no=row["chat_no"],
-                segment_no=segment_no,
-                account_no=row["account_no"],
-                received_at=now,
-                is_withheld=recording.is_withheld,
-            )
-            values["seq"] = seq
-            messages.append(values)
-            counted = segments.get(segment_no)
+        for row, (position, recording, found) in zip(rows, stored, strict=True):
+            place, seq, at = found.place, row["seq"], row["received_at"]
+            session = place.session
+            counted = segments.get(place.segment_no)
             if counted is None:
-                counted = segments[segment_no] = _Counted(segment_no, first_at=now, at=now)
+                counted = segments[place.segment_no] = _Counted(place.segment_no, at, at)
 
-            counted.add(seq, now)
-            self.stored_in[row["session_no"]] += 1
+            counted.add(seq, at)
+            session.live_count += 1
             outcomes[position] = Result(
                 RecordResult(
                     fate="stored",
-                    session_no=row["session_no"],
+                    session_no=session.session_no,
                     seq=seq,
-                    live_count=row["live_count"] + self.stored_in[row["session_no"]],
-                    person=_person(recording.event),
-                    row=values,
+                    live_count=session.live_count,
+                    person=person_of(recording.event),
+                    row=row,
                 ),
-                (MessageStored(recording.event, row["session_no"]),),
+                (MessageStored(recording.event, session.session_no),),
             )
 
-        self.tx.run_many("add_messages", messages)
         self.tx.run_many("count_messages", [counted.values() for counted in segments.values()])
 
         return outcomes
+
+
+def _row(seq: int, waiting: _Waiting) -> dict[str, Value]:
+    """Return a message's row. It counts as received no earlier than what is in its session."""
+    _, recording, found = waiting
+    event, place, session = recording.event, found.place, found.place.session
+    known_now = clocks.not_behind(recording.context.known_now, clocks.platform_time(event))
+    session.last_activity = max(known_now, session.last_activity)
+    row = event_to_row(
+        event,
+        chat_no=place.chat_no,
+        segment_no=place.segment_no,
+        account_no=place.account_no,
+        received_at=session.last_activity,
+        is_withheld=recording.is_withheld,
+    )
+    row["seq"] = seq
+
+    return row
 
 
 RECORD = InBulk(record, record_many)

@@ -151,7 +151,7 @@ WHERE session_no = :session_no
 
 -- name: grow_imported_segment
 -- Count what was added; it may stand anywhere in the segment.
-UPDATE segments SET total_count = total_count + :count,
+UPDATE segments SET total_count = total_count + :count, live_from = live_from,
   last_seq = CASE WHEN last_seq > :last_seq THEN last_seq ELSE :last_seq END,
   last_activity = CASE WHEN last_activity > :last_at THEN last_activity ELSE :last_at END,
   oldest_at = CASE WHEN oldest_at < :first_at THEN oldest_at ELSE :first_at END

@@ -25,16 +25,18 @@ VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :c
 RETURNING seq
 
 -- name: add_messages
--- Store messages under the numbers that were drawn.
+-- Store messages under the numbers that were drawn, except those that are stored already.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
   sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
   parts, turn, aside)
 VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel,
   :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
   :withheld, :parts, :turn, :aside)
+ON CONFLICT (chat_no, message_id) WHERE message_id IS NOT NULL DO NOTHING
 
 -- name: add_messages [postgresql]
--- Takes its rows as arrays.
+-- Takes its rows as arrays. One that is stored already is an error, as how many were stored is not
+-- waited for.
 INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
   sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
   parts, turn, aside)

@@ -10,7 +10,8 @@ UPDATE accounts SET labels = :labels WHERE account_no = :account_no
 
 -- name: touch_activity
 -- The user was active without writing.
-UPDATE segments SET last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END
+UPDATE segments SET live_from = live_from,
+  last_activity = CASE WHEN last_activity > :at THEN last_activity ELSE :at END
 WHERE segment_no = :segment_no
 
 -- name: segments_with_handle

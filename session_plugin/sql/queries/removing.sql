@@ -76,6 +76,6 @@ WHERE m.chat_no = asked.chat_no AND m.segment_no = asked.segment_no AND m.seq >=
 -- name: uncount_messages
 -- Subtract removed messages from their segment.
 UPDATE segments SET live_count = live_count - :live, total_count = total_count - :count,
-  oldest_at = (
+  live_from = live_from, oldest_at = (
     SELECT m.received_at FROM messages AS m WHERE m.segment_no = :segment_no ORDER BY m.seq LIMIT 1)
 WHERE segment_no = :segment_no

@@ -176,7 +176,7 @@ DELETE FROM segment_changes WHERE segment_no = ANY (CAST(:segment_no AS BIGINT[]
 
 -- name: recount_live
 -- Count again after the archive edge has moved.
-UPDATE segments SET live_count = (
+UPDATE segments SET live_from = live_from, live_count = (
   SELECT COUNT(*) FROM messages AS m
   WHERE m.segment_no = :segment_no AND m.seq >= segments.live_from)
 WHERE segment_no = :segment_no
