@@ -259,6 +259,7 @@ class _WriteConnection:
         self._connection: Connection | None = None
         self._writer_id = uuid.uuid4().hex
         self._group_no = 0
+        self._is_begun = True
         self._tx: _PostgresqlTx
 
     @property
@@ -266,22 +267,50 @@ class _WriteConnection:
         return self._tx
 
     def begin(self, *, is_alone: bool) -> None:
+        """Begin a transaction. Under the shared lock it is begun with its first operation, in one
+        round trip with what that asks first.
+        """
+        self._is_begun = False
+        self._group_no += 1
         with as_our_errors(self._url):
-            try:
-                self._begin(is_alone=is_alone)
-            except errors.ReadOnlySqlTransaction:
-                # The next connection is made to the host that takes writes then.
-                if self._connection is not None:
-                    self._connection.close()
+            self._connected(lambda: self._begin(is_alone=is_alone))
+
+    def _connected(self, begin: Callable[[], T]) -> T:
+        """Do what begins a transaction; once more if the connection turns out to be dead."""
+        try:
+            return begin()
+        except errors.ReadOnlySqlTransaction:
+            # The next connection is made to the host that takes writes then.
+            if self._connection is not None:
+                self._connection.close()
+            raise
+        except psycopg.OperationalError:
+            if self._connection is None or not self._connection.closed:
                 raise
-            except psycopg.OperationalError:
-                if self._connection is None or not self._connection.closed:
-                    raise
-                # It has died since it was last used, as others in the pool may have.
-                self._pool.check()
-                self._begin(is_alone=is_alone)
+            # It has died since it was last used, as others in the pool may have.
+            self._pool.check()
+            return begin()
 
     def _begin(self, *, is_alone: bool) -> None:
+        connection = self._connect()
+        self._tx.is_alone = is_alone
+        if is_alone or not self._sessions.can_send_ahead:
+            lock = "lock_alone" if is_alone else "lock_shared"
+            self._sessions.begin_locked(lock, connection, **self._mark())
+            self._is_begun = True
+
+    def _begin_with(self, operation: Callable[[Tx], T]) -> T:
+        """Begin a transaction under the shared lock, and run its first operation."""
+        connection = self._connect()
+        self._tx.is_alone = False
+        with self._pipeline(connection):
+            self._sessions.send_locked("lock_shared", connection, **self._mark())
+            return operation(self._tx)
+
+    def _mark(self) -> dict[str, str | int]:
+        return {"writer_id": self._writer_id, "group_no": self._group_no}
+
+    def _connect(self) -> Connection:
         if self._connection is not None and self._connection.closed:
             self._give_back()
 
@@ -289,17 +318,12 @@ class _WriteConnection:
             self._connection = self._pool.getconn()
             self._tx = _PostgresqlTx(self._connection, self._queries)
 
-        self._group_no += 1
-        self._sessions.begin_locked(
-            "lock_alone" if is_alone else "lock_shared",
-            self._connection,
-            writer_id=self._writer_id,
-            group_no=self._group_no,
-        )
-        self._tx.is_alone = is_alone
+        return self._connection
 
     def commit(self) -> None:
         assert self._connection is not None
+        if not self._is_begun:  # every operation of the group was cancelled
+            return
 
         try:
             with as_our_errors(self._url):
@@ -341,40 +365,45 @@ class _WriteConnection:
                 connection.close()
 
     def attempt(self, operation: Callable[[Tx], T], *, is_whole: bool) -> T:
-        connection = self._connection
-        assert connection is not None
+        assert self._connection is not None
 
         with as_our_errors(self._url):
             if not is_whole:
-                connection.execute("SAVEPOINT operation")
+                self._connection.execute("SAVEPOINT operation")
 
             try:
-                result = self._run(operation, connection)
+                result = self._run(operation)
             except NotAlone:
                 raise
             except Exception:
-                if not connection.closed and is_whole:
-                    connection.execute("ROLLBACK")
+                if not self._connection.closed and is_whole:
+                    self._connection.execute("ROLLBACK")
                     self.begin(is_alone=self._tx.is_alone)
-                elif not connection.closed:
-                    connection.execute("ROLLBACK TO operation")
-                    self._sessions.go_on(connection)
+                elif not self._connection.closed:
+                    self._connection.execute("ROLLBACK TO operation")
+                    self._sessions.go_on(self._connection)
                 raise
 
             if not is_whole:
-                connection.execute("RELEASE operation")
+                self._connection.execute("RELEASE operation")
 
             return result
 
-    def _run(self, operation: Callable[[Tx], T], connection: Connection) -> T:
+    def _run(self, operation: Callable[[Tx], T]) -> T:
         """Run an operation; under the shared lock, in a pipeline.
 
         In a pipeline it waits only for results that it uses, and at its end for the others.
         """
+        if not self._is_begun:
+            result = self._connected(lambda: self._begin_with(operation))
+            self._is_begun = True
+            return result
+
         if self._tx.is_alone:
             return operation(self._tx)
 
-        with self._pipeline(connection):
+        assert self._connection is not None
+        with self._pipeline(self._connection):
             return operation(self._tx)
 
     @contextmanager

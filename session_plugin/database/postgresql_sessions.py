@@ -84,6 +84,13 @@ class Sessions(Protocol):
     def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
         """Begin a transaction that writes, and run the statement named `lock`."""
 
+    @property
+    def can_send_ahead(self) -> bool:
+        """Whether what follows the lock can be sent before the lock is granted."""
+
+    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+        """Do what `begin_locked` does in a pipeline that is open, without waiting for it."""
+
     def go_on(self, connection: Connection) -> None:
         """Go on in a transaction of which a part was rolled back."""
 
@@ -144,8 +151,17 @@ class OwnSessions:
         trip.
         """
         with in_pipeline(connection):
-            connection.execute(WRITE)
-            connection.execute(self._queries[lock], values)
+            self.send_locked(lock, connection, **values)
+
+    @property
+    def can_send_ahead(self) -> bool:
+        """Return True, unless libpq is too old."""
+        return psycopg.Pipeline.is_supported()
+
+    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+        """Do what `begin_locked` does in a pipeline that is open, without waiting for it."""
+        connection.execute(WRITE)
+        connection.execute(self._queries[lock], values)
 
     def go_on(self, connection: Connection) -> None:
         """Do nothing: what was made here is still there."""
@@ -192,6 +208,15 @@ class SharedSessions:
         """Begin a transaction that writes, with its settings and the lock in one message."""
         taken = _spelled_out(lock, **values)
         self._begin(connection, f"{self._write}; {taken}; {self._at_hand}".encode())
+
+    @property
+    def can_send_ahead(self) -> bool:
+        """Return False: which names the session has is known with the lock."""
+        return False
+
+    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+        """Raise NotImplementedError."""
+        raise NotImplementedError
 
     def go_on(self, connection: Connection) -> None:
         """Ask again which names the session has: what failed may have kept some from it."""

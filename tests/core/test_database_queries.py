@@ -155,13 +155,13 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Given:
 
         return run
 
-    begin_locked = postgresql_sessions.OwnSessions.begin_locked
+    send_locked = postgresql_sessions.OwnSessions.send_locked
 
     def begin_noted(self: Any, lock: str, connection: Any, **values: Any) -> None:
         noted.add((lock, frozenset(values)))
-        begin_locked(self, lock, connection, **values)
+        send_locked(self, lock, connection, **values)
 
-    monkeypatch.setattr(postgresql_sessions.OwnSessions, "begin_locked", begin_noted)
+    monkeypatch.setattr(postgresql_sessions.OwnSessions, "send_locked", begin_noted)
     for tx in (sqlite._SqliteTx, postgresql._PostgresqlTx):
         for name in ({*WITH_KEYWORDS, *WITH_ROWS} - {"one"}) & vars(tx).keys():
             monkeypatch.setattr(tx, name, noting(vars(tx)[name]))
