@@ -43,11 +43,11 @@ def digest(
     return "\n".join(older + newer)
 
 
-def _evenly(items: Sequence[T], most: int) -> Sequence[T]:
-    """Return at most `most` items, evenly over all of them and beginning with the first."""
-    if len(items) <= most:
-        return items
-    return [items[position * len(items) // most] for position in range(most)]
+def _evenly(count: int, most: int) -> Sequence[int]:
+    """Return at most `most` of so many positions, evenly over all of them from the first on."""
+    if count <= most:
+        return range(count)
+    return [number * count // most for number in range(most)]
 
 
 def _line(message: SessionMessage, names: Mapping[Hashable, str], width: int) -> str:
@@ -64,14 +64,23 @@ def _thin(items: Sequence[T], budget: int, line_of: Callable[[T], str]) -> list[
 
     How many fit is estimated from a sample; making thousands of lines would take too long.
     """
-    lines = [line_of(item) for item in _evenly(items, max(1, budget // FEWEST_ON_A_LINE))]
+    made: dict[int, str] = {}
+
+    def lines_of(most: int) -> list[str]:
+        positions = _evenly(len(items), most)
+        for position in positions:
+            if position not in made:
+                made[position] = line_of(items[position])
+        return [made[position] for position in positions]
+
+    lines = lines_of(max(1, budget // FEWEST_ON_A_LINE))
     size = sum(len(line) + 1 for line in lines)
     if len(lines) == len(items) and size <= budget:
         return lines
 
     count = min(len(items), int(budget * len(lines) / size))
     while count > 1:
-        lines = [line_of(item) for item in _evenly(items, count)]
+        lines = lines_of(count)
         if sum(len(line) + 1 for line in lines) <= budget:
             return lines
         count -= 1

@@ -38,12 +38,14 @@ class Material:
         whole_from: The position, not counting instructions, of the session's first message; None if
             earlier ones were not read, or are gone and only a summary tells of them.
         is_steady: Whether `context` begins where it will begin next time, too.
+        session_no: Which session it is of; None where there is no live one.
     """
 
     context: ModelContext
     summaries: tuple[Summary, ...] = ()
     whole_from: int | None = None
     is_steady: bool = True
+    session_no: int | None = None
 
     def with_newest(self, newest: SessionMessage, limit: int | None) -> Material:
         """Return this with a message that is not stored yet, in a window of `limit` messages."""

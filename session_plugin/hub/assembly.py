@@ -35,9 +35,10 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
 from session_plugin.tracing import Tracing
-from session_plugin.upkeep.consolidator import Consolidator, Limits
+from session_plugin.upkeep.consolidator import Consolidator
 from session_plugin.upkeep.embedder import Embedder
 from session_plugin.upkeep.eraser import Eraser
+from session_plugin.upkeep.making import Limits
 from session_plugin.upkeep.rounds import Rounds
 from session_plugin.upkeep.work import UpkeepWork
 
@@ -135,6 +136,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         count=tokens.count,
         clock=settings.clock,
         start=background.start,
+        is_idle=lambda: not intake.waiting,
         limits=Limits(
             messages=settings.consolidation_threshold,
             tokens=settings.consolidation_tokens,

@@ -103,6 +103,7 @@ class Lifecycle:
         if self._parts.database.is_open or self._parts.intake.is_opening:
             self._parts.embedder.begin_closing()
             await self._parts.transcribing.finish()
+            await self._parts.intake.finish()
             await self._parts.consolidator.finish()
             await self.settle()
             await self._parts.postponed.finish()
@@ -119,6 +120,8 @@ class Lifecycle:
         """
         await self._parts.intake.finish()
         await self._parts.background.finish()
+        while self._parts.consolidator.hurry():
+            await self._parts.background.finish()
         await self._parts.announcer.finish()
 
     def store(self) -> SessionStore:

@@ -1,42 +1,34 @@
 """Put summaries in front of old messages: plan, summarise outside any transaction, put in place if
 nothing changed.
 
-If a summariser raises, hangs or answers nothing useful, nothing changes but the count of failures.
-Of several processes one at a time asks about a session. Knows plugins and operations.
+A session that is over a limit waits for a pause first, so that those who write do not wait for
+summaries. Knows operations; knows not how a summary is made.
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from session_plugin.announcing.announcer import Announcer
-from session_plugin.context.digest import DIGEST_BUDGET, DIGEST_NAME, digest
 from session_plugin.context.fitting import Count
-from session_plugin.context.marks import quoted
 from session_plugin.counters import HubCounters
 from session_plugin.database.database import Database
-from session_plugin.errors import PluginError
-from session_plugin.logs import FieldLogger
-from session_plugin.model import Session, SessionMessage, Summary
+from session_plugin.model import SessionMessage, Summary
 from session_plugin.plugins.manager import Plugins
 from session_plugin.records.conversation.recording import RecordResult
 from session_plugin.records.conversation.sessions import session_data
 from session_plugin.records.upkeep import summaries, work_leases
-from session_plugin.reports import OnProgress, Progress
-from session_plugin.rules.consolidation import fault_of, lease_name, messages_over_budget
+from session_plugin.reports import OnProgress
+from session_plugin.rules.consolidation import messages_over_budget
 from session_plugin.tracing import CONVERSATION, Tracing
+from session_plugin.upkeep.due import Due, DueSessions
+from session_plugin.upkeep.making import Limits, SummaryMaker
+from session_plugin.upkeep.weights import Weights
 
-MOST_AT_ONCE = 200
-"""Messages that a plugin is given at once. A longer range, an archive that is summed up anew, comes
-to it in pieces.
-"""
-LEASE_MARGIN = 30.0
-"""Seconds that a lease outlasts the summariser: enough to put the summary in place."""
 CLOSING_SECONDS = 5.0
 """How long closing waits for a summariser."""
 BREATH = 0.005
@@ -50,20 +42,13 @@ MOST_ROUNDS = 5
 """Times that a session is looked at again because it changed meanwhile; then its next message does
 so.
 """
-MOST_WEIGHTS = 10_000
+MOST_PUT_OFF = 2
+"""Times its limit that a session has when its summary is put off no more: with the limit of 100,
+one summary stands for 100 messages in a burst, and for 50 otherwise.
+"""
 
-logger = FieldLogger("session_plugin.hub")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When a session is consolidated, and for how long its summariser is waited for."""
-
-    messages: int
-    tokens: int | None
-    patience: float
-    renews: bool = True
-    """Whether summaries of changed sessions are made again; False leaves that to the bot."""
+Outcome = Literal["stored", "unchanged", "outdated"]
+"""What came of a session; outdated where it changed meanwhile."""
 
 
 class Consolidator:
@@ -77,13 +62,16 @@ class Consolidator:
         announcer: Announcer,
         count: Count,
         clock: Callable[[], float],
-        start: Callable[[Coroutine[Any, Any, Any]], object],
+        start: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
+        is_idle: Callable[[], bool],
         limits: Limits,
         counters: HubCounters,
         tracing: Tracing,
     ) -> None:
-        """Ask `plugins` for summaries and store them in `database`."""
-        self._plugins = plugins
+        """Ask `plugins` for summaries and store them in `database`.
+
+        `start` runs a task in the background; `is_idle` tells whether no write waits.
+        """
         self._database = database
         self._announcer = announcer
         self._count = count
@@ -92,39 +80,79 @@ class Consolidator:
         self._limits = limits
         self._counters = counters
         self._tracing = tracing
-        self._holder = uuid.uuid4().hex
+        self._maker = SummaryMaker(
+            plugins, database=database, clock=clock, limits=limits, counters=counters
+        )
         self._busy: set[int] = set()
-        self._again: dict[
-            int, bool
-        ] = {}  # sessions to look at again; whether only for what was withdrawn
         self._reports: dict[int, OnProgress] = {}
         self._unasked: set[asyncio.Task[Any]] = set()
-        self._weights: dict[int, tuple[int, int]] = {}
         self._digesting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
             weakref.WeakKeyDictionary()
         )
+        self._due = DueSessions(
+            self._do,
+            start=self._begin,
+            busy=self._busy,
+            is_open=lambda: database.is_open,
+            is_idle=is_idle,
+            most_size=limits.tokens,
+        )
+        self._weights = Weights(
+            database=database,
+            count=count,
+            limit=limits.tokens or 0,
+            lookups=counters.caches,
+            start=self._begin,
+            on_heavy=self._due.add,
+        )
 
     def note_growth(self, result: RecordResult, text: str) -> None:
-        """Consolidate a session that a stored message has taken over a limit, in the background."""
+        """Let a session wait for a summary that a stored message has taken over a limit.
+
+        No task is started for a message while its session waits already, or is being summed up.
+        """
         session_no, live_count = result.session_no, result.live_count
-        if session_no is not None and live_count and self.may_be_due(live_count):
-            self._start(self.grew(session_no, live_count=live_count, text=text))
+        if session_no is None or not live_count:
+            return
+
+        self._due.note_stored()
+        most = self._limits.messages
+        if live_count > most:
+            self._due.add(session_no, is_urgent=live_count > MOST_PUT_OFF * most)
+        elif self._limits.tokens is not None:
+            if session_no in self._busy or self._due.has(session_no):
+                self._weights.forget(session_no)
+                self._due.add(session_no, size=len(text))
+            else:
+                self._weights.add(session_no, live_count=live_count, text=text)
 
     def renew(self, session_nos: Iterable[int]) -> None:
-        """Make summaries of changed sessions again, in the background."""
+        """Let changed sessions wait until their summaries are made again."""
         for session_no in session_nos if self._limits.renews else ():
-            self._start(self.consolidate(session_no, is_renewal=True))
+            self._due.add(session_no, is_renewal=True)
 
-    def may_be_due(self, live_count: int) -> bool:
-        """Check at once whether a session with so many messages can be over a limit."""
-        return live_count > self._limits.messages or self._limits.tokens is not None
-
-    async def grew(self, session_no: int, *, live_count: int, text: str) -> None:
-        """Consolidate a session to which `text` was added, if it has more than the limit of
-        messages or tokens now.
+    def hurry(self) -> bool:
+        """Begin what waits on the running event loop, in the background; return False if nothing
+        does.
         """
-        if live_count > self._limits.messages or await self._is_heavy(session_no, live_count, text):
-            await self.consolidate(session_no)
+        return self._due.hurry()
+
+    async def catch_up(self, session_no: int | None) -> bool:
+        """Write the summary of a session that waits for one, before a model is given the session;
+        return False if it does not wait.
+
+        A summary by a plugin takes long, so it is only begun.
+        """
+        due = None if session_no is None else self._due.pop(session_no)
+        if due is None:
+            return False
+
+        task = self._begin(self._sum_up(due.session_no, is_renewal=due.is_renewal))
+        if self._maker.is_plugin:
+            return False
+
+        await asyncio.shield(task)
+        return True
 
     async def consolidate(
         self,
@@ -140,89 +168,110 @@ class Consolidator:
         None where nothing was changed, somebody is at it already, or it waits after failures and
         nobody asked for it. What comes while this hub is at it is done afterwards.
         """
-        if session_no in self._busy:
-            self._look_again(session_no, is_renewal=is_renewal)
-            return None
-
-        self._busy.add(session_no)
-        if progress is not None:
+        if progress is not None and session_no not in self._busy:
             self._reports[session_no] = progress
 
+        is_done = await self._sum_up(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
+        if not (is_asked_for and is_done):
+            return None
+
+        return await self._database.read(summaries.current_summary, session_no)
+
+    async def finish(self) -> None:
+        """Begin what waits, and let what nobody asked for end within some seconds, or give it up: a
+        model must not hold up a bot that closes.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + CLOSING_SECONDS
+        self.hurry()
+        while tasks := [task for task in self._unasked if task.get_loop() is loop]:
+            _, late = await asyncio.wait(tasks, timeout=max(0.0, give_up_at - loop.time()))
+            for task in late:
+                task.cancel()
+            if late:
+                break
+
+        self._digesting.pop(loop, None)  # it would keep the loop alive
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start what nobody asked for."""
+        task = self._start(work)
+        self._unasked.add(task)
+        task.add_done_callback(self._unasked.discard)
+        return task
+
+    async def _do(self, some: Sequence[Due]) -> None:
+        """Sum up sessions that waited: by plugins all at once, or by digests together."""
+        if self._maker.is_plugin:
+            for due in some:
+                self._begin(self._sum_up(due.session_no, is_renewal=due.is_renewal))
+            return
+
+        numbers = {due.session_no for due in some}
+        self._busy |= numbers
+        try:
+            now = self._clock()
+            requests = [await self._request(due.session_no, due.is_renewal, now) for due in some]
+            outcomes = await self._digest_all(requests, now=now)
+        finally:
+            self._busy -= numbers
+
+        for due, outcome in zip(some, outcomes, strict=True):
+            if outcome == "unchanged":
+                self._due.note_idle_look(due.session_no)
+            elif outcome == "outdated":
+                await self._sum_up(due.session_no, is_renewal=due.is_renewal)
+
+    async def _sum_up(
+        self, session_no: int, *, is_renewal: bool = False, is_asked_for: bool = False
+    ) -> bool:
+        """Return whether a summary was put in place."""
+        if session_no in self._busy:
+            self._due.add(session_no, is_renewal=is_renewal)
+            return False
+
+        self._busy.add(session_no)
         task = asyncio.current_task()
         if task is not None and not is_asked_for:
             self._unasked.add(task)
 
         try:
-            is_done = await self._once(session_no, is_renewal=is_renewal, is_asked_for=is_asked_for)
-            for _ in range(MOST_ROUNDS):
-                if session_no not in self._again:
-                    break
-                is_done |= await self._once(
-                    session_no, is_renewal=self._again.pop(session_no), is_again=True
+            outcome: Outcome = "outdated"
+            for _ in range(1 + MOST_ROUNDS):
+                outcome = await self._once(
+                    session_no, is_renewal=is_renewal, is_asked_for=is_asked_for
                 )
+                if outcome != "outdated":
+                    break
 
-            if not (is_asked_for and is_done):
-                return None
+            if outcome != "stored":
+                self._due.note_idle_look(session_no)
 
-            return await self._database.read(summaries.current_summary, session_no)
+            return outcome == "stored"
         finally:
             self._busy.discard(session_no)
-            self._again.pop(session_no, None)
             self._reports.pop(session_no, None)
             if task is not None:
                 self._unasked.discard(task)
-
-    def _look_again(self, session_no: int, *, is_renewal: bool) -> None:
-        self._again[session_no] = is_renewal and self._again.get(session_no, True)
-
-    async def finish(self) -> None:
-        """Let what nobody asked for end within some seconds, or give it up: a model must not hold
-        up a bot that closes.
-        """
-        tasks = [task for task in self._unasked if task.get_loop() is asyncio.get_running_loop()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
-            for task in late:
-                task.cancel()
-
-        self._digesting.pop(asyncio.get_running_loop(), None)  # it would keep the loop alive
 
     def _digest_slot(self) -> asyncio.Semaphore:
         return self._digesting.setdefault(
             asyncio.get_running_loop(), asyncio.Semaphore(MOST_DIGESTS)
         )
 
-    async def _once(
-        self,
-        session_no: int,
-        *,
-        is_renewal: bool = False,
-        is_asked_for: bool = False,
-        is_again: bool = False,
-    ) -> bool:
-        """Do what is to be done, and tell whether anything was."""
+    async def _once(self, session_no: int, *, is_renewal: bool, is_asked_for: bool) -> Outcome:
+        """Do what is to be done for a session now."""
         now = None if is_asked_for else self._clock()
-        if (
-            now is not None
-            and self._limits.tokens is not None
-            and await self._database.read(summaries.is_waiting, session_no, now=now)
-        ):
-            return False  # before all that it holds is read and weighed
+        request = await self._request(session_no, is_renewal, now)
+        if not self._maker.is_plugin:
+            return (await self._digest_all([request], now=now))[0]
 
-        request = await self._request(session_no, is_renewal=is_renewal, is_again=is_again)
-        lease = self._lease(session_no)
-        if not self._asks_plugins():  # a digest takes no time, and of two only one is put in place
-            async with self._digest_slot():
-                beginning = await self._database.read(
-                    summaries.begin_unless_leased, request, now=now, lease=lease
-                )
-                return await self._carry_out(request, beginning)
-
+        lease = self._maker.lease(session_no)
         if not (
             await self._database.read(summaries.is_due, request, now=now)
             and await self._database.write(work_leases.take, lease)
         ):
-            return False
+            return "unchanged"
 
         try:
             beginning = await self._database.read(summaries.begin, request)
@@ -230,17 +279,55 @@ class Consolidator:
         finally:
             await self._database.write(work_leases.release, lease)
 
+    async def _digest_all(
+        self, requests: Sequence[summaries.PlanRequest], *, now: float | None
+    ) -> list[Outcome]:
+        """Put digests in front of several sessions: read, digested and stored together, some
+        hundred messages at a time.
+
+        A digest takes no time, so no lease is taken: of two only one is put in place.
+        """
+        outcomes: list[Outcome] = []
+        while left := requests[len(outcomes) :]:
+            async with self._digest_slot():
+                asked = [(request, self._maker.lease(request.session_no)) for request in left]
+                begun = await self._database.read(summaries.begin_several, asked, now=now)
+                outcomes += await self._put_digests(left[: len(begun)], begun)
+
+        return outcomes
+
+    async def _put_digests(
+        self,
+        requests: Sequence[summaries.PlanRequest],
+        begun: Sequence[summaries.Beginning | None],
+    ) -> list[Outcome]:
+        outcomes: list[Outcome] = ["unchanged"] * len(begun)
+        plans: dict[int, summaries.Plan] = {}
+        for position, beginning in enumerate(begun):
+            is_plain = beginning is not None and beginning.is_whole and beginning.plan.messages
+            if beginning is not None and is_plain and self._tracing.start is None:
+                plans[position] = beginning.plan
+            else:
+                outcomes[position] = await self._carry_out(requests[position], beginning)
+
+        if plans:
+            several = await asyncio.to_thread(self._maker.digests, plans.values())
+            for position, outcome in zip(plans, await self._put(several), strict=True):
+                outcomes[position] = outcome
+
+        return outcomes
+
     async def _carry_out(
         self, request: summaries.PlanRequest, beginning: summaries.Beginning | None
-    ) -> bool:
-        """Summarise what was planned; return whether a summary was put in place."""
+    ) -> Outcome:
+        """Summarise what was planned, and put it in place."""
         if beginning is None:
-            return False
+            return "unchanged"
         if self._tracing.start is None:
             return await self._put_in_place(request, beginning)
 
         with self._tracing.start("consolidate") as span:
-            is_done = await self._put_in_place(request, beginning)
+            outcome = await self._put_in_place(request, beginning)
             span.stop()
             session_no = request.session_no
             session = (
@@ -248,35 +335,35 @@ class Consolidator:
             )
             if session is not None:
                 span.note(CONVERSATION, session.session_id)
-            span.note("session_plugin.outcome", "stored" if is_done else "unchanged")
+            span.note("session_plugin.outcome", "stored" if outcome == "stored" else "unchanged")
 
-        return is_done
+        return outcome
 
     async def _put_in_place(
         self, request: summaries.PlanRequest, beginning: summaries.Beginning | None
-    ) -> bool:
+    ) -> Outcome:
         written = None
         while beginning is not None:
             plan = await self._filled(beginning)
             if plan.messages:
-                written = await self._summarise(plan)
+                written = await self._maker.make(plan, self._reports.get(plan.session_no))
                 break
             await self._database.write(summaries.clear, plan)
             beginning = await self._database.read(summaries.begin, replace(request, at_least=0))
 
-        if written is None:
-            return False
+        return "unchanged" if written is None else (await self._put([written]))[0]
 
-        if not await self._announcer.write(summaries.PUT, written):
-            # It changed meanwhile.
-            self._counters.consolidations.add("outdated")
-            self._look_again(request.session_no, is_renewal=request.threshold is None)
-            return False
+    async def _put(self, several: Sequence[summaries.Written]) -> list[Outcome]:
+        """Put summaries in place, in one transaction, unless something changed under them."""
+        put = [self._announcer.write(summaries.PUT, written) for written in several]
+        outcomes: list[Outcome] = [
+            "stored" if is_put else "outdated" for is_put in await asyncio.gather(*put)
+        ]
+        for written, outcome in zip(several, outcomes, strict=True):
+            self._weights.forget(written.plan.session_no)
+            self._counters.consolidations.add(outcome)
 
-        self._counters.consolidations.add("stored")
-        self._weights.pop(request.session_no, None)
-
-        return True
+        return outcomes
 
     async def _filled(self, beginning: summaries.Beginning) -> summaries.Plan:
         """Return a plan with its messages; many are read page by page: a long session must not hold
@@ -302,148 +389,25 @@ class Consolidator:
 
         return summaries.filled(plan, messages)
 
-    def _lease(self, session_no: int) -> work_leases.WorkLease:
-        seconds = self._limits.patience + LEASE_MARGIN
-        return work_leases.WorkLease(
-            name=lease_name(session_no), holder=self._holder, now=self._clock(), seconds=seconds
-        )
-
     async def _request(
-        self, session_no: int, *, is_renewal: bool, is_again: bool
+        self, session_no: int, is_renewal: bool, now: float | None
     ) -> summaries.PlanRequest:
-        """Return what to plan: for a session that is looked at again, less than for one that is
-        known to be over a limit.
+        """Return what to plan. Unless it is asked for, by a `now` of None, nothing is to be done
+        for a session that is within its limits by now.
         """
         if is_renewal:
             return summaries.PlanRequest(session_no=session_no, threshold=None)
 
         at_least = 0
-        if self._limits.tokens is not None:
+        if self._limits.tokens is not None and (
+            now is None or not await self._database.read(summaries.is_waiting, session_no, now=now)
+        ):
             tokens = await self._count(await self._database.read(summaries.live_texts, session_no))
             at_least = messages_over_budget(tokens, budget=self._limits.tokens)
 
         most = self._limits.messages
-        beyond = most if is_again and not at_least else 0
+        beyond = 0 if now is None or at_least else most
 
         return summaries.PlanRequest(
             session_no=session_no, threshold=most, at_least=at_least, beyond=beyond
         )
-
-    async def _is_heavy(self, session_no: int, live_count: int, text: str) -> bool:
-        """Check whether a session has more tokens than the limit, reading it only where its
-        messages were not all seen.
-        """
-        if self._limits.tokens is None:
-            return False
-        if len(self._weights) > MOST_WEIGHTS:
-            self._weights.clear()
-
-        count, tokens = self._weights.get(session_no, (-1, 0))
-        is_known = count + 1 == live_count
-        self._counters.caches.add("session_tokens", "hit" if is_known else "miss")
-        if is_known:
-            tokens += sum(await self._count((text,)))
-
-        if (
-            not is_known or tokens > self._limits.tokens
-        ):  # instructions were added, but do not count
-            texts = await self._database.read(summaries.live_texts, session_no)
-            tokens = sum(await self._count(texts))
-
-        self._weights[session_no] = (live_count, tokens)
-
-        return tokens > self._limits.tokens
-
-    async def _summarise(self, plan: summaries.Plan) -> summaries.Written | None:
-        if not self._asks_plugins():
-            digested = await asyncio.to_thread(self._digest, plan.messages, plan.previous)
-            return summaries.Written(
-                plan=plan, text=digested, made_by=DIGEST_NAME, made_at=self._clock()
-            )
-
-        session = await self._database.read(session_data, plan.session_no)
-        if session is None:
-            return None
-
-        text, made_by = plan.previous, DIGEST_NAME
-        for start in range(0, len(plan.messages), MOST_AT_ONCE):
-            if start:
-                await self._database.write(work_leases.take, self._lease(plan.session_no))
-
-            piece = plan.messages[start : start + MOST_AT_ONCE]
-            try:
-                answer = await self._ask(session, piece, text)
-            except PluginError as error:
-                await self._note_failure(plan.session_no, session, str(error))
-                return None
-
-            if answer is None:
-                text, made_by = (
-                    await asyncio.to_thread(self._digest, plan.messages[start:], text),
-                    DIGEST_NAME,
-                )
-                break
-
-            text, made_by = answer
-            if plan.session_no in self._reports:
-                total = len(plan.messages)
-                done = min(start + MOST_AT_ONCE, total)
-                self._reports[plan.session_no](Progress(what="messages", done=done, total=total))
-
-        assert text is not None
-
-        return summaries.Written(plan=plan, text=text, made_by=made_by, made_at=self._clock())
-
-    def _asks_plugins(self) -> bool:
-        return self._plugins.has("session_summarize")
-
-    def _digest(self, messages: Sequence[SessionMessage], previous: str | None) -> str:
-        """Sum up without a model; under a limit of tokens, in about a quarter of it, so that there
-        is room again.
-        """
-        tokens = self._limits.tokens
-        return digest(
-            messages,
-            previous,
-            budget=DIGEST_BUDGET if tokens is None else min(DIGEST_BUDGET, tokens),
-        )
-
-    async def _ask(
-        self, session: Session, messages: tuple[SessionMessage, ...], previous: str | None
-    ) -> tuple[str, str] | None:
-        """Ask the plugins for a summary: its text and who made it; None where none has an opinion.
-
-        Raises:
-            PluginError: it failed, or what it gave is no summary.
-        """
-        answer = await self._plugins.ask(
-            "session_summarize",
-            seconds=self._limits.patience,
-            session=session,
-            messages=messages,
-            previous=previous,
-        )
-        if answer is None:
-            return None
-
-        longest = len(previous or "") + len(quoted(messages))
-        fault = fault_of(answer.value, longest=longest)
-        if fault is not None:
-            self._plugins.note_failure(answer.plugin, "session_summarize")
-            raise PluginError(f"plugin {answer.plugin} gave no usable summary: {fault}")
-
-        return answer.value, answer.plugin
-
-    async def _note_failure(self, session_no: int, session: Session, reason: str) -> None:
-        self._counters.consolidations.add("failed")
-        failures = await self._database.write(
-            summaries.note_failure, session_no, reason=reason, now=self._clock()
-        )
-        if failures is not None:
-            logger.warning(
-                "session %(session_id)s could not be summed up (failure %(failures)d in a row), "
-                "and nothing of it is changed: %(reason)s",
-                session_id=session.session_id,
-                failures=failures,
-                reason=reason,
-            )

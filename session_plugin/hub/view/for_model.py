@@ -93,7 +93,10 @@ class ForModel(Reader):
             include_asides=include_asides,
         )
 
-        material = await self._read(contexts.read_context, await self._where(), request)
+        where = await self._where()
+        material = await self._read(contexts.read_context, where, request)
+        if await self._parts.consolidator.catch_up(material.session_no):
+            material = await self._read(contexts.read_context, where, request)
         if held is not None:
             material = material.with_newest(held, most)
         messages = shortened(material.context.messages, kept)

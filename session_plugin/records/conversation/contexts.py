@@ -68,6 +68,7 @@ def read_context(tx: Tx, where: Where, request: ContextRequest) -> Material:
         summaries=reading.summaries(messages),
         whole_from=reading.whole_from,
         is_steady=reading.is_steady,
+        session_no=None if live is None else live["session_no"],
     )
 
 

@@ -71,7 +71,8 @@ class PlanRequest:
     """Which session to plan for.
 
     A `threshold` of None only makes again what was withdrawn. `at_least` so many messages give way,
-    whatever the threshold says; without that, none do unless there are more than `beyond`.
+    whatever the threshold says; without that, none do unless there are more than `beyond`,
+    instructions included.
     """
 
     session_no: int
@@ -112,14 +113,14 @@ def is_due(tx: Tx, request: PlanRequest, *, now: float | None) -> bool:
     if request.threshold is None:
         return False
 
-    return (
-        _count_due(request, tx.one("live_count", session_no=request.session_no)["live_count"]) > 0
-    )
+    live_count = tx.one("live_count", session_no=request.session_no)["live_count"]
+
+    return live_count > request.beyond and _count_due(request, live_count) > 0
 
 
 def _count_due(request: PlanRequest, live_count: int) -> int:
     """Return how many of so many unconsolidated messages give way by their number."""
-    if request.threshold is None or live_count <= request.beyond:
+    if request.threshold is None:
         return 0
     return messages_to_consolidate(live_count, threshold=request.threshold)
 
@@ -157,13 +158,30 @@ def begin(tx: Tx, request: PlanRequest, *, most: int = PAGE) -> Beginning | None
     return Beginning(plan=filled(outlined, messages), is_whole=True)
 
 
-def begin_unless_leased(
-    tx: Tx, request: PlanRequest, *, now: float | None, lease: WorkLease
-) -> Beginning | None:
-    """Do what `begin` does if a summary is due and no other process has the lease for it."""
-    if not is_due(tx, request, now=now) or is_held_elsewhere(tx, lease):
-        return None
-    return begin(tx, request)
+def begin_several(
+    tx: Tx,
+    asked: Sequence[tuple[PlanRequest, WorkLease]],
+    *,
+    now: float | None,
+    most: int = PAGE,
+) -> list[Beginning | None]:
+    """Do what `begin` does for the first of several sessions: as many as have `most` messages
+    together, at least one.
+
+    None for those of which no summary is due, or for which another process has the lease.
+    """
+    begun: list[Beginning | None] = []
+    count = 0
+    for request, lease in asked:
+        is_wanted = is_due(tx, request, now=now) and not is_held_elsewhere(tx, lease)
+        beginning = begin(tx, request) if is_wanted else None
+        begun.append(beginning)
+        if beginning is not None:
+            count += len(beginning.plan.messages)
+        if count >= most:
+            break
+
+    return begun
 
 
 def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | None:
@@ -175,13 +193,8 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
     """
     current = tx.all("current_summaries", session_no=request.session_no)
     is_stale = any(summary["content"] is None for summary in current)
-    rows = sorted(
-        tx.all("live_seqs", session_no=request.session_no), key=lambda row: int(row["seq"])
-    )
-    live = [(row["seq"], row["segment_no"]) for row in rows]
-    count = max(_count_due(request, len(live)), min(request.at_least, len(live) - 1))
-    count = between_turns([row["turn"] for row in rows], count)
-    if count <= 0 and not is_stale:
+    ends = _ends(tx, request, segments)
+    if not ends and not is_stale:
         return None
 
     built_on = (
@@ -196,9 +209,7 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
     ranges = []
     for segment in segments:
         segment_no, live_from = segment["segment_no"], segment["live_from"]
-        to_seq = max(
-            (seq for seq, of in live[: max(count, 0)] if of == segment_no), default=live_from - 1
-        )
+        to_seq = ends.get(segment_no, live_from - 1)
         if to_seq > 0 or segment_no in covered:
             ranges.append(
                 PlannedRange(
@@ -218,6 +229,41 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
         ranges=tuple(ranges),
         supersedes=tuple(row["summary_no"] for row in current),
     )
+
+
+def _ends(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> dict[int, int]:
+    """Return up to which number the messages of segments give way; empty where none do.
+
+    Where one segment has all of them, and nothing special is among them, not even their numbers are
+    read.
+    """
+    live = [segment for segment in segments if segment["live_count"]]
+    instructions = sum(
+        tx.one(
+            "count_live_instructions",
+            segment_no=segment["segment_no"],
+            from_seq=segment["live_from"],
+        )["count"]
+        for segment in live
+    )
+    live_count = sum(segment["live_count"] for segment in live)
+    said = live_count - instructions
+    due = _count_due(request, said) if live_count > request.beyond else 0
+    count = max(due, min(request.at_least, said - 1))
+    if count <= 0:
+        return {}
+
+    if len(live) == 1 and not instructions:
+        place = {"segment_no": live[0]["segment_no"], "from_seq": live[0]["live_from"]}
+        last = tx.first("nth_live_seq", skipped=count - 1, **place)
+        if last is not None and not tx.first("run_in_range", to_seq=last["seq"], **place):
+            return {live[0]["segment_no"]: int(last["seq"])}
+
+    rows = tx.all("live_seqs", session_no=request.session_no)
+    rows.sort(key=lambda row: int(row["seq"]))
+    count = between_turns([row["turn"] for row in rows], count)
+
+    return {row["segment_no"]: int(row["seq"]) for row in rows[:count]}
 
 
 def filled(plan_: Plan, messages: Iterable[tuple[int, SessionMessage]]) -> Plan:

@@ -8,8 +8,8 @@ WHERE session_no = :session_no AND chat_no = :chat_no AND thread_id = :thread_id
 -- name: segments_of_session
 -- All segments of a session, with their chats.
 SELECT g.segment_no, g.chat_no, g.thread_id, g.session_no, g.home_session_no, g.live_from,
-  g.changed, g.moved, g.last_seq, g.last_activity, c.channel, c.bot_id, c.chat_id, c.kind, c.title,
-  c.peer_no
+  g.live_count, g.changed, g.moved, g.last_seq, g.last_activity, c.channel, c.bot_id, c.chat_id,
+  c.kind, c.title, c.peer_no
 FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
 WHERE g.session_no = :session_no
 ORDER BY g.segment_no

@@ -6,6 +6,23 @@ SELECT m.seq, m.segment_no, m.turn FROM segments AS g
 JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
 WHERE g.session_no = :session_no AND m.role NOT IN ('system', 'developer')
 
+-- name: count_live_instructions
+-- How many instructions a segment has that would count as messages no summary covers.
+SELECT COUNT(*) AS count FROM messages
+WHERE segment_no = :segment_no AND seq >= :from_seq AND role IN ('system', 'developer')
+
+-- name: nth_live_seq
+-- The message of a segment behind so many that no summary covers: found by the index alone.
+SELECT seq FROM messages
+WHERE segment_no = :segment_no AND seq >= :from_seq
+ORDER BY seq LIMIT 1 OFFSET :skipped
+
+-- name: run_in_range
+-- A message in a range that is of a model's run, which no summary may divide.
+SELECT seq FROM messages
+WHERE segment_no = :segment_no AND seq >= :from_seq AND seq <= :to_seq AND turn IS NOT NULL
+LIMIT 1
+
 -- name: live_contents
 -- Their contents, for counting tokens.
 SELECT m.content, m.parts FROM segments AS g
