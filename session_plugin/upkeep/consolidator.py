@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from session_plugin.announcing.announcer import Announcer
 from session_plugin.context.fitting import Count
+from session_plugin.context.tokens import estimate_tokens
 from session_plugin.counters import HubCounters
 from session_plugin.database.database import Database
 from session_plugin.model import SessionMessage, Summary
@@ -103,7 +104,7 @@ class Consolidator:
             limit=limits.tokens or 0,
             lookups=counters.caches,
             start=self._begin,
-            on_heavy=self._due.add,
+            on_heavy=self._note_weight,
         )
 
     def note_growth(self, result: RecordResult, text: str) -> None:
@@ -122,9 +123,13 @@ class Consolidator:
         elif self._limits.tokens is not None:
             if session_no in self._busy or self._due.has(session_no):
                 self._weights.forget(session_no)
-                self._due.add(session_no, size=len(text))
+                self._due.add(session_no, size=estimate_tokens(text))
             else:
                 self._weights.add(session_no, live_count=live_count, text=text)
+
+    def _note_weight(self, session_no: int, tokens: int) -> None:
+        limit = self._limits.tokens
+        self._due.add(session_no, is_urgent=limit is not None and tokens > MOST_PUT_OFF * limit)
 
     def renew(self, session_nos: Iterable[int]) -> None:
         """Let changed sessions wait until their summaries are made again."""

@@ -36,7 +36,7 @@ class Due:
         session_no: Which session.
         since: When it began to wait, by time.monotonic().
         is_renewal: Only what was withdrawn is to be made again.
-        size: Characters that it has grown by while it waited.
+        size: Tokens that it has grown by while it waited, as estimated.
     """
 
     session_no: int
@@ -75,7 +75,7 @@ class DueSessions:
 
         Those in `busy` are left alone until they are not. `is_open` tells whether the database is
         open, `is_idle` whether no write waits for it. A session that has grown by `most_size`
-        characters is urgent.
+        tokens is urgent.
         """
         self._work = work
         self._start = start

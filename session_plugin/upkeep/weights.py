@@ -36,9 +36,9 @@ class Weights:
         limit: int,
         lookups: Counter,
         start: Callable[[Coroutine[Any, Any, Any]], object],
-        on_heavy: Callable[[int], None],
+        on_heavy: Callable[[int, int], None],
     ) -> None:
-        """Call `on_heavy` with each session that has more than `limit` tokens.
+        """Call `on_heavy` with each session that has more than `limit` tokens, and how many.
 
         `lookups` counts whether a weight was known.
         """
@@ -98,6 +98,6 @@ class Weights:
             total = sum(await self._count(texts))
             if total > self._limit:
                 self.forget(session_no)
-                self._on_heavy(session_no)
+                self._on_heavy(session_no, total)
             elif session_no in self._known:
                 self._known[session_no] = self._known[session_no][0], total
