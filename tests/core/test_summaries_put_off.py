@@ -11,7 +11,7 @@ from session_plugin import hookimpl
 from session_plugin.context.tokens import estimate_tokens
 from session_plugin.records.conversation.recording import RecordResult
 from session_plugin.records.upkeep import summaries
-from session_plugin.upkeep import due
+from session_plugin.upkeep import consolidator, due
 from session_plugin.upkeep.due import DueSessions
 
 
@@ -259,6 +259,19 @@ async def test_closing_writes_what_waits(no_pause, new_hub, say):
     assert await summary_of(again, again.session_of(view.chat, view.account)) is not None
 
 
+async def test_closing_does_not_wait_long_for_a_plugin_whose_session_waits(
+    no_pause, new_hub, say, monkeypatch
+):
+    monkeypatch.setattr(consolidator, "CLOSING_SECONDS", 0.05)
+    summarize = Gated()
+    hub = new_hub(summarize=summarize, consolidation_threshold=10, summary_patience=600)
+    await say(hub, range(10))
+    last = asyncio.create_task(say(hub, [10]))  # it is not stored yet when closing begins
+    await asyncio.sleep(0)
+    await asyncio.wait_for(hub.close(), 20)
+    await last
+
+
 async def test_nothing_that_waits_opens_a_database_that_was_closed(new_hub, say, monkeypatch):
     monkeypatch.setattr(due, "PAUSE", 0.05)
     hub = new_hub(consolidation_threshold=10)
@@ -283,7 +296,7 @@ async def test_what_is_asked_for_is_done_at_once(no_pause, new_hub, say):
 KILLED = """
     import asyncio, sys
     from session_plugin import Account, Chat, MessageEvent, SessionHub
-    from session_plugin.upkeep import due
+    from session_plugin.upkeep import consolidator, due
 
     due.PAUSE = due.LONGEST_WAIT = 3600.0
 
