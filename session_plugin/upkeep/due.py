@@ -103,7 +103,10 @@ class DueSessions:
     ) -> None:
         """Let a session wait on the running event loop; an urgent one waits for no pause."""
         loop = asyncio.get_running_loop()
-        queue = self._queues.setdefault(loop, _Queue())
+        queue = self._queues.get(loop)
+        if queue is None:
+            queue = self._queues[loop] = _Queue()
+
         due = queue.urgent.get(session_no) or queue.waiting.get(session_no)
         if due is None:
             due = queue.waiting[session_no] = Due(session_no, time.monotonic(), is_renewal)

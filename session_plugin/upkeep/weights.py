@@ -83,21 +83,22 @@ class Weights:
             self._known.clear()
 
         counts = await self._count([text for _, _, text in grown])
-        unsure = set()
+        unsure: dict[int, int] = {}
         for (session_no, live_count, _), tokens in zip(grown, counts, strict=True):
-            before = self._known.get(session_no)
-            is_known = before is not None and before[0] + 1 == live_count
-            self._lookups.add("session_tokens", "hit" if is_known else "miss")
-            total = before[1] + tokens if before is not None and is_known else 0
-            self._known[session_no] = live_count, total
-            if not is_known or total > self._limit:  # instructions were added, but do not count
-                unsure.add(session_no)
+            before = self._known.pop(session_no, (-1, 0))
+            is_known = before[0] + 1 == live_count
+            is_hit = is_known or session_no in unsure
+            self._lookups.add("session_tokens", "hit" if is_hit else "miss")
+            total = before[1] + tokens
+            if is_known and total <= self._limit:
+                self._known[session_no] = live_count, total
+            else:  # above the limit, instructions may have been added, but do not count
+                unsure[session_no] = live_count
 
-        for session_no in unsure:
+        for session_no, live_count in unsure.items():
             texts = await self._database.read(live_texts, session_no)
             total = sum(await self._count(texts))
-            if total > self._limit:
-                self.forget(session_no)
+            if total <= self._limit:
+                self._known[session_no] = live_count, total
+            else:
                 self._on_heavy(session_no, total)
-            elif session_no in self._known:
-                self._known[session_no] = self._known[session_no][0], total

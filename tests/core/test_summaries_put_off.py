@@ -9,6 +9,7 @@ import pytest
 
 from session_plugin import hookimpl
 from session_plugin.context.tokens import estimate_tokens
+from session_plugin.errors import DatabaseUnavailable
 from session_plugin.records.conversation.recording import RecordResult
 from session_plugin.records.upkeep import summaries
 from session_plugin.upkeep import consolidator, due
@@ -301,7 +302,8 @@ KILLED = """
     due.PAUSE = due.LONGEST_WAIT = 3600.0
 
     async def main():
-        hub = SessionHub(sys.argv[1], consolidation_threshold=10, clock=lambda: 1_700_000_000.0)
+        hub = SessionHub(sys.argv[1], consolidation_threshold=10, store_patience=60,
+                         clock=lambda: 1_700_000_000.0)
         ann, chat = Account("discord", "ann-on-discord"), Chat("discord", "direct-of-ann-on-discord")
         for number in range(15):
             await hub.record(MessageEvent(chat=chat, message_id=f"id-{number}", role="user",
@@ -510,3 +512,23 @@ async def test_a_tokenizer_is_asked_about_all_that_came_meanwhile_at_once(new_hu
     gate.set()
     await hub.settle()
     assert max(map(len, asked)) >= 20
+
+
+async def test_a_weight_that_could_not_be_read_is_not_taken_for_none(no_pause, new_hub, talk):
+    hub, ann = new_hub(consolidation_tokens=300), talk.account("ann")
+    read = hub._parts.database.read
+
+    async def fails(operation, *args, **kwargs):
+        if operation is summaries.live_texts:
+            raise DatabaseUnavailable("not now")
+        return await read(operation, *args, **kwargs)
+
+    hub._parts.database.read = fails
+    for number in range(8):
+        recorded = await hub.record(talk.said(ann, f"{number} " + "word " * 30))
+    await hub.settle()
+    hub._parts.database.read = read
+    for number in range(8, 11):
+        await hub.record(talk.said(ann, f"{number} " + "word " * 30))
+    await hub.settle()
+    assert await summary_of(hub, recorded.session) is not None
