@@ -145,7 +145,11 @@ class DueSessions:
     def hurry(self) -> bool:
         """Let all that wait on the running event loop be done now; return False if none can be."""
         queue = self._queues.get(asyncio.get_running_loop())
-        if queue is None or not any(self._in_order(queue, takes_all=True)):
+        if queue is None:
+            return False
+
+        self._drop_if_closed(queue)
+        if not any(self._in_order(queue, takes_all=True)):
             return False
 
         queue.is_hurried = True
@@ -160,9 +164,7 @@ class DueSessions:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin what may begin now, and look again later if anything is left."""
         queue = self._queues[loop]
-        if not self._is_open():  # the next message of each session lets it wait again
-            queue.waiting.clear()
-            queue.urgent.clear()
+        self._drop_if_closed(queue)
         if not (queue.waiting or queue.urgent):
             queue.is_watched = False
             return
@@ -177,6 +179,14 @@ class DueSessions:
             self._go_on(queue)
 
         loop.call_later(PAUSE, self._look, loop)
+
+    def _drop_if_closed(self, queue: _Queue) -> None:
+        """Let nothing open a database that was closed; a session's next message lets it wait
+        again.
+        """
+        if not self._is_open():
+            queue.waiting.clear()
+            queue.urgent.clear()
 
     def _go_on(self, queue: _Queue) -> None:
         if not queue.is_worked_on:

@@ -279,6 +279,8 @@ async def test_nothing_that_waits_opens_a_database_that_was_closed(new_hub, say,
     await say(hub, range(15))
     await asyncio.to_thread(hub._parts.database.close)
     await asyncio.sleep(0.3)
+    hub._parts.consolidator.renew([1])
+    await hub.settle()
     assert hub._parts.database.is_closed
 
 
