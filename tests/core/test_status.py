@@ -2,8 +2,13 @@
 
 import asyncio
 import logging
+import random
+from collections import Counter
+
+import pytest
 
 from session_plugin import FailedConsolidation, hookimpl
+from session_plugin.database.queries import load_queries
 
 
 async def test_an_empty_hub_has_nothing(hub):
@@ -59,6 +64,130 @@ async def test_the_oldest_message_is_one_that_is_there(hub, talk, clock):
         clock.advance(hours=1)
     await hub.delete(talk.direct(ann), ["0"])
     assert (await hub.status()).oldest_message_at == clock() - 3600
+
+
+def counted(raw, bot, threshold):
+    """Count what `status` does, from the rows of the tables alone."""
+    chats = {number for number, of in raw.rows("SELECT chat_no, bot FROM chats") if of == bot}
+    ended = {
+        number: at
+        for number, of, at in raw.rows("SELECT session_no, bot, ended_at FROM sessions")
+        if of == bot
+    }
+    segments = [
+        row
+        for row in raw.rows(
+            "SELECT segment_no, session_no, chat_no, total_count, live_count FROM segments"
+        )
+        if row[2] in chats
+    ]
+    firsts = {}
+    for segment_no, _, received_at in raw.rows(
+        "SELECT segment_no, seq, received_at FROM messages ORDER BY seq"
+    ):
+        firsts.setdefault(segment_no, received_at)
+    summaries = [
+        (session_no, content)
+        for session_no, content, superseded_by in raw.rows(
+            "SELECT session_no, content, superseded_by FROM summaries"
+        )
+        if superseded_by is None and session_no in ended
+    ]
+    lengths = Counter()
+    for _, session_no, _, _, live in segments:
+        lengths[session_no] += live
+    pending = {session_no for session_no, length in lengths.items() if length > threshold}
+    pending |= {session_no for session_no, content in summaries if content is None}
+
+    return {
+        "users": sum(into is None for (into,) in raw.rows("SELECT merged_into FROM users")),
+        "accounts": len(raw.rows("SELECT account_no FROM accounts")),
+        "chats": len(chats),
+        "sessions": len(ended),
+        "live_sessions": sum(at is None for at in ended.values()),
+        "messages": sum(total for _, _, _, total, _ in segments),
+        "archived_messages": sum(total - live for _, _, _, total, live in segments),
+        "summaries": sum(content is not None for _, content in summaries),
+        "tombstones": sum(
+            number in chats for (number,) in raw.rows("SELECT chat_no FROM tombstones")
+        ),
+        "oldest_message_at": min(
+            (firsts[number] for number, *_ in segments if number in firsts), default=None
+        ),
+        "pending_consolidations": len(pending),
+    }
+
+
+async def shown(hub, raw):
+    """Return what a hub counts and what its rows say."""
+    expected = counted(raw, hub.bot, 6)
+    status = await hub.status()
+    return {name: getattr(status, name) for name in expected}, expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_count_is_that_of_the_rows_of_one_bot(
+    new_hub, talk, old_link, clock, raw, seed
+):
+    chosen = random.Random(seed)
+    quiet = {"consolidation_threshold": 6, "summarize": lambda messages, previous: "so far"}
+    hubs = [new_hub(bot=bot, **quiet) for bot in ("", "another", "third")]
+    people = [
+        talk.account(f"{name}{number}", channel=name)
+        for name in ("discord", "telegram")
+        for number in range(6)
+    ]
+    for hub in hubs[:2]:
+        for _ in range(50):
+            who = chosen.choice(people)
+            chat = chosen.choice([talk.direct(who), talk.group()])
+            number = str(chosen.randrange(40))
+            await hub.record(talk.said(chat, "hi", author=who, message_id=number))
+            await hub.settle()
+            clock.advance(seconds=chosen.choice([1, 1, 1, 40_000]))
+            if chosen.random() < 0.2:
+                await hub.delete(chat, [str(chosen.randrange(40))])
+                await hub.settle()
+    await old_link(hubs[0], people[0], people[6])
+    await old_link(hubs[1], people[1], people[7])
+    await hubs[0].forget(people[2])
+    for who in (people[0], people[6]):
+        for _ in range(4):  # over the threshold together, and under it each
+            await hubs[2].record(talk.said(who, "hi"))
+    for hub in hubs:
+        await hub.settle()
+    for hub in hubs:
+        found, expected = await shown(hub, raw)
+        assert found == expected
+
+
+async def test_a_session_is_pending_by_the_messages_of_all_its_chats(
+    new_hub, talk, link, raw, clock
+):
+    """One of them alone is under the threshold, and no other session has two chats."""
+    hub = new_hub(consolidation_threshold=100)
+    here, there = talk.account("ann"), talk.account("ann", channel="telegram")
+    await hub.record(talk.said(talk.account("bob"), "hi"))
+    for who in (here, there):
+        for _ in range(4):
+            await hub.record(talk.said(who, "hi"))
+    await hub.settle()
+    strict = new_hub(consolidation_threshold=6)
+    assert (await strict.status()).pending_consolidations == 0
+    await link(hub, here, there)
+    assert (await strict.status()).pending_consolidations == 1
+    assert counted(raw, "", 6)["pending_consolidations"] == 1
+
+
+async def test_the_oldest_message_is_found_without_a_look_at_every_segment(hub, talk, raw, backend):
+    await hub.record(talk.said(talk.account("ann"), "hi"))
+    await hub.close()
+    if type(backend).__name__ != "Sqlite":
+        pytest.skip("a server chooses by the size of its tables")
+    statement = load_queries("sqlite")["oldest_message"].replace(":bot", "'x'")
+    plan = [row[3] for row in raw.rows(f"EXPLAIN QUERY PLAN {statement}")]
+    assert not [line for line in plan if line.startswith("SCAN")], plan
+    assert sum("segments_oldest" in line for line in plan) == 2, plan
 
 
 async def test_a_summariser_that_fails_shows_with_its_reason_and_when_it_is_tried_again(

@@ -35,8 +35,8 @@ class Counts:
 
 
 def count(tx: Tx, bot: str, *, threshold: int, now: float) -> Counts:
-    """Count (bot, threshold of consolidation). It looks at every session, so it is nothing to do
-    with each message.
+    """Count (bot, threshold of consolidation). It looks at every session and segment, but at no
+    message, so it is nothing to do with each message.
     """
     people, of_bot = tx.one("count_people"), tx.one("count_of_bot", bot=bot)
     return Counts(
@@ -49,8 +49,8 @@ def count(tx: Tx, bot: str, *, threshold: int, now: float) -> Counts:
         messages=of_bot["messages"],
         archived_messages=of_bot["messages"] - of_bot["live_messages"],
         summaries=of_bot["summaries"],
-        tombstones=of_bot["tombstones"],
-        oldest_message_at=of_bot["oldest_message_at"],
+        tombstones=tx.one("count_tombstones", bot=bot)["count"],
+        oldest_message_at=tx.one("oldest_message", bot=bot)["received_at"],
         clock_doubted_since=clocks.find(tx).doubted_since,
         pending_consolidations=tx.one("count_pending_consolidations", bot=bot, threshold=threshold)[
             "count"

@@ -10,74 +10,87 @@ SELECT CAST(COALESCE(SUM(pg_total_relation_size(oid)), 0) AS BIGINT) AS size FRO
 WHERE relkind = 'r' AND relnamespace = to_regnamespace(quote_ident(current_schema()))
 
 -- name: count_people
--- Users and accounts, of all bots.
-SELECT (SELECT COUNT(*) FROM users WHERE merged_into IS NULL) AS users,
+-- Users and accounts, of all bots. Counting a whole table is cheaper than looking at its rows.
+SELECT (SELECT COUNT(*) FROM users)
+    - (SELECT COUNT(*) FROM users WHERE merged_into IS NOT NULL) AS users,
   (SELECT COUNT(*) FROM accounts) AS accounts
 
 -- name: count_of_bot
--- Totals of one bot. The oldest message is looked up: `oldest_at` may be a deleted one's.
-SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
-  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot) AS sessions,
-  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.ended_at IS NULL) AS live_sessions,
+-- Totals of one bot. Most databases have one bot only, so what belongs to other bots is subtracted.
+WITH others (chat_no) AS (
+  SELECT chat_no FROM chats WHERE bot < :bot UNION ALL SELECT chat_no FROM chats WHERE bot > :bot),
+counted (messages, live) AS (
+  SELECT COALESCE(SUM(total_count), 0), COALESCE(SUM(live_count), 0) FROM segments),
+elsewhere (messages, live) AS (
+  SELECT COALESCE(SUM(g.total_count), 0), COALESCE(SUM(g.live_count), 0)
+  FROM others AS o CROSS JOIN segments AS g WHERE g.chat_no = o.chat_no),
+begun (sessions, ended) AS (SELECT COUNT(*), COUNT(ended_at) FROM sessions WHERE bot = :bot)
+SELECT (SELECT COUNT(*) FROM chats) - (SELECT COUNT(*) FROM others) AS chats,
+  begun.sessions AS sessions,
+  begun.sessions - begun.ended AS live_sessions,
+  CAST(counted.messages - elsewhere.messages AS BIGINT) AS messages,
+  CAST(counted.live - elsewhere.live AS BIGINT) AS live_messages,
   (
-    SELECT CAST(COALESCE(SUM(g.total_count), 0) AS BIGINT) FROM segments AS g
-    JOIN chats AS c ON c.chat_no = g.chat_no
-    WHERE c.bot = :bot) AS messages,
-  (
-    SELECT CAST(COALESCE(SUM(g.live_count), 0) AS BIGINT) FROM segments AS g
-    JOIN chats AS c ON c.chat_no = g.chat_no
-    WHERE c.bot = :bot) AS live_messages,
-  (
-    SELECT COUNT(*) FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
-    WHERE s.bot = :bot AND m.superseded_by IS NULL AND m.content IS NOT NULL) AS summaries,
-  (
-    SELECT COUNT(*) FROM tombstones AS t JOIN chats AS c ON c.chat_no = t.chat_no
-    WHERE c.bot = :bot) AS tombstones,
-  (
-    SELECT MIN((
-      SELECT m.received_at FROM messages AS m
-      WHERE m.segment_no = g.segment_no
-      ORDER BY m.seq LIMIT 1))
-    FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
-    WHERE c.bot = :bot AND g.total_count > 0) AS oldest_message_at
+    SELECT COUNT(*) FROM summaries AS m CROSS JOIN sessions AS s
+    WHERE s.session_no = m.session_no AND s.bot = :bot AND m.superseded_by IS NULL
+      AND m.content IS NOT NULL) AS summaries
+FROM counted CROSS JOIN elsewhere CROSS JOIN begun
 
--- name: count_of_bot [citus]
--- Tombstones and the oldest message by groups.
+-- name: count_tombstones
+-- Remembered deletions in one bot's chats.
+SELECT COUNT(*) AS count FROM tombstones AS t CROSS JOIN chats AS c
+WHERE c.chat_no = t.chat_no AND c.bot = :bot
+
+-- name: count_tombstones [citus]
+-- By groups.
 WITH places AS MATERIALIZED (SELECT chat_no FROM chats WHERE bot = :bot),
-parts AS MATERIALIZED (
+gone AS MATERIALIZED (
+  SELECT COUNT(*) AS count FROM tombstones AS t JOIN places ON places.chat_no = t.chat_no)
+SELECT CAST(count AS BIGINT) AS count FROM gone
+
+-- name: oldest_message
+-- When a bot's oldest message was received. `oldest_at` is not later than the first message of its
+-- segment, so only segments have to be looked at that may be older than the first one by it.
+SELECT MIN((
+  SELECT m.received_at FROM messages AS m
+  WHERE m.segment_no = g.segment_no
+  ORDER BY m.seq LIMIT 1)) AS received_at
+FROM segments AS g CROSS JOIN chats AS c
+WHERE c.chat_no = g.chat_no AND c.bot = :bot AND g.oldest_at <= (
+  SELECT (
+    SELECT m.received_at FROM messages AS m
+    WHERE m.segment_no = f.segment_no
+    ORDER BY m.seq LIMIT 1)
+  FROM segments AS f CROSS JOIN chats AS o
+  WHERE o.chat_no = f.chat_no AND o.bot = :bot AND f.oldest_at IS NOT NULL AND f.total_count > 0
+  ORDER BY f.oldest_at LIMIT 1)
+
+-- name: oldest_message [citus]
+-- By groups.
+WITH parts AS MATERIALIZED (
   SELECT g.chat_no, g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
   WHERE c.bot = :bot AND g.total_count > 0),
 firsts AS MATERIALIZED (
   SELECT DISTINCT ON (m.segment_no) m.segment_no, m.received_at FROM messages AS m
   JOIN parts ON parts.chat_no = m.chat_no AND parts.segment_no = m.segment_no
-  ORDER BY m.segment_no, m.seq),
-gone AS MATERIALIZED (
-  SELECT COUNT(*) AS count FROM tombstones AS t JOIN places ON places.chat_no = t.chat_no)
-SELECT (SELECT COUNT(*) FROM chats AS c WHERE c.bot = :bot) AS chats,
-  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot) AS sessions,
-  (SELECT COUNT(*) FROM sessions AS s WHERE s.bot = :bot AND s.ended_at IS NULL) AS live_sessions,
-  (
-    SELECT CAST(COALESCE(SUM(g.total_count), 0) AS BIGINT) FROM segments AS g
-    JOIN chats AS c ON c.chat_no = g.chat_no
-    WHERE c.bot = :bot) AS messages,
-  (
-    SELECT CAST(COALESCE(SUM(g.live_count), 0) AS BIGINT) FROM segments AS g
-    JOIN chats AS c ON c.chat_no = g.chat_no
-    WHERE c.bot = :bot) AS live_messages,
-  (
-    SELECT COUNT(*) FROM summaries AS m JOIN sessions AS s ON s.session_no = m.session_no
-    WHERE s.bot = :bot AND m.superseded_by IS NULL AND m.content IS NOT NULL) AS summaries,
-  (SELECT CAST(count AS BIGINT) FROM gone) AS tombstones,
-  (SELECT MIN(received_at) FROM firsts) AS oldest_message_at
+  ORDER BY m.segment_no, m.seq)
+SELECT MIN(received_at) AS received_at FROM firsts
 
 -- name: count_pending_consolidations
--- Sessions over the threshold, or with a summary to make again.
+-- Sessions over the threshold, or with a summary to make again. Few have several segments, and
+-- often none has, which is cheaper to see than which these are.
 SELECT COUNT(*) AS count FROM sessions AS s
-WHERE s.bot = :bot
-  AND ((SELECT SUM(g.live_count) FROM segments AS g WHERE g.session_no = s.session_no) > :threshold
-    OR EXISTS (
-      SELECT 1 FROM summaries AS m
-      WHERE m.session_no = s.session_no AND m.content IS NULL AND m.superseded_by IS NULL))
+WHERE s.bot = :bot AND s.session_no IN (
+  SELECT session_no FROM segments WHERE live_count > :threshold
+  UNION
+  SELECT session_no FROM segments
+  WHERE session_no IN (
+    SELECT session_no FROM segments
+    WHERE (SELECT COUNT(*) > COUNT(DISTINCT session_no) FROM segments)
+    GROUP BY session_no HAVING COUNT(*) > 1)
+  GROUP BY session_no HAVING SUM(live_count) > :threshold
+  UNION
+  SELECT session_no FROM summaries WHERE content IS NULL AND superseded_by IS NULL)
 
 -- name: code_alarms
 -- Channels on which many wrong codes were typed lately, most first.
