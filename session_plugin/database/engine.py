@@ -53,6 +53,13 @@ class Tx(Protocol):
         For many rows of many columns: finding a column by its name takes longer than fetching it.
         """
 
+    def at_once(self, query: str, /, **values: Value) -> list[tuple[Any, ...]] | None:
+        """Run the statement named `query` before any other, in a snapshot of its own, and give its
+        rows as `tuples` does; None where one statement for all is no better than several.
+
+        A round trip to a server takes longer than a short statement.
+        """
+
     def run(self, query: str, /, **values: Value) -> int:
         """Run the statement named `query` and return how many rows it changed."""
 

@@ -171,13 +171,11 @@ class PostgresqlEngine(ThreadedEngine):
 
     def _read_on(self, pool: ConnectionPool[Connection], operation: Callable[[Tx], T]) -> T:
         with pool.connection() as connection:
-            self._sessions.begin_reading(connection)
+            tx = _ReadingTx(connection, self._queries, self._sessions)
             try:
-                return operation(_PostgresqlTx(connection, self._queries))
+                return operation(tx)
             finally:
-                # After a ROLLBACK, the driver would prepare all statements again.
-                if not connection.closed:
-                    connection.execute("COMMIT")
+                tx.end()
 
 
 class _PostgresqlTx:
@@ -206,6 +204,10 @@ class _PostgresqlTx:
     def tuples(self, query: str, /, **values: Value) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         return cursor.execute(self._queries[query], values).fetchall()
+
+    def at_once(self, query: str, /, **values: Value) -> list[tuple[Any, ...]] | None:
+        """Return None: what is written is looked up beside it."""
+        return None
 
     def run(self, query: str, /, **values: Value) -> int:
         cursor = self._execute(query, values)
@@ -240,6 +242,43 @@ class _PostgresqlTx:
 
     def _execute(self, query: str, values: Mapping[str, Any]) -> psycopg.Cursor[DictRow]:
         return self._cursor.execute(self._queries[query], values)
+
+
+class _ReadingTx(_PostgresqlTx):
+    """Statements in one snapshot, which begins with the first of them."""
+
+    def __init__(
+        self, connection: Connection, queries: Mapping[str, str], sessions: Sessions
+    ) -> None:
+        super().__init__(connection, queries)
+        self._sessions = sessions
+        self._is_begun = False
+
+    def tuples(self, query: str, /, **values: Value) -> list[tuple[Any, ...]]:
+        self._begin()
+        return super().tuples(query, **values)
+
+    def at_once(self, query: str, /, **values: Value) -> list[tuple[Any, ...]] | None:
+        if self._is_begun:
+            return None
+
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        return self._sessions.read_at_once(cursor, self._queries[query], values)
+
+    def end(self) -> None:
+        """End the transaction, if there is one."""
+        # After a ROLLBACK, the driver would prepare all statements again.
+        if self._is_begun and not self._connection.closed:
+            self._connection.execute("COMMIT")
+
+    def _execute(self, query: str, values: Mapping[str, Any]) -> psycopg.Cursor[DictRow]:
+        self._begin()
+        return super()._execute(query, values)
+
+    def _begin(self) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            self._sessions.begin_reading(self._connection)
 
 
 class _WriteConnection:

@@ -25,6 +25,7 @@ from session_plugin.database.queries import load_queries
 from session_plugin.database.server_url import ServerUrl
 
 Connection = psycopg.Connection[DictRow]
+Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 LONGEST_BLOCK_MS = 500
 """Milliseconds of one wait for a lock. The writer retries; in between it can be closed."""
@@ -78,6 +79,11 @@ class Sessions(Protocol):
     def begin_reading(self, connection: Connection) -> None:
         """Begin a transaction that reads."""
 
+    def read_at_once(
+        self, cursor: Cursor, statement: str, values: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]] | None:
+        """Read by one statement, outside any transaction; None if it cannot be had so."""
+
     def begin_writing(self, connection: Connection) -> None:
         """Begin a transaction that writes, without a lock."""
 
@@ -100,18 +106,24 @@ def sessions_of(server: ServerUrl, *, is_read_only: bool, is_distributed: bool) 
     kind = SharedSessions if server.shares_sessions else OwnSessions
     settings = SETTINGS | (ON_CITUS if is_distributed else {})
 
-    return kind(server, is_read_only=is_read_only, settings=settings)
+    return kind(server, is_read_only=is_read_only, is_distributed=is_distributed, settings=settings)
 
 
 class OwnSessions:
     """Each connection has a session of the server to itself, whose settings last."""
 
     def __init__(
-        self, server: ServerUrl, *, is_read_only: bool, settings: Mapping[str, str]
+        self,
+        server: ServerUrl,
+        *,
+        is_read_only: bool,
+        is_distributed: bool,
+        settings: Mapping[str, str],
     ) -> None:
         """Let no transaction write if it `is_read_only`."""
         self._server = server
         self._is_read_only = is_read_only
+        self._is_distributed = is_distributed
         self._settings = settings
         self._queries = load_queries("postgresql")
 
@@ -142,6 +154,12 @@ class OwnSessions:
         """Begin a transaction that reads."""
         connection.execute(READ)
 
+    def read_at_once(
+        self, cursor: Cursor, statement: str, values: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]] | None:
+        """Read by one statement, in one round trip; not from several servers."""
+        return None if self._is_distributed else cursor.execute(statement, values).fetchall()
+
     def begin_writing(self, connection: Connection) -> None:
         """Begin a transaction that writes, without a lock."""
         connection.execute(WRITE)
@@ -171,11 +189,17 @@ class SharedSessions:
     """A pooler gives each transaction some session of the server."""
 
     def __init__(
-        self, server: ServerUrl, *, is_read_only: bool, settings: Mapping[str, str]
+        self,
+        server: ServerUrl,
+        *,
+        is_read_only: bool,
+        is_distributed: bool,
+        settings: Mapping[str, str],
     ) -> None:
         """Compose what begins a transaction; a standby will do if it `is_read_only`."""
         self._server = server
         self._is_read_only = is_read_only
+        self._is_distributed = is_distributed
         if server.schema:
             settings = {**settings, "search_path": sql.Identifier(server.schema).as_string(None)}
 
@@ -199,6 +223,22 @@ class SharedSessions:
     def begin_reading(self, connection: Connection) -> None:
         """Begin a transaction that reads, with all its settings in one message."""
         self._begin(connection, self._read)
+
+    def read_at_once(
+        self, cursor: Cursor, statement: str, values: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]] | None:
+        """Read by one statement, which shares a round trip with the COMMIT after it; not from
+        several servers.
+        """
+        if self._is_distributed:
+            return None
+
+        self._begin(cursor.connection, self._read)
+        with in_pipeline(cursor.connection):
+            cursor.execute(statement, values)
+            cursor.connection.execute("COMMIT")
+
+        return cursor.fetchall()
 
     def begin_writing(self, connection: Connection) -> None:
         """Begin a transaction that writes, with all its settings in one message."""

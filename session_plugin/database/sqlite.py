@@ -310,6 +310,9 @@ class _SqliteTx:
 
         return cursor.execute(self._queries[query], values).fetchall()
 
+    def at_once(self, query: str, /, **values: Value) -> None:
+        """Return None: a file needs no round trips."""
+
     def run(self, query: str, /, **values: Value) -> int:
         return self._execute(self._queries[query], values).rowcount
 

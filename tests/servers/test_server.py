@@ -420,8 +420,36 @@ def test_what_was_prepared_for_reading_stays_prepared(postgresql):
     assert len(set(plans)) == len({pid for pid, _ in plans})
 
 
+async def test_a_plain_reading_is_one_round_trip(postgresql, monkeypatch):
+    with postgresql.empty() as database:
+        async with SessionHub(database, load_entry_points=False) as hub:
+            view = None
+            for number in range(3):
+                view = (await hub.record(said(1, f"1.{number}", message_id=f"{number}"))).session
+            assert len(await view.history(limit=2)) == 2
+            statements = []
+            execute = psycopg.Cursor.execute
+
+            def noted(cursor: Any, query: Any, *args: Any, **options: Any) -> Any:
+                statements.append(query)
+                return execute(cursor, query, *args, **options)
+
+            monkeypatch.setattr(psycopg.Cursor, "execute", noted)
+            assert len(await view.history(limit=2)) == 2
+            assert len(await view.history(limit=2, before=view.event)) == 2
+            monkeypatch.undo()
+    assert len(statements) == 2
+
+
 @pytest.mark.parametrize(
-    "query", ["live_direct_session", "live_group_session", "ordinary_places", "reader_in_chat"]
+    "query",
+    [
+        "live_direct_session",
+        "live_group_session",
+        "ordinary_places",
+        "reader_in_chat",
+        "tail_at_once",
+    ],
 )
 @pytest.mark.parametrize("is_analyzed", [False, True], ids=["unknown", "empty"])
 def test_what_each_message_looks_up_is_found_by_key_though_the_server_knows_nothing_of_the_tables(
@@ -438,6 +466,7 @@ def test_what_each_message_looks_up_is_found_by_key_though_the_server_knows_noth
             lambda name: names.append(name[1]) or f"${len(names)}",
             tx._queries[query],
         )
+        tx._begin()
         tx._cursor.execute(f"PREPARE asked AS {numbered}")
         nulls = ", ".join(["NULL"] * len(names))
         return [

@@ -13,6 +13,7 @@ from operator import attrgetter
 from session_plugin.checks import check_seq
 from session_plugin.database.engine import Row, Tx
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
+from session_plugin.records.conversation.at_once import newest_at_once
 from session_plugin.records.conversation.sessions import (
     Where,
     find_chat,
@@ -48,6 +49,11 @@ def read_history(
         before: Only messages before this one, or before this sequence number.
         include_previous: Read earlier sessions of the scope too.
     """
+    if not include_previous and not isinstance(before, MessageEvent):
+        found = newest_at_once(tx, where, limit=limit, before=seq_of(tx, where, before))
+        if found is not None:
+            return found
+
     scope = find_scope(tx, where)
     if scope is None:
         return []

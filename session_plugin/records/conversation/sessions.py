@@ -22,7 +22,7 @@ def get_or_create_chat(tx: Tx, bot: str, chat: Chat) -> Row:
     row = find_chat(tx, bot, chat)
     if row is None:
         title = to_name(chat.title)
-        row = tx.one("add_chat", **_chat_key(bot, chat), kind=chat.kind, title=title)
+        row = tx.one("add_chat", **chat_key(bot, chat), kind=chat.kind, title=title)
     elif row["kind"] != chat.kind:
         raise ValueError(
             f"chat {chat.chat_id!r} on {chat.channel!r} is a {row['kind']} chat, not a "
@@ -36,7 +36,7 @@ def get_or_create_chat(tx: Tx, bot: str, chat: Chat) -> Row:
 
 def find_chat(tx: Tx, bot: str, chat: Chat) -> Row | None:
     """Look a chat up by its key."""
-    return tx.first("chat_by_key", **_chat_key(bot, chat))
+    return tx.first("chat_by_key", **chat_key(bot, chat))
 
 
 def group_no(row: Row) -> int:
@@ -46,7 +46,8 @@ def group_no(row: Row) -> int:
     return int(row["chat_no"] if row["became"] is None else row["became"])
 
 
-def _chat_key(bot: str, chat: Chat) -> dict[str, str]:
+def chat_key(bot: str, chat: Chat) -> dict[str, str]:
+    """Return what a chat is looked up by."""
     return {"bot": bot, "channel": chat.channel, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
 
 
@@ -65,7 +66,11 @@ def find_scope(tx: Tx, where: Where) -> Scope | None:
     """Return the scope that a reader here has; None where nothing was ever said or nobody is known
     to own it.
     """
-    row = _reader(tx, where)
+    return scope_in(_reader(tx, where), where)
+
+
+def scope_in(row: Row, where: Where) -> Scope | None:
+    """Return the same from the row of `reader_in_chat`."""
     if where.chat.kind == "direct":
         chat_no, kind, user_id = 0, "direct", _owner(row, where)[1]
     elif row["chat_no"] is None:
@@ -88,7 +93,7 @@ def _reader(tx: Tx, where: Where) -> Row:
     account = where.account
     return tx.one(
         "reader_in_chat",
-        **_chat_key(where.context.bot, where.chat),
+        **chat_key(where.context.bot, where.chat),
         reader_channel=None if account is None else account.channel,
         reader_id=None if account is None else account.channel_user_id,
     )

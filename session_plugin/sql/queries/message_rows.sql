@@ -66,6 +66,65 @@ WHERE m.chat_no = :chat_no AND m.segment_no = :segment_no AND m.seq >= :from_seq
   AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
 
+-- name: tail_at_once [postgresql]
+-- A reader, the live session they may be in, and its newest messages, newest first: one round trip
+-- for what reader_in_chat, live_..._session and segment_tail say. One row where there is none of
+-- it. The columns are read by position: the reader, the session, the place, those of segment_tail.
+SELECT r.chat_no, r.kind, r.peer_no, r.became, r.peer_user_id, r.reader_no, r.reader_user_id,
+  s.started_at, s.last_activity, s.channel, t.*
+FROM (
+  SELECT c.chat_no, c.kind, c.peer_no, c.became, o.user_id AS peer_user_id,
+    a.account_no AS reader_no, a.user_id AS reader_user_id,
+    CASE WHEN :is_direct THEN COALESCE(o.user_id, a.user_id) END AS user_id,
+    CASE WHEN NOT :is_direct THEN COALESCE(c.became, c.chat_no) END AS group_no
+  FROM (SELECT 1 AS one) AS always
+  LEFT JOIN LATERAL (
+    SELECT chat_no, kind, peer_no, became FROM chats
+    WHERE bot = :bot AND channel = :channel AND bot_id = :bot_id AND chat_id = :chat_id LIMIT 1)
+    AS c ON TRUE
+  LEFT JOIN LATERAL (SELECT user_id FROM accounts WHERE account_no = c.peer_no LIMIT 1)
+    AS o ON TRUE
+  LEFT JOIN LATERAL (
+    SELECT account_no, user_id FROM accounts
+    WHERE channel = :reader_channel AND channel_user_id = :reader_id LIMIT 1) AS a ON TRUE
+  OFFSET 0) AS r
+LEFT JOIN LATERAL (
+  SELECT l.session_no, l.started_at, COALESCE(g.last_activity, l.started_at) AS last_activity,
+    COALESCE(c.channel, '') AS channel
+  FROM (
+    (
+      SELECT session_no, started_at FROM sessions
+      WHERE bot = :bot AND user_id = r.user_id AND name = :name AND ended_at IS NULL LIMIT 1)
+    UNION ALL
+    (
+      SELECT session_no, started_at FROM sessions
+      WHERE chat_no = r.group_no AND thread_id = :thread_id AND name = :name AND ended_at IS NULL
+      LIMIT 1)) AS l
+  LEFT JOIN LATERAL (
+    SELECT chat_no, last_activity FROM segments WHERE session_no = l.session_no
+    ORDER BY last_activity DESC, segment_no DESC LIMIT 1) AS g ON TRUE
+  LEFT JOIN LATERAL (
+    SELECT channel FROM chats WHERE chat_no = COALESCE(r.group_no, g.chat_no) LIMIT 1) AS c ON TRUE
+  LIMIT 1) AS s ON TRUE
+LEFT JOIN LATERAL (
+  SELECT c.channel, c.chat_id, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
+    m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
+    m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
+  FROM (
+    SELECT segment_no, chat_no, thread_id FROM segments WHERE session_no = s.session_no OFFSET 0)
+    AS g
+  CROSS JOIN LATERAL (
+    SELECT channel, chat_id, bot_id, title FROM chats WHERE chat_no = g.chat_no LIMIT 1) AS c
+  CROSS JOIN LATERAL (
+    SELECT * FROM messages
+    WHERE segment_no = g.segment_no AND seq < COALESCE(:before, 9223372036854775807)
+    ORDER BY seq DESC LIMIT :limit) AS m
+  LEFT JOIN LATERAL (
+    SELECT channel, channel_user_id FROM accounts WHERE account_no = m.account_no LIMIT 1)
+    AS a ON TRUE
+  ORDER BY m.seq DESC LIMIT :limit) AS t ON TRUE
+ORDER BY t.seq DESC
+
 -- name: segment_instructions
 -- What the bot's author said as system or developer in a segment. The columns of segment_tail.
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
