@@ -37,7 +37,6 @@ def to_row(
     *,
     chat_no: int,
     segment_no: int,
-    account_no: int | None,
     received_at: float,
     message_id: str | None,
     role: str,
@@ -46,12 +45,12 @@ def to_row(
     channel: str,
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Value]:
-    """Return the columns of a SessionStore's message except its sequence number.
+    """Return the columns of a SessionStore's message except its sequence number. It is of the
+    person whose direct chat it is in.
 
     Args:
         chat_no: Its chat.
         segment_no: Its segment.
-        account_no: Whose session it is in.
         received_at: Seconds since 1970 by our clock.
         message_id: An id that is unique in the chat; None where there is none.
         role: Who speaks, as a model would see it.
@@ -65,7 +64,8 @@ def to_row(
         "segment_no": segment_no,
         "message_id": message_id,
         "role": role,
-        "account_no": account_no,
+        "account_no": None,
+        "of_peer": 1,
         "author_name": None,
         "channel": to_name(channel),
         "sent_at": sent_at,
@@ -92,13 +92,19 @@ def event_to_row(
     received_at: float,
     is_withheld: bool,
 ) -> dict[str, Value]:
-    """Return an event's columns except its sequence number: written out, as it is a hot path."""
+    """Return an event's columns except its sequence number: written out, as it is a hot path.
+
+    In a direct chat the person is the chat's, so only that is noted: the messages of one person
+    need no index there.
+    """
+    is_of_peer = account_no is not None and event.chat.kind == "direct"
     return {
         "chat_no": chat_no,
         "segment_no": segment_no,
         "message_id": event.message_id,
         "role": event.role,
-        "account_no": account_no,
+        "account_no": None if is_of_peer else account_no,
+        "of_peer": 1 if is_of_peer else 0,
         "author_name": to_name(event.author_name) or None,
         "channel": None,
         "sent_at": event.sent_at,

@@ -165,7 +165,6 @@ def _add(tx: Tx, original: OriginalSession, message: OriginalMessage, segment: R
     row = message_rows.to_row(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
-        account_no=segment["peer_no"],
         received_at=message.timestamp,
         message_id=message_id,
         role=message.role,

@@ -127,7 +127,6 @@ def append(
     row = message_rows.to_row(
         chat_no=segment["chat_no"],
         segment_no=segment["segment_no"],
-        account_no=segment["peer_no"],
         received_at=max(context.known_now, segment["last_activity"]),
         message_id=None,
         role=role,

@@ -4,6 +4,7 @@ what they are told.
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Account, Chat, SessionHub
+from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView, hookimpl
 from session_plugin.testing import EventLog, Talk
 
 SECRET = "what only the tests' hubs know"
@@ -110,3 +111,116 @@ def texts() -> Callable[..., Any]:
         return [message.content for message in history]
 
     return read
+
+
+class ByTag:
+    """Words that begin with #work belong to the part `work`, everywhere."""
+
+    @hookimpl
+    def session_resolve_scope(self, event: MessageEvent) -> str | None:
+        return "work" if event.text.startswith("#work") else None
+
+
+class World:
+    """People and groups that do at random what is done in a chat."""
+
+    def __init__(self, talk: Talk, link: Callable[..., Any], clock: Any, seed: int) -> None:
+        self.talk, self.link, self.clock = talk, link, clock
+        self.random = random.Random(seed)
+        self.plugin = ByTag()
+        self.people = [
+            talk.account(name, channel=channel)
+            for channel in ("discord", "telegram")
+            for name in ("ann", "bob", "cleo")
+        ]
+        self.groups = [
+            talk.group("lobby"),
+            talk.group("lobby", thread_id="topic"),
+            talk.group("old", channel="telegram"),
+        ]
+        self.moved = [self.groups[2]]
+        self.views: list[SessionView] = []
+        self.often = {
+            "says": 60,
+            "answers": 20,
+            "edits": 8,
+            "deletes": 8,
+            "waits": 6,
+            "links": 4,
+            "instructs": 3,
+            "begins": 3,
+            "moves": 2,
+            "forgets": 1,
+        }
+
+    async def step(self, hub: SessionHub) -> None:
+        self.hub = hub
+        (does,) = self.random.choices(list(self.often), list(self.often.values()))
+        await getattr(self, does)()
+        await self.hub.settle()
+
+    def place(self) -> tuple[Chat, Account]:
+        who = self.random.choice(self.people)
+        return self.random.choice([self.talk.direct(who), *self.groups]), who
+
+    async def says(self) -> None:
+        chat, who = self.place()
+        text = self.random.choice(["#work a plan", "hello", "é\0 and \ud800"])
+        recorded = await self.hub.record(
+            self.talk.said(
+                chat,
+                text,
+                author=who,
+                message_id=str(self.random.randrange(300)),
+                author_name=self.random.choice(["", "Ann"]),
+                reply_to=self.random.choice([None, str(self.random.randrange(300))]),
+                is_aside=self.random.random() < 0.2,
+            )
+        )
+        self.views.append(recorded.session)
+
+    async def answers(self) -> None:
+        chat, who = self.place()
+        await self.hub.record(self.talk.answered(chat, "an answer", answers=who, message_id=None))
+
+    async def edits(self) -> None:
+        chat, _ = self.place()
+        number = str(self.random.randrange(300))
+        await self.hub.edit(self.talk.said(chat, "changed", message_id=number, edited_at=2.0))
+
+    async def deletes(self) -> None:
+        chat, _ = self.place()
+        await self.hub.delete(chat, [str(self.random.randrange(300))])
+
+    async def instructs(self) -> None:
+        if self.views:
+            await self.random.choice(self.views).add("system", "be kind")
+
+    async def begins(self) -> None:
+        if self.views:
+            await self.random.choice(self.views).start_new()
+
+    async def waits(self) -> None:
+        self.clock.advance(hours=self.random.choice([1, 1, 30]))
+
+    async def links(self) -> None:
+        asker, redeemer = self.random.choice(self.people[:3]), self.random.choice(self.people[3:])
+        known = [await self.hub.identity_of(one) for one in (asker, redeemer)]
+        if None not in known and known[0].user_id != known[1].user_id:
+            await self.link(self.hub, asker, redeemer)
+            self.clock.advance(hours=25)
+
+    async def moves(self) -> None:
+        new = self.talk.group(f"new{len(self.moved)}", channel="telegram")
+        await self.hub.move_chat(self.groups[2], new)
+        self.groups[2] = new
+        self.moved.append(new)
+
+    async def forgets(self) -> None:
+        await self.hub.forget(self.random.choice(self.people))
+
+
+@pytest.fixture
+def new_world(talk: Talk, link: Callable[..., Any], clock: Any) -> Callable[[int], World]:
+    """Make people and groups that do the same at each run, by a number."""
+    return lambda seed: World(talk, link, clock, seed)

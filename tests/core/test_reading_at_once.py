@@ -2,20 +2,9 @@
 that reading step by step gives.
 """
 
-import random
-
 import pytest
 
-from session_plugin import hookimpl
 from session_plugin.records.conversation import histories
-
-
-class ByTag:
-    """Words that begin with #work belong to the part `work`, everywhere."""
-
-    @hookimpl
-    def session_resolve_scope(self, event):
-        return "work" if event.text.startswith("#work") else None
 
 
 class StepByStep:
@@ -35,108 +24,15 @@ def read_in_steps(tx, where, **request):
     return histories.read_history(StepByStep(tx), where, **request)
 
 
-class World:
-    """People and groups that do at random what is done in a chat."""
-
-    def __init__(self, hub, talk, link, clock, seed):
-        self.hub, self.talk, self.link, self.clock = hub, talk, link, clock
-        self.random = random.Random(seed)
-        self.people = [
-            talk.account(name, channel=channel)
-            for channel in ("discord", "telegram")
-            for name in ("ann", "bob", "cleo")
-        ]
-        self.groups = [
-            talk.group("lobby"),
-            talk.group("lobby", thread_id="topic"),
-            talk.group("old", channel="telegram"),
-        ]
-        self.moved = [self.groups[2]]
-        self.views = []
-
-    async def step(self):
-        often = {
-            self.says: 60,
-            self.answers: 20,
-            self.edits: 8,
-            self.deletes: 8,
-            self.waits: 6,
-            self.links: 4,
-            self.begins: 3,
-            self.moves: 2,
-            self.forgets: 1,
-        }
-        (does,) = self.random.choices(list(often), list(often.values()))
-        await does()
-        await self.hub.settle()
-
-    def place(self):
-        who = self.random.choice(self.people)
-        return self.random.choice([self.talk.direct(who), *self.groups]), who
-
-    async def says(self):
-        chat, who = self.place()
-        text = self.random.choice(["#work a plan", "hello", "é\0 and \ud800"])
-        recorded = await self.hub.record(
-            self.talk.said(
-                chat,
-                text,
-                author=who,
-                message_id=str(self.random.randrange(300)),
-                author_name=self.random.choice(["", "Ann"]),
-                is_aside=self.random.random() < 0.2,
-            )
-        )
-        self.views.append(recorded.session)
-
-    async def answers(self):
-        chat, who = self.place()
-        await self.hub.record(self.talk.answered(chat, "an answer", answers=who, message_id=None))
-
-    async def edits(self):
-        chat, _ = self.place()
-        number = str(self.random.randrange(300))
-        await self.hub.edit(self.talk.said(chat, "changed", message_id=number, edited_at=2.0))
-
-    async def deletes(self):
-        chat, _ = self.place()
-        await self.hub.delete(chat, [str(self.random.randrange(300))])
-
-    async def begins(self):
-        if self.views:
-            await self.random.choice(self.views).start_new()
-
-    async def waits(self):
-        self.clock.advance(hours=self.random.choice([1, 1, 30]))
-
-    async def links(self):
-        asker, redeemer = self.random.choice(self.people[:3]), self.random.choice(self.people[3:])
-        known = [await self.hub.identity_of(one) for one in (asker, redeemer)]
-        if None not in known and known[0].user_id != known[1].user_id:
-            await self.link(self.hub, asker, redeemer)
-            self.clock.advance(hours=25)
-
-    async def moves(self):
-        new = self.talk.group(f"new{len(self.moved)}", channel="telegram")
-        await self.hub.move_chat(self.groups[2], new)
-        self.groups[2] = new
-        self.moved.append(new)
-
-    async def forgets(self):
-        await self.hub.forget(self.random.choice(self.people))
-
-
 @pytest.mark.parametrize("seed", range(3))
-async def test_reading_at_once_gives_what_reading_step_by_step_does(
-    new_hub, talk, link, clock, seed
-):
-    hub = new_hub(ByTag(), max_age_hours=24)
-    world = World(hub, talk, link, clock, seed)
+async def test_reading_at_once_gives_what_reading_step_by_step_does(new_hub, new_world, talk, seed):
+    world = new_world(seed)
+    hub = new_hub(world.plugin, max_age_hours=24)
     stranger = talk.account("stranger")
     compared = 0
     for _ in range(6):
         for _ in range(25):
-            await world.step()
+            await world.step(hub)
         chats = [*map(talk.direct, world.people), *world.groups, *world.moved]
         readers = [None, stranger, *world.people]
         pairs = [(chat, reader) for chat in chats for reader in readers]

@@ -1,50 +1,62 @@
 -- Every statement that lists the columns of a message; records/message_rows.py reads and writes them.
 
+-- A message of the person of a direct chat is marked `of_peer` and has no account: `peer` says whose
+-- it is. Earlier ones have the account, as messages in groups do.
+
 -- name: message_by_key
 -- The stored message with this id in its chat, for duplicates, edits and replies.
-SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id, m.account_no, m.content,
-  m.metadata, m.attachments, m.edited_at, m.version, m.withheld, m.parts, m.turn, m.aside
-FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
+WITH peer (account_no) AS MATERIALIZED (SELECT peer_no FROM chats WHERE chat_no = :chat_no)
+SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id,
+  COALESCE(m.account_no, peer.account_no) AS account_no, m.content, m.metadata, m.attachments,
+  m.edited_at, m.version, m.withheld, m.parts, m.turn, m.aside
+FROM messages AS m
+JOIN segments AS g ON g.segment_no = m.segment_no
+LEFT JOIN peer ON m.of_peer = 1
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id
 
 -- name: message_by_seq
 -- The same by its number, for what no platform gave an id.
-SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id, m.account_no, m.content,
-  m.metadata, m.attachments, m.edited_at, m.version, m.withheld, m.parts, m.turn, m.aside
-FROM messages AS m JOIN segments AS g ON g.segment_no = m.segment_no
+WITH peer (account_no) AS MATERIALIZED (SELECT peer_no FROM chats WHERE chat_no = :chat_no)
+SELECT m.seq, m.chat_no, m.segment_no, g.session_no, m.message_id,
+  COALESCE(m.account_no, peer.account_no) AS account_no, m.content, m.metadata, m.attachments,
+  m.edited_at, m.version, m.withheld, m.parts, m.turn, m.aside
+FROM messages AS m
+JOIN segments AS g ON g.segment_no = m.segment_no
+LEFT JOIN peer ON m.of_peer = 1
 WHERE m.chat_no = :chat_no AND m.seq = :seq
 
 -- name: add_message
 -- Store a message.
-INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
-  parts, turn, aside)
-VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel, :sent_at,
-  :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
-  :withheld, :parts, :turn, :aside)
+INSERT INTO messages (chat_no, segment_no, message_id, role, account_no, of_peer, author_name,
+  channel, sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version,
+  withheld, parts, turn, aside)
+VALUES (:chat_no, :segment_no, :message_id, :role, :account_no, :of_peer, :author_name,
+  :channel, :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at,
+  :version, :withheld, :parts, :turn, :aside)
 RETURNING seq
 
 -- name: add_messages
 -- Store messages under the numbers that were drawn, except those that are stored already.
-INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
-  parts, turn, aside)
-VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :author_name, :channel,
-  :sent_at, :received_at, :content, :metadata, :attachments, :reply_to, :edited_at, :version,
-  :withheld, :parts, :turn, :aside)
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, of_peer, author_name,
+  channel, sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version,
+  withheld, parts, turn, aside)
+VALUES (:seq, :chat_no, :segment_no, :message_id, :role, :account_no, :of_peer,
+  :author_name, :channel, :sent_at, :received_at, :content, :metadata, :attachments, :reply_to,
+  :edited_at, :version, :withheld, :parts, :turn, :aside)
 ON CONFLICT (chat_no, message_id) WHERE message_id IS NOT NULL DO NOTHING
 
 -- name: add_messages [postgresql]
 -- Takes its rows as arrays. One that is stored already is an error, as how many were stored is not
 -- waited for.
-INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, author_name, channel,
-  sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version, withheld,
-  parts, turn, aside)
+INSERT INTO messages (seq, chat_no, segment_no, message_id, role, account_no, of_peer, author_name,
+  channel, sent_at, received_at, content, metadata, attachments, reply_to, edited_at, version,
+  withheld, parts, turn, aside)
 SELECT *
 FROM unnest(CAST(:seq AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
   CAST(:message_id AS TEXT[]), CAST(:role AS TEXT[]), CAST(:account_no AS BIGINT[]),
-  CAST(:author_name AS TEXT[]), CAST(:channel AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
-  CAST(:received_at AS DOUBLE PRECISION[]), CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]),
+  CAST(:of_peer AS BIGINT[]), CAST(:author_name AS TEXT[]), CAST(:channel AS TEXT[]),
+  CAST(:sent_at AS DOUBLE PRECISION[]), CAST(:received_at AS DOUBLE PRECISION[]),
+  CAST(:content AS BYTEA[]), CAST(:metadata AS BYTEA[]),
   CAST(:attachments AS BYTEA[]), CAST(:reply_to AS TEXT[]), CAST(:edited_at AS DOUBLE PRECISION[]),
   CAST(:version AS BIGINT[]), CAST(:withheld AS BIGINT[]), CAST(:parts AS BYTEA[]),
   CAST(:turn AS TEXT[]), CAST(:aside AS BIGINT[]))
@@ -58,10 +70,13 @@ WHERE chat_no = :chat_no AND seq = :seq
 
 -- name: segment_tail
 -- The newest messages of a segment, newest first. The columns are read by position.
+WITH peer (account_no) AS MATERIALIZED (SELECT peer_no FROM chats WHERE chat_no = :chat_no)
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
   a.channel_user_id
-FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
+FROM messages AS m
+LEFT JOIN peer ON m.of_peer = 1
+LEFT JOIN accounts AS a ON a.account_no = COALESCE(m.account_no, peer.account_no)
 WHERE m.chat_no = :chat_no AND m.segment_no = :segment_no AND m.seq >= :from_seq
   AND m.seq < COALESCE(:before, 9223372036854775807)
 ORDER BY m.seq DESC LIMIT :limit
@@ -114,35 +129,42 @@ LEFT JOIN LATERAL (
     SELECT segment_no, chat_no, thread_id FROM segments WHERE session_no = s.session_no OFFSET 0)
     AS g
   CROSS JOIN LATERAL (
-    SELECT channel, chat_id, bot_id, title FROM chats WHERE chat_no = g.chat_no LIMIT 1) AS c
+    SELECT channel, chat_id, bot_id, title, peer_no FROM chats
+    WHERE chat_no = g.chat_no LIMIT 1) AS c
   CROSS JOIN LATERAL (
     SELECT * FROM messages
     WHERE segment_no = g.segment_no AND seq < COALESCE(:before, 9223372036854775807)
     ORDER BY seq DESC LIMIT :limit) AS m
   LEFT JOIN LATERAL (
-    SELECT channel, channel_user_id FROM accounts WHERE account_no = m.account_no LIMIT 1)
+    SELECT channel, channel_user_id FROM accounts
+    WHERE account_no = CASE WHEN m.of_peer = 1 THEN c.peer_no ELSE m.account_no END LIMIT 1)
     AS a ON TRUE
   ORDER BY m.seq DESC LIMIT :limit) AS t ON TRUE
 ORDER BY t.seq DESC
 
 -- name: segment_instructions
 -- What the bot's author said as system or developer in a segment. The columns of segment_tail.
+WITH peer (account_no) AS MATERIALIZED (SELECT peer_no FROM chats WHERE chat_no = :chat_no)
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
   a.channel_user_id
-FROM messages AS m LEFT JOIN accounts AS a ON a.account_no = m.account_no
+FROM messages AS m
+LEFT JOIN peer ON m.of_peer = 1
+LEFT JOIN accounts AS a ON a.account_no = COALESCE(m.account_no, peer.account_no)
 WHERE m.chat_no = :chat_no AND m.segment_no = :segment_no AND m.role IN ('system', 'developer')
 ORDER BY m.seq
 
 -- name: message_in_thread
 -- A message that another one in its thread replies to. The columns of segment_tail.
+WITH peer (account_no) AS MATERIALIZED (SELECT peer_no FROM chats WHERE chat_no = :chat_no)
 SELECT m.seq, m.message_id, m.role, m.author_name, m.channel, m.sent_at, m.content, m.metadata,
   m.attachments, m.reply_to, m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel,
   a.channel_user_id
 FROM messages AS m
 JOIN segments AS g ON g.segment_no = m.segment_no
 JOIN sessions AS s ON s.session_no = g.session_no
-LEFT JOIN accounts AS a ON a.account_no = m.account_no
+LEFT JOIN peer ON m.of_peer = 1
+LEFT JOIN accounts AS a ON a.account_no = COALESCE(m.account_no, peer.account_no)
 WHERE m.chat_no = :chat_no AND m.message_id = :message_id AND g.thread_id = :thread_id
   AND s.name = :name
 

@@ -20,23 +20,38 @@ CROSS JOIN LATERAL (
 
 -- name: first_words
 -- When accounts first spoke in segments, if that is among the first 50 of their messages from
--- there on; so the cost does not grow with what they say elsewhere.
+-- there on; so the cost does not grow with what they say elsewhere. In a direct chat, among the
+-- first 50 of the segment.
 WITH asked (account_no, segment_no, from_seq) AS (VALUES (:account_no, :segment_no, :from_seq))
-SELECT asked.account_no, (
+SELECT asked.account_no, COALESCE((
     SELECT MIN(w.seq) FROM (
       SELECT m.seq, m.segment_no, m.role FROM messages AS m
       WHERE m.account_no = asked.account_no AND m.seq >= asked.from_seq
       ORDER BY m.seq LIMIT 50) AS w
-    WHERE w.segment_no = asked.segment_no AND w.role = 'user') AS seq
+    WHERE w.segment_no = asked.segment_no AND w.role = 'user'), (
+    SELECT MIN(w.seq) FROM (
+      SELECT m.seq, m.role, m.of_peer FROM messages AS m
+      WHERE m.seq >= asked.from_seq AND m.segment_no = (
+        SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+        WHERE g.segment_no = asked.segment_no AND c.peer_no = asked.account_no)
+      ORDER BY m.seq LIMIT 50) AS w
+    WHERE w.role = 'user' AND w.of_peer = 1)) AS seq
 FROM asked
 
 -- name: first_words [postgresql]
 -- Takes its rows as arrays.
-SELECT asked.account_no, (
+SELECT asked.account_no, COALESCE((
     SELECT MIN(w.seq) FROM (
       SELECT m.seq, m.segment_no, m.role FROM messages AS m
       WHERE m.account_no = asked.account_no AND m.seq >= asked.from_seq
       ORDER BY m.seq LIMIT 50) AS w
-    WHERE w.segment_no = asked.segment_no AND w.role = 'user') AS seq
+    WHERE w.segment_no = asked.segment_no AND w.role = 'user'), (
+    SELECT MIN(w.seq) FROM (
+      SELECT m.seq, m.role, m.of_peer FROM messages AS m
+      WHERE m.seq >= asked.from_seq AND m.segment_no = (
+        SELECT g.segment_no FROM segments AS g JOIN chats AS c ON c.chat_no = g.chat_no
+        WHERE g.segment_no = asked.segment_no AND c.peer_no = asked.account_no)
+      ORDER BY m.seq LIMIT 50) AS w
+    WHERE w.role = 'user' AND w.of_peer = 1)) AS seq
 FROM unnest(CAST(:account_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
   CAST(:from_seq AS BIGINT[])) AS asked (account_no, segment_no, from_seq)
