@@ -5,11 +5,13 @@ version stored it.
 
 import random
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from session_plugin import copy_database
+from tests.core.test_leaks import search_to_the_end
 
 WITH_ACCOUNT = """
     UPDATE messages SET of_peer = 0, account_no = (
@@ -56,8 +58,8 @@ async def everything(hub, world):
                     found[*key, name, *request] = (context, context.as_openai())
             view.scope_name = ""
             for who in ("me", world.people[1]):
-                hits = await view.search("hello", who=who, limit=1000)
-                found[*key, who] = [hit.message for hit in hits.hits]
+                hits = await search_to_the_end(partial(view.search, who=who), "hello", limit=1000)
+                found[*key, who] = [hit.message for hit in hits]
 
     for who in world.people:
         identity = await hub.identity_of(who)
@@ -96,7 +98,12 @@ async def test_what_is_read_is_the_same_however_a_message_is_stored(
 ):
     world = new_world(seed)
     world.often["forgets"] = 0
-    settings = {"max_age_hours": 24, "retention_days": None, "direct_sees_groups": seed == 1}
+    settings = {
+        "max_age_hours": 24,
+        "retention_days": None,
+        "direct_sees_groups": seed == 1,
+        "upkeep_minutes": None,
+    }
     hub = new_hub(world.plugin, **settings)
     for _ in range(200):
         await world.step(hub)
