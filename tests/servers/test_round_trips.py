@@ -114,3 +114,21 @@ def test_a_group_of_messages_in_known_places_waits_for_the_server_three_times(
         engine.close()
 
     assert round_trips[2:] == [3, 3]
+
+
+def test_a_group_that_waits_for_a_lock_is_stored_without_a_warning(
+    postgresql: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each wait for a lock is cut off after half a second, and begun again."""
+    with postgresql.empty() as database, psycopg.connect(database) as other:
+        engine = open_engine(database)
+        assert written_together(engine, messages("new", 2)) == ["stored"] * 2
+
+        other.execute("SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))")
+        threading.Timer(0.8, other.rollback).start()
+        with engine._writer._changed:
+            futures = [engine.write_patiently(RECORD, one) for one in messages("known", 2)]
+        assert [future.result().value.fate for future in futures] == ["stored"] * 2
+        engine.close()
+
+    assert caplog.messages == []
