@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def fates(results: list[Any]) -> list[str]:
 
 def contents_of(engine: Any, account: Account) -> list[str]:
     """Return what is stored in the direct chat of an account."""
-    with sqlite3.connect(engine.url) as connection:
+    with closing(sqlite3.connect(engine.url)) as connection:
         rows = connection.execute(
             "SELECT m.content FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no "
             "JOIN accounts AS a ON a.account_no = c.peer_no WHERE a.channel_user_id = ? "
@@ -82,7 +83,7 @@ def contents_of(engine: Any, account: Account) -> list[str]:
 
 
 def counters_of(engine: Any) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(engine.url) as connection:
+    with closing(sqlite3.connect(engine.url)) as connection:
         return connection.execute(
             "SELECT live_count, total_count, last_activity FROM segments ORDER BY segment_no"
         ).fetchall()
@@ -189,10 +190,9 @@ def test_what_another_connection_changed_is_seen(engine: Any, said: Any) -> None
     for text in ("a", "b"):
         engine.write(RECORD, said(text)).result()
 
-    with sqlite3.connect(engine.url) as other:
+    with closing(sqlite3.connect(engine.url)) as other:
         other.execute("UPDATE accounts SET private = 1")
         other.commit()
-    other.close()
 
     assert engine.write(RECORD, said("c")).result().value.fate == "private"
 
@@ -209,7 +209,7 @@ def test_a_message_counts_as_received_no_earlier_than_what_one_alone_brought(
     stored = engine.write(RECORD, said("d", now=40.0)).result()
     assert stored.value.live_count == 4
     assert counters_of(engine) == [(4, 4, 100.0)]
-    with sqlite3.connect(engine.url) as connection:
+    with closing(sqlite3.connect(engine.url)) as connection:
         times = connection.execute("SELECT received_at FROM messages ORDER BY seq").fetchall()
     assert [at for (at,) in times] == [10.0, 10.0, 100.0, 100.0]
 
