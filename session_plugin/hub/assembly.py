@@ -129,6 +129,10 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     notices = Notices(leases, database=handle, context=context, background=background)
 
     tokens = TokenCounter(plugins)
+
+    def is_changing(session_no: int) -> bool:
+        return intake.changes(session_no)
+
     consolidator = Consolidator(
         plugins,
         database=handle,
@@ -137,6 +141,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         clock=settings.clock,
         start=background.start,
         is_idle=lambda: not intake.waiting,
+        is_changing=is_changing,
         limits=Limits(
             messages=settings.consolidation_threshold,
             tokens=settings.consolidation_tokens,

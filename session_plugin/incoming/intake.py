@@ -398,6 +398,10 @@ class Intake:
         """Check whether a message of a chat is being edited by what is not stored yet."""
         return self._streamed.is_busy(chat)
 
+    def changes(self, session_no: int) -> bool:
+        """Check whether one of a session's messages is being edited, again and again."""
+        return self._streamed.changes(session_no)
+
     async def settled(self, chat: Chat) -> None:
         """Wait until all that was handed in for a chat is stored, so that reading sees it.
 

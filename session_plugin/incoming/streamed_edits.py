@@ -189,6 +189,12 @@ class StreamedEdits:
 
         return False
 
+    def changes(self, session_no: int) -> bool:
+        """Check whether one of a session's messages is being edited."""
+        return bool(self._streams) and any(
+            session_no in stream.session_nos for stream in list(self._streams.values())
+        )
+
     def _look(self, stream: Stream) -> None:
         """Pass on what is held, or end a stream that is over. Called once a second."""
         key = stream.loop, stream.chat, stream.message_id

@@ -65,13 +65,15 @@ class Consolidator:
         clock: Callable[[], float],
         start: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]],
         is_idle: Callable[[], bool],
+        is_changing: Callable[[int], bool],
         limits: Limits,
         counters: HubCounters,
         tracing: Tracing,
     ) -> None:
         """Ask `plugins` for summaries and store them in `database`.
 
-        `start` runs a task in the background; `is_idle` tells whether no write waits.
+        `start` runs a task in the background; `is_idle` tells whether no write waits,
+        `is_changing` whether a message of a session is edited again and again.
         """
         self._database = database
         self._announcer = announcer
@@ -94,6 +96,7 @@ class Consolidator:
             self._do,
             start=self._begin,
             busy=self._busy,
+            is_changing=is_changing,
             is_open=lambda: database.is_open,
             is_idle=is_idle,
             most_size=limits.tokens,

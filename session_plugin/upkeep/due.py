@@ -67,19 +67,21 @@ class DueSessions:
         *,
         start: Callable[[Coroutine[Any, Any, Any]], object],
         busy: Container[int],
+        is_changing: Callable[[int], bool],
         is_open: Callable[[], bool],
         is_idle: Callable[[], bool],
         most_size: int | None,
     ) -> None:
         """Hand sessions over to `work`, in a task that `start` runs.
 
-        Those in `busy` are left alone until they are not. `is_open` tells whether the database is
-        open, `is_idle` whether no write waits for it. A session that has grown by `most_size`
-        tokens is urgent.
+        Those in `busy`, and those that are changing, are left alone until they are not. `is_open`
+        tells whether the database is open, `is_idle` whether no write waits for it. A session that
+        has grown by `most_size` tokens is urgent.
         """
         self._work = work
         self._start = start
         self._busy = busy
+        self._is_changing = is_changing
         self._is_open = is_open
         self._is_idle = is_idle
         self._most_size = most_size
@@ -159,7 +161,10 @@ class DueSessions:
 
     def _may_hurry(self, session_no: int) -> bool:
         looked_at = self._looked_at.get(session_no, -IDLE_LOOK)
-        return session_no not in self._busy and time.monotonic() - looked_at >= IDLE_LOOK
+        return self._may_begin(session_no) and time.monotonic() - looked_at >= IDLE_LOOK
+
+    def _may_begin(self, session_no: int) -> bool:
+        return session_no not in self._busy and not self._is_changing(session_no)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin what may begin now, and look again later if anything is left."""
@@ -220,5 +225,5 @@ class DueSessions:
     def _in_order(self, queue: _Queue, *, takes_all: bool) -> Iterator[Due]:
         """Yield what can be done now."""
         for due in chain(queue.urgent.values(), queue.waiting.values() if takes_all else ()):
-            if due.session_no not in self._busy:
+            if self._may_begin(due.session_no):
                 yield due

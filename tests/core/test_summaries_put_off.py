@@ -372,10 +372,12 @@ class Sessions:
     def __init__(self, **options):
         self.done, self.busy, self.tasks = [], set(), []
         self.is_idle = self.is_open = True
+        self.changing = set()
         self.due = DueSessions(
             self._work,
             start=lambda work: self.tasks.append(asyncio.ensure_future(work)),
             busy=self.busy,
+            is_changing=self.changing.__contains__,
             is_open=lambda: self.is_open,
             is_idle=lambda: self.is_idle,
             **{"most_size": None, **options},
@@ -436,15 +438,16 @@ async def test_one_that_has_grown_by_the_most_tokens_is_urgent(no_pause):
     assert sessions.done == [[1]]
 
 
-async def test_a_busy_one_starts_nothing_until_it_is_not_busy(quick):
+@pytest.mark.parametrize("why", ["busy", "changing"])
+async def test_a_busy_one_starts_nothing_until_it_is_not_busy(quick, why):
     sessions = Sessions()
-    sessions.busy.add(1)
+    getattr(sessions, why).add(1)
     for _ in range(5):
         sessions.due.add(1, is_urgent=True)
     await asyncio.sleep(0.3)
     assert sessions.tasks == []
     assert not sessions.due.hurry()
-    sessions.busy.clear()
+    getattr(sessions, why).clear()
     await asyncio.sleep(0.1)
     assert sessions.done == [[1]]
 
