@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
 import signal
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
 
-from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionStore
+from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionMessage, SessionStore
 
 Spawn = Callable[..., subprocess.Popen[str]]
 Hold = Callable[..., Any]
@@ -68,6 +70,34 @@ HUB_UNDER_TRAFFIC = """
 
     asyncio.run(main())
 """
+
+TURNS_UNDER_TRAFFIC = """
+    import asyncio, sys
+    from session_plugin import Account, Chat, MessageEvent, SessionHub
+
+    async def talk(hub, writer, begin):
+        is_group = writer >= 6
+        chat = Chat("telegram", "lobby", "group") if is_group else Chat("telegram", str(writer))
+        ann = Account("telegram", str(writer))
+        for number in range(1_000_000):
+            speaker = {"role": "user", "author": ann} if number % 2 == 0 else {"role": "assistant", "answers": ann}
+            text = f"{begin}.{writer}.{number}"
+            recorded = await hub.record(MessageEvent(chat=chat, message_id=text, text=text, sent_at=0.0, **speaker))
+            if recorded.is_stored:
+                sys.stdout.write(text + "\\n")
+                sys.stdout.flush()
+            history = await recorded.session.history()
+            assert text in [message.content for message in history], (text, history)
+
+    async def main():
+        async with SessionHub(sys.argv[1], load_entry_points=False) as hub:
+            await asyncio.gather(*(talk(hub, writer, sys.argv[2]) for writer in range(8)))
+
+    asyncio.run(main())
+"""
+"""Turns: something is said, the newest are read, it is answered. Two of eight talk in one group."""
+KILLS = int(os.environ.get("SESSION_TEST_KILLS", "3"))
+"""How often a process is killed while another one goes on; `SESSION_TEST_KILLS=20` for more."""
 
 
 def event(number: int, *, writer: int = 1) -> MessageEvent:
@@ -153,6 +183,62 @@ async def test_what_a_killed_hub_stored_is_a_duplicate_afterwards(
         for text in acknowledged[:50]:
             writer, _, number = text.partition(".")
             assert not (await hub.record(event(int(number), writer=int(writer)))).is_new
+
+
+async def test_a_process_reads_from_memory_what_is_stored_though_another_is_killed(
+    database: str, spawn: Spawn
+) -> None:
+    """One process talks and is killed, again and again; this one reads and talks along."""
+    lobby, ben = Chat("telegram", "lobby", "group"), Account("telegram", "ben")
+    chats = [(Chat("telegram", str(w)), Account("telegram", str(w))) for w in range(6)]
+    places = [*chats, (lobby, None)]
+    acknowledged: set[str] = set()
+
+    async def talk_along(hub: SessionHub, begin: int) -> None:
+        for number in count():
+            text = f"{begin}.ben.{number}"
+            said = MessageEvent(
+                chat=lobby, message_id=text, role="user", text=text, sent_at=0.0, author=ben
+            )
+            assert (await hub.record(said)).is_stored
+            acknowledged.add(text)
+            for chat, account in places:
+                await hub.session_of(chat, account).history()
+
+    async with SessionHub(database, load_entry_points=False) as hub:
+        for begin in range(KILLS):
+            talking = asyncio.create_task(talk_along(hub, begin))
+            after = random.Random(begin).randint(1, 300)
+            acknowledged |= set(
+                await asyncio.to_thread(
+                    kill_under_traffic, spawn(TURNS_UNDER_TRAFFIC, database, begin), after=after
+                )
+            )
+            talking.cancel()
+            await asyncio.wait([talking])
+            assert talking.cancelled()
+
+            await asyncio.sleep(0.2)  # a server may still be at the last thing it was sent
+            remembered = [await hub.session_of(*place).history() for place in places]
+            async with SessionHub(database, load_entry_points=False) as other:
+                stored = [await other.session_of(*place).history() for place in places]
+                whole = [await other.session_of(*place).history(limit=None) for place in places]
+            assert remembered == stored, f"round {begin}, killed after {after}"
+            check_all_there_once_in_order(acknowledged, whole)
+
+
+def check_all_there_once_in_order(
+    acknowledged: set[str], histories: list[list[SessionMessage]]
+) -> None:
+    found = [message.content for history in histories for message in history]
+    assert set(found) >= acknowledged
+    assert len(set(found)) == len(found)
+    for history in histories:
+        numbers: dict[tuple[str, str], list[int]] = {}
+        for message in history:
+            begin, writer, number = message.content.split(".")
+            numbers.setdefault((begin, writer), []).append(int(number))
+        assert all(each == list(range(len(each))) for each in numbers.values())
 
 
 async def test_a_lock_held_elsewhere_for_three_seconds_never_stalls_the_event_loop(
