@@ -127,7 +127,8 @@ def view_of(hub: SessionHub, place: Place) -> Any:
 
 
 async def newest(hub: SessionHub, place: Place) -> Any:
-    return await view_of(hub, place).history(limit=20)
+    view = view_of(hub, place)
+    return [await view.history(limit=20), await view.history(limit=2)]
 
 
 async def history(hub: SessionHub, place: Place) -> Any:
@@ -143,7 +144,14 @@ async def for_model(hub: SessionHub, place: Place) -> Any:
 
 
 async def search(hub: SessionHub, place: Place) -> Any:
-    return [hit.message for hit in (await view_of(hub, place).search("words", limit=100)).hits]
+    """Find all, however often a search stops because its time is over."""
+    view, hits = view_of(hub, place), []
+    found = await view.search("words", limit=100)
+    hits += found.hits
+    while found.cursor is not None:
+        found = await view.search("words", limit=100, before=found.cursor)
+        hits += found.hits
+    return [hit.message for hit in sorted(hits, key=lambda hit: -hit.message.seq)]
 
 
 async def info(hub: SessionHub, place: Place) -> Any:
@@ -184,8 +192,13 @@ READINGS = {
 
 
 async def record(hub: SessionHub, *events: MessageEvent) -> Any:
+    """Record them all at once; each handler then reads what came before its message."""
     recorded = await asyncio.gather(*map(hub.record, events))
-    return [(one.is_new, one.is_stored, one.message) for one in recorded]
+    before = [
+        await one.session.history(limit=5, before=event)
+        for one, event in zip(recorded, events, strict=True)
+    ]
+    return [(one.is_new, one.is_stored, one.message) for one in recorded], before
 
 
 async def record_and_read(hub: SessionHub, place: Place, event: MessageEvent) -> Any:

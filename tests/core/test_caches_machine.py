@@ -40,7 +40,7 @@ PLACES: tuple[Place, ...] = (ANN, ANN_TOO, BEN, RENAMED, *GROUPS)
 HERE, THERE = (ANN, LOBBY), (BEN, CLUB)
 """Where two processes record at the same time: what is read does not depend on who is first."""
 HOUR = 3600.0
-PAUSES = (60.0, HOUR, HOUR, 2 * HOUR + 1, 24 * HOUR, 24 * HOUR + 1)
+PAUSES = (60.0, HOUR, 2 * HOUR + 1, 2 * HOUR + 1, 24 * HOUR + 1)
 RETENTIONS = (0.0, 0.0, 10 * 24 * HOUR + 1, 30 * 24 * HOUR + 1)
 
 OFTEN = ("newest", "info")
@@ -53,7 +53,7 @@ STEPS = {
     "record_in_both_at_once": 3,
     "deliver_to_both": 2,
     "record_again": 2,
-    "quote": 2,
+    "quote": 4,
     "edit": 3,
     "delete": 3,
     "add_by_hand": 2,
@@ -61,7 +61,7 @@ STEPS = {
     "consolidate": 4,
     "undo_a_consolidation": 2,
     "start_new": 2,
-    "fall_silent": 3,
+    "fall_silent": 4,
     "decay": 1,
     "import_history": 1,
     "link_or_unlink": 5,
@@ -159,8 +159,8 @@ class Sharing:
         """A platform may deliver a message to two processes: one of them stores it."""
         event = self.event(self.place())
         answers = self.at_once((0, "remembering", [event]), (1, "remembering", [event]))
-        ((is_new, is_stored, _),) = self.ask(self.reference, "act_alone", "record", event)
-        outcomes = sorted(is_new for ((is_new, _, _),) in answers)
+        ((is_new, is_stored, _),), _ = self.ask(self.reference, "act_alone", "record", event)
+        outcomes = sorted(is_new for ((is_new, _, _),), _ in answers)
         assert outcomes == ([False, True] if is_new and is_stored else [is_new] * 2)
 
     def record_again(self) -> None:
@@ -174,6 +174,9 @@ class Sharing:
             "chat_id": quoted.chat.chat_id,
         }
         self.do("record", replace(event, metadata={"quote": quote}))
+        if self.random.random() < 0.5:
+            self.compare_most()
+            self.do("delete", quoted.chat, quoted.message_id)
 
     def edit(self) -> None:
         self.do("edit", replace(self.old_event(), text=self.text(), edited_at=self.now))
@@ -194,6 +197,8 @@ class Sharing:
         self.do("start_new", self.place())
 
     def fall_silent(self) -> None:
+        """Let time pass, after which what was live may be over although nothing was written."""
+        self.compare_most()
         self.now += self.random.choice(PAUSES)
 
     def consolidate(self) -> None:
