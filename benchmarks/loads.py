@@ -1,4 +1,7 @@
-"""The work of a measured process: write, read, whole turns, wait.
+"""The work of a measured process: write, read, whole turns, first contacts, wait.
+
+Loads return how much processor time their process took, in all its threads, as `cpu`. On cores that
+others use as well, it wanders less than rates do.
 
 Must not know targets or other processes.
 """
@@ -9,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 from contenders import Contender, text_of
 from contenders.raw import RawSqlite
@@ -88,13 +92,17 @@ async def write_batches(
 ) -> Figures:
     """Write to the raw limit in transactions of 100, for a time or up to a count."""
     assert isinstance(contender, RawSqlite)
-    begun, done = time.perf_counter(), 0
+    begun, used, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() < begun + seconds and done < count:
         contender.record_batch(
             [(first + (done + n) % users, text_of(done + n)) for n in range(100)]
         )
         done += 100
-    return {"messages": done, "seconds": time.perf_counter() - begun}
+    return {
+        "messages": done,
+        "seconds": time.perf_counter() - begun,
+        "cpu": time.process_time() - used,
+    }
 
 
 async def fill(
@@ -117,15 +125,57 @@ async def fill(
     return {"messages": done, "seconds": time.perf_counter() - begun}
 
 
+async def first_contact(contender: Contender, *, people: int) -> Figures:
+    """Record the first message of that many people at once; only somebody else has spoken before.
+
+    The database must be new. The loop is watched until half a second afterwards, because their new
+    sessions are announced then.
+    """
+    await contender.record(0, text_of(0))
+    heart = _Heart()
+    await asyncio.sleep(_BEAT)
+
+    begun, used = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(contender.record(1 + n, text_of(n)) for n in range(people)))
+    seconds = time.perf_counter() - begun
+    await asyncio.sleep(0.5)
+    cpu = time.process_time() - used
+
+    return {"messages": people, "seconds": seconds, "cpu": cpu, **await heart.stop()}
+
+
 async def read(contender: Contender, *, user: int, times: int, n: int = 20) -> Figures:
     """Read a person's newest messages repeatedly, one call after another."""
-    waits = []
-    for _ in range(times):
+    await contender.last(user, n)
+    return await _read_each(contender, [user] * times, n)
+
+
+async def read_cold(contender: Contender, *, users: int, n: int = 20) -> Figures:
+    """Read the newest messages of many people, once each; the first reading is not counted."""
+    await contender.last(0, n)
+    return await _read_each(contender, list(range(1, users)), n)
+
+
+async def _read_each(contender: Contender, users: list[int], n: int) -> Figures:
+    waits, used = [], time.process_time()
+    for user in users:
         begun = time.perf_counter()
         messages = await contender.last(user, n)
         waits.append(time.perf_counter() - begun)
         assert len(messages) == n, f"{len(messages)} messages instead of {n}"
-    return {"p50": statistics.median(waits), "p99": _at(waits, 0.99)}
+
+    cpu = (time.process_time() - used) / len(users)
+    return {"p50": statistics.median(waits), "p99": _at(waits, 0.99), "cpu": cpu}
+
+
+async def status(contender: Contender, *, times: int) -> Figures:
+    """Ask this package's hub how it is, repeatedly."""
+    waits = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        await cast(Any, contender).status()
+        waits.append(time.perf_counter() - begun)
+    return {"p50": statistics.median(waits)}
 
 
 async def idle(contender: Contender, *, seconds: float) -> Figures:
@@ -149,7 +199,19 @@ async def memory(contender: Contender) -> Figures:
 
 
 LOADS: dict[str, Callable[..., Awaitable[Figures]]] = {
-    load.__name__: load for load in (write, take_turns, write_batches, fill, read, idle, memory)
+    load.__name__: load
+    for load in (
+        write,
+        take_turns,
+        write_batches,
+        fill,
+        first_contact,
+        read,
+        read_cold,
+        status,
+        idle,
+        memory,
+    )
 }
 
 
@@ -166,7 +228,7 @@ async def _drive(
         for user in range(first, first + users):
             await do(user, 0)
 
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     tally = _Tally(ends_at=begun + seconds, left=count)
 
     async def work(task: int) -> None:
@@ -194,12 +256,14 @@ async def _drive(
 
     heart = _Heart()
     await asyncio.gather(*map(work, range(tasks)))
+    cpu = time.process_time() - used
     stalls = await heart.stop()
     done = len(tally.waits)
 
     return {
         "messages": done,
         "seconds": max(tally.last_end - begun, 1e-9),
+        "cpu": cpu,
         "failed": tally.failed,
         "p50": _at(tally.waits, 0.5),
         "p99": _at(tally.waits, 0.99),
@@ -213,19 +277,24 @@ class _Heart:
     def __init__(self) -> None:
         """Start to measure."""
         self._late: list[float] = []
+        self._slept_at = time.perf_counter()
         self._task = asyncio.create_task(self._beat())
 
     async def stop(self) -> Figures:
         """Stop, and return the delays."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        return {"stall_p50": _at(self._late, 0.5), "stall_p99": _at(self._late, 0.99)}
+        return {
+            "stall_p50": _at(self._late, 0.5),
+            "stall_p99": _at(self._late, 0.99),
+            "stall_max": max([*self._late, time.perf_counter() - self._slept_at - _BEAT]),
+        }
 
     async def _beat(self) -> None:
         while True:
-            slept = time.perf_counter()
+            self._slept_at = time.perf_counter()
             await asyncio.sleep(_BEAT)
-            self._late.append(time.perf_counter() - slept - _BEAT)
+            self._late.append(time.perf_counter() - self._slept_at - _BEAT)
 
 
 def _at(values: list[float], part: float) -> float:

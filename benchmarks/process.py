@@ -78,11 +78,17 @@ class Process:
         return self.end()
 
     @contextlib.contextmanager
-    def opened(self, where: Path | str, *, users: int = USERS, first: int = 0) -> Iterator[Self]:
-        """Open a file or URL for a block, after one message from everybody from `first` on."""
+    def opened(
+        self, where: Path | str, *, users: int = USERS, first: int = 0, is_silent: bool = False
+    ) -> Iterator[Self]:
+        """Open a file or URL for a block, after one message from everybody from `first` on.
+
+        If it `is_silent`, nobody says anything yet.
+        """
         self.do("open", where=str(where), users=first + users)
         try:
-            self.do("write", tasks=users, count=users, first=first, users=users)
+            if not is_silent:
+                self.do("write", tasks=users, count=users, first=first, users=users)
             yield self
         finally:
             self.do("close")

@@ -87,7 +87,7 @@ def quantity(value: float, unit: str) -> str:
         case "ms":
             return f"{value * 1e3:,.0f} ms" if value >= 0.1 else f"{value * 1e3:.3g} ms"
         case "us":
-            return f"{value * 1e6:,.0f} µs"
+            return f"{value * 1e6:,.0f} µs" if value >= 1e-5 else f"{value * 1e6:.2g} µs"
         case "MB":
             return f"{value / 1e6:.1f} MB"
         case "bytes":

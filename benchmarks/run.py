@@ -4,6 +4,7 @@
     python benchmarks/run.py                      under eight minutes
     python benchmarks/run.py --quick              under two
     python benchmarks/run.py --only reading --json figures.json
+    python benchmarks/run.py --page               also into docs/performance.md and its picture
 
 All contenders run on the same disk in the same run, in turns, each in its own process. A figure is
 the median of its repeats. Absolute figures depend on the machine; compare the ratios. `contenders/`
@@ -22,9 +23,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from measurements import MEASUREMENTS, Bench
+from page import write_page
+from plot import PAGE, draw
 from process import Failed, Unavailable
 from rows import Row
-from table import print_rows, print_table
+from table import print_contenders, print_rows
 
 _POSTGRES = "postgresql://postgres@127.0.0.1/test"
 _PACKAGES = (
@@ -66,6 +69,9 @@ def main() -> None:
     _print_details(bench)
     print(f"\n{time.perf_counter() - begun:.0f} seconds in all.")
 
+    if options.page:
+        write_page(options.page, rows, bench.details, surroundings)
+        draw(options.page)
     if options.json:
         figures = {
             "surroundings": surroundings,
@@ -93,6 +99,14 @@ def _options() -> argparse.Namespace:
     )
 
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        nargs="?",
+        const=PAGE,
+        metavar="FILE",
+        help="replace the figures of a page, docs/performance.md, and draw its picture",
+    )
     parser.add_argument(
         "--folder", type=Path, help="where the databases go: a disk, not a file system in memory"
     )
@@ -130,13 +144,8 @@ def _file_system(folder: Path) -> str:
 
 
 def _print_details(bench: Bench) -> None:
-    columns = list(dict.fromkeys(column for cells in bench.details.values() for column in cells))
-    if columns:
-        lines = [
-            [name, *(cells.get(column, "") for column in columns)]
-            for name, cells in bench.details.items()
-        ]
-        print_table(["contender", *columns], lines)
+    print_contenders(bench.details)
+    print()
 
     for name, settings in bench.settings.items():
         print(f"- {name}: {settings}")

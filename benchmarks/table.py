@@ -1,6 +1,6 @@
 """Print rows and details as Markdown tables. Must not measure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rows import Row
 
@@ -11,9 +11,20 @@ def print_rows(rows: Iterable[Row]) -> None:
     """Print the figures with their targets, then the notes."""
     rows = list(rows)
     print_table(_HEAD, [_cells(row) for row in rows])
-    for row in rows:
-        if row.note:
-            print(f"- {row.what}: {row.note}")
+    notes = [f"- {row.what}: {row.note}" for row in rows if row.note]
+    if notes:
+        print("", *notes, sep="\n")
+
+
+def print_contenders(details: Mapping[str, Mapping[str, str]]) -> None:
+    """Print the figures of each contender, by column."""
+    columns = list(dict.fromkeys(column for cells in details.values() for column in cells))
+    if columns:
+        lines = [
+            [name, *(cells.get(column, "") for column in columns)]
+            for name, cells in details.items()
+        ]
+        print_table(["contender", *columns], lines)
 
 
 def print_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> None:

@@ -51,6 +51,10 @@ class SessionPlugin:
         )
         return [message.content for message in await view.history(limit=n)]
 
+    async def status(self) -> None:
+        """Ask how the hub is, as an operator does."""
+        await self._hub.status()
+
     async def close(self) -> None:
         """Close the hub, which first stores pending writes."""
         await self._hub.close()

@@ -1,14 +1,16 @@
 """The measurements by name: functions that take a `Bench` and return rows.
 
-writing     messages/s, waits and stalls, with 1 and 100 tasks
+writing     messages/s, processor time, waits and stalls, with 1 and 100 tasks
 turns       record, last 20, record
 fsyncs      counted by strace
 size        bytes per message
 memory      resident, at the end of the same loop
-reading     the last 20 of 100, 1,000 and 10,000
+reading     the last 20 of 100, 1,000 and 10,000, and of sessions never read before
+newcomers   500 first messages at once
+status      the hub's status next to 100,000 users
 growth      appending at 10,000 and 1,000,000
 processes   four on one file
-postgres    compared with an asyncpg pool
+postgres    rate and processor time of client and server, compared with an asyncpg pool
 upkeep      waits while a session is summarised, and while many decay
 """
 
@@ -16,7 +18,17 @@ from collections.abc import Callable
 
 from rows import Row
 
-from measurements import disk, growth, memory, postgres, processes, reading, upkeep, writing
+from measurements import (
+    disk,
+    growth,
+    memory,
+    newcomers,
+    postgres,
+    processes,
+    reading,
+    upkeep,
+    writing,
+)
 from measurements.bench import Bench
 
 MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -26,6 +38,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "size": disk.measure_size,
     "memory": memory.measure,
     "reading": reading.measure,
+    "newcomers": newcomers.measure,
+    "status": newcomers.measure_status,
     "growth": growth.measure,
     "processes": processes.measure,
     "postgres": postgres.measure,
