@@ -29,7 +29,10 @@ HUBS: dict[str, dict[str, Any]] = {
 SETTINGS: dict[str, Any] = {
     "secret": "what only this test knows",
     "load_entry_points": False,
-    "expiry": [Expiry(max_age_hours=2, kind="group")],
+    "expiry": [
+        Expiry(max_age_hours=2, kind="group"),
+        Expiry(daily_hour=23, channel="telegram", kind="group"),  # it is 22:13 at first
+    ],
     "retention_days": 30,
     "retention": [Retention(days=10, kind="group")],
     "upkeep_minutes": None,

@@ -37,6 +37,9 @@ THREAD, SUPERCLUB = replace(LOBBY, thread_id="7"), replace(CLUB, chat_id="superc
 Place = Account | Chat
 GROUPS = (LOBBY, THREAD, CLUB, SUPERCLUB)
 PLACES: tuple[Place, ...] = (ANN, ANN_TOO, BEN, RENAMED, *GROUPS)
+WRITERS = ((0, "remembering"), (0, "remembering"), (0, "forgetful"))
+WRITERS += tuple((1, name) for _, name in WRITERS)
+"""Which process, and which of its hubs."""
 HERE, THERE = (ANN, LOBBY), (BEN, CLUB)
 """Where two processes record at the same time: what is read does not depend on who is first."""
 HOUR = 3600.0
@@ -46,9 +49,31 @@ RETENTIONS = (0.0, 0.0, 10 * 24 * HOUR + 1, 30 * 24 * HOUR + 1)
 OFTEN = ("newest", "info")
 SELDOM = ("history", "whole_history", "for_model", "search", "previous", "identity", "status")
 """What is read, see peer.py."""
+CHANGES = (
+    "start_new",
+    "start_new",
+    "link_or_unlink",
+    "link_or_unlink",
+    "fall_silent",
+    "edit",
+    "delete",
+    "delete",
+    "change_the_newest_by_hand",
+    "consolidate",
+    "undo_a_consolidation",
+    "forget",
+    "keep_private",
+    "move_an_account",
+    "move_a_chat",
+    "delete_a_chat",
+    "decay",
+    "close_and_open",
+)
+"""What may lie between two messages of one person to one hub, which remembers where they go."""
 STEPS = {
-    "record_some": 8,
-    "record_one": 8,
+    "talk_around_a_change": 20,
+    "record_some": 6,
+    "record_one": 6,
     "record_and_read_at_once": 4,
     "record_in_both_at_once": 3,
     "deliver_to_both": 2,
@@ -105,6 +130,8 @@ class Sharing:
         self.unread = self.compared = 0
         self.is_linked = False
         self.is_renamed = self.is_moved = False
+        self.who: tuple[int, str] | None = None
+        self.where: Place | None = None
         self.log: list[str] = []
 
     def open(self, database: str, alone: Path) -> None:
@@ -123,6 +150,26 @@ class Sharing:
         self.unread = max(0, self.unread - 1)
         if not self.unread:
             self.compare_most()
+
+    def talk_around_a_change(self) -> None:
+        """Let one hub know a place well, change something there by another, and go on."""
+        self.where = self.place()
+        first, other = self.random.choices(WRITERS, k=2)
+        self.who = first
+        speaker, said = self.random.choice(("person", "answer")), []
+        for _ in range(2):
+            said.append(self.event(self.where, speaker))
+            self.do("record", said[-1])
+        if self.random.random() < 0.5:
+            self.compare_most()
+
+        self.who = other
+        change = self.random.choice(CHANGES)
+        self.log.append(f"    in between: {change}")
+        getattr(self, change)()
+        self.who = first
+        self.do("record", self.event(self.where, speaker), self.random.choice(said))
+        self.who = self.where = None
 
     # What can happen: messages
 
@@ -224,17 +271,20 @@ class Sharing:
         self.is_linked ^= not isinstance(answer, str)
 
     def forget(self) -> None:
-        person = self.random.choice(self.people())
+        person = self.someone()
         answer = self.do("forget", person)
         if person != BEN and not isinstance(answer, str):
             self.is_linked = False
 
     def change_privacy(self) -> None:
         """For a step, mostly."""
-        person = self.random.choice(self.people())
+        person = self.someone()
         self.do("set_private", person, True)
         self.do("record", *map(self.event, self.places()))
         self.do("set_private", person, self.random.random() < 0.1)
+
+    def keep_private(self) -> None:
+        self.do("set_private", self.someone(), self.random.random() < 0.6)
 
     def move_an_account(self) -> None:
         self.is_renamed |= not isinstance(self.do("move_account", ANN_TOO, RENAMED), str)
@@ -244,7 +294,8 @@ class Sharing:
         self.is_moved = True
 
     def delete_a_chat(self) -> None:
-        self.do("delete_chat", self.random.choice(GROUPS))
+        group = self.where if isinstance(self.where, Chat) else self.random.choice(GROUPS)
+        self.do("delete_chat", group)
 
     # What can happen: processes
 
@@ -285,13 +336,21 @@ class Sharing:
 
     def place(self) -> Place:
         """Return a place, mostly one where something was said lately."""
+        if self.where is not None:
+            return self.where
         recent = [one.author or one.answers or one.chat for one in self.said[-5:]]
         known = [place for place in recent if place in self.places()]
         return self.random.choice(known if known and self.random.random() < 0.6 else self.places())
 
-    def event(self, place: Place) -> MessageEvent:
+    def someone(self) -> Account:
+        """Return a person, the one at hand if there is one."""
+        if isinstance(self.where, Chat):
+            return self.someone_of(self.where)
+        return self.where or self.random.choice(self.people())
+
+    def event(self, place: Place, speaker: str = "") -> MessageEvent:
         """Say something at a place."""
-        speaker = self.random.choice(("person", "person", "answer", "webhook"))
+        speaker = speaker or self.random.choice(("person", "person", "answer", "webhook"))
         details: dict[str, Any] = {"role": "assistant" if speaker == "answer" else "user"}
         if speaker != "webhook":
             person = self.someone_of(place) if isinstance(place, Chat) else place
@@ -310,12 +369,15 @@ class Sharing:
         return event
 
     def someone_of(self, group: Chat) -> Account:
-        return self.random.choice([one for one in self.people() if one.channel == group.channel])
+        people = [one for one in self.people() if one.channel == group.channel]
+        return people[-1] if self.where is not None else self.random.choice(people)
 
     def old_event(self) -> MessageEvent:
         """Return what was said before, mostly lately; deleted or not."""
         if not self.said:
             self.record_one()
+        if self.where is not None:
+            return self.random.choice(self.said[-2:])
         return self.random.choice(self.said[-8:] if self.random.random() < 0.7 else self.said)
 
     def text(self) -> str:
@@ -325,8 +387,8 @@ class Sharing:
         """Do it in one of the processes and in the third, and hold the answers against each
         other.
         """
-        process = self.random.choice((0, 1))
-        name = hub or self.random.choice(("remembering", "remembering", "forgetful"))
+        process, name = self.who or self.random.choice(WRITERS)
+        name = hub or name
         self.log.append(f"    {name} {process}: {verb} {', '.join(map(short, args))}")
         step = f"{next(self.numbers):06}"
         self.begin(self.reference, "act_alone", verb, *args, step=step)
@@ -405,7 +467,7 @@ def test_two_processes_read_the_same_whatever_they_remember(backend, processes, 
         machine = Sharing(sharing, reference, chosen)
         with backend.empty() as database:
             machine.open(database, tmp_path / f"{chosen}.db")
-            run(machine, steps=60 if "://" in database else 120)
+            run(machine, steps=45 if "://" in database else 100)
             machine.close()
         chosen += 1
         if time.monotonic() >= give_up_at:
