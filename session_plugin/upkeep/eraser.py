@@ -180,7 +180,8 @@ class Eraser:
                 logger.warning(TRIED_AGAIN, error=error)
 
             with suppress(TimeoutError):  # a longer wait is cut: the clock may be set meanwhile
-                await asyncio.wait_for(woken.wait(), min(seconds or pause, LONGEST_PAUSE))
+                async with asyncio.timeout(min(seconds or pause, LONGEST_PAUSE)):
+                    await woken.wait()
 
             pause = FIRST_PAUSE if seconds else min(2 * pause, LONGEST_PAUSE)
 
