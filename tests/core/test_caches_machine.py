@@ -58,6 +58,7 @@ CHANGES = (
     "edit",
     "delete",
     "delete",
+    "delete_ahead",
     "change_the_newest_by_hand",
     "consolidate",
     "undo_a_consolidation",
@@ -81,6 +82,7 @@ STEPS = {
     "quote": 4,
     "edit": 3,
     "delete": 3,
+    "delete_ahead": 1,
     "add_by_hand": 2,
     "change_the_newest_by_hand": 2,
     "consolidate": 4,
@@ -232,6 +234,12 @@ class Sharing:
     def delete(self) -> None:
         event = self.old_event()
         self.do("delete", event.chat, event.message_id)
+
+    def delete_ahead(self) -> None:
+        """Delete what comes only then."""
+        event = self.event(self.place(), "person")
+        self.do("delete", event.chat, event.message_id)
+        self.do("record", event)
 
     def add_by_hand(self) -> None:
         self.do("add", self.place(), self.text())
