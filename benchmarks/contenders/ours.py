@@ -2,12 +2,16 @@
 
 import time
 
+from contenders import USERS
 from contenders.names import chat_id, message_ids, person_id
-from session_plugin import Account, Chat, MessageEvent, SessionHub
+from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
 
 
 class SessionPlugin:
-    """Writes each message with `hub.record` under its own id; reads with `history`."""
+    """Writes each message with `hub.record` under its own id; reads with `history`.
+
+    As a handler does, it reads by the session that came with what the person said last.
+    """
 
     settings = (
         "SessionHub(path), nothing set: WAL, synchronous=FULL, identity and dedupe on, summaries on"
@@ -17,6 +21,7 @@ class SessionPlugin:
         """Create a hub; the database opens with the first message."""
         self._hub = SessionHub(where)
         self._ids = message_ids()
+        self._sessions: dict[int, SessionView] = {}
 
     async def record(self, user: int, text: str, role: str = "user") -> None:
         """Record a message of a person, or the bot's answer.
@@ -43,10 +48,12 @@ class SessionPlugin:
             raise RuntimeError(
                 "record returned before the message was on disk, or took it for another"
             )
+        if not is_answer and user < USERS:
+            self._sessions[user] = recorded.session
 
     async def last(self, user: int, n: int) -> list[str]:
-        """Read as a handler does."""
-        view = self._hub.session_of(
+        """Read what the person sees."""
+        view = self._sessions.get(user) or self._hub.session_of(
             Chat("discord", chat_id(user)), Account("discord", person_id(user))
         )
         return [message.content for message in await view.history(limit=n)]
