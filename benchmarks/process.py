@@ -88,7 +88,7 @@ class Process:
         self.do("open", where=str(where), users=first + users)
         try:
             if not is_silent:
-                self.do("write", tasks=users, count=users, first=first, users=users)
+                self.do("write", tasks=min(users, 10), count=users, first=first, users=users)
             yield self
         finally:
             self.do("close")

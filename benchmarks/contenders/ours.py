@@ -44,10 +44,10 @@ class SessionPlugin:
                 answers=account if is_answer else None,
             )
         )
-        if not (recorded.is_stored and recorded.is_new):
-            raise RuntimeError(
-                "record returned before the message was on disk, or took it for another"
-            )
+        if not recorded.is_new:
+            raise RuntimeError("record took a message for another")
+        if not recorded.is_stored:
+            raise RuntimeError("record returned before the message was on disk: out of patience")
         if not is_answer and user < USERS:
             self._sessions[user] = recorded.session
 
