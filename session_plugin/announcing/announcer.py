@@ -99,6 +99,10 @@ class Announcer:
 
         return await asyncio.shield(self._background.keep(carry_out()))
 
+    def hears_messages(self) -> bool:
+        """Check whether anybody is told of new messages."""
+        return not self._is_silent and self._plugins.has("session_on_message")
+
     def announce(self, chat: Chat | None, announcements: Iterable[Announcement]) -> None:
         """Queue announcements of one chat, on the running event loop; that somebody is forgotten,
         behind every chat's.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from session_plugin.database.memory import Memory
@@ -119,17 +120,15 @@ class Task:
             share it.
     """
 
-    __slots__ = (
-        "args",
-        "deadline",
-        "error",
-        "is_notified",
-        "is_started",
-        "kwargs",
-        "notify",
-        "operation",
-        "result",
-    )
+    operation: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = MappingProxyType({})
+    deadline: float | None = None
+    notify: Callable[[list[Task]], None]
+    result: Any = None
+    error: Exception | None = None
+    is_started = False
+    is_notified = False
 
     def __init__(
         self,
@@ -146,10 +145,11 @@ class Task:
         self.kwargs = kwargs
         self.deadline = deadline
         self.notify = notify
-        self.result: Any = None
-        self.error: Exception | None = None
-        self.is_started = False
-        self.is_notified = False
+
+    @property
+    def argument(self) -> Any:
+        """The one argument of an `InBulk`."""
+        return self.args[0]
 
     def run(self, tx: Tx) -> Any:
         """Run the operation and return its result."""
@@ -205,12 +205,17 @@ class Engine(Protocol):
     ) -> Future[T]:
         """Do what `write` does, but wait without end for a database that cannot be written."""
 
-    def enqueue(self, task: Task, /) -> None:
+    def enqueue(self, task: Task, /, *, more_follow: bool = False) -> None:
         """Queue a task that has its own way to wait and to be told.
+
+        Where `more_follow`, the writer is not woken for it: `wake` does that, or any other task.
 
         Raises:
             DatabaseUnavailable: the engine is closed.
         """
+
+    def wake(self) -> None:
+        """Let the writer begin with what is queued; harmless if nothing is, or it is closed."""
 
     @property
     def trouble(self) -> str:

@@ -40,8 +40,6 @@ async def read(
 class _Reading(Task):
     """A reading whose caller waits on an event loop, and may be cancelled meanwhile."""
 
-    __slots__ = ("future",)
-
     def __init__(
         self,
         operation: Callable[..., Any],

@@ -76,9 +76,14 @@ class ThreadedEngine(ABC):
         self.enqueue(task)
         return task.future
 
-    def enqueue(self, task: Task, /) -> None:
+    def enqueue(self, task: Task, /, *, more_follow: bool = False) -> None:
         """Queue a task for the writer."""
-        self._open_writer().enqueue(task)
+        self._open_writer().enqueue(task, more_follow=more_follow)
+
+    def wake(self) -> None:
+        """Let the writer begin with what is queued."""
+        if self._writer is not None:
+            self._writer.wake()
 
     @property
     def trouble(self) -> str:

@@ -101,8 +101,6 @@ class WriteConnection(Protocol):
 class FutureTask(Task):
     """A task whose caller waits on a future, which it may cancel while the task waits."""
 
-    __slots__ = ("future",)
-
     def __init__(
         self,
         operation: Callable[..., Any],
@@ -154,7 +152,9 @@ class Writer:
         self._remembering = remembering
         self._waiting: deque[Task] = deque()
         self._crowded_at = CROWDED
-        self._changed = threading.Condition()
+        self._guard = threading.Lock()
+        self._changed = threading.Condition(self._guard)
+        self._is_idle = False
         self._closing_at: float | None = None
         self._tries = 0
         self.trouble = ""
@@ -166,15 +166,21 @@ class Writer:
         )
         self._thread.start()
 
-    def enqueue(self, task: Task) -> None:
-        """Put a task in line, from any thread."""
-        with self._changed:
+    def enqueue(self, task: Task, *, more_follow: bool = False) -> None:
+        """Put a task in line, from any thread; leave it to `wake` to begin if `more_follow`."""
+        with self._guard:
             if self._closing_at is not None:
                 raise DatabaseUnavailable("the database is closed")
             if len(self._waiting) >= self._crowded_at:
                 self._leave_out_unwanted()
             self._waiting.append(task)
-            if len(self._waiting) == 1:
+            if self._is_idle and not more_follow:
+                self._changed.notify()
+
+    def wake(self) -> None:
+        """Begin with what is in line."""
+        with self._guard:
+            if self._is_idle:
                 self._changed.notify()
 
     def _leave_out_unwanted(self) -> None:
@@ -188,7 +194,7 @@ class Writer:
         """Carry out what waits, for `timeout` seconds at most; fail the rest; close the
         connection.
         """
-        with self._changed:
+        with self._guard:
             if self._closing_at is None:
                 self._closing_at = time.monotonic() + timeout
             self._changed.notify()
@@ -199,7 +205,7 @@ class Writer:
         self._thread.join(timeout + GRACE)
         # the database does not answer at all; the thread ends with the process, if not before
         if self._thread.is_alive():
-            with self._changed:
+            with self._guard:
                 left = [*self._group, *self._waiting]
                 self._waiting.clear()
             self._fail(left, CommitInDoubt("the database does not answer" + IN_DOUBT))
@@ -222,11 +228,13 @@ class Writer:
         self._connection.close()
 
     def _next_group(self) -> list[Task] | None:
-        with self._changed:
+        with self._guard:
             while not self._waiting:
                 if self._closing_at is not None:
                     return None
+                self._is_idle = True
                 self._changed.wait()
+                self._is_idle = False
             count = min(len(self._waiting), MOST_IN_A_GROUP)
             return [self._waiting.popleft() for _ in range(count)]
 
@@ -308,7 +316,7 @@ class Writer:
         self, operation: InBulk[Any, Any], tasks: list[Task], *, is_whole: bool
     ) -> bool:
         """Run one operation for several tasks. Return False if one of them is at fault."""
-        arguments = [task.args[0] for task in tasks]
+        arguments = [task.argument for task in tasks]
         try:
             results = self._connection.attempt(
                 lambda tx: operation.many(tx, arguments), is_whole=is_whole
@@ -332,7 +340,7 @@ class Writer:
         now = time.monotonic()
         is_over = self._closing_at is not None and now >= self._closing_at
         if is_over:
-            with self._changed:
+            with self._guard:
                 group = [*group, *self._waiting]
                 self._waiting.clear()
 
@@ -353,7 +361,7 @@ class Writer:
 
         self._fail(failed, error)
         self._fail(in_doubt, CommitInDoubt(f"{error}{IN_DOUBT}"))
-        with self._changed:
+        with self._guard:
             self._waiting.extendleft(reversed(keep))
 
         self.trouble = str(error)

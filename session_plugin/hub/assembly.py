@@ -110,8 +110,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     times, clock = PlatformTimes(), KnownClock()
     handle.check_by(secret_check(keys, clock=settings.clock))
 
-    def context() -> OperationContext:
-        now = settings.clock()
+    def context_at(now: float) -> OperationContext:
         return OperationContext(
             bot=settings.bot,
             now=now,
@@ -121,6 +120,9 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             floor=max(times.floor(now), clock.trusted_at),
             secret_fingerprint=keys.fingerprint_if_readable,
         )
+
+    def context() -> OperationContext:
+        return context_at(settings.clock())
 
     announcer = Announcer(
         plugins, database=handle, background=background, is_silent=settings.is_operator
@@ -188,7 +190,10 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         postponed=postponed,
         transcribing=transcribing,
         times=times,
+        clock=settings.clock,
+        context_at=context_at,
         announce=announcer.announce,
+        hears_messages=announcer.hears_messages,
         patience=settings.store_patience,
         counted=counters.messages,
         on_growth=grew,

@@ -9,7 +9,7 @@ from functools import cached_property
 from session_plugin.checks import check_id, check_storable, check_text, is_storable
 from session_plugin.hub.assembly import HubParts
 from session_plugin.hub.view.view import SessionView
-from session_plugin.incoming.intake import Submission
+from session_plugin.incoming.submissions import Submission
 from session_plugin.model import Account, Chat, MessageEvent, SessionMessage
 from session_plugin.records.conversation.histories import find_message
 
@@ -104,7 +104,7 @@ class Recording:
         nobody else sees is never recorded: let the object go.
         """
         view = self.session_of(event.chat, event.author or event.answers, event=event)
-        view._held = Submission(event, None, on_result=view._note_result)
+        view._held = Submission(event, on_result=view._note_result)
         return Held(view)
 
     async def edit(self, event: MessageEvent, *, is_command: bool = False) -> bool:

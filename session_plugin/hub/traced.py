@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from session_plugin.database.engine import Tx
 from session_plugin.errors import SessionError
 from session_plugin.hub.assembly import HubParts
-from session_plugin.incoming.intake import Submission
+from session_plugin.incoming.submissions import Submission
 from session_plugin.model import Session
 from session_plugin.records.conversation import sessions
 from session_plugin.tracing import CONVERSATION, Span
@@ -25,10 +25,10 @@ async def record_traced(parts: HubParts, submission: Submission) -> None:
     assert parts.tracing.start is not None, "somebody wants spans"
 
     with parts.tracing.start("record") as span:
-        await parts.intake.record(parts.context(), submission)
+        await parts.intake.record(submission)
         span.stop()
 
-        event, result = submission.event, submission.result
+        event, result = submission.event, submission.record_result
         span.note("session_plugin.channel", event.chat.channel)
         span.note("session_plugin.role", event.role)
         if result is not None:

@@ -18,11 +18,12 @@ from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.incoming.chat_work import ChatLock, Work, wait
-from session_plugin.incoming.pending_writes import PendingWrite, PendingWrites
+from session_plugin.incoming.pending_writes import PendingWrites
+from session_plugin.incoming.turns import PendingWrite
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
 from session_plugin.plugins.failures import words_of
-from session_plugin.records.results import Result
+from session_plugin.records.results import Returned
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class ChatTasks:
     async def enqueue(
         self,
         chat: Chat,
-        operation: Callable[Concatenate[Tx, P], Result[T]],
+        operation: Callable[Concatenate[Tx, P], Returned[T]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
@@ -102,7 +103,7 @@ class ChatTasks:
         """Queue an operation, under the chat's lock, as soon as there is capacity."""
         engine = await self._opened()
         await self._writes.wait_for_capacity()
-        write = self._writes.enqueue(engine, chat, None, operation, *args, **kwargs)
+        write = self._writes.enqueue(engine, chat, operation, *args, **kwargs)
 
         self._queued(self._tasks[current_task()])
 

@@ -8,65 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import (
+    Awaitable,
     Callable,
     Iterable,
     Sequence,
 )
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from dataclasses import replace
+from typing import Any
 
-from session_plugin.counters import Counter
+from session_plugin.counters import Counter, Labels
 from session_plugin.database.database import Database
 from session_plugin.incoming.chat_tasks import ChatTasks, log_failure
-from session_plugin.incoming.pending_writes import Announce, PendingWrite, PendingWrites
+from session_plugin.incoming.pending_writes import PendingWrites
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.incoming.streamed_edits import HeldEdit, Stream, StreamedEdits, is_paced
+from session_plugin.incoming.submissions import Submission
 from session_plugin.incoming.transcribing import Transcribing
-from session_plugin.model import Chat, MessageEvent, SessionMessage
+from session_plugin.incoming.turns import PendingWrite, Turn
+from session_plugin.model import Chat, MessageEvent
 from session_plugin.records.cells import parts_to_json, to_bytes
 from session_plugin.records.conversation import asides, editing, moving, removing
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.recording import Recording, RecordResult, as_stored
 from session_plugin.records.message_rows import counted_text
 from session_plugin.records.operation_context import OperationContext
+from session_plugin.records.results import Announcement
 from session_plugin.rules.clocks import PlatformTimes, platform_time
 from session_plugin.rules.codes import texts_in
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Submission:
-    """A message that was handed in, and what became of it.
-
-    `recording` is None where screening stores nothing of it, `result` where it still waits.
-    `is_screened` means that `recording` is final: a message that is held is screened once, when it
-    is first read.
-    """
-
-    event: MessageEvent
-    scope_name: str | None
-    is_screened: bool = False
-    recording: Recording | None = None
-    result: RecordResult | None = None
-    on_result: Callable[[RecordResult], None] | None = None
-
-    def take_in(self) -> None:
-        """Make conversation of a held message that was an aside."""
-        self.event = replace(self.event, is_aside=False)
-        if self.recording is not None:
-            event = replace(self.recording.event, is_aside=False)
-            self.recording = replace(self.recording, event=event)
-
-    def message(self) -> SessionMessage | None:
-        """Return the message as it is stored; None where it is not."""
-        recording, result = self.recording, self.result
-        if recording is None or result is None:
-            return None
-        return as_stored(recording, result) if result.fate == "stored" else result.known
+Announce = Callable[[Chat, tuple[Announcement, ...]], None]
 
 
 class Intake:
@@ -80,7 +51,10 @@ class Intake:
         postponed: Postponed,
         transcribing: Transcribing,
         times: PlatformTimes,
+        clock: Callable[[], float],
+        context_at: Callable[[float], OperationContext],
         announce: Announce,
+        hears_messages: Callable[[], bool],
         patience: float,
         counted: Counter,
         on_growth: Callable[[RecordResult, str], None],
@@ -88,6 +62,8 @@ class Intake:
     ) -> None:
         """Write to `database`, and hand what is committed to `announce`.
 
+        `context_at` returns the context of what is handed in at a time of `clock`.
+        `hears_messages` says whether anybody is told of new messages.
         `counted` counts messages by channel, role and what became of them.
         `on_growth` is called with what became of each message and its text, `on_change` with the
         numbers of sessions of which stored messages were changed or removed.
@@ -97,11 +73,15 @@ class Intake:
         self._postponed = postponed
         self._transcribing = transcribing
         self._times = times
+        self._clock = clock
+        self._context_at = context_at
+        self._announce = announce
+        self._hears_messages = hears_messages
         self._counted = counted
         self._on_growth = on_growth
         self._on_change = on_change
         self._streamed = StreamedEdits(on_change=on_change, on_growth=on_growth)
-        self._writes = PendingWrites(announce=announce, patience=patience)
+        self._writes = PendingWrites(follow_up=self._follow_up, patience=patience)
         self._tasks = ChatTasks(database, self._writes, patience=patience)
 
     @property
@@ -124,36 +104,35 @@ class Intake:
         """Whether something waits for the database to be opened."""
         return self._tasks.is_opening
 
-    async def record(self, context: OperationContext, submission: Submission) -> None:
-        """Store a message; the submission has its result unless the patience ran out first."""
-        sent_at = platform_time(submission.event)
-        if sent_at is not None:
-            self._times.note(now=context.now, sent_at=sent_at)
+    def record(self, submission: Submission) -> Awaitable[object]:
+        """Store a message; wait for it by what is returned.
 
-        if self._screening.is_plain(submission.event, submission.scope_name):
-            write = self._enqueue_at_once(context, submission)
-            if write is not None:
-                submission.result = await self._writes.wait_patiently(write)
-                return
+        The submission has its result then, unless the patience ran out first.
+        """
+        event, turn = submission.event, self._writes.turn()
+        context = self._context_in(turn, event)
+        if self._screening.is_plain(event, submission.given_scope_name):
+            engine = self._database.opened()
+            is_behind = self._tasks.has_work(event.chat)
+            if engine is not None and not is_behind and self._writes.has_capacity:
+                submission.be_plain(context)
+                return self._writes.add(engine, submission, turn)
 
-        await self._tasks.patiently(submission.event.chat, self._record(context, submission))
+            submission.given_scope_name = submission.given_scope_name or ""
 
-    def _enqueue_at_once(
-        self, context: OperationContext, submission: Submission
-    ) -> PendingWrite[RecordResult] | None:
-        """Queue a plain message; None where others of its chat are before it, or it has to wait."""
-        event = submission.event
-        submission.scope_name = submission.scope_name or ""
-        engine = self._database.opened()
-        is_behind = self._tasks.has_work(event.chat)
-        if engine is None or is_behind or not self._writes.has_capacity:
-            return None
+        return self._tasks.patiently(event.chat, self._record(context, submission))
 
-        recording = Recording(context=context, event=event, scope_name=submission.scope_name)
-        submission.recording = recording
-        on_result = partial(self._recorded, submission)
+    def _context_in(self, turn: Turn, event: MessageEvent) -> OperationContext:
+        """Return the context of a message that is handed in now: that of its turn, unless the
+        message says something new of our clock.
+        """
+        context, sent_at = turn.context, platform_time(event)
+        now = self._clock() if context is None else context.now
+        is_news = sent_at is not None and self._times.note(now=now, sent_at=sent_at)
+        if context is None or is_news:
+            context = turn.context = self._context_at(now)
 
-        return self._writes.enqueue(engine, event.chat, on_result, RECORD, recording)
+        return context
 
     async def _record(self, context: OperationContext, submission: Submission) -> None:
         event = submission.event
@@ -167,8 +146,10 @@ class Intake:
                 return
             write = await self._tasks.enqueue(event.chat, RECORD, recording)
 
-        submission.result = await self._writes.wait(write)
-        self._recorded(submission, submission.result)
+        result = await self._writes.wait(write)
+        submission.settle(result)
+        self._counted.add(event.chat.channel, recording.event.role, result.fate)
+        self._recorded(recording, result)
 
     async def screen_held(
         self, context: OperationContext, submission: Submission
@@ -182,33 +163,47 @@ class Intake:
     ) -> Recording | None:
         """Screen a message under its chat's lock, unless that was done when it was read."""
         if submission.is_screened:
-            recording = submission.recording
-            return None if recording is None else replace(recording, context=context)
+            screened = submission.screened
+            return None if screened is None else replace(screened, context=context)
 
         event = submission.event
-        if submission.scope_name is None:
-            submission.scope_name = await self._screening.scope_name(event)
+        if submission.given_scope_name is None:
+            submission.given_scope_name = await self._screening.scope_name(event)
 
-        submission.recording = await self._screening.screen(
-            context, event, scope_name=submission.scope_name, is_seen=is_seen
+        submission.screened = await self._screening.screen(
+            context, event, scope_name=submission.given_scope_name, is_seen=is_seen
         )
         submission.is_screened = True
 
-        return submission.recording
+        return submission.screened
 
-    def _recorded(self, submission: Submission, result: RecordResult) -> None:
-        """Follow up a committed message, whether or not its caller still waits."""
-        if submission.on_result is not None:
-            submission.on_result(result)
+    def _follow_up(self, writes: list[PendingWrite[Any]]) -> None:
+        """Announce what committed writes changed, and follow up messages, whether or not their
+        callers still wait.
+        """
+        is_heard = self._hears_messages()
+        counts: dict[Labels, int] = {}
+        for write in writes:
+            result = write.result
+            if (is_heard or not isinstance(result, RecordResult)) and result.announcements:
+                self._announce(write.chat, result.announcements)
+            if isinstance(write, Submission):
+                event, value = write.event, result.value
+                labels: Labels = (event.chat.channel, event.role, value.fate)
+                counts[labels] = counts.get(labels, 0) + 1
+                write.settle(value)
+                self._recorded(write, value)
 
-        assert submission.recording is not None
-        event = submission.recording.event
-        self._counted.add(event.chat.channel, event.role, result.fate)
+        for labels, count in counts.items():
+            self._counted.add(*labels, by=count)
+
+    def _recorded(self, recording: Recording, result: RecordResult) -> None:
+        """Follow up a committed message."""
+        event = recording.event
         if result.fate == "stored":
-            self._postponed.add(submission.recording, result.seq)
+            self._postponed.add(recording, result.seq)
             if event.attachments and self._transcribing.is_wanted(event):
-                stored = as_stored(submission.recording, result)
-                self._transcribing.begin(submission.recording, stored)
+                self._transcribing.begin(recording, as_stored(recording, result))
 
         counted = _counted(event) if event.parts else event.text
         if not self._streamed.defers(result, counted):

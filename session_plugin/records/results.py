@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from session_plugin.model import Chat, IdentityEvent, MessageEvent
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,18 @@ Announcement = (
     | IdentityChanged
     | Consolidated
 )
+
+
+class Returned(Protocol[T_co]):
+    """What an operation returns: a `Result`, or what is its own result."""
+
+    @property
+    def value(self) -> T_co:
+        """The operation's value."""
+
+    @property
+    def announcements(self) -> tuple[Announcement, ...]:
+        """What to announce after the COMMIT."""
 
 
 @dataclass(frozen=True, slots=True)

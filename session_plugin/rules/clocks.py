@@ -33,14 +33,21 @@ class PlatformTimes:
         """Start without any message."""
         self._agreed_at = self._differed_at = self._newest = NEVER
 
-    def note(self, *, now: float, sent_at: float) -> None:
-        """Note a message that was received now."""
-        if abs(now - sent_at) <= LEAP:
-            self._agreed_at = now
-        else:
-            self._differed_at = now
+    def note(self, *, now: float, sent_at: float) -> bool:
+        """Note a message that was received now; return whether it says anything new of our clock.
 
+        After one that agreed, another one at the same moment does not.
+        """
         self._newest = max(self._newest, sent_at)
+
+        if not -LEAP <= now - sent_at <= LEAP:
+            self._differed_at = now
+        elif self._agreed_at == now:
+            return False
+        else:
+            self._agreed_at = now
+
+        return True
 
     def evidence(self, now: float) -> Evidence:
         """Return what the messages of the last day, by the clock as it is now, say of it."""

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from session_plugin.database.engine import Tx
 from session_plugin.hub.assembly import HubParts
 from session_plugin.hub.traced import read_traced, record_traced
-from session_plugin.incoming.intake import Submission
+from session_plugin.incoming.submissions import Submission
 from session_plugin.model import (
     Account,
     Chat,
@@ -65,17 +65,17 @@ class Reader:
         """Store `event` as the message of this view, for SessionHub.record and for `add`."""
         submission, self._held = self._held, None
         if submission is None:
-            submission = Submission(event, None, on_result=self._note_result)
+            submission = Submission(event, on_result=self._note_result)
 
-        submission.scope_name = self.scope_name
+        submission.given_scope_name = self.scope_name
         if self._parts.tracing.start is None:
-            await self._parts.intake.record(self._parts.context(), submission)
+            await self._parts.intake.record(submission)
         else:
             await record_traced(self._parts, submission)
-        self.scope_name = submission.scope_name
+        self.scope_name = submission.given_scope_name
 
-        if submission.result is not None:
-            fate = submission.result.fate
+        if submission.record_result is not None:
+            fate = submission.record_result.fate
             self.is_duplicate = fate == "duplicate"
             self.is_stored = fate in ("stored", "duplicate")
 
@@ -94,7 +94,7 @@ class Reader:
         if who is not None and who.is_private:
             return None
 
-        held.scope_name = await self._scope_name()
+        held.given_scope_name = await self._scope_name()
         recording = await self._parts.intake.screen_held(self._parts.context(), held)
         if recording is None:
             return None

@@ -17,17 +17,17 @@ from session_plugin.model import MessageEvent
 from session_plugin.records.conversation.places import Found, find_places, person_of
 from session_plugin.records.conversation.recording import Recording, RecordResult, record
 from session_plugin.records.message_rows import event_to_row
-from session_plugin.records.results import MessageStored, Result
+from session_plugin.records.results import Returned
 from session_plugin.rules import clocks
 from session_plugin.rules.admission import fate_of
 from session_plugin.rules.quotes import quote_of
 
 
-def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Result[RecordResult]]:
+def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Returned[RecordResult]]:
     """Store messages as `record` would one by one, in their order; beside other processes while all
     are ordinary.
     """
-    outcomes: dict[int, Result[RecordResult]] = {}
+    outcomes: dict[int, Returned[RecordResult]] = {}
     batch = _Batch(tx)
     changed: set[Hashable] = set()
     places = find_places(tx, recordings)
@@ -115,7 +115,7 @@ class _Batch:
         if recording.event.message_id is not None:
             self.seen.add((found.place.chat_no, recording.event.message_id))
 
-    def store(self) -> dict[int, Result[RecordResult]]:
+    def store(self) -> dict[int, Returned[RecordResult]]:
         """Store what waits, and give what became of each."""
         if not self.waiting:
             return {}
@@ -130,7 +130,7 @@ class _Batch:
 
     def _store_again(
         self, seqs: Sequence[int], waiting: Sequence[_Waiting]
-    ) -> dict[int, Result[RecordResult]]:
+    ) -> dict[int, Returned[RecordResult]]:
         """Look everything up: a message that was not remembered as stored is stored already."""
         self.tx.run("take_back_messages", first=seqs[0], last=seqs[-1])
         self.tx.run("take_back_seqs", seq=seqs[0] - 1)
@@ -152,10 +152,10 @@ class _Batch:
 
     def _count(
         self, rows: Sequence[Mapping[str, Any]], stored: Sequence[_Waiting]
-    ) -> dict[int, Result[RecordResult]]:
+    ) -> dict[int, Returned[RecordResult]]:
         """Count what was stored in its segments and sessions, and give the result of each."""
         segments: dict[int, _Counted] = {}
-        outcomes: dict[int, Result[RecordResult]] = {}
+        outcomes: dict[int, Returned[RecordResult]] = {}
         for row, (position, recording, found) in zip(rows, stored, strict=True):
             place, seq, at = found.place, row["seq"], row["received_at"]
             session = place.session
@@ -165,16 +165,14 @@ class _Batch:
 
             counted.add(seq, at)
             session.live_count += 1
-            outcomes[position] = Result(
-                RecordResult(
-                    fate="stored",
-                    session_no=session.session_no,
-                    seq=seq,
-                    live_count=session.live_count,
-                    person=person_of(recording.event),
-                    row=row,
-                ),
-                (MessageStored(recording.event, session.session_no),),
+            outcomes[position] = RecordResult(
+                fate="stored",
+                session_no=session.session_no,
+                seq=seq,
+                live_count=session.live_count,
+                person=person_of(recording.event),
+                event=recording.event,
+                row=row,
             )
 
         self.tx.run_many("count_messages", [counted.values() for counted in segments.values()])

@@ -29,15 +29,16 @@ from session_plugin.records.people.accounts import (
     get_or_create_account,
     person_of,
 )
-from session_plugin.records.results import Announcement, MessageStored, Result
+from session_plugin.records.results import Announcement, MessageStored, Result, Returned
 from session_plugin.rules import clocks
 from session_plugin.rules.admission import Fate, fate_of
 from session_plugin.rules.scopes import scope_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Recording:
-    """A screened message.
+    """A message to be stored. It does not change, but is not frozen either: that would cost more
+    than all else about making one.
 
     Args:
         context: When it was handed in.
@@ -61,9 +62,13 @@ class Recording:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RecordResult:
-    """What became of a message."""
+    """What became of a message. It does not change; see `Recording`.
+
+    Of an ordinary message it is also the result of the operation: nothing but the message itself is
+    announced.
+    """
 
     fate: Fate
     session_no: int | None = None
@@ -75,12 +80,24 @@ class RecordResult:
     known: SessionMessage | None = None
     """A duplicate as it is stored."""
     event: MessageEvent | None = None
-    """The message as it was stored, where that is not as it was handed in."""
+    """The message as it was stored."""
     row: Mapping[str, Value] | None = field(default=None, compare=False, repr=False)
     """Its columns, of an ordinary message: nothing else is new, nor was changed."""
 
+    @property
+    def value(self) -> RecordResult:
+        """This, for an ordinary message."""
+        return self
 
-def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
+    @property
+    def announcements(self) -> tuple[Announcement, ...]:
+        """That an ordinary message was stored."""
+        if self.event is None or self.session_no is None:
+            return ()
+        return (MessageStored(self.event, self.session_no),)
+
+
+def record(tx: Tx, recording: Recording) -> Returned[RecordResult]:
     """Store a message; a duplicate or a deleted one changes nothing at all."""
     context, event = recording.context, recording.event
     facts = MessageFacts(tx, recording)
@@ -139,7 +156,7 @@ def record(tx: Tx, recording: Recording) -> Result[RecordResult]:
         seq=seq,
         live_count=live_count,
         person=None if person is None else person.account,
-        event=None if event is recording.event else event,
+        event=event,
     )
     announcements = seen + also_seen + begun + (MessageStored(event, segment.session_no),)
 
