@@ -55,6 +55,19 @@ def check_storable(what: str, value: str) -> None:
     raise ValueError(f"{what} contains a NUL or a lone surrogate: {value!r}")
 
 
+def are_plain(*values: str) -> bool:
+    """Return whether all values are ASCII text that can be stored as ids, as nearly all are.
+
+    Cheaper than to check each; if it is False, some of them may be storable all the same.
+    """
+    try:
+        joined = "".join(values)
+    except TypeError:
+        return False
+
+    return joined.isascii() and "\0" not in joined and len(joined) <= LONGEST_ID
+
+
 def is_storable(value: object) -> bool:
     """Return whether `value` can be stored as an id; one that cannot is in no database."""
     if not isinstance(value, str) or "\0" in value or len(value) > LONGEST_ID:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from session_plugin.checks import (
+    are_plain,
     check_count,
     check_id,
     check_mapping,
@@ -50,7 +51,7 @@ def check_role(role: str) -> None:
 
 
 def _check_account(what: str, value: object) -> None:
-    if value is not None and not isinstance(value, Account):
+    if not isinstance(value, Account):
         raise TypeError(f"{what} must be an Account, not {type(value).__name__}: {value!r}")
 
 
@@ -73,6 +74,9 @@ class Account:
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError for a bad id."""
+        if self.channel_user_id and are_plain(self.channel, self.channel_user_id):
+            return
+
         check_storable("channel", self.channel)
         check_id("channel_user_id", self.channel_user_id)
 
@@ -98,6 +102,10 @@ class Chat:
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError for a bad id or kind."""
+        is_known = self.chat_id and self.kind in KINDS
+        if is_known and are_plain(self.channel, self.chat_id, self.bot_id, self.thread_id):
+            return
+
         check_storable("channel", self.channel)
         check_id("chat_id", self.chat_id)
         check_storable("bot_id", self.bot_id)
@@ -172,8 +180,10 @@ class MessageEvent:
             raise TypeError(f"chat must be a Chat, not {type(self.chat).__name__}: {self.chat!r}")
 
         check_role(self.role)
-        _check_account("author", self.author)
-        _check_account("answers", self.answers)
+        if self.author is not None:
+            _check_account("author", self.author)
+        if self.answers is not None:
+            _check_account("answers", self.answers)
         check_text("author_name", self.author_name)
 
         if self.message_id is not None:

@@ -78,7 +78,10 @@ class ThreadedEngine(ABC):
 
     def enqueue(self, task: Task, /, *, more_follow: bool = False) -> None:
         """Queue a task for the writer."""
-        self._open_writer().enqueue(task, more_follow=more_follow)
+        writer = self._writer
+        if writer is None or os.getpid() != self._pid:
+            writer = self._open_writer()  # says what is wrong
+        writer.enqueue(task, more_follow=more_follow)
 
     def wake(self) -> None:
         """Let the writer begin with what is queued."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 from session_plugin.checks import check_id, check_storable, check_text, is_storable
 from session_plugin.hub.assembly import HubParts
@@ -37,6 +38,15 @@ class Recorded:
     is_stored: bool
     submission: Submission = field(repr=False)
 
+    @classmethod
+    def _of(cls, view: SessionView, submission: Submission) -> Self:
+        return cls(
+            session=view,
+            is_new=not view.is_duplicate,
+            is_stored=view.is_stored,
+            submission=submission,
+        )
+
     @cached_property
     def message(self) -> SessionMessage | None:
         """The message as it is stored, made when it is first looked at; None where it is not."""
@@ -62,7 +72,7 @@ class Held:
         """Store the message, as `SessionHub.record` does. Call it once."""
         event = self.session.event
         assert event is not None, "a held message has an event"
-        return await _record(self.session, event)
+        return Recorded._of(self.session, await self.session._record(event))
 
 
 class Recording:
@@ -91,10 +101,10 @@ class Recording:
 
         if event.role == "assistant":
             event = self._parts.final_words.tagged(event)
-        view = self.session_of(event.chat, event.author or event.answers, event=event)
+        view = SessionView(self._parts, event.chat, event.author or event.answers, event)
         view.scope_name = scope_name
 
-        return await _record(view, event)
+        return Recorded._of(view, await view._record(event))
 
     def hold(self, event: MessageEvent) -> Held:
         """Keep a message back until it is known whether others see it; store nothing yet.
@@ -192,14 +202,3 @@ class Recording:
     async def burn_codes(self, text: str) -> None:
         """Make worthless whatever in a text is a link code: others than its owner have seen it."""
         await self._parts.screening.burn_codes(text)
-
-
-async def _record(view: SessionView, event: MessageEvent) -> Recorded:
-    submission = await view._record(event)
-
-    return Recorded(
-        session=view,
-        is_new=not view.is_duplicate,
-        is_stored=view.is_stored,
-        submission=submission,
-    )

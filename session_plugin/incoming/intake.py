@@ -201,7 +201,8 @@ class Intake:
         """Follow up a committed message."""
         event = recording.event
         if result.fate == "stored":
-            self._postponed.add(recording, result.seq)
+            if recording.original is not None:
+                self._postponed.add(recording, result.seq)
             if event.attachments and self._transcribing.is_wanted(event):
                 self._transcribing.begin(recording, as_stored(recording, result))
 

@@ -73,8 +73,10 @@ class Screening:
 
     def is_plain(self, event: MessageEvent, scope_name: str | None) -> bool:
         """Check whether none of the questions has to be asked of a message."""
-        may_hold_codes = event.chat.kind == "group" and _may_hold_codes(texts_in(event))
-        return not (self.has_questions(scope_name) or may_hold_codes)
+        if self.has_questions(scope_name):
+            return False
+
+        return event.chat.kind != "group" or not _may_hold_codes(texts_in(event))
 
     def has_questions(self, scope_name: str | None) -> bool:
         """Check whether plugins or the author are asked about every message."""

@@ -160,6 +160,6 @@ class ForModel(Reader):
             return event
 
         if event.message_id is not None:
-            self._asides.append(event.message_id)
+            self._asides = (*self._asides, event.message_id)
 
         return replace(event, is_aside=True)

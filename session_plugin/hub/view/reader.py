@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
 from session_plugin.database.engine import Tx
@@ -30,6 +30,15 @@ class Reader:
     `SessionView` says what its attributes are.
     """
 
+    scope_name: str | None = None
+    is_duplicate = False
+    is_stored = False
+    is_wordless = False
+    seq = 0
+    before_reading: Callable[[], Awaitable[object]] | None = None
+    _held: Submission | None = None
+    _asides: Sequence[str] = ()
+
     def __init__(
         self,
         parts: HubParts,
@@ -42,15 +51,7 @@ class Reader:
         self.chat = chat
         self.account = account
         self.event = event
-        self.scope_name: str | None = None
-        self.is_duplicate = False
-        self.is_stored = False
         self.is_aside = event is not None and event.is_aside
-        self.is_wordless = False
-        self.seq = 0
-        self.before_reading: Callable[[], Awaitable[object]] | None = None
-        self._held: Submission | None = None
-        self._asides: list[str] = []
 
     async def identity(self) -> SessionIdentity | None:
         """Return the canonical user of this view's account, with all linked accounts; None for
@@ -63,9 +64,8 @@ class Reader:
 
     async def _record(self, event: MessageEvent) -> Submission:
         """Store `event` as the message of this view, for SessionHub.record and for `add`."""
-        submission, self._held = self._held, None
-        if submission is None:
-            submission = Submission(event, on_result=self._note_result)
+        submission = self._held or Submission(event, on_result=self._note_result)
+        self._held = None
 
         submission.given_scope_name = self.scope_name
         if self._parts.tracing.start is None:
@@ -109,7 +109,7 @@ class Reader:
             return
 
         self.is_aside = False
-        keys, self._asides = self._asides, []
+        keys, self._asides = [*self._asides], ()
         if self._held is not None:
             self._held.take_in()
         elif self.event.message_id is not None and not self.is_wordless:
