@@ -225,6 +225,8 @@ class Writer:
                 self._connection.rollback()
                 self._fail(group, error)
 
+            self._group = group = []  # what is written is not kept until the next one comes
+
         self._connection.close()
 
     def _next_group(self) -> list[Task] | None:

@@ -188,7 +188,7 @@ class PendingWrites:
             now = time.monotonic()
             for turn in self._open_turns:
                 turn.is_open, turn.queued_at = False, now
-            self._turns.extend(self._open_turns)
+            self._turns.extend(turn for turn in self._open_turns if turn.waiting)
             self._open_turns.clear()
 
         if self._engine is not None:
@@ -256,6 +256,8 @@ class PendingWrites:
 
         callers = self._callers.get(loop)
         if callers is None:
+            for ended in [known for known in list(self._callers) if known.is_closed()]:
+                self._callers.pop(ended, None)  # what they wait for would keep it for ever
             callers = self._callers[loop] = Callers(
                 loop,
                 finish=self._finish,
@@ -269,8 +271,6 @@ class PendingWrites:
         return callers
 
     def _remaining_patience(self) -> float:
-        while self._turns and not self._turns[0].waiting:
-            self._turns.popleft()
         if not self._turns:
             return self._patience
 
@@ -317,6 +317,9 @@ class PendingWrites:
                 write.turn.waiting -= 1
                 if self._newest.get(write.chat.chat_id) is write:
                     del self._newest[write.chat.chat_id]
+
+            while self._turns and not self._turns[0].waiting:
+                self._turns.popleft()
 
             left = [write.left_queue for write in writes if write.left_queue is not None]
             waiters: list[asyncio.Future[None]] = []
