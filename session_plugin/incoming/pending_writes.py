@@ -198,10 +198,11 @@ class PendingWrites:
         """Return a write's value, however long it takes. Cancelling the caller drops the write."""
         try:
             value: T = await write.finished
-            return value
         except asyncio.CancelledError:
             self._drop(write)
             raise
+
+        return value
 
     def remaining_patience(self) -> float:
         """Return for how many seconds more a caller waits if the database does not move."""
