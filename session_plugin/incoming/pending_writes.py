@@ -152,19 +152,14 @@ class PendingWrites:
         write.turn = turn
         write.notify = turn.callers.notify
         write.finished = turn.loop.create_future()
-        with self._guard:
+        with self._guard:  # both: who finds it here may wake the writer for it
+            engine.enqueue(write, more_follow=more_follow)
             self._queued[write] = None
             self._newest[write.chat.chat_id] = write
             turn.waiting += 1
             if not turn.is_open:
                 turn.is_open = True
                 self._open_turns.append(turn)
-
-        try:
-            engine.enqueue(write, more_follow=more_follow)
-        except DatabaseUnavailable:
-            self._leave([write])
-            raise
 
     def _end_turn(self, turn: Turn) -> None:
         """Wake the writer for what a turn has queued, and watch the patience of its callers."""

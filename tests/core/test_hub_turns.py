@@ -181,6 +181,25 @@ async def test_reading_finds_what_a_blocked_event_loop_has_handed_in(new_hub, ta
     assert (await other).is_stored
 
 
+async def test_a_reader_between_two_steps_of_handing_in_leaves_no_message_behind(
+    new_hub, talk, ann, monkeypatch
+):
+    hub = new_hub(store_patience=5.0)
+    await hub.record(talk.said(ann, "before"))
+    await idle(hub)
+    writer, writes = hub._parts.database.engine._writer, hub._parts.intake._writes
+    enqueue = writer.enqueue
+
+    def enqueue_after_a_look(task, **how):
+        reader = threading.Thread(target=writes.newest, args=(talk.direct(ann),))
+        reader.start()
+        reader.join(0.2)
+        enqueue(task, **how)
+
+    monkeypatch.setattr(writer, "enqueue", enqueue_after_a_look)
+    assert (await hub.record(talk.said(ann, "just now"))).is_stored
+
+
 async def test_a_turn_that_a_blocked_loop_does_not_end_spends_nobodys_patience(
     new_hub, talk, texts, ann
 ):
