@@ -23,7 +23,6 @@ from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from session_plugin.database.engine import Engine, Tx
-from session_plugin.errors import DatabaseUnavailable
 from session_plugin.incoming.turns import Callers, PendingWrite, Turn
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat
