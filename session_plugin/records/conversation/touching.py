@@ -57,7 +57,7 @@ UNCHANGED: frozenset[object] = frozenset(
 """Operations that change no message, no chat, no account, and no session's beginning or end."""
 
 CHATS: Mapping[object, Callable[[Task], Chat]] = {
-    RECORD: lambda task: task.args[0].event.chat,
+    RECORD: lambda task: task.argument.event.chat,
     editing.edit: lambda task: task.args[0].event.chat,
     removing.delete: lambda task: task.args[1],
     asides.take_in: lambda task: task.args[1],
