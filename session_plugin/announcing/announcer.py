@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from session_plugin.announcing.background import BackgroundTasks
 from session_plugin.database.database import Database
@@ -19,7 +19,11 @@ from session_plugin.errors import DatabaseUnavailable
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Chat, SessionIdentity
 from session_plugin.plugins.manager import Plugins
-from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENT, session_data
+from session_plugin.records.conversation.sessions import (
+    CLAIM_ANNOUNCEMENTS,
+    StartOrEnd,
+    session_data,
+)
 from session_plugin.records.people.accounts import identity_of_user
 from session_plugin.records.results import (
     Announcement,
@@ -40,6 +44,9 @@ _Item = Announcement | asyncio.Event | tuple[asyncio.Event, ...]
 """What stands in a queue: what to tell, or an event to set where others wait for it, or events to
 wait for.
 """
+
+_Claim = tuple[StartOrEnd, asyncio.Future[bool] | None]
+"""A start or an end to be claimed, and what is told whether it was."""
 
 _notifying: ContextVar[bool] = ContextVar("session_plugin_telling", default=False)
 """True in hooks that are being told, and in what they call."""
@@ -67,6 +74,7 @@ class Announcer:
         self._database = database
         self._background = background
         self._queues: dict[tuple[asyncio.AbstractEventLoop, Chat | None], deque[_Item]] = {}
+        self._claims: dict[asyncio.AbstractEventLoop, list[_Claim]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def write(
@@ -113,13 +121,17 @@ class Announcer:
         if self._is_silent:
             return
 
-        wanted: list[_Item] = [
-            announcement for announcement in announcements if self._concerns_anybody(announcement)
-        ]
+        loop = asyncio.get_running_loop()
+        wanted: list[_Item] = []
+        for announcement in announcements:
+            if self._plugins.has(_HOOKS[type(announcement)]):
+                wanted.append(announcement)
+            elif isinstance(announcement, SessionStarted | SessionEnded):
+                self._queue_claim(loop, (announcement, None))
+
         if not wanted:
             return
 
-        loop = asyncio.get_running_loop()
         if any(
             isinstance(one, IdentityChanged) and one.event.change == "forgotten" for one in wanted
         ):
@@ -131,9 +143,53 @@ class Announcer:
             return
 
         self._queues[loop, chat] = queue = deque(wanted)
-        task = loop.create_task(self._work(loop, chat, queue))
+        self._start(loop, self._work(loop, chat, queue))
+
+    def _start(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+        task = loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _queue_claim(self, loop: asyncio.AbstractEventLoop, claim: _Claim) -> None:
+        """Claim a start or an end, with all others of its event loop that come meanwhile.
+
+        One that no plugin hears of is claimed, too, or it would be told at the next opening.
+        """
+        waiting = self._claims.get(loop)
+        if waiting is not None:
+            waiting.append(claim)
+            return
+
+        self._claims[loop] = [claim]
+        self._start(loop, self._claim_all(loop))
+
+    async def _claim_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        claims = self._claims.pop(loop)
+        announcements = [announcement for announcement, _ in claims]
+        try:
+            claimed = await self._database.write(CLAIM_ANNOUNCEMENTS, announcements)
+        except Exception as error:
+            if isinstance(error, DatabaseUnavailable):  # they are claimed after the next opening
+                logger.info("starts and ends could not be claimed: %(error)s", error=error)
+            else:
+                logger.exception("starts and ends could not be claimed")
+
+            for _, future in claims:
+                if future is not None and not future.done():
+                    future.set_exception(error)
+            return
+
+        for (_, future), is_claimed in zip(claims, claimed, strict=True):
+            if future is not None and not future.done():
+                future.set_result(is_claimed)
+
+    async def _claim(self, announcement: StartOrEnd) -> bool:
+        """Take it upon this hub to tell of a start or an end; False if somebody did before."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._queue_claim(loop, (announcement, future))
+
+        return await future
 
     def _all_notified(
         self, loop: asyncio.AbstractEventLoop, chat: Chat | None
@@ -159,11 +215,6 @@ class Announcer:
         loop = asyncio.get_running_loop()
         while tasks := [task for task in self._tasks if task.get_loop() is loop]:
             await asyncio.wait(tasks)
-
-    def _concerns_anybody(self, announcement: Announcement) -> bool:
-        if isinstance(announcement, SessionStarted | SessionEnded):
-            return True  # somebody must claim it, or it would be told at the next opening
-        return self._plugins.has(_HOOKS[type(announcement)])
 
     async def _work(
         self, loop: asyncio.AbstractEventLoop, chat: Chat | None, queue: deque[_Item]
@@ -204,8 +255,8 @@ class Announcer:
             await notify(hook, event=announcement.event, identity=identity)
             return
 
-        if isinstance(announcement, SessionStarted | SessionEnded) and not (
-            await self._database.write(CLAIM_ANNOUNCEMENT, announcement) and self._plugins.has(hook)
+        if isinstance(announcement, SessionStarted | SessionEnded) and not await self._claim(
+            announcement
         ):
             return
 

@@ -15,7 +15,7 @@ from session_plugin.records import message_rows
 from session_plugin.records.cells import to_bytes, to_json
 from session_plugin.records.conversation.recording import store_row
 from session_plugin.records.conversation.sessions import (
-    claim_announcement,
+    claim_announcements,
     get_or_create_chat,
     live_session,
 )
@@ -137,9 +137,9 @@ def _begin(
         end_reason=None if is_live else "imported" if end is None else end.reason,
     )
     session_no = session["session_no"]
-    claim_announcement(tx, SessionStarted(session_no))
+    claim_announcements(tx, [SessionStarted(session_no)])
     if not is_live:
-        claim_announcement(tx, SessionEnded(session_no))
+        claim_announcements(tx, [SessionEnded(session_no)])
 
     tx.run("set_metadata", session_no=session_no, metadata=to_json(original.metadata))
     last_activity = original.last_activity

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from session_plugin.checks import is_storable
 from session_plugin.database.engine import InBulk, Row, Tx
@@ -15,6 +16,8 @@ from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people.accounts import identity_of
 from session_plugin.records.results import Announcement, Result, SessionEnded, SessionStarted
 from session_plugin.rules.scopes import Scope, scope_of
+
+StartOrEnd = SessionStarted | SessionEnded
 
 
 def get_or_create_chat(tx: Tx, bot: str, chat: Chat) -> Row:
@@ -184,7 +187,7 @@ def end_those_over(
         if end is not None:
             announcements += end_session(tx, session_no, ended_at=end.at, reason=end.reason)
             if not is_heard:
-                claim_announcement(tx, SessionEnded(session_no))
+                claim_announcements(tx, [SessionEnded(session_no)])
 
     return Result(len(announcements), announcements if is_heard else ())
 
@@ -392,15 +395,11 @@ def unannounced(tx: Tx, bot: str, *, limit: int) -> tuple[Announcement, ...]:
     return tuple(found)
 
 
-def claim_announcement(tx: Tx, announcement: SessionStarted | SessionEnded) -> bool:
-    """Take it upon oneself to tell the hooks of a start or an end; False if somebody did before."""
-    return _claim_announcements(tx, [announcement])[0]
-
-
-def _claim_announcements(
-    tx: Tx, announcements: Sequence[SessionStarted | SessionEnded]
-) -> list[bool]:
-    taken: set[SessionStarted | SessionEnded] = set()
+def claim_announcements(tx: Tx, announcements: Sequence[StartOrEnd]) -> list[bool]:
+    """Take it upon oneself to tell the hooks of starts and ends; False for each that somebody took
+    before.
+    """
+    taken: set[StartOrEnd] = set()
     for kind, statement in ((SessionStarted, "claim_starts"), (SessionEnded, "claim_ends")):
         asked = [{"session_no": one.session_no} for one in announcements if isinstance(one, kind)]
         taken.update(kind(row["session_no"]) for row in tx.all_many(statement, asked))
@@ -413,8 +412,13 @@ def _claim_announcements(
     return claimed
 
 
-CLAIM_ANNOUNCEMENT = InBulk(claim_announcement, _claim_announcements)
-"""`claim`, for as many as there are: after an hour's pause all who write begin a session."""
+def _claim_for_many(tx: Tx, asked: Sequence[Sequence[StartOrEnd]]) -> list[list[bool]]:
+    claimed = iter(claim_announcements(tx, [one for each in asked for one in each]))
+    return [list(islice(claimed, len(each))) for each in asked]
+
+
+CLAIM_ANNOUNCEMENTS = InBulk(claim_announcements, _claim_for_many)
+"""Claim, for as many as there are: after an hour's pause all who write begin a session."""
 
 
 def start_new(tx: Tx, where: Where) -> Result[Session | None]:

@@ -13,7 +13,7 @@ from session_plugin.database.engine import Task
 from session_plugin.model import Account, Chat
 from session_plugin.records.conversation import asides, editing, model_runs, removing, states
 from session_plugin.records.conversation.bulk import RECORD
-from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENT, start_new
+from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENTS, start_new
 from session_plugin.records.message_rows import Columns, to_columns
 from session_plugin.records.results import Announcement, IdentityChanged
 from session_plugin.records.upkeep import summaries, vectors, work_leases
@@ -45,7 +45,7 @@ class Changed:
 
 UNCHANGED: frozenset[object] = frozenset(
     {
-        CLAIM_ANNOUNCEMENT,
+        CLAIM_ANNOUNCEMENTS,
         states.put,
         summaries.PUT,
         summaries.clear,
