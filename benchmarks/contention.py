@@ -2,10 +2,12 @@
 
     python benchmarks/contention.py postgresql://postgres@127.0.0.1:5432/test?schema=empty
     python benchmarks/contention.py URL 32    # this number of processes alone
+    python benchmarks/contention.py URL new 32
 
 Each process records by 20 tasks, in chats of its own, while one more task links two new accounts at
 a time, under the lock that everybody else shares. Prints a row for each number of processes: how
-long messages and links took, and how many connections each process has.
+long messages and links took, and how many connections each process has. With `new`, each process
+meets 20 new people at once instead, three times; a row says how long their first messages took.
 """
 
 import asyncio
@@ -23,10 +25,15 @@ from session_plugin.database.server_url import read_url
 SECONDS = 15.0
 PROCESSES = (2, 8, 32)
 TASKS = 20
+MEETINGS = 3
 
 
 def main(url: str, *counts: str) -> None:
     """Run with each number of processes, and print what came of it."""
+    if counts[:1] == ("new",):
+        _meet_with_each(url, [int(count) for count in counts[1:]] or list(PROCESSES))
+        return
+
     print(
         "processes  messages/s  message ms (median, worst)  links/s  link ms (median, worst)  "
         "connections per process"
@@ -62,6 +69,55 @@ def main(url: str, *counts: str) -> None:
             f"{connections / count:23.1f}",
             flush=True,
         )
+
+
+def _meet_with_each(url: str, counts: list[int]) -> None:
+    print("processes  people at once  first message ms (median, worst)")
+    context = multiprocessing.get_context("spawn")
+    for count in counts:
+        queue: Any = context.Queue()
+        begin = context.Barrier(count)
+        running = [
+            context.Process(
+                target=_meet,
+                args=(url, f"{count}-{number}"),
+                kwargs={"queue": queue, "begin": begin},
+            )
+            for number in range(count)
+        ]
+        for process in running:
+            process.start()
+
+        found = [queue.get() for _ in running]
+        for process in running:
+            process.join()
+
+        for turn in range(MEETINGS):
+            seconds = [each for one in found for each in one[turn]]
+            print(f"{count:9}  {len(seconds):14}  {_median_and_worst(seconds):>32}", flush=True)
+
+
+def _meet(url: str, own: str, *, queue: Any, begin: Any) -> None:
+    asyncio.run(_meet_people(url, f"{own}-{time.time()}", queue=queue, begin=begin))
+
+
+async def _meet_people(url: str, own: str, *, queue: Any, begin: Any) -> None:
+    found: list[list[float]] = []
+    async with SessionHub(url, secret="s" * 16, upkeep_minutes=None, store_patience=60.0) as hub:
+
+        async def meet(author: Account) -> float:
+            began_at = time.monotonic()
+            await hub.record(_said_by(author))
+            return time.monotonic() - began_at
+
+        await hub.status()
+        for turn in range(MEETINGS):
+            people = [Account("telegram", f"{own}-{turn}-{task}") for task in range(TASKS)]
+            await asyncio.to_thread(begin.wait)
+            found.append(list(await asyncio.gather(*map(meet, people))))
+            await hub.settle()
+
+    queue.put(found)
 
 
 def _median_and_worst(seconds: list[float]) -> str:
