@@ -150,11 +150,14 @@ def test_one_that_is_not_ordinary_takes_no_strangers_with_it_on_the_way_of_singl
         return record(tx, recording)
 
     monkeypatch.setattr(bulk, "record", noted)
+    quoting = said(ann, OF_ANN, "as somebody said")
+    metadata = {"quote": {"text": "hello", "person": "2"}}
+    quoting = replace(quoting, event=replace(quoting.event, metadata=metadata))
     engine.write(
-        bulk.record_many, [said(ann, OF_ANN, "hello for the first time"), said(ben, OF_BEN, "c")]
+        bulk.record_many, [quoting, said(ann, OF_ANN, "and more"), said(ben, OF_BEN, "c")]
     ).result()
     engine.close()
-    assert alone == ["hello for the first time"]
+    assert alone == ["as somebody said", "and more"]
 
 
 def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(
@@ -178,7 +181,8 @@ def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(
         outcomes = engine.write(bulk.record_many, group).result()
         assert [done.value.fate for done in outcomes] == ["stored"] * length
     engine.close()
-    assert len([statement for statement in prepared if "WITH asked" in statement]) == 9
+    asked = "WITH asked (position, bot, channel, bot_id, chat_id, kind, title"
+    assert len([statement for statement in prepared if asked in statement]) == 9
     with closing(sqlite3.connect(tmp_path / "chats.db")) as connection:
         stored = [
             content.decode()

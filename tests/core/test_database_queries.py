@@ -217,6 +217,8 @@ async def test_each_statement_is_given_the_parameters_that_it_names_while_it_run
     await view.previous()
     await view.search("hi")
 
+    clock.advance(hours=25)
+    await hub.record(talk.said(bob, "hi again"))
     user_id = (await link(hub, ann, ann_too)).user_id
     await hub.unread_notices(ann)
     await hub.delete(group, ["m1"])

@@ -444,6 +444,8 @@ async def test_a_plain_reading_is_one_round_trip(postgresql, monkeypatch):
 @pytest.mark.parametrize(
     "query",
     [
+        "known_of_newcomers",
+        "last_ended_of_scopes",
         "live_direct_session",
         "live_group_session",
         "ordinary_places",

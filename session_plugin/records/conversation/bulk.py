@@ -1,9 +1,10 @@
 """Many messages at once: where each goes, remembered or in one statement; all stored in another.
 
 Most messages are ordinary: a known chat, a known person under the known name, a live session that
-is not idle, a segment in it. Those are stored together. Whatever is not ordinary takes the way of a
-single message, in its place in the order, and so does all that comes after it from the same chat or
-account, because it may have changed what was looked up.
+is not idle, a segment in it. Those are stored together, and so are messages with which something
+new simply begins (newcomers.py). Whatever else there is takes the way of a single message, in its
+place in the order, and so does all that comes after it from the same chat or account, because it
+may have changed what was looked up.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 
 from session_plugin.database.engine import InBulk, Tx, Value
 from session_plugin.model import MessageEvent
+from session_plugin.records.conversation.newcomers import Newcomers
 from session_plugin.records.conversation.places import Found, find_places, person_of
 from session_plugin.records.conversation.recording import Recording, RecordResult, record
 from session_plugin.records.message_rows import event_to_row
-from session_plugin.records.results import Returned
+from session_plugin.records.results import Result, Returned
 from session_plugin.rules import clocks
 from session_plugin.rules.admission import fate_of
 from session_plugin.rules.quotes import quote_of
@@ -28,17 +30,20 @@ def record_many(tx: Tx, recordings: Sequence[Recording]) -> list[Returned[Record
     are ordinary.
     """
     outcomes: dict[int, Returned[RecordResult]] = {}
-    batch = _Batch(tx)
     changed: set[Hashable] = set()
     places = find_places(tx, recordings)
-    for position, (recording, found) in enumerate(zip(recordings, places, strict=True)):
+    newcomers = Newcomers(tx, recordings, places)
+    batch = _Batch(tx, newcomers)
+    for position, (recording, ordinary) in enumerate(zip(recordings, places, strict=True)):
         is_unchanged = not changed or changed.isdisjoint(_keys(recording.event))
+        found = newcomers.find(position, recording) if position in newcomers.known else ordinary
         if found is not None and is_unchanged and batch.takes(recording, found):
             batch.add(position, recording, found)
         else:
             tx.alone()
             outcomes.update(batch.store())
             outcomes[position] = record(tx, recording)
+            newcomers.pass_over(position, recording)
             changed.update(_keys(recording.event))
             batch.is_first = False
 
@@ -89,8 +94,9 @@ class _Batch:
     """Ordinary messages to be stored together."""
 
     tx: Tx
+    newcomers: Newcomers
     waiting: list[_Waiting] = field(default_factory=list)
-    seen: set[tuple[int, str]] = field(default_factory=set)
+    seen: set[tuple[Hashable, str]] = field(default_factory=set)
     is_first: bool = True
     """Nothing was stored since the places were found, so numbers drawn then are in order."""
 
@@ -102,6 +108,7 @@ class _Batch:
             is_of_two
             or quote_of(event) is not None
             or not session.is_current
+            or session.session_no in self.newcomers.ended
             or recording.context.may_be_over(session.last_activity)
             or (found.place.chat_no, event.message_id) in self.seen
         ):
@@ -112,6 +119,8 @@ class _Batch:
     def add(self, position: int, recording: Recording, found: Found) -> None:
         """Let a message wait to be stored."""
         self.waiting.append((position, recording, found))
+        if position in self.newcomers.known:
+            self.newcomers.add(position, recording, found)
         if recording.event.message_id is not None:
             self.seen.add((found.place.chat_no, recording.event.message_id))
 
@@ -121,6 +130,13 @@ class _Batch:
             return {}
 
         waiting, self.waiting = self.waiting, []
+        if self.newcomers.create():  # chats have numbers now
+            self.seen.update(
+                (found.place.chat_no, recording.event.message_id)
+                for _, recording, found in waiting
+                if recording.event.message_id is not None
+            )
+
         seqs = self._numbers(waiting)
         rows = [_row(seq, one) for seq, one in zip(seqs, waiting, strict=True)]
         if self.tx.run_many("add_messages", rows) < len(rows):
@@ -138,7 +154,10 @@ class _Batch:
             self.tx.memory.forget()
 
         results = record_many(self.tx, [recording for _, recording, _ in waiting])
-        return {position: each for (position, _, _), each in zip(waiting, results, strict=True)}
+        return {
+            position: self._announced(position, each)
+            for (position, _, _), each in zip(waiting, results, strict=True)
+        }
 
     def _numbers(self, waiting: Sequence[_Waiting]) -> list[int]:
         """Return a sequence number for each message: those drawn with the places, or new ones."""
@@ -165,7 +184,7 @@ class _Batch:
 
             counted.add(seq, at)
             session.live_count += 1
-            outcomes[position] = RecordResult(
+            result = RecordResult(
                 fate="stored",
                 session_no=session.session_no,
                 seq=seq,
@@ -174,10 +193,16 @@ class _Batch:
                 event=recording.event,
                 row=row,
             )
+            outcomes[position] = self._announced(position, result)
 
         self.tx.run_many("count_messages", [counted.values() for counted in segments.values()])
 
         return outcomes
+
+    def _announced(self, position: int, result: Returned[RecordResult]) -> Returned[RecordResult]:
+        """Return a message's result, with what began with it announced first."""
+        begun = self.newcomers.begun.get(position)
+        return result if begun is None else Result(result.value, (*begun, *result.announcements))
 
 
 def _row(seq: int, waiting: _Waiting) -> dict[str, Value]:

@@ -14,17 +14,8 @@ from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.database.memory import Memory
 from session_plugin.model import Account, MessageEvent
 from session_plugin.records.cells import to_name
+from session_plugin.records.conversation.beginnings import LiveSession, NewPlace
 from session_plugin.records.conversation.recording import Recording
-
-
-@dataclass(slots=True)
-class LiveSession:
-    """A live session with the sums over its segments, kept up to date by whoever adds to it."""
-
-    session_no: int
-    last_activity: float
-    live_count: int
-    is_current: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +56,7 @@ class Found:
     `seq` is the number that was drawn for it where the look-up draws one, else None.
     """
 
-    place: Place
+    place: Place | NewPlace
     facts: PlaceFacts
     seq: int | None = None
 

@@ -14,10 +14,10 @@ that: it stays out when they ask no longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from session_plugin.checks import DAY
-from session_plugin.database.engine import Row, Tx
+from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import secret_use
@@ -116,6 +116,34 @@ def is_known_again(tx: Tx, context: OperationContext, chat: Chat, message_id: st
 
     message_hash = _message_hash(context, chat, message_id)
     return tx.first("forgotten_message", message_hash=message_hash) is not None
+
+
+def traced(
+    tx: Tx, messages: Mapping[int, tuple[OperationContext, MessageEvent, Account]]
+) -> set[int]:
+    """Return which of some messages may have been forgotten: something is left of their accounts,
+    or they have a hash of their own.
+
+    Args:
+        tx: The transaction.
+        messages: By their positions, when each was handed in, and whose it is.
+    """
+    if tx.first("anybody_forgotten") is None and not is_any_message_known(tx):
+        return set()
+
+    rows: list[Mapping[str, Value]] = [
+        {
+            "position": position,
+            "account_hash": account_hash(context, account),
+            "message_hash": None
+            if event.message_id is None
+            else _message_hash(context, event.chat, event.message_id),
+        }
+        for position, (context, event, account) in messages.items()
+        if context.keyed_hash is not None
+    ]
+
+    return {row["position"] for row in tx.all_many("forgotten_among", rows)}
 
 
 def is_any_message_known(tx: Tx) -> bool:

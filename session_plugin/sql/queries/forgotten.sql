@@ -79,3 +79,19 @@ ON CONFLICT DO NOTHING
 DELETE FROM forgotten_messages
 WHERE message_hash IN (
   SELECT message_hash FROM forgotten_messages WHERE at < :before ORDER BY at LIMIT :limit)
+
+-- name: forgotten_among
+-- Which of these accounts and messages were forgotten?
+WITH asked (position, account_hash, message_hash) AS (
+  VALUES (:position, :account_hash, :message_hash))
+SELECT position FROM asked
+WHERE EXISTS (SELECT 1 FROM forgotten AS f WHERE f.account_hash = asked.account_hash)
+  OR EXISTS (SELECT 1 FROM forgotten_messages AS m WHERE m.message_hash = asked.message_hash)
+
+-- name: forgotten_among [postgresql]
+-- Takes its rows as arrays.
+SELECT position
+FROM unnest(CAST(:position AS BIGINT[]), CAST(:account_hash AS BYTEA[]),
+  CAST(:message_hash AS BYTEA[])) AS asked (position, account_hash, message_hash)
+WHERE EXISTS (SELECT 1 FROM forgotten AS f WHERE f.account_hash = asked.account_hash)
+  OR EXISTS (SELECT 1 FROM forgotten_messages AS m WHERE m.message_hash = asked.message_hash)
