@@ -237,7 +237,9 @@ async def test_only_so_many_messages_wait(
         for number in range(8):
             await patient_hub.record(talk.said(ann, str(number)))
     await patient_hub.close()
-    assert await texts(patient_hub, ann) == ["before", "3", "4", "5", "6", "7"]
+    first, *left = await texts(patient_hub, ann)
+    assert (first, left[-5:]) == ("before", ["3", "4", "5", "6", "7"])
+    assert len(left) == 5 or "://" in database  # what was sent to a server cannot be dropped
     assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
         "more than 5 messages wait for the database: the oldest are dropped"
     ]

@@ -535,7 +535,7 @@ ROWS = """
     JOIN segments AS g ON g.segment_no = m.segment_no
     JOIN sessions AS s ON s.session_no = g.session_no
     JOIN chats AS c ON c.chat_no = m.chat_no
-    JOIN accounts AS a ON a.account_no = m.account_no
+    JOIN accounts AS a ON a.account_no = COALESCE(m.account_no, c.peer_no)
     ORDER BY m.seq
 """
 

@@ -108,8 +108,8 @@ ALWAYS_EMPTY = {
         SELECT segment_no FROM segments g WHERE
           total_count <> (SELECT COUNT(*) FROM messages m WHERE m.segment_no = g.segment_no)""",
     "a message is its author's, wherever it is": """
-        SELECT m.seq FROM messages m JOIN chats c ON c.chat_no = m.chat_no JOIN accounts a ON a.account_no = m.account_no
-        WHERE c.channel <> a.channel""",
+        SELECT m.seq FROM messages m JOIN chats c ON c.chat_no = m.chat_no
+        JOIN accounts a ON a.account_no = COALESCE(m.account_no, c.peer_no) WHERE c.channel <> a.channel""",
 }
 
 
