@@ -152,7 +152,7 @@ class Writer:
         self._remembering = remembering
         self._waiting: deque[Task] = deque()
         self._crowded_at = CROWDED
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._changed = threading.Condition(self._guard)
         self._is_idle = False
         self._closing_at: float | None = None

@@ -103,6 +103,7 @@ def test_an_event_loop_that_ends_before_it_is_told_leaves_no_chat_unreadable(dat
     ]
     ended.run_until_complete(asyncio.sleep(0))
     time.sleep(0.5)  # it is stored, and the loop is told, but never runs again
+    left += asyncio.all_tasks(ended)
     ended.close()
 
     async def go_on():
