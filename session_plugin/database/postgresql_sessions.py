@@ -255,8 +255,8 @@ class SharedSessions:
         return False
 
     def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
-        """Raise NotImplementedError."""
-        raise NotImplementedError
+        """Raise NotImplementedError: `can_send_ahead` is False."""
+        raise NotImplementedError("through a pooler nothing is sent ahead of the lock")
 
     def go_on(self, connection: Connection) -> None:
         """Ask again which names the session has: what failed may have kept some from it."""

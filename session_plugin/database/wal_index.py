@@ -7,7 +7,7 @@ writes the second copy of the header first, so the first one is what makes a COM
 POSIX drops all locks that a process has on a file as soon as it closes any descriptor of it, those
 of SQLite on the wal-index included. So each process has one descriptor of each wal-index, shared by
 all engines that have the database open, and never closed while a connection of this process has the
-file open, whoever opened it.
+file open, even one that is not ours.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def changes_of(header: bytes) -> int:
 def is_next(header: bytes, before: bytes) -> bool:
     """Check whether one COMMIT, and no other, lies between two headers.
 
-    Whoever begins the log anew changes the header, too, but not the counter.
+    A log that begins anew changes the header, too, but not the counter.
     """
     return changes_of(header) == (changes_of(before) + 1) % 2**32
 

@@ -551,7 +551,7 @@ def between(hub: SessionHub, monkeypatch: pytest.MonkeyPatch, change: Callable[[
 
 async def test_after_a_fork_the_child_serves_nothing(hub, talk):
     await talked(hub, talk, talk.account("ann"))
-    with hub._parts.tails.guard:  # whoever held it is not in the child
+    with hub._parts.tails.guard:  # the thread that held it is not in the child
         child = os.fork()
         if not child:
             os._exit(hub._parts.tails.is_usable)

@@ -25,7 +25,7 @@ from session_plugin.rules.policies import End
 
 @dataclass(slots=True)
 class LiveSession:
-    """A live session with the sums over its segments, kept up to date by whoever adds to it."""
+    """A live session with the sums over its segments, kept up to date as messages are added."""
 
     session_no: int
     """0 until a new one is added."""

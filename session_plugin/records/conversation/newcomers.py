@@ -22,7 +22,12 @@ from session_plugin.records.conversation.beginnings import (
     SegmentRef,
     SessionRef,
 )
-from session_plugin.records.conversation.places import Found, PlaceFacts
+from session_plugin.records.conversation.places import (
+    Found,
+    PlaceFacts,
+    asked_where,
+    person_of,
+)
 from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.people import forgotten
 from session_plugin.records.results import Announcement
@@ -66,7 +71,7 @@ class Newcomers:
             }
 
     def _look_up(self, asked: Mapping[int, Recording]) -> None:
-        rows = [_asked(position, recording) for position, recording in asked.items()]
+        rows = [asked_where(position, recording) for position, recording in asked.items()]
         found = self._tx.all_many("known_of_newcomers", rows)
         self.known = {row["position"]: row for row in found}
         ids: list[dict[str, Value]] = [
@@ -81,7 +86,7 @@ class Newcomers:
             {
                 position: (recording.context, recording.event, account)
                 for position, recording in asked.items()
-                if (account := _account_of(recording)) is not None
+                if (account := person_of(recording.event)) is not None
             },
         )
 
@@ -89,7 +94,7 @@ class Newcomers:
         """Return where a message goes; None if that is not simple, or may have changed since it was
         looked up. Nothing begins before `add`.
         """
-        known, account = self.known.get(position), _account_of(recording)
+        known, account = self.known.get(position), person_of(recording.event)
         if known is None or account is None or position in self._traced:
             return None
         if recording.user_id is not None or recording.answered_user_id is not None:
@@ -224,10 +229,6 @@ class Newcomers:
         return True
 
 
-def _account_of(recording: Recording) -> Account | None:
-    return recording.event.author or recording.event.answers
-
-
 def _chat_key(recording: Recording) -> tuple[str, ...]:
     chat = recording.event.chat
     return (recording.context.bot, chat.channel, chat.bot_id, chat.chat_id)
@@ -237,23 +238,7 @@ def _scope(recording: Recording, known: Row) -> Hashable:
     """Return what the messages of one scope have in common; a new account stands for its user."""
     chat, name = recording.event.chat, recording.scope_name
     if chat.kind == "direct":
-        return (recording.context.bot, known["scope_user_id"] or _account_of(recording), name)
+        return (recording.context.bot, known["scope_user_id"] or person_of(recording.event), name)
 
     chat_no = known["became"] or known["chat_no"]
     return (_chat_key(recording) if chat_no is None else chat_no, chat.thread_id, name)
-
-
-def _asked(position: int, recording: Recording) -> dict[str, Value]:
-    chat, account = recording.event.chat, _account_of(recording)
-    return {
-        "position": position,
-        "bot": recording.context.bot,
-        "channel": chat.channel,
-        "bot_id": chat.bot_id,
-        "chat_id": chat.chat_id,
-        "kind": chat.kind,
-        "thread_id": chat.thread_id,
-        "scope_name": recording.scope_name,
-        "person_channel": None if account is None else account.channel,
-        "person_id": None if account is None else account.channel_user_id,
-    }

@@ -125,11 +125,9 @@ def _key(recording: Recording) -> Hashable:
     )
 
 
-def _asked(position: int, recording: Recording) -> dict[str, Value]:
-    """Return what the database is asked of a message."""
-    event = recording.event
-    chat, person = event.chat, person_of(event)
-    assert person is not None, "a message that is nobody's has no key"
+def asked_where(position: int, recording: Recording) -> dict[str, Value]:
+    """Return what the database is asked of where a message goes."""
+    chat, person = recording.event.chat, person_of(recording.event)
 
     return {
         "position": position,
@@ -138,13 +136,21 @@ def _asked(position: int, recording: Recording) -> dict[str, Value]:
         "bot_id": chat.bot_id,
         "chat_id": chat.chat_id,
         "kind": chat.kind,
-        "title": to_name(chat.title),
         "thread_id": chat.thread_id,
         "scope_name": recording.scope_name,
+        "person_channel": None if person is None else person.channel,
+        "person_id": None if person is None else person.channel_user_id,
+    }
+
+
+def _asked(position: int, recording: Recording) -> dict[str, Value]:
+    """Return the same with what decides whether a place is ordinary."""
+    event = recording.event
+
+    return asked_where(position, recording) | {
+        "title": to_name(event.chat.title),
         "message_id": event.message_id,
         "sent_at": event.sent_at,
-        "person_channel": person.channel,
-        "person_id": person.channel_user_id,
         "author_name": to_name(event.author_name) if event.author is not None else "",
     }
 
