@@ -64,6 +64,6 @@ def newest_at_once(
             chat = chats[place] = Chat(
                 channel, chat_id, where.chat.kind, bot_id=bot_id, thread_id=thread_id, title=title
             )
-        found.append(from_columns(row[_COLUMNS:], chat, people))
+        found.append(from_columns(row[_COLUMNS:-1], chat, people))
 
     return found

@@ -120,7 +120,7 @@ def own_messages_in_groups(
 
 def in_group(row: Columns, people: dict[tuple[str, str], Account]) -> SessionMessage:
     """Return a row of `own_messages_in_groups` as a message."""
-    channel, chat_id, kind, bot_id, thread_id, title, *columns = row
+    channel, chat_id, kind, bot_id, thread_id, title, *columns, _ = row
     chat = Chat(channel, chat_id, kind, bot_id=bot_id, thread_id=thread_id, title=title)
 
     return from_columns(columns, chat, people)

@@ -6,7 +6,7 @@ SELECT user_id, state FROM users WHERE merged_into = :user_id ORDER BY user_id
 
 -- name: export_chats
 -- A page of a user's direct chats.
-SELECT c.chat_no AS seq, c.channel, c.bot, c.bot_id, c.chat_id, c.title FROM chats AS c
+SELECT c.chat_no AS seq, c.chat_no, c.channel, c.bot, c.bot_id, c.chat_id, c.title FROM chats AS c
 JOIN accounts AS a ON a.account_no = c.peer_no
 WHERE a.user_id = :user_id AND c.chat_no > :after
 ORDER BY c.chat_no LIMIT :limit
@@ -21,15 +21,16 @@ ORDER BY g.segment_no
 
 -- name: export_sessions
 -- A page of a user's sessions.
-SELECT session_no AS seq, session_id, bot, name AS scope_name, started_at, start_reason, ended_at,
-  end_reason, metadata, state
+SELECT session_no AS seq, session_no, session_id, bot, name AS scope_name, started_at, start_reason,
+  ended_at, end_reason, metadata, state
 FROM sessions
 WHERE user_id = :user_id AND session_no > :after
 ORDER BY session_no LIMIT :limit
 
 -- name: export_summaries
 -- A page of the summaries of a user's sessions.
-SELECT y.summary_no AS seq, s.session_id, y.content AS text, y.made_at, y.made_by FROM summaries AS y
+SELECT y.summary_no AS seq, y.session_no, s.session_id, y.content AS text, y.made_at, y.made_by
+FROM summaries AS y
 JOIN sessions AS s ON s.session_no = y.session_no
 WHERE s.user_id = :user_id AND y.content IS NOT NULL AND y.summary_no > :after
 ORDER BY y.summary_no LIMIT :limit

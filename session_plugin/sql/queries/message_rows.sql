@@ -84,7 +84,8 @@ ORDER BY m.seq DESC LIMIT :limit
 -- name: tail_at_once [postgresql]
 -- A reader, the live session they may be in, and its newest messages, newest first: one round trip
 -- for what reader_in_chat, live_..._session and segment_tail say. One row where there is none of
--- it. The columns are read by position: the reader, the session, the place, those of segment_tail.
+-- it. The columns are read by position: the reader, the session, the place, those of segment_tail,
+-- the number of the chat.
 SELECT r.chat_no, r.kind, r.peer_no, r.became, r.peer_user_id, r.reader_no, r.reader_user_id,
   s.started_at, s.last_activity, s.channel, t.*
 FROM (
@@ -124,7 +125,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT c.channel, c.chat_id, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
     m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-    m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
+    m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id, g.chat_no
   FROM (
     SELECT segment_no, chat_no, thread_id FROM segments WHERE session_no = s.session_no OFFSET 0)
     AS g
@@ -170,10 +171,10 @@ WHERE m.chat_no = :chat_no AND m.message_id = :message_id AND g.thread_id = :thr
 
 -- name: own_messages_in_groups
 -- The messages of such a piece that were written in groups, newest first; no instructions.
--- The columns are read by position: the place, then those of segment_tail.
+-- The columns are read by position: the place, those of segment_tail, the number of the chat.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
   m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
+  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id, m.chat_no
 FROM accounts AS a
 JOIN messages AS m ON m.account_no = a.account_no
 JOIN segments AS g ON g.segment_no = m.segment_no
@@ -188,7 +189,7 @@ ORDER BY m.seq DESC LIMIT :limit
 -- LIMIT 1 leaves one plan, by key, even without statistics.
 SELECT c.channel, c.chat_id, c.kind, c.bot_id, g.thread_id, c.title, m.seq, m.message_id, m.role,
   m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
+  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id, m.chat_no
 FROM accounts AS a
 JOIN messages AS m ON m.account_no = a.account_no
 CROSS JOIN LATERAL (
@@ -212,7 +213,7 @@ person AS MATERIALIZED (
   SELECT account_no, channel, channel_user_id FROM accounts WHERE account_no = :account_no)
 SELECT p.channel, p.chat_id, p.kind, p.bot_id, p.thread_id, p.title, m.seq, m.message_id, m.role,
   m.author_name, m.channel, m.sent_at, m.content, m.metadata, m.attachments, m.reply_to,
-  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id
+  m.edited_at, m.withheld, m.parts, m.turn, m.aside, a.channel, a.channel_user_id, m.chat_no
 FROM messages AS m
 JOIN places AS p ON p.chat_no = m.chat_no AND p.segment_no = m.segment_no
 JOIN person AS a ON a.account_no = m.account_no

@@ -17,7 +17,7 @@ VALUES (:account_no, :chat_no, :kind, :about_no, :expires_at)
 -- name: due_notices
 -- Notices that this bot can deliver now, oldest first.
 SELECT n.notice_no, n.kind, a.channel AS account_channel, a.channel_user_id AS account_id,
-  c.channel, c.bot_id, c.chat_id, c.kind AS chat_kind, c.title
+  c.chat_no, c.channel, c.bot_id, c.chat_id, c.kind AS chat_kind, c.title
 FROM notices AS n
 JOIN chats AS c ON c.chat_no = n.chat_no
 JOIN accounts AS a ON a.account_no = n.account_no

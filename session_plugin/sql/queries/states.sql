@@ -2,7 +2,7 @@
 
 -- name: state_of_session
 -- The state of a session, and its version.
-SELECT state, state_version FROM sessions WHERE session_no = :session_no
+SELECT session_no, state, state_version FROM sessions WHERE session_no = :session_no
 
 -- name: set_state_of_session
 -- Replace the state, unless its version has changed since it was read.
@@ -11,7 +11,7 @@ WHERE session_no = :session_no AND state_version = :version
 
 -- name: state_of_user
 -- The state of a user, and its version.
-SELECT state, state_version FROM users WHERE user_id = :user_id
+SELECT user_id, state, state_version FROM users WHERE user_id = :user_id
 
 -- name: set_state_of_user
 -- Replace the state, unless its version has changed since it was read.

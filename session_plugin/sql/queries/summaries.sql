@@ -25,7 +25,7 @@ LIMIT 1
 
 -- name: live_contents
 -- Their contents, for counting tokens.
-SELECT m.content, m.parts FROM segments AS g
+SELECT m.seq, m.content, m.parts FROM segments AS g
 JOIN messages AS m ON m.segment_no = g.segment_no AND m.seq >= g.live_from
 WHERE g.session_no = :session_no AND m.role NOT IN ('system', 'developer')
 ORDER BY m.seq
@@ -42,19 +42,19 @@ SELECT MIN(seq) AS seq FROM messages WHERE segment_no = :segment_no
 
 -- name: current_summaries
 -- The summaries at the head of a session; two after a link, one for each side.
-SELECT summary_no, content, made_by, made_at FROM summaries
+SELECT summary_no, session_no, content, made_by, made_at FROM summaries
 WHERE session_no = :session_no AND superseded_by IS NULL
 ORDER BY summary_no
 
 -- name: summaries_superseded_by
 -- The summaries that a newer one replaced.
-SELECT summary_no, content, made_by, made_at FROM summaries
+SELECT summary_no, session_no, content, made_by, made_at FROM summaries
 WHERE superseded_by = :superseded_by
 ORDER BY summary_no
 
 -- name: summaries_of_the_gone
 -- Imported summaries. Their range is empty, so they cannot be made again.
-SELECT s.summary_no, s.content FROM summaries AS s
+SELECT s.summary_no, s.session_no, s.content, s.made_at FROM summaries AS s
 WHERE s.session_no = :session_no AND s.content IS NOT NULL
   AND EXISTS (SELECT 1 FROM summary_parts AS p WHERE p.summary_no = s.summary_no)
   AND NOT EXISTS (
@@ -63,8 +63,8 @@ ORDER BY s.summary_no
 
 -- name: parts_of_summary
 -- The ranges that a summary covers.
-SELECT p.segment_no, p.from_seq, p.to_seq, g.thread_id, c.channel, c.bot_id, c.chat_id, c.kind,
-  c.title
+SELECT p.segment_no, p.from_seq, p.to_seq, g.thread_id, c.chat_no, c.channel, c.bot_id, c.chat_id,
+  c.kind, c.title
 FROM summary_parts AS p
 JOIN segments AS g ON g.segment_no = p.segment_no
 JOIN chats AS c ON c.chat_no = g.chat_no

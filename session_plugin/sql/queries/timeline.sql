@@ -2,7 +2,8 @@
 
 -- name: summaries_in_timeline
 -- A session's summaries, also superseded and withdrawn ones, newest first.
-SELECT summary_no, content, made_by, made_at, superseded_by, withdrawn_because FROM summaries
+SELECT summary_no, session_no, content, made_by, made_at, superseded_by, withdrawn_because
+FROM summaries
 WHERE session_no = :session_no
 ORDER BY summary_no DESC LIMIT :limit
 
