@@ -181,7 +181,7 @@ def test_groups_of_all_lengths_are_asked_about_by_a_few_statements(
         outcomes = engine.write(bulk.record_many, group).result()
         assert [done.value.fate for done in outcomes] == ["stored"] * length
     engine.close()
-    asked = "WITH asked (position, bot, channel, bot_id, chat_id, kind, title"
+    asked = "WITH asked (position, bot, channel, bot_id, chat_id, kind, thread_id, scope_name, message_id"
     assert len([statement for statement in prepared if asked in statement]) == 9
     with closing(sqlite3.connect(tmp_path / "chats.db")) as connection:
         stored = [

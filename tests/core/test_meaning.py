@@ -291,6 +291,14 @@ async def test_what_was_stored_before_the_plugin_came_is_given_vectors(
     assert len((await session.search("feline", limit=60)).hits) == meanings.NEAREST
 
 
+async def test_many_messages_without_text_hide_none_after_them(new_hub, talk, ann, vectors, plugin):
+    hub = new_hub()
+    await say(hub, talk, ann, *[""] * (2 * embedder.AT_ONCE), "cat")
+    hub.register(plugin)
+    assert await hub.embed_stored() == 1
+    assert len(vectors()) == 1
+
+
 async def test_vectors_of_another_plugin_or_length_are_not_compared(new_hub, talk, ann):
     class Short:
         @hookimpl

@@ -26,6 +26,7 @@ from session_plugin.records.conversation.places import (
     Found,
     PlaceFacts,
     asked_where,
+    name_in,
     person_of,
 )
 from session_plugin.records.conversation.recording import Recording
@@ -121,8 +122,7 @@ class Newcomers:
         return Found(NewPlace(person, chat, session, segment), facts)
 
     def _account(self, recording: Recording, known: Row, account: Account) -> AccountRef | None:
-        event = recording.event
-        name = "" if event.author is None else to_name(event.author_name)
+        name = name_in(recording.event)
         found = self._beginnings.accounts.get(account)
         if found is None and known["account_no"] is None:
             return None if account.channel == STORE_CHANNEL else AccountRef(account, name)

@@ -92,7 +92,8 @@ def find_places(tx: Tx, recordings: Sequence[Recording]) -> list[Found | None]:
         asked = [_asked(position, recordings[position]) for position in unknown]
         for row in tx.all_many("ordinary_places", asked):
             position = row["position"]
-            found[position] = _looked_up(row, memory, unknown[position])
+            if _is_unchanged(row, recordings[position].event):
+                found[position] = _looked_up(row, memory, unknown[position])
 
     return found
 
@@ -146,13 +147,25 @@ def asked_where(position: int, recording: Recording) -> dict[str, Value]:
 def _asked(position: int, recording: Recording) -> dict[str, Value]:
     """Return the same with what decides whether a place is ordinary."""
     event = recording.event
-
     return asked_where(position, recording) | {
-        "title": to_name(event.chat.title),
         "message_id": event.message_id,
         "sent_at": event.sent_at,
-        "author_name": to_name(event.author_name) if event.author is not None else "",
     }
+
+
+def name_in(event: MessageEvent) -> str:
+    """Return the name that a message gives its author, as it is stored; empty for none."""
+    return "" if event.author is None else to_name(event.author_name)
+
+
+def _is_unchanged(row: Row, event: MessageEvent) -> bool:
+    """Check whether a message gives its author and its chat the name and title that are stored,
+    or none.
+
+    They are compared here, since a statement cannot be relied on to read what it returns.
+    """
+    is_same_title = to_name(event.chat.title) in ("", row["title"])
+    return is_same_title and name_in(event) in ("", row["display_name"])
 
 
 def _is_deleted(tx: Tx, memory: Memory, chat_no: int, message_id: str | None) -> bool:

@@ -57,7 +57,8 @@ def read_missing(
             limit=limit,
         )
         if rows:
-            return _sources(rows), Place(place.segment_no, rows[-1]["seq"])
+            texts = [row for row in rows if row["content"]]
+            return _sources(texts), Place(place.segment_no, rows[-1]["seq"])
 
     row = tx.first("next_segment_of_bot", bot=bot, after=place.segment_no)
 

@@ -1,12 +1,12 @@
 -- Storing a group of messages at once, where nothing but the messages is new.
 
 -- name: ordinary_places
--- Places of messages whose chat, person and session are known and have not changed, and what
--- decides whether they are stored.
-WITH asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name, message_id,
-  sent_at, person_channel, person_id, author_name) AS (
-  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :kind, :title, :thread_id, :scope_name,
-    :message_id, :sent_at, :person_channel, :person_id, :author_name))
+-- Places of messages whose chat, person and session are known, and what decides whether they are
+-- stored. Names and titles are compared by records/conversation/places.py.
+WITH asked (position, bot, channel, bot_id, chat_id, kind, thread_id, scope_name, message_id,
+  sent_at, person_channel, person_id) AS (
+  VALUES (:position, :bot, :channel, :bot_id, :chat_id, :kind, :thread_id, :scope_name,
+    :message_id, :sent_at, :person_channel, :person_id))
 SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
   (
     SELECT MAX(o.last_activity) FROM segments AS o WHERE o.session_no = g.session_no)
@@ -20,7 +20,7 @@ SELECT asked.position, c.chat_no, a.account_no, g.session_no, g.segment_no,
     SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id)
     AS is_deleted,
   EXISTS (SELECT 1 FROM tombstones AS t WHERE t.chat_no = c.chat_no) AS has_deletions,
-  c.imported_until, NULL AS seq
+  c.imported_until, NULL AS seq, c.title, a.display_name
 FROM asked
 CROSS JOIN chats AS c ON c.bot = asked.bot AND c.channel = asked.channel
   AND c.bot_id = asked.bot_id AND c.chat_id = asked.chat_id AND c.kind = asked.kind
@@ -32,8 +32,7 @@ LEFT JOIN sessions AS s ON c.kind = 'group' AND s.chat_no = c.chat_no
 JOIN segments AS g ON g.session_no = COALESCE(d.session_no, s.session_no) AND g.chat_no = c.chat_no
   AND g.thread_id = asked.thread_id
 WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL
-  AND a.forgotten_until IS NULL AND (asked.author_name = '' OR asked.author_name = a.display_name)
-  AND (asked.title = '' OR asked.title = c.title)
+  AND a.forgotten_until IS NULL
   AND (c.imported_until IS NULL OR c.imported_until < asked.sent_at)
 
 -- name: ordinary_places [postgresql]
@@ -41,15 +40,18 @@ WHERE (c.kind = 'group' OR c.peer_no = a.account_no) AND c.became IS NULL
 -- each message, in the order of the messages.
 SELECT place.position, place.chat_no, place.account_no, place.session_no, place.segment_no,
   place.last_activity, place.live_count, place.is_private, place.is_stored, place.is_deleted,
-  FALSE AS has_deletions, NULL AS imported_until, nextval(numbers.sequence) AS seq
+  FALSE AS has_deletions, NULL AS imported_until, nextval(numbers.sequence) AS seq, place.title,
+  place.display_name
 FROM (
   SELECT CAST(pg_get_serial_sequence('messages', 'seq') AS REGCLASS) AS sequence OFFSET 0)
 AS numbers
 CROSS JOIN (
   SELECT found.position, found.chat_no, found.account_no, found.session_no, g.segment_no,
-    session.last_activity, session.live_count, found.is_private, found.is_stored, found.is_deleted
+    session.last_activity, session.live_count, found.is_private, found.is_stored, found.is_deleted,
+    found.title, found.display_name
   FROM (
-    SELECT asked.position, asked.thread_id, c.chat_no, a.account_no, live.session_no,
+    SELECT asked.position, asked.thread_id, c.chat_no, c.title, a.account_no, a.display_name,
+      live.session_no,
       (SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0 LIMIT 1)
         AS is_private,
       (
@@ -60,22 +62,21 @@ CROSS JOIN (
         WHERE t.chat_no = c.chat_no AND t.message_id = asked.message_id LIMIT 1) AS is_deleted
     FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]),
       CAST(:bot_id AS TEXT[]), CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]),
-      CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]),
-      CAST(:message_id AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
-      CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
-      AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name,
-        message_id, sent_at, person_channel, person_id, author_name)
+      CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]),
+      CAST(:sent_at AS DOUBLE PRECISION[]), CAST(:person_channel AS TEXT[]),
+      CAST(:person_id AS TEXT[]))
+      AS asked (position, bot, channel, bot_id, chat_id, kind, thread_id, scope_name, message_id,
+        sent_at, person_channel, person_id)
     CROSS JOIN LATERAL (
-      SELECT chat_no, peer_no FROM chats
+      SELECT chat_no, peer_no, title FROM chats
       WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id
         AND chat_id = asked.chat_id AND kind = asked.kind AND became IS NULL
-        AND (asked.title = '' OR asked.title = title)
         AND (imported_until IS NULL OR imported_until < asked.sent_at)
       LIMIT 1) AS c
     CROSS JOIN LATERAL (
-      SELECT account_no, user_id FROM accounts
+      SELECT account_no, user_id, display_name FROM accounts
       WHERE channel = asked.person_channel AND channel_user_id = asked.person_id
-        AND forgotten_until IS NULL AND (asked.author_name = '' OR asked.author_name = display_name)
+        AND forgotten_until IS NULL
       LIMIT 1) AS a
     CROSS JOIN LATERAL (
       SELECT CASE WHEN asked.kind = 'group'
@@ -106,28 +107,27 @@ CROSS JOIN (
 -- The places and their locks on the coordinator, then what is stored already. Numbers are drawn by
 -- `next_seqs`, which runs nowhere else.
 WITH found AS MATERIALIZED (
-  SELECT asked.position, asked.thread_id, asked.message_id, c.chat_no, a.account_no,
-    live.session_no, (
+  SELECT asked.position, asked.thread_id, asked.message_id, c.chat_no, c.title, a.account_no,
+    a.display_name, live.session_no, (
       SELECT 1 FROM accounts AS p WHERE p.user_id = a.user_id AND p.private <> 0 LIMIT 1)
     AS is_private
   FROM unnest(CAST(:position AS BIGINT[]), CAST(:bot AS TEXT[]), CAST(:channel AS TEXT[]),
     CAST(:bot_id AS TEXT[]), CAST(:chat_id AS TEXT[]), CAST(:kind AS TEXT[]),
-    CAST(:title AS TEXT[]), CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]),
-    CAST(:message_id AS TEXT[]), CAST(:sent_at AS DOUBLE PRECISION[]),
-    CAST(:person_channel AS TEXT[]), CAST(:person_id AS TEXT[]), CAST(:author_name AS TEXT[]))
-    AS asked (position, bot, channel, bot_id, chat_id, kind, title, thread_id, scope_name,
-      message_id, sent_at, person_channel, person_id, author_name)
+    CAST(:thread_id AS TEXT[]), CAST(:scope_name AS TEXT[]), CAST(:message_id AS TEXT[]),
+    CAST(:sent_at AS DOUBLE PRECISION[]), CAST(:person_channel AS TEXT[]),
+    CAST(:person_id AS TEXT[]))
+    AS asked (position, bot, channel, bot_id, chat_id, kind, thread_id, scope_name, message_id,
+      sent_at, person_channel, person_id)
   CROSS JOIN LATERAL (
-    SELECT chat_no, peer_no FROM chats
+    SELECT chat_no, peer_no, title FROM chats
     WHERE bot = asked.bot AND channel = asked.channel AND bot_id = asked.bot_id
       AND chat_id = asked.chat_id AND kind = asked.kind AND became IS NULL
-      AND (asked.title = '' OR asked.title = title)
       AND (imported_until IS NULL OR imported_until < asked.sent_at)
     LIMIT 1) AS c
   CROSS JOIN LATERAL (
-    SELECT account_no, user_id FROM accounts
+    SELECT account_no, user_id, display_name FROM accounts
     WHERE channel = asked.person_channel AND channel_user_id = asked.person_id
-      AND forgotten_until IS NULL AND (asked.author_name = '' OR asked.author_name = display_name)
+      AND forgotten_until IS NULL
     LIMIT 1) AS a
   CROSS JOIN LATERAL (
     SELECT CASE WHEN asked.kind = 'group'
@@ -146,7 +146,8 @@ WITH found AS MATERIALIZED (
   ORDER BY live.session_no, c.chat_no, asked.thread_id OFFSET 0),
 places AS MATERIALIZED (
   SELECT found.position, found.chat_no, found.account_no, found.session_no, g.segment_no,
-    session.last_activity, session.live_count, found.is_private, found.message_id
+    session.last_activity, session.live_count, found.is_private, found.message_id, found.title,
+    found.display_name
   FROM found
   CROSS JOIN LATERAL (
     SELECT segment_no FROM segments
@@ -171,7 +172,8 @@ SELECT p.position, p.chat_no, p.account_no, p.session_no, p.segment_no, p.last_a
   (
     SELECT 1 FROM deleted AS d
     WHERE d.chat_no = p.chat_no AND d.message_id = p.message_id LIMIT 1) AS is_deleted,
-  FALSE AS has_deletions, NULL AS imported_until, CAST(NULL AS BIGINT) AS seq
+  FALSE AS has_deletions, NULL AS imported_until, CAST(NULL AS BIGINT) AS seq, p.title,
+  p.display_name
 FROM places AS p
 
 -- name: take_back_messages

@@ -35,10 +35,11 @@ WHERE g.segment_no > :after AND c.bot = :bot
 ORDER BY g.segment_no LIMIT 1
 
 -- name: texts_without_vector
--- The next messages of a segment that have no vector of this plugin, the oldest first.
+-- The next messages of a segment that have no vector of this plugin, the oldest first; also those
+-- without text, which get none.
 SELECT m.seq, m.segment_no, m.content, m.attachments FROM messages AS m
 WHERE m.segment_no = :segment_no AND m.seq > :after AND m.withheld = 0
-  AND m.role IN ('user', 'assistant') AND length(m.content) > 0
+  AND m.role IN ('user', 'assistant')
   AND NOT EXISTS (
     SELECT 1 FROM vectors AS v
     WHERE v.segment_no = m.segment_no AND v.seq = m.seq AND v.made_by = :made_by)
@@ -48,7 +49,7 @@ ORDER BY m.seq LIMIT :limit
 -- With the chat in the join.
 SELECT m.seq, m.segment_no, m.content, m.attachments FROM messages AS m
 WHERE m.segment_no = :segment_no AND m.seq > :after AND m.withheld = 0
-  AND m.role IN ('user', 'assistant') AND length(m.content) > 0
+  AND m.role IN ('user', 'assistant')
   AND NOT EXISTS (
     SELECT 1 FROM vectors AS v
     WHERE v.chat_no = m.chat_no AND v.segment_no = m.segment_no AND v.seq = m.seq
