@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,7 @@ import pytest
 import session_plugin
 from session_plugin import Retention, SessionHub, hookimpl
 from session_plugin.database import postgresql, postgresql_sessions, sqlite
+from session_plugin.database.opening import open_engine
 from session_plugin.database.queries import load_queries, read_queries
 from session_plugin.testing import Clock, Talk
 
@@ -138,6 +141,72 @@ def test_each_statement_is_given_the_parameters_that_it_names() -> None:
         and use.given != names_parameters(use.query, backend)
     ]
     assert wrong == []
+
+
+OF_MESSAGE = [{"seq", "content"}]
+OF_SUMMARY = [{"session_no", "made_at"}]
+ROW_OF: dict[str, list[set[str]]] = {
+    "content": [*OF_MESSAGE, *OF_SUMMARY],
+    "text": OF_SUMMARY,
+    "author_name": OF_MESSAGE,
+    "attachments": OF_MESSAGE,
+    "parts": OF_MESSAGE,
+    "metadata": [*OF_MESSAGE, {"session_no"}],
+    "state": [{"session_no"}, {"user_id"}],
+    "vector": [{"seq"}],
+    "title": [{"chat_no"}],
+    "display_name": [{"account_no"}],
+    "labels": [{"account_no"}],
+    "asker_name": [{"asker_no"}],
+    "redeemer_name": [{"redeemer_no"}],
+}
+"""What says of which row a private value is, under the names that statements return."""
+READS = re.compile("SELECT|WITH")
+ELSEWHERE = re.compile(
+    r"INSERT|UPDATE [a-z]|DELETE|pragma_|sqlite_|FROM pg_|create_dist|session_messages"
+    r"|channel_sessions|rowid|writers|set_config"
+)
+"""Of statements that write, or that read no tables of ours."""
+
+
+def test_private_values_come_with_what_says_of_which_row_they_are(tmp_path: Path) -> None:
+    database = tmp_path / "chats.db"
+    open_engine(database).close()
+    with closing(sqlite3.connect(database)) as connection:
+        check_private_values(connection, "sqlite", 1)
+
+
+@pytest.mark.parametrize("statements", ["postgresql", "citus"])
+def test_private_values_come_with_what_says_of_which_row_they_are_on_postgresql(
+    postgresql: Any, statements: str
+) -> None:
+    """The variants for Citus read alike on a server without it."""
+    psycopg = pytest.importorskip("psycopg")
+    with postgresql.empty() as database:
+        open_engine(database).close()
+        with closing(psycopg.connect(database)) as connection:
+            check_private_values(connection, statements, None)
+
+
+def check_private_values(connection: Any, statements: str, value: int | None) -> None:
+    """Run what reads our tables, with a value for each parameter."""
+    found = set()
+    without = []
+    for query, statement in QUERIES[statements].items():
+        if not READS.match(statement) or ELSEWHERE.search(statement):
+            continue
+
+        names = PARAMETER[statements].findall(statement)
+        cursor = connection.execute(statement, dict.fromkeys(names, value))
+        columns = {column[0] for column in cursor.description}
+        connection.rollback()
+        for column in ROW_OF.keys() & columns:
+            found.add(column)
+            if not any(key <= columns for key in ROW_OF[column]):
+                without.append((query, column))
+
+    assert found == ROW_OF.keys()
+    assert without == []
 
 
 Given = set[tuple[str, frozenset[str]]]
