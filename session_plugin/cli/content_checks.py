@@ -13,9 +13,9 @@ from session_plugin.database.server_url import ServerUrl, read_url
 from session_plugin.errors import SessionError
 from session_plugin.hub.operator import OperatorHub
 from session_plugin.hub.secret_check import secret_check
-from session_plugin.keys import ENVIRONMENT, Keys
 from session_plugin.reports import HubStatus
 from session_plugin.rules.overview import Health
+from session_plugin.secret import ENVIRONMENT, Secret
 
 LATE_ERASURE = 2 * 3600.0
 """Seconds after which the bot should have rewritten the file: it does so once an hour."""
@@ -26,7 +26,7 @@ FEW_LEFT = 10
 
 def check_secret(where: str) -> Iterator[Finding]:
     """Yield whether the database opens, and whether the secret belongs to it."""
-    keys = Keys(None, database=where, may_make=False)
+    secret = Secret(None, database=where, may_make=False)
     try:
         engine = open_existing(where)
     except SessionError as error:
@@ -35,8 +35,8 @@ def check_secret(where: str) -> Iterator[Finding]:
         return
 
     try:
-        secret_check(keys, clock=time.time)(engine)
-        keys.fingerprint(may_make=False)
+        secret_check(secret, clock=time.time)(engine)
+        secret.fingerprint(may_make=False)
     except SessionError as error:
         yield trouble(
             "secret",
@@ -47,15 +47,15 @@ def check_secret(where: str) -> Iterator[Finding]:
     finally:
         engine.close()
 
-    if keys.is_given:
+    if secret.is_given:
         yield ok("secret", f"{ENVIRONMENT} belongs to the database")
-    elif keys.file is None:
+    elif secret.file is None:
         yield note(
             "secret",
             f"{ENVIRONMENT} is not set here. If it is not set for the bot, nobody can link.",
         )
-    elif keys.file.exists():
-        yield ok("secret", f"{keys.file} belongs to the database")
+    elif secret.file.exists():
+        yield ok("secret", f"{secret.file} belongs to the database")
     else:
         yield ok("secret", "none yet; the bot makes one when it is needed")
 

@@ -25,8 +25,8 @@ from session_plugin.cli.setup import (
 )
 from session_plugin.database.opening import located
 from session_plugin.hub.operator import OperatorHub
-from session_plugin.keys import ENVIRONMENT, Keys
 from session_plugin.model import Receipt
+from session_plugin.secret import ENVIRONMENT, Secret
 
 AccountText = Annotated[str, typer.Argument(metavar="ACCOUNT", help="channel:id")]
 
@@ -152,8 +152,8 @@ def forget(
 
 def _warn_without_secret(where: str) -> None:
     """Say that no secret is here: with another one than the bot's, nobody forgotten is known."""
-    keys = Keys(None, database=located(where), may_make=False)
-    if not keys.is_given and (keys.file is None or not keys.file.exists()):
+    secret = Secret(None, database=located(where), may_make=False)
+    if not secret.is_given and (secret.file is None or not secret.file.exists()):
         typer.echo(
             f"session-plugin: {ENVIRONMENT} is not set here. If the bot has one, set the same: "
             "otherwise messages of forgotten people are stored when they are delivered again.",

@@ -24,7 +24,6 @@ from session_plugin.incoming.intake import Intake
 from session_plugin.incoming.postponed import Postponed
 from session_plugin.incoming.screening import Screening
 from session_plugin.incoming.transcribing import Transcribing
-from session_plugin.keys import Keys
 from session_plugin.model import MessageEvent
 from session_plugin.plugins.counting import TokenCounter
 from session_plugin.plugins.manager import Plugins
@@ -34,6 +33,7 @@ from session_plugin.records.conversation.tails import Tails
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.upkeep import clocks
 from session_plugin.rules.clocks import NEVER, ClockState, PlatformTimes
+from session_plugin.secret import Secret
 from session_plugin.tracing import Tracing
 from session_plugin.upkeep.consolidator import Consolidator
 from session_plugin.upkeep.embedder import Embedder
@@ -54,7 +54,7 @@ class HubParts:
     counters: HubCounters
     tracing: Tracing
     database: Database
-    keys: Keys
+    secret: Secret
     plugins: Plugins
     background: BackgroundTasks
     announcer: Announcer
@@ -106,9 +106,9 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             open_existing if settings.is_operator else opens, counters=counters.database
         ),
     )
-    keys = Keys(secret, database=handle.path)
+    hub_secret = Secret(secret, database=handle.path)
     times, clock = PlatformTimes(), KnownClock()
-    handle.check_by(secret_check(keys, clock=settings.clock))
+    handle.check_by(secret_check(hub_secret, clock=settings.clock))
 
     def context_at(now: float) -> OperationContext:
         return OperationContext(
@@ -116,9 +116,9 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             now=now,
             policies=settings.policies,
             new_id=settings.new_id,
-            keyed_hash=keys.keyed_hash,
+            keyed_hash=hub_secret.keyed_hash,
             floor=max(times.floor(now), clock.trusted_at),
-            secret_fingerprint=keys.fingerprint_if_readable,
+            secret_fingerprint=hub_secret.fingerprint_if_readable,
         )
 
     def context() -> OperationContext:
@@ -161,7 +161,11 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         embedder.note_stored(result)
 
     screening = Screening(
-        plugins, database=handle, keys=keys, context=context, record_when=settings.record_when
+        plugins,
+        database=handle,
+        secret=hub_secret,
+        context=context,
+        record_when=settings.record_when,
     )
 
     async def restore(recording: Recording, event: MessageEvent | None, seq: int) -> int | None:
@@ -237,7 +241,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         counters=counters,
         tracing=tracing,
         database=handle,
-        keys=keys,
+        secret=hub_secret,
         plugins=plugins,
         background=background,
         announcer=announcer,

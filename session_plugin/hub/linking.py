@@ -135,8 +135,8 @@ class Linking:
             raise
 
     async def _hashes_of(self, code: str) -> tuple[bytes | None, bytes | None]:
-        keys = self._parts.keys
-        return await asyncio.to_thread(lambda: (keys.code_hash(code), keys.half_hash(code)))
+        secret = self._parts.secret
+        return await asyncio.to_thread(lambda: (secret.code_hash(code), secret.half_hash(code)))
 
     async def pending_link(self, account: Account) -> LinkPreview | None:
         """Return the link that this account has to confirm, or has confirmed and the other side has

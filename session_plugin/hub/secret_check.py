@@ -13,46 +13,48 @@ from pathlib import Path
 from session_plugin.database.engine import Engine
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import DatabaseRefused, SessionError
-from session_plugin.keys import ENVIRONMENT, UNKEYED, Keys
 from session_plugin.logs import FieldLogger
 from session_plugin.records.people import secret_use
 from session_plugin.records.people.secret_use import SecretUse
+from session_plugin.secret import ENVIRONMENT, UNKEYED, Secret
 
 logger = FieldLogger("session_plugin.hub")
 
 
-def secret_check(keys: Keys, *, clock: Callable[[], float]) -> Callable[[Engine], None]:
+def secret_check(secret: Secret, *, clock: Callable[[], float]) -> Callable[[Engine], None]:
     """Return what checks each engine that is opened, before anybody uses it.
 
     Raises, when it is called:
         DatabaseRefused: hashes in the database rest on another secret.
     """
-    return partial(_check, keys, clock)
+    return partial(_check, secret, clock)
 
 
-def _check(keys: Keys, clock: Callable[[], float], engine: Engine) -> None:
+def _check(secret: Secret, clock: Callable[[], float], engine: Engine) -> None:
     used = engine.read(secret_use.find, now=clock()).result()
     if used.fingerprint is None:
         return
 
     try:
-        fingerprint = keys.fingerprint(may_make=False)
+        fingerprint = secret.fingerprint(may_make=False)
     except SessionError:
         return  # it cannot be read; whatever needs it says so
 
     if fingerprint == used.fingerprint:
         return
 
-    if not _must_refuse(keys, used):
+    if not _must_refuse(secret, used):
         engine.write_patiently(secret_use.drop_fingerprint)
         return
 
-    raise DatabaseRefused(_message(keys, used, database=engine.url, is_missing=fingerprint is None))
+    raise DatabaseRefused(
+        _message(secret, used, database=engine.url, is_missing=fingerprint is None)
+    )
 
 
-def _must_refuse(keys: Keys, used: SecretUse) -> bool:
+def _must_refuse(secret: Secret, used: SecretUse) -> bool:
     """Check whether anything rests on the secret that was used, and warn of what is given up."""
-    if used.fingerprint == UNKEYED and keys.is_given:
+    if used.fingerprint == UNKEYED and secret.is_given:
         if used.accounts or used.messages:
             logger.warning(
                 "who was forgotten before there was a secret (%(records)s) is not "
@@ -61,7 +63,7 @@ def _must_refuse(keys: Keys, used: SecretUse) -> bool:
             )
         return False
 
-    if keys.is_given and used.codes and not (used.accounts or used.messages):
+    if secret.is_given and used.codes and not (used.accounts or used.messages):
         logger.warning(
             "link codes that were made with another secret do not work any more: %(codes)d",
             codes=used.codes,
@@ -71,15 +73,15 @@ def _must_refuse(keys: Keys, used: SecretUse) -> bool:
     return bool(used.accounts or used.messages or used.codes)
 
 
-def _message(keys: Keys, used: SecretUse, *, database: str, is_missing: bool) -> str:
-    if keys.is_given:
+def _message(secret: Secret, used: SecretUse, *, database: str, is_missing: bool) -> str:
+    if secret.is_given:
         what = f"the secret that was given (secret= or {ENVIRONMENT}) is not the one of {database}"
-    elif keys.file is None:
+    elif secret.file is None:
         what = f"{database} was used with a secret, and none is given (secret= or {ENVIRONMENT})"
     elif is_missing:
-        what = f"{database} was used with a secret, and {keys.file} is missing"
+        what = f"{database} was used with a secret, and {secret.file} is missing"
     else:
-        what = f"{keys.file} is not the secret of {database}"
+        what = f"{secret.file} is not the secret of {database}"
 
     return (
         f"{what}. These rest on it: {_counted(used)}. With another one, what forgotten people "

@@ -22,7 +22,6 @@ from functools import partial
 from session_plugin.checks import check_id, check_storable
 from session_plugin.database.database import Database
 from session_plugin.errors import LinkingOff, PluginError, SessionError
-from session_plugin.keys import Keys
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Chat, MessageEvent
 from session_plugin.plugins.manager import FilterRests, Plugins
@@ -30,6 +29,7 @@ from session_plugin.records.conversation.recording import Recording
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import accounts, link_requests
 from session_plugin.rules.codes import SEARCHED_AT_ONCE, codes_in, texts_in
+from session_plugin.secret import Secret
 
 QUESTIONS_IN_A_SCOPE = ("session_filter_message", "session_resolve_user")
 """What plugins are asked about a message whose scope's name is known."""
@@ -60,14 +60,14 @@ class Screening:
         plugins: Plugins,
         *,
         database: Database,
-        keys: Keys,
+        secret: Secret,
         context: Callable[[], OperationContext],
         record_when: Callable[[Chat], bool] | None,
     ) -> None:
-        """Ask `plugins` and `record_when`; look for codes by the hashes of `keys`."""
+        """Ask `plugins` and `record_when`; look for codes by the hashes of `secret`."""
         self._plugins = plugins
         self._database = database
-        self._keys = keys
+        self._secret = secret
         self._context = context
         self._record_when = record_when
 
@@ -127,7 +127,7 @@ class Screening:
             if not await self._database.read(link_requests.is_any_live, self._context()):
                 return
 
-            hashes = await asyncio.to_thread(self._keys.code_hashes_in, text)
+            hashes = await asyncio.to_thread(self._secret.code_hashes_in, text)
             is_code = await self._database.read(link_requests.is_any_of, hashes)
             if is_code:
                 engine = await self._database.open()

@@ -28,7 +28,6 @@ from session_plugin.context.digest import DIGEST_NAME, digest
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import located, open_engine
 from session_plugin.errors import SessionError
-from session_plugin.keys import Keys
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Session, SessionMessage, check_role
 from session_plugin.records.conversation.histories import ALL
@@ -37,6 +36,7 @@ from session_plugin.records.upkeep import summaries, work_leases
 from session_plugin.reports import ImportReport, OnProgress
 from session_plugin.rules.consolidation import lease_name
 from session_plugin.rules.policies import Policies
+from session_plugin.secret import Secret
 from session_plugin.store import import_operations, operations
 from session_plugin.store.original_import import AccountsOf, Import
 
@@ -92,12 +92,12 @@ class SessionStore:
         where = located(path)
 
         @cache
-        def keys() -> Keys:
+        def secret() -> Secret:
             # A secret is looked for only where somebody was forgotten, so it must be there.
-            return Keys(None, database=where, may_make=False)
+            return Secret(None, database=where, may_make=False)
 
         def keyed_hash(*parts: str) -> bytes:
-            return keys().keyed_hash(*parts)
+            return secret().keyed_hash(*parts)
 
         policies = Policies(max_age=max_age_hours * HOUR)
 

@@ -29,7 +29,7 @@ UNKEYED = hmac.digest(b"", b"session_plugin fingerprint", "sha256")
 logger = FieldLogger("session_plugin.hub")
 
 
-class Keys:
+class Secret:
     """The secret of one hub."""
 
     def __init__(self, secret: str | bytes | None, *, database: str, may_make: bool = True) -> None:
@@ -45,7 +45,7 @@ class Keys:
             ValueError: it has fewer than 16 bytes.
         """
         given = os.environ.get(ENVIRONMENT) or None if secret is None else secret
-        self._secret = None if given is None else _checked(given)
+        self._bytes = None if given is None else _checked(given)
         self.is_given = given is not None
         """Whether it is the argument or in the environment, so no file is used."""
         self._database = database
@@ -67,7 +67,7 @@ class Keys:
             SessionError: the file cannot be read or created, or is too short.
         """
         file = self.file
-        if not may_make and self._secret is None and file is not None and not file.exists():
+        if not may_make and self._bytes is None and file is not None and not file.exists():
             return None
 
         return hmac.digest(self._found() or b"", b"session_plugin fingerprint", "sha256")
@@ -139,11 +139,11 @@ class Keys:
 
     def _found(self) -> bytes | None:
         with self._guard:
-            if self._secret is None and self._database == MEMORY:
-                self._secret = secrets.token_bytes(32)
-            elif self._secret is None and self.file is not None:
-                self._secret = _in_file(self.file, may_make=self._may_make)
-            return self._secret
+            if self._bytes is None and self._database == MEMORY:
+                self._bytes = secrets.token_bytes(32)
+            elif self._bytes is None and self.file is not None:
+                self._bytes = _in_file(self.file, may_make=self._may_make)
+            return self._bytes
 
 
 def _checked(secret: str | bytes) -> bytes:
