@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from session_plugin.context.turns import ModelContext
     from session_plugin.database.copying import copy_database
     from session_plugin.database.restoring import restore_database
+    from session_plugin.encryption.keys import Keys
+    from session_plugin.encryption.stores import KeyStore
     from session_plugin.errors import (
         AccountTaken,
         DatabaseLocked,
@@ -129,6 +131,8 @@ __all__ = [
     "HubStatus",
     "IdentityEvent",
     "ImportReport",
+    "KeyStore",
+    "Keys",
     "KnownAccount",
     "KnownPerson",
     "KnownSummary",
@@ -198,6 +202,8 @@ _MODULES = (
     "hub",
     "hub.operator",
     "hub.secret_check",
+    "encryption.stores",
+    "encryption.keys",
 )
 """Where the public names are. What takes long to import comes last."""
 

@@ -103,9 +103,9 @@ def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambd
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    with _connect(server, shown) as connection:
+    with connect(server, shown) as connection:
         with transaction(connection, server):
-            _refuse_read_only(connection, shown)
+            refuse_read_only(connection, shown)
             _refuse_unfit(connection, shown)
 
         if _migrate(connection, server, shown):
@@ -123,7 +123,7 @@ def version_of(server: ServerUrl, shown: str) -> int | None:
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    with _connect(server, shown) as connection, transaction(connection, server):
+    with connect(server, shown) as connection, transaction(connection, server):
         return _version(connection, shown) or None
 
 
@@ -136,7 +136,7 @@ def check_readable(server: ServerUrl, shown: str) -> str:
         DatabaseUnavailable: the server cannot be reached at the moment.
         psycopg.Error: the driver reports any other error.
     """
-    with _connect(server, shown) as connection, transaction(connection, server):
+    with connect(server, shown) as connection, transaction(connection, server):
         version, known = _version(connection, shown), len(load_migrations("postgresql"))
         statements = _statements(connection)
 
@@ -188,15 +188,21 @@ def primary_only(conninfo_or_url: str, *, is_needed: bool = True) -> dict[str, A
     return {"target_session_attrs": word}
 
 
-def _connect(server: ServerUrl, shown: str) -> Connection:
+def connect(server: ServerUrl, shown: str, **parameters: Any) -> Connection:
+    """Return a new connection to the server, without its pooler where that is known.
+
+    Raises:
+        DatabaseRefused: the server refuses the connection.
+        DatabaseUnavailable: the server cannot be reached at the moment.
+    """
     try:
         return psycopg.connect(
             server.direct,
             autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
             application_name="session_plugin",
             prepare_threshold=None,
             **primary_only(server.direct, is_needed="," in shown),
+            **{"connect_timeout": CONNECT_SECONDS, **parameters},
         )
     except psycopg.OperationalError as error:
         reason = _reason(error)
@@ -226,7 +232,12 @@ def _reason(error: psycopg.Error) -> str:
     return lines[-1].rpartition("failed: ")[2] if lines else type(error).__name__
 
 
-def _refuse_read_only(connection: Connection, shown: str) -> None:
+def refuse_read_only(connection: Connection, shown: str) -> None:
+    """Check that a server takes writes.
+
+    Raises:
+        DatabaseRefused: it does not.
+    """
     row = connection.execute(load_queries("postgresql")["server_role"].encode()).fetchone()
     assert row is not None
     is_standby, is_read_only = row

@@ -104,7 +104,7 @@ def prepare(
     with _preparing:
         if path != MEMORY:
             refuse_orphaned_log(Path(path))
-            _create(Path(path))
+            create_file(Path(path))
             _inspect(path, busy_timeout)
             protect(path, "", *BESIDE)
 
@@ -152,7 +152,7 @@ def check_readable(path: str, *, busy_timeout: float) -> None:
         )
 
 
-def _create(path: Path) -> None:
+def create_file(path: Path) -> None:
     """Create an empty file that only its owner can read, unless there is a file.
 
     Raises:
