@@ -105,6 +105,20 @@ class MasterKeys:
 
         return found
 
+    def in_use(self, master_id: bytes, store: str) -> MasterKey:
+        """Return the one that wraps the keys of a store that has been open for a while.
+
+        Raises:
+            DatabaseUnavailable: another process has wrapped them with a new one.
+        """
+        try:
+            return self.of(master_id, store)
+        except WrongMasterKey as error:
+            raise DatabaseUnavailable(
+                f"another process has wrapped the keys in {store} with a new master key; start "
+                "this one anew with that key"
+            ) from error
+
 
 def cipher(key: bytes) -> AESGCM:
     """Return AES-GCM with a key.

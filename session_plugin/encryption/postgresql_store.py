@@ -83,15 +83,20 @@ class PostgresqlKeyStore:
         self._used_at = 0.0
         self._is_closed = False
 
-        with self._transaction() as connection:
-            self._check(connection)
-            self._set_up(connection, may_create=may_create)
+        try:
+            with self._transaction() as connection:
+                self._check(connection)
+                self._set_up(connection, may_create=may_create)
+        except BaseException:
+            self.close()
+            raise
 
     def create(self, key_ids: Sequence[bytes], /) -> dict[bytes, bytes]:
         """Make keys; those that exist are returned as they are."""
         ids = list(dict.fromkeys(key_ids))
         with self._transaction() as connection:
-            master = self._masters.of(self._master(connection, "key_master_shared"), self.name)
+            master_id = self._only(connection.execute(self._queries["key_master_shared"]))
+            master = self._masters.in_use(master_id, self.name)
             keys = {key_id: secrets.token_bytes(KEY_BYTES) for key_id in ids}
             wrapped = [master.wrap(key_id, key) for key_id, key in keys.items()]
 
@@ -115,7 +120,7 @@ class PostgresqlKeyStore:
     def destroy(self, key_ids: Sequence[bytes], /) -> int:
         """Delete keys, and rewrite their table."""
         with self._transaction() as connection:
-            self._master(connection, "key_master_alone")
+            connection.execute(self._queries["key_master_alone"])
             gone = connection.execute(
                 self._queries["destroy_wrapped_keys"], {"key_ids": list(key_ids)}
             )
@@ -128,11 +133,13 @@ class PostgresqlKeyStore:
         """Wrap all keys with the current master key, in one transaction."""
         new = self._masters.current
         with self._transaction() as connection:
-            if self._master(connection, "key_master_shared") == new.master_id:
+            master_id = self._only(connection.execute(self._queries["key_master_shared"]))
+            if master_id == new.master_id:
                 return 0
 
         with self._transaction() as connection:
-            old = self._masters.of(self._master(connection, "key_master_alone"), self.name)
+            master_id = self._only(connection.execute(self._queries["key_master_alone"]))
+            old = self._masters.of(master_id, self.name)
             if old is new:
                 return 0
 
@@ -171,7 +178,7 @@ class PostgresqlKeyStore:
 
         found: dict[bytes, bytes] = {}
         for key_id, wrapped, master_id in rows:
-            key = self._masters.of(master_id, self.name).unwrap(key_id, wrapped)
+            key = self._masters.in_use(master_id, self.name).unwrap(key_id, wrapped)
             if key is not None:
                 found[key_id] = key
             else:
@@ -183,8 +190,8 @@ class PostgresqlKeyStore:
 
         return found
 
-    def _master(self, connection: Connection, query: str) -> bytes:
-        row: Any = connection.execute(self._queries[query]).fetchone()
+    def _only(self, cursor: psycopg.Cursor[tuple[object, ...]]) -> bytes:
+        row: Any = cursor.fetchone()
         if row is None:
             raise DatabaseRefused(f"the key store {self.name} is damaged: a row is missing")
 
@@ -228,8 +235,8 @@ class PostgresqlKeyStore:
                 {"version": len(known), "master_id": self._masters.current.master_id},
             )
 
-        row = connection.execute(self._queries["key_store_version"]).fetchone()
-        version: Any = 0 if row is None else row[0]
+        row: Any = connection.execute(self._queries["key_store_version"]).fetchone()
+        version, master_id = (0, b"") if row is None else row
         if version > len(known):
             raise DatabaseRefused(
                 f"the key store {self.name} has schema {version}, newer than this session_plugin "
@@ -237,7 +244,7 @@ class PostgresqlKeyStore:
                 "or a newer one."
             )
 
-        self._masters.of(self._master(connection, "key_master_shared"), self.name)
+        self._masters.of(master_id, self.name)
 
     # The connection
 

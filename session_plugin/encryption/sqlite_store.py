@@ -98,7 +98,7 @@ class SqliteKeyStore:
                 return found
 
             row = connection.execute(self._queries["key_master"]).fetchone()
-            master = self._masters.of(row["master_id"], self.name)
+            master = self._masters.in_use(row["master_id"], self.name)
 
             for key_id in new:
                 found[key_id] = key = secrets.token_bytes(KEY_BYTES)
@@ -177,7 +177,7 @@ class SqliteKeyStore:
             if row is None:
                 continue
 
-            key = self._masters.of(row["master_id"], self.name).unwrap(key_id, row["wrapped"])
+            key = self._masters.in_use(row["master_id"], self.name).unwrap(key_id, row["wrapped"])
             if key is not None:
                 yield key_id, key
             elif is_strict:
