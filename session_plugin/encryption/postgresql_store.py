@@ -144,11 +144,7 @@ class PostgresqlKeyStore:
                 return 0
 
             rows: Sequence[Any] = connection.execute(self._queries["all_wrapped_keys"]).fetchall()
-            anew = {
-                key_id: new.wrap(key_id, key)
-                for key_id, wrapped in rows
-                if (key := old.unwrap(key_id, wrapped)) is not None
-            }
+            anew = old.rewrap(rows, new)
             if len(anew) < len(rows):
                 raise DatabaseRefused(
                     f"the key store {self.name} is damaged: {len(rows) - len(anew)} of its keys do "
@@ -158,7 +154,7 @@ class PostgresqlKeyStore:
 
             connection.execute(
                 self._queries["replace_wrapped_keys"],
-                {"key_ids": list(anew), "wrapped": list(anew.values())},
+                {"key_ids": [key_id for key_id, _ in rows], "wrapped": anew},
             )
             connection.execute(self._queries["change_key_master"], {"master_id": new.master_id})
             connection.execute(self._queries["rewrite_wrapped_keys"])

@@ -147,18 +147,20 @@ class SqliteKeyStore:
         old, new = self._masters.of(row["master_id"], self.name), self._masters.current
 
         rows = connection.execute(self._queries["wrapped_keys"]).fetchall()
-        anew = [
-            {"key_no": key_no, "wrapped": new.wrap(key_id, key)}
-            for key_no, key_id, wrapped in rows
-            if (key := old.unwrap(key_id, wrapped)) is not None
-        ]
+        anew = old.rewrap([(key_id, wrapped) for _, key_id, wrapped in rows], new)
         if len(anew) < len(rows):
             raise DatabaseRefused(
                 f"{self.name} is damaged: {len(rows) - len(anew)} of its keys do not open; nothing "
                 "was changed. Restore a backup of it, or go on with the old master key."
             )
 
-        connection.executemany(self._queries["replace_wrapped_key"], anew)
+        connection.executemany(
+            self._queries["replace_wrapped_key"],
+            [
+                {"key_no": row[0], "wrapped": wrapped}
+                for row, wrapped in zip(rows, anew, strict=True)
+            ],
+        )
         connection.execute(self._queries["set_key_master"], {"master_id": new.master_id})
 
         return len(anew)

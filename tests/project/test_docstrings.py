@@ -11,7 +11,9 @@ import asyncio
 import importlib
 import inspect
 import itertools
+import os
 import re
+import secrets
 import sys
 import textwrap
 import time
@@ -97,7 +99,19 @@ def stage(module: ModuleType, hub: session_plugin.SessionHub) -> dict[str, Any]:
         **{name: getattr(module, name) for name in module.__all__},
         **{
             one.__name__: one
-            for one in (Path, datetime, discord, pytest, replace, sys, telegram, time, *MODULES)
+            for one in (
+                Path,
+                datetime,
+                discord,
+                os,
+                pytest,
+                replace,
+                secrets,
+                sys,
+                telegram,
+                time,
+                *MODULES,
+            )
         },
         "Application": Application,
         "UTC": UTC,
