@@ -5,8 +5,8 @@ CREATE TABLE key_store (
   master_id BLOB NOT NULL
 );
 
--- Rows are only ever added at the end, and are never deleted: SQLite leaves copies of rows behind
--- where it moves them between pages. A key that is destroyed becomes zeros, in its place.
+-- Rows are only ever added at the end, and are never deleted, so none moves between pages, where a
+-- version of SQLite could leave a copy. A key that is destroyed becomes zeros, in its place.
 CREATE TABLE wrapped_keys (
   key_no INTEGER PRIMARY KEY,
   key_id BLOB NOT NULL UNIQUE,
