@@ -9,7 +9,8 @@ somebody reads from it; if there is always some short read, the writer waits for
 The log's file is not truncated, because an fsync of overwritten bytes is cheaper than one of a
 file that grew. How far the current log reaches is known from its salt, which its header and its
 frames share; frames of an earlier log have another one
-(https://www.sqlite.org/fileformat2.html#walformat).
+(https://www.sqlite.org/fileformat2.html#walformat). Where the wal-index can be looked at, it says
+so without a system call.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 from session_plugin.database.sqlite_log import FRAME_HEADER_BYTES, HEADER_BYTES
+from session_plugin.database.wal_index import WalIndex
 from session_plugin.logs import FieldLogger
 
 LONG = 4 * 1024 * 1024
@@ -36,19 +38,28 @@ class Checkpointer:
     """The checkpoints of one file, while its writer has it open."""
 
     def __init__(
-        self, path: str, writing: sqlite3.Connection, *, connect: Callable[[], sqlite3.Connection]
+        self,
+        path: str,
+        writing: sqlite3.Connection,
+        *,
+        index: WalIndex | None,
+        connect: Callable[[], sqlite3.Connection],
     ) -> None:
         """Turn off SQLite's own checkpoints.
 
         Args:
             path: The path of the database's file.
             writing: The writer's connection.
+            index: The wal-index of the same file; None where it cannot be looked at.
             connect: Opens another connection to the same file.
         """
         writing.execute("PRAGMA wal_autocheckpoint = 0")
         writing.execute(f"PRAGMA journal_size_limit = {LONGEST_KEPT}")
+        page_bytes: int = writing.execute("PRAGMA page_size").fetchone()[0]
+        self._frame_bytes = FRAME_HEADER_BYTES + page_bytes
         self._path = Path(f"{path}-wal")
         self._log: io.FileIO | None = None
+        self._index = index
         self._writing = writing
         self._connect = connect
         self._running: threading.Thread | None = None
@@ -108,15 +119,20 @@ class Checkpointer:
 
     def _reaches(self, length: int) -> bool:
         """Return whether the current log has more than `length` bytes."""
+        frames = length // self._frame_bytes
+        if self._index is not None:
+            return self._index.frames() > frames
+
+        return self._has_more_than(frames)
+
+    def _has_more_than(self, frames: int) -> bool:
+        """Return whether the log's file has more frames of the current log."""
         try:
             if self._log is None:
                 # Closing it drops no locks of SQLite: it has none on the log's file.
                 self._log = self._path.open("rb", buffering=0)
             header = self._bytes_at(0, HEADER_BYTES)
-            frame_bytes = FRAME_HEADER_BYTES + int.from_bytes(header[8:12], "big")
-            frame = self._bytes_at(
-                HEADER_BYTES + length // frame_bytes * frame_bytes, FRAME_HEADER_BYTES
-            )
+            frame = self._bytes_at(HEADER_BYTES + frames * self._frame_bytes, FRAME_HEADER_BYTES)
         except OSError:
             return False
 

@@ -74,13 +74,11 @@ class Remembering(ABC):
             self._index, self._known, self._pid = index, index.header(), os.getpid()
             self._version, self._committing = version, None
 
-    def end(self) -> WalIndex | None:
-        """Drop everything, and return the wal-index for the engine to close."""
+    def end(self) -> None:
+        """Drop everything, and look at the wal-index no more; the engine closes it afterwards."""
         with self.guard:
-            index, self._index = self._index, None
+            self._index = None
             self.drop_all()
-
-        return index
 
     def before_commit(self, tasks: Sequence[Task]) -> None:
         """Look at what was committed before; the writer holds the write lock, and calls this before

@@ -40,7 +40,7 @@ from session_plugin.database.sqlite_file import (
 )
 from session_plugin.database.sqlite_log import mark_log
 from session_plugin.database.threads import ThreadedEngine
-from session_plugin.database.wal_index import open_wal_index
+from session_plugin.database.wal_index import WalIndex, open_wal_index
 from session_plugin.errors import DatabaseUnavailable
 from session_plugin.logs import FieldLogger
 
@@ -128,32 +128,23 @@ class SqliteEngine(ThreadedEngine):
             self._purger = ThreadPoolExecutor(1, thread_name_prefix="session_plugin-purger")
 
         self._writing = _WriteConnection(connection, self.url)
-        self._begin_to_remember(connection)
+        if self._remembering is not None and self._writing.index is not None:
+            self._remembering.begin(
+                self._writing.index,
+                lambda: int(connection.execute("PRAGMA data_version").fetchone()[0]),
+            )
         self._start(self._writing, readers=readers)
         self._count_open(1)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish running reads, carry out queued writes, and close the connections."""
         is_open = self._writer is not None or self._readers is not None
-        index = None if self._remembering is None else self._remembering.end()
+        if self._remembering is not None:
+            self._remembering.end()
         super().close(timeout)
 
-        if index is not None:
-            index.close()
         if is_open:
             self._count_open(-1)
-
-    def _begin_to_remember(self, connection: sqlite3.Connection) -> None:
-        if self._remembering is None or self.url == MEMORY:
-            return
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            return
-
-        index = open_wal_index(self.url)
-        if index is not None:
-            self._remembering.begin(
-                index, lambda: int(connection.execute("PRAGMA data_version").fetchone()[0])
-            )
 
     def _count_open(self, change: int) -> None:
         with _open_here_guard:
@@ -377,12 +368,18 @@ class _WriteConnection:
         self._log: _Log | None = None
         self._may_begin_log = True
 
+        self.index: WalIndex | None = None
         self._checkpointer: Checkpointer | None = None
         if url != MEMORY:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the log
             self._log = _Log(url, connection)
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                self.index = open_wal_index(url)
             self._checkpointer = Checkpointer(
-                url, connection, connect=lambda: connect(url, busy_timeout=LONGEST_BLOCK_MS / 1000)
+                url,
+                connection,
+                index=self.index,
+                connect=lambda: connect(url, busy_timeout=LONGEST_BLOCK_MS / 1000),
             )
 
         self._memory = Memory()
@@ -490,6 +487,9 @@ class _WriteConnection:
             # thread that never ends keeps the connection, even at the interpreter's end.
             connection, never = self._connection, threading.Event()
             threading.Thread(target=lambda: never.wait() and connection, daemon=True).start()
+
+        if self.index is not None:
+            self.index.close()
 
 
 class _Log:

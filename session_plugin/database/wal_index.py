@@ -1,4 +1,4 @@
-"""Look at the header of an SQLite file's wal-index, which says whether anybody has committed.
+"""Look at the header of an SQLite file's wal-index: has anybody committed, and how long is the log?
 
 Each COMMIT, of whatever process, advances a counter in it, and changes the checksum of the log's
 last frame beside it (https://www.sqlite.org/walformat.html#the_wal_index_file_format). SQLite
@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HEADER_BYTES = 48
-VERSION, CHANGES = slice(0, 4), slice(8, 12)
-"""Where in the header, and in the machine's byte order, the format's version and the counter are.
+VERSION, CHANGES, FRAMES = slice(0, 4), slice(8, 12), slice(16, 20)
+"""Where in the header, and in the machine's byte order, the format's version, the counter and the
+number of the log's last valid frame are.
 """
 KNOWN_VERSION = 3_007_000
 """The only version of the format so far."""
@@ -67,6 +68,10 @@ class WalIndex:
         returned before only if none is.
         """
         return self._mapping[:HEADER_BYTES]
+
+    def frames(self) -> int:
+        """Return how many pages the current log holds, each in a frame."""
+        return _number(self._mapping[FRAMES])
 
     def close(self) -> None:
         """Let go of it, and close the descriptors of all that no connection of this process has

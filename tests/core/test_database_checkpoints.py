@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -11,15 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from session_plugin.database import checkpoints
+from session_plugin.database import checkpoints, sqlite
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import open_engine
 
 LONG = 200_000
 
 
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+@pytest.fixture(params=["by the wal-index", "by the log"])
+def engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Engine]:
+    """An engine that learns in either way how long its log is."""
+    if request.param == "by the log":
+        monkeypatch.setattr(sqlite, "open_wal_index", lambda path: None)
+    elif os.name != "posix":
+        pytest.skip("Windows is left out")
+
     monkeypatch.setattr(checkpoints, "LONG", LONG)
     monkeypatch.setattr(checkpoints, "LONGEST_KEPT", 4 * LONG)
     engine = open_engine(tmp_path / "sessions.db")

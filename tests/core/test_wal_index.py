@@ -167,6 +167,39 @@ def test_after_a_crash_the_header_is_another_even_at_the_same_count(connection, 
         assert index.header() != header
 
 
+def test_it_says_how_many_frames_the_log_has(connection, index, path):
+    def as_long_as_the_log() -> int:
+        page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+        return (Path(f"{path}-wal").stat().st_size - 32) // (24 + page_bytes)
+
+    for _ in range(3):
+        connection.execute(WRITE)
+        assert index.frames() == as_long_as_the_log() > 0
+
+    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+    connection.execute(WRITE)
+    assert 0 < index.frames() < as_long_as_the_log()  # what an earlier log left does not count
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert index.frames() == 0
+
+
+def test_between_transactions_a_short_log_is_not_looked_at(path):
+    engine = open_engine(path)
+    before = descriptors()
+    engine.write(marks.put, "test", 1.0).result()
+    engine.write(marks.put, "test", 2.0).result()  # after the pause of the first
+    assert descriptors() == before
+    engine.close()
+
+
+def test_an_engine_that_remembers_nothing_keeps_the_locks_of_others_too(path, is_locked):
+    first, second = open_engine(path), open_engine(path, remembering=Nothing())
+    first.close()
+    assert is_locked(path)
+    second.close()
+    assert not Path(f"{path}-shm").exists()
+
+
 def test_closing_one_of_two_engines_keeps_the_locks_of_the_other(path, is_locked):
     first = open_engine(path, remembering=Nothing())
     second = open_engine(path, remembering=Nothing())
