@@ -44,6 +44,10 @@ class Database:
         self._opening: Future[Engine] | None = None
         self._on_use: Callable[[], None] = lambda: None
         self._on_open: Callable[[], Awaitable[None]] | None = None
+        self._followed_up: Future[Engine] | None = None
+        self._following_up: dict[
+            tuple[asyncio.AbstractEventLoop, Future[Engine]], asyncio.Event
+        ] = {}
         self._check: Callable[[Engine], None] = lambda _: None
         self._open_engine = open_engine
 
@@ -52,7 +56,9 @@ class Database:
         self._on_use = callback
 
     def on_open(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Await `callback` on the event loop for which the engine was opened."""
+        """Await `callback` on the event loop for which the engine was opened, once for all that
+        wait there.
+        """
         self._on_open = callback
 
     def check_by(self, check: Callable[[Engine], None]) -> None:
@@ -95,7 +101,7 @@ class Database:
             raise DatabaseUnavailable("the database was closed while it was being opened")
 
         if self._on_open is not None:
-            await self._on_open()
+            await self._follow_up(pending, self._on_open)
 
         return engine
 
@@ -125,6 +131,28 @@ class Database:
             opening_, self._opening, self.engine = self._opening, None, None
         if opening_ is not None and opening_.exception() is None:
             opening_.result().close()
+
+    async def _follow_up(
+        self, opened: Future[Engine], callback: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Do what follows an opening, or wait for who does so. Then callers go on in their order.
+
+        Where it fails, each caller tries it in turn.
+        """
+        key = (asyncio.get_running_loop(), opened)
+        while self._followed_up is not opened:
+            other = self._following_up.get(key)
+            if other is not None:
+                await other.wait()
+                continue
+
+            self._following_up[key] = done = asyncio.Event()
+            try:
+                await callback()
+                self._followed_up = opened
+            finally:
+                del self._following_up[key]
+                done.set()
 
     def _start_opening(self) -> Future[Engine]:
         """Open on a thread. All callers share one opening; a failed one is tried anew."""

@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from session_plugin import Account, Chat, MessageEvent, SessionMessage
+from session_plugin import Account, Chat, MessageEvent, SessionIdentity, SessionMessage
 
 ANN, ANN_TOO, BEN = (
     Account("discord", "ann"),
@@ -446,7 +446,9 @@ def told(answer: Any) -> Any:
         return [told(one) for one in answer]
     if isinstance(answer, SessionMessage):
         return replace(answer, seq=0)
-    ids = {name: "" for name in ("session_id", "user_id") if hasattr(answer, name)}
+    ids: dict[str, Any] = {name: "" for name in ("session_id", "user_id") if hasattr(answer, name)}
+    if isinstance(answer, SessionIdentity):  # in the order in which two processes met them
+        ids["accounts"] = sorted(answer.accounts, key=short)
     if hasattr(answer, "identity"):
         ids["identity"] = told(answer.identity)
     return replace(answer, **ids) if ids else answer

@@ -4,10 +4,12 @@ untold.
 
 import asyncio
 import threading
+from contextlib import closing
 
 import pytest
 
 from session_plugin import DatabaseRefused, SessionHub, hookimpl
+from session_plugin.database.database import Database
 from session_plugin.testing import EventLog
 
 
@@ -23,6 +25,53 @@ async def test_making_a_hub_touches_nothing(new_hub, raw):
 async def test_a_hub_opens_when_it_is_first_used(hub, talk, raw):
     await hub.record(talk.said(talk.account("ann"), "hello"))
     assert not raw.is_empty()
+
+
+async def test_what_waits_for_the_opening_is_stored_in_its_order(hub, talk):
+    """Of different chats, too: they may turn out to be one person's."""
+    said = [talk.said(talk.account(f"person {n}"), "hi") for n in range(40)]
+    recorded = await asyncio.gather(*map(hub.record, said))
+    numbers = [one.message.seq for one in recorded]
+    assert numbers == sorted(numbers)
+
+
+async def test_what_follows_an_opening_is_done_once_for_all_that_wait(tmp_path):
+    done = []
+
+    async def follow_up():
+        await asyncio.sleep(0.01)
+        done.append(1)
+
+    with closing(Database(tmp_path / "sessions.db")) as database:
+        database.on_open(follow_up)
+        await asyncio.gather(*(database.open() for _ in range(5)))
+        assert done == [1]
+        database.close()
+        await asyncio.gather(*(database.open() for _ in range(5)))
+        assert done == [1, 1]
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_where_what_follows_an_opening_fails_the_next_caller_does_it(tmp_path, is_cancelled):
+    begun, done = asyncio.Event(), []
+
+    async def follow_up():
+        if not begun.is_set():
+            begun.set()
+            await asyncio.sleep(60 if is_cancelled else 0)
+            raise DatabaseRefused("not now")
+        done.append(1)
+
+    with closing(Database(tmp_path / "sessions.db")) as database:
+        database.on_open(follow_up)
+        first, *others = [asyncio.create_task(database.open()) for _ in range(4)]
+        await begun.wait()
+        if is_cancelled:
+            first.cancel()
+        with pytest.raises((DatabaseRefused, asyncio.CancelledError)):
+            await first
+        await asyncio.gather(*others)
+        assert done == [1]
 
 
 async def test_a_hub_closes_when_its_last_lease_ends(hub):
