@@ -113,21 +113,23 @@ class Memory:
     async def status(self) -> HubStatus:
         """Return how the hub is: how much it keeps, what waits, what fails. It looks at every
         session, so ask now and then.
+
+        People and messages are counted at the same time, by two readings, each as of its beginning.
         """
-        settings = self._parts.settings
-        counts = await self._parts.database.read(
-            status.count,
-            settings.bot,
-            threshold=settings.consolidation_threshold,
-            now=settings.clock(),
+        settings, database = self._parts.settings, self._parts.database
+        people, messages = await asyncio.gather(
+            database.read(status.count_people, settings.bot, now=settings.clock()),
+            database.read(
+                status.count_messages, settings.bot, threshold=settings.consolidation_threshold
+            ),
         )
         return HubStatus(
-            database=(await self._parts.database.open()).url,
+            database=(await database.open()).url,
             waiting=self._parts.intake.waiting,
             dropped=self._parts.intake.dropped,
             postponed=self._parts.postponed.waiting,
             plugins=self._parts.plugins.status(),
-            **{name: getattr(counts, name) for name in status.Counts.__slots__},
+            **{name: getattr(part, name) for part in (people, messages) for name in part.__slots__},
         )
 
     async def backup(self, path: str | Path, *, progress: OnProgress | None = None) -> CopyReport:

@@ -278,7 +278,11 @@ class Pages:
         """Return totals of each bot, what waits, and the messages of each day."""
         now = self._clock()
         counts = [
-            (bot, await self._read(status.count, bot, threshold=USUAL_THRESHOLD, now=now))
+            (
+                bot,
+                await self._read(status.count_people, bot, now=now),
+                await self._read(status.count_messages, bot, threshold=USUAL_THRESHOLD),
+            )
             for bot in await self._read(traffic.bots)
         ]
         waiting = await self._read(traffic.count_waiting, now=now)

@@ -24,7 +24,7 @@ READ_ONLY = partial(open_engine, is_read_only=True)
 
 
 def count_messages(tx: Tx) -> int:
-    return status.count(tx, "", threshold=100, now=0.0).messages
+    return status.count_messages(tx, "", threshold=100).messages
 
 
 def drop_audit(tx: Tx) -> int:

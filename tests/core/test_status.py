@@ -125,13 +125,14 @@ async def shown(hub, raw):
     return {name: getattr(status, name) for name in expected}, expected
 
 
+@pytest.mark.parametrize("bots", [("",), ("", "another", "third")], ids=["alone", "of three"])
 @pytest.mark.parametrize("seed", range(3))
 async def test_every_count_is_that_of_the_rows_of_one_bot(
-    new_hub, talk, old_link, clock, raw, seed
+    new_hub, talk, old_link, clock, raw, seed, bots
 ):
     chosen = random.Random(seed)
     quiet = {"consolidation_threshold": 6, "summarize": lambda messages, previous: "so far"}
-    hubs = [new_hub(bot=bot, **quiet) for bot in ("", "another", "third")]
+    hubs = [new_hub(bot=bot, **quiet) for bot in bots]
     people = [
         talk.account(f"{name}{number}", channel=name)
         for name in ("discord", "telegram")
@@ -149,11 +150,11 @@ async def test_every_count_is_that_of_the_rows_of_one_bot(
                 await hub.delete(chat, [str(chosen.randrange(40))])
                 await hub.settle()
     await old_link(hubs[0], people[0], people[6])
-    await old_link(hubs[1], people[1], people[7])
+    await old_link(hubs[-1], people[1], people[7])
     await hubs[0].forget(people[2])
     for who in (people[0], people[6]):
         for _ in range(4):  # over the threshold together, and under it each
-            await hubs[2].record(talk.said(who, "hi"))
+            await hubs[-1].record(talk.said(who, "hi"))
     for hub in hubs:
         await hub.settle()
     for hub in hubs:
@@ -177,6 +178,28 @@ async def test_a_session_is_pending_by_the_messages_of_all_its_chats(
     await link(hub, here, there)
     assert (await strict.status()).pending_consolidations == 1
     assert counted(raw, "", 6)["pending_consolidations"] == 1
+
+
+async def test_a_bot_whose_only_session_was_begun_by_hand_counts_it_alone(new_hub, talk):
+    """Another bot knows the account; this one has no chat with it."""
+    hub, other, ann = new_hub(), new_hub(bot="another"), talk.account("ann")
+    await hub.record(talk.said(ann, "hi"))
+    assert await other.session_of(talk.direct(ann), ann).start_new()
+    for one, chats in ((hub, 1), (other, 0)):
+        status = await one.status()
+        assert (status.sessions, status.live_sessions, status.chats) == (1, 1, chats)
+
+
+async def test_a_session_is_pending_from_one_message_over_the_threshold_on(new_hub, talk):
+    hub = new_hub(consolidation_threshold=100)
+    for _ in range(7):
+        await hub.record(talk.said(talk.account("ann"), "hi"))
+    await hub.settle()
+    pending = [
+        (await new_hub(consolidation_threshold=most).status()).pending_consolidations
+        for most in (6, 7)
+    ]
+    assert pending == [1, 0]
 
 
 async def test_the_oldest_message_is_found_without_a_look_at_every_segment(hub, talk, raw, backend):

@@ -14,8 +14,8 @@ MOST_FAILED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What the database says of one bot; see HubStatus."""
+class PeopleCounts:
+    """What the database says of one bot's people, chats and sessions; see HubStatus."""
 
     size_bytes: int
     users: int
@@ -23,38 +23,57 @@ class Counts:
     chats: int
     sessions: int
     live_sessions: int
-    messages: int
-    archived_messages: int
-    summaries: int
     tombstones: int
-    oldest_message_at: float | None
     clock_doubted_since: float | None
-    pending_consolidations: int
-    failed_consolidations: tuple[FailedConsolidation, ...]
     code_alarms: tuple[CodeAlarm, ...]
 
 
-def count(tx: Tx, bot: str, *, threshold: int, now: float) -> Counts:
-    """Count (bot, threshold of consolidation). It looks at every session and segment, but at no
-    message, so it is nothing to do with each message.
-    """
-    people, of_bot = tx.one("count_people"), tx.one("count_of_bot", bot=bot)
-    return Counts(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCounts:
+    """What the database says of one bot's messages and summaries; see HubStatus."""
+
+    messages: int
+    archived_messages: int
+    summaries: int
+    oldest_message_at: float | None
+    pending_consolidations: int
+    failed_consolidations: tuple[FailedConsolidation, ...]
+
+
+def count_people(tx: Tx, bot: str, *, now: float) -> PeopleCounts:
+    """Count people, chats and sessions. It looks at each of them, so ask now and then."""
+    people, of_bot = tx.one("count_people"), tx.one("count_sessions", bot=bot)
+    return PeopleCounts(
         size_bytes=tx.one("database_size")["size"],
         users=people["users"],
         accounts=people["accounts"],
         chats=of_bot["chats"],
         sessions=of_bot["sessions"],
         live_sessions=of_bot["live_sessions"],
+        tombstones=tx.one("count_tombstones", bot=bot)["count"],
+        clock_doubted_since=clocks.find(tx).doubted_since,
+        code_alarms=_code_alarms(tx, now),
+    )
+
+
+def count_messages(tx: Tx, bot: str, *, threshold: int) -> MessageCounts:
+    """Count messages and sessions to be summarised (bot, threshold of consolidation). It looks at
+    every segment, but at no message.
+    """
+    of_bot = tx.one("count_messages_of_bot", bot=bot, threshold=threshold)
+    pending = tx.one(
+        "count_pending_consolidations",
+        bot=bot,
+        threshold=threshold,
+        long_segments=of_bot["long_segments"],
+    )
+
+    return MessageCounts(
         messages=of_bot["messages"],
         archived_messages=of_bot["messages"] - of_bot["live_messages"],
         summaries=of_bot["summaries"],
-        tombstones=tx.one("count_tombstones", bot=bot)["count"],
         oldest_message_at=tx.one("oldest_message", bot=bot)["received_at"],
-        clock_doubted_since=clocks.find(tx).doubted_since,
-        pending_consolidations=tx.one("count_pending_consolidations", bot=bot, threshold=threshold)[
-            "count"
-        ],
+        pending_consolidations=pending["count"],
         failed_consolidations=tuple(
             FailedConsolidation(
                 session_id=row["session_id"],
@@ -64,7 +83,6 @@ def count(tx: Tx, bot: str, *, threshold: int, now: float) -> Counts:
             )
             for row in tx.all("failed_consolidations", bot=bot, limit=MOST_FAILED)
         ),
-        code_alarms=_code_alarms(tx, now),
     )
 
 

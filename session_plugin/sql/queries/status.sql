@@ -15,26 +15,37 @@ SELECT (SELECT COUNT(*) FROM users)
     - (SELECT COUNT(*) FROM users WHERE merged_into IS NOT NULL) AS users,
   (SELECT COUNT(*) FROM accounts) AS accounts
 
--- name: count_of_bot
--- Totals of one bot. Most databases have one bot only, so what belongs to other bots is subtracted.
+-- name: count_sessions
+-- Chats and sessions of one bot. Most databases have one bot only, so chats of others are
+-- subtracted. Sessions are looked at: one that was begun by hand may be the first of its bot, which
+-- has no chat yet.
+WITH begun (sessions, ended) AS (SELECT COUNT(*), COUNT(ended_at) FROM sessions WHERE bot = :bot)
+SELECT (SELECT COUNT(*) FROM chats) - (SELECT COUNT(*) FROM chats WHERE bot < :bot)
+    - (SELECT COUNT(*) FROM chats WHERE bot > :bot) AS chats,
+  begun.sessions AS sessions,
+  begun.sessions - begun.ended AS live_sessions
+FROM begun
+
+-- name: count_messages_of_bot
+-- Messages and summaries of one bot, and the long segments of all. What is in chats of other bots is
+-- subtracted.
 WITH others (chat_no) AS (
   SELECT chat_no FROM chats WHERE bot < :bot UNION ALL SELECT chat_no FROM chats WHERE bot > :bot),
-counted (messages, live) AS (
-  SELECT COALESCE(SUM(total_count), 0), COALESCE(SUM(live_count), 0) FROM segments),
+counted (messages, live, long_segments) AS (
+  SELECT COALESCE(SUM(total_count), 0), COALESCE(SUM(live_count), 0),
+    COUNT(*) FILTER (WHERE live_count > :threshold)
+  FROM segments),
 elsewhere (messages, live) AS (
   SELECT COALESCE(SUM(g.total_count), 0), COALESCE(SUM(g.live_count), 0)
-  FROM others AS o CROSS JOIN segments AS g WHERE g.chat_no = o.chat_no),
-begun (sessions, ended) AS (SELECT COUNT(*), COUNT(ended_at) FROM sessions WHERE bot = :bot)
-SELECT (SELECT COUNT(*) FROM chats) - (SELECT COUNT(*) FROM others) AS chats,
-  begun.sessions AS sessions,
-  begun.sessions - begun.ended AS live_sessions,
-  CAST(counted.messages - elsewhere.messages AS BIGINT) AS messages,
+  FROM others AS o CROSS JOIN segments AS g WHERE g.chat_no = o.chat_no)
+SELECT CAST(counted.messages - elsewhere.messages AS BIGINT) AS messages,
   CAST(counted.live - elsewhere.live AS BIGINT) AS live_messages,
+  counted.long_segments AS long_segments,
   (
     SELECT COUNT(*) FROM summaries AS m CROSS JOIN sessions AS s
     WHERE s.session_no = m.session_no AND s.bot = :bot AND m.superseded_by IS NULL
       AND m.content IS NOT NULL) AS summaries
-FROM counted CROSS JOIN elsewhere CROSS JOIN begun
+FROM counted CROSS JOIN elsewhere
 
 -- name: count_tombstones
 -- Remembered deletions in one bot's chats.
@@ -78,16 +89,18 @@ SELECT MIN(received_at) AS received_at FROM firsts
 
 -- name: count_pending_consolidations
 -- Sessions over the threshold, or with a summary to make again. Few have several segments, and
--- often none has, which is cheaper to see than which these are.
+-- often none has, which is cheaper to see than which these are; and the long segments were counted.
 SELECT COUNT(*) AS count FROM sessions AS s
 WHERE s.bot = :bot AND s.session_no IN (
-  SELECT session_no FROM segments WHERE live_count > :threshold
+  SELECT session_no FROM segments WHERE :long_segments > 0 AND live_count > :threshold
   UNION
   SELECT session_no FROM segments
   WHERE session_no IN (
-    SELECT session_no FROM segments
-    WHERE (SELECT COUNT(*) > COUNT(DISTINCT session_no) FROM segments)
-    GROUP BY session_no HAVING COUNT(*) > 1)
+    SELECT g.session_no FROM (
+      SELECT 1 WHERE (SELECT COUNT(*) FROM segments)
+        > (SELECT COUNT(DISTINCT session_no) FROM segments)) AS has_several
+    CROSS JOIN segments AS g
+    GROUP BY g.session_no HAVING COUNT(*) > 1)
   GROUP BY session_no HAVING SUM(live_count) > :threshold
   UNION
   SELECT session_no FROM summaries WHERE content IS NULL AND superseded_by IS NULL)
@@ -102,6 +115,6 @@ ORDER BY wrong_codes DESC, channel
 -- name: failed_consolidations
 -- Sessions whose summariser fails, most failures first.
 SELECT s.session_id, f.failures, f.reason, f.waits_until FROM consolidation_failures AS f
-JOIN sessions AS s ON s.session_no = f.session_no
-WHERE s.bot = :bot
+CROSS JOIN sessions AS s
+WHERE s.session_no = f.session_no AND s.bot = :bot
 ORDER BY f.failures DESC, s.session_no LIMIT :limit
