@@ -1,12 +1,14 @@
 -- Who else in a session goes by a name, and in which order they first spoke there.
 
 -- name: accounts_of_name
--- The accounts that go by each of several names on their channels, the first ones seen.
+-- The accounts that go by each of several names on their channels, the first ones seen. What is
+-- sealed is not in the index, and begins with a control character.
 WITH asked (name, channel) AS (VALUES (:name, :channel))
 SELECT asked.name, a.account_no, a.channel, a.channel_user_id FROM asked
 CROSS JOIN accounts AS a ON a.account_no IN (
   SELECT n.account_no FROM accounts AS n
   WHERE n.display_name = asked.name AND n.channel = asked.channel AND n.display_name <> ''
+    AND substr(n.display_name, 1, 1) <> char(1)
   ORDER BY n.account_no LIMIT 32)
 
 -- name: accounts_of_name [postgresql]
@@ -16,6 +18,7 @@ FROM unnest(CAST(:name AS TEXT[]), CAST(:channel AS TEXT[])) AS asked (name, cha
 CROSS JOIN LATERAL (
   SELECT account_no, channel, channel_user_id FROM accounts
   WHERE display_name = asked.name AND channel = asked.channel AND display_name <> ''
+    AND substr(display_name, 1, 1) <> chr(1)
   ORDER BY account_no LIMIT 32) AS a
 
 -- name: first_words
