@@ -44,11 +44,11 @@ class Database:
         self._opening: Future[Engine] | None = None
         self._on_use: Callable[[], None] = lambda: None
         self._on_open: Callable[[], Awaitable[None]] | None = None
+        self._checks: tuple[Callable[[Engine], None], ...] = ()
         self._followed_up: Future[Engine] | None = None
         self._following_up: dict[
             tuple[asyncio.AbstractEventLoop, Future[Engine]], asyncio.Event
         ] = {}
-        self._check: Callable[[Engine], None] = lambda _: None
         self._open_engine = open_engine
 
     def on_use(self, callback: Callable[[], None]) -> None:
@@ -61,12 +61,13 @@ class Database:
         """
         self._on_open = callback
 
-    def check_by(self, check: Callable[[Engine], None]) -> None:
-        """Call `check` with each engine that is opened; what it raises keeps anybody from using it.
+    def check_by(self, *checks: Callable[[Engine], None]) -> None:
+        """Call each of `checks` with each engine that is opened; what one raises keeps anybody from
+        using it.
 
-        It is called on a thread that may block.
+        They are called on a thread that may block, in this order.
         """
-        self._check = check
+        self._checks = checks
 
     @property
     def is_open(self) -> bool:
@@ -179,7 +180,8 @@ class Database:
         try:
             engine = self._open_engine(self.path)
             try:
-                self._check(engine)
+                for check in self._checks:
+                    check(engine)
             except BaseException:
                 engine.close()
                 raise

@@ -85,6 +85,19 @@ class Tx(Protocol):
         """
 
 
+class Sealer(Protocol):
+    """What stands between operations and the statements of one engine."""
+
+    def wrap(self, tx: Tx, /) -> Tx:
+        """Return a transaction that does the same with other values in the database."""
+
+    def rolled_back(self) -> None:
+        """Note that something was undone which the writer had done or looked up."""
+
+    def close(self) -> None:
+        """Give up what is held open, after the last transaction."""
+
+
 class NotAlone(Exception):
     """An operation needs to be alone in the database, and is not."""
 
@@ -236,6 +249,9 @@ class Engine(Protocol):
         Raises:
             DatabaseUnavailable: the engine is closed.
         """
+
+    def seal_with(self, sealer: Sealer, /) -> None:
+        """Wrap each transaction from now on. Called before anybody uses the engine."""
 
     @property
     def must_rewrite(self) -> bool:

@@ -58,9 +58,11 @@ class Memory:
 
 WATCHES = (
     "watch_accounts",
+    "watch_names",
     "watch_new_accounts",
     "watch_gone_accounts",
     "watch_chats",
+    "watch_titles",
     "watch_peers",
     "watch_gone_chats",
     "watch_sessions",

@@ -24,7 +24,7 @@ from psycopg.rows import DictRow, tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from session_plugin.counters import DatabaseCounters
-from session_plugin.database.engine import NotAlone, Purged, Row, Tx, Value
+from session_plugin.database.engine import NotAlone, Purged, Row, Sealer, Tx, Value
 from session_plugin.database.postgresql_arrays import columns
 from session_plugin.database.postgresql_errors import CONNECT_SECONDS, as_our_errors
 from session_plugin.database.postgresql_schema import check_readable, prepare, shown_url
@@ -88,6 +88,7 @@ class PostgresqlEngine(ThreadedEngine):
         self._pool: ConnectionPool[Connection] | None = None
         self._queries: Mapping[str, str] = {}
         self._sessions: Sessions
+        self._writing: _WriteConnection | None = None
 
     def open(self) -> None:
         """Connect, check and migrate the database, and start the threads.
@@ -120,11 +121,16 @@ class PostgresqlEngine(ThreadedEngine):
             name="session_plugin",
         )
 
-        writing = None
         if not self._is_read_only:
-            writing = _WriteConnection(pool, self.url, self._sessions, self._queries)
+            self._writing = _WriteConnection(pool, self.url, self._sessions, self._queries)
 
-        self._start(writing, readers=READERS)
+        self._start(self._writing, readers=READERS)
+
+    def seal_with(self, sealer: Sealer, /) -> None:
+        """Wrap each transaction from now on, the writer's too."""
+        super().seal_with(sealer)
+        if self._writing is not None:
+            self._writing.seal_with(sealer)
 
     @property
     def must_rewrite(self) -> bool:
@@ -173,7 +179,7 @@ class PostgresqlEngine(ThreadedEngine):
         with pool.connection() as connection:
             tx = _ReadingTx(connection, self._queries, self._sessions)
             try:
-                return operation(tx)
+                return operation(self._wrapped(tx))
             finally:
                 tx.end()
 
@@ -299,11 +305,15 @@ class _WriteConnection:
         self._writer_id = uuid.uuid4().hex
         self._group_no = 0
         self._is_begun = True
+        self._sealer: Sealer | None = None
         self._tx: _PostgresqlTx
 
     @property
     def tx(self) -> Tx:
-        return self._tx
+        return self._tx if self._sealer is None else self._sealer.wrap(self._tx)
+
+    def seal_with(self, sealer: Sealer) -> None:
+        self._sealer = sealer
 
     def begin(self, *, is_alone: bool) -> None:
         """Begin a transaction. Under the shared lock it is begun with its first operation, in one
@@ -327,6 +337,7 @@ class _WriteConnection:
             if self._connection is None or not self._connection.closed:
                 raise
             # It has died since it was last used, as others in the pool may have.
+            self._forget()
             self._pool.check()
             return begin()
 
@@ -344,7 +355,7 @@ class _WriteConnection:
         self._tx.is_alone = False
         with self._pipeline(connection):
             self._sessions.send_locked("lock_shared", connection, **self._mark())
-            return operation(self._tx)
+            return operation(self.tx)
 
     def _mark(self) -> dict[str, str | int]:
         return {"writer_id": self._writer_id, "group_no": self._group_no}
@@ -394,6 +405,7 @@ class _WriteConnection:
         return bool(row["group_no"] == self._group_no)
 
     def rollback(self) -> None:
+        self._forget()
         connection = self._connection
         if connection is not None and not connection.closed:
             with suppress(psycopg.Error):  # the error before it may have ended the connection
@@ -415,6 +427,7 @@ class _WriteConnection:
             except NotAlone:
                 raise
             except Exception:
+                self._forget()
                 if not self._connection.closed and is_whole:
                     self._connection.execute("ROLLBACK")
                     self.begin(is_alone=self._tx.is_alone)
@@ -439,11 +452,16 @@ class _WriteConnection:
             return result
 
         if self._tx.is_alone:
-            return operation(self._tx)
+            return operation(self.tx)
 
         assert self._connection is not None
         with self._pipeline(self._connection):
-            return operation(self._tx)
+            return operation(self.tx)
+
+    def _forget(self) -> None:
+        """Forget what was looked up and may be undone."""
+        if self._sealer is not None:
+            self._sealer.rolled_back()
 
     @contextmanager
     def _pipeline(self, connection: Connection) -> Iterator[None]:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from session_plugin.counters import DatabaseCounters
 from session_plugin.database.checkpoints import Checkpointer
-from session_plugin.database.engine import Purged, Row, Tx, Value
+from session_plugin.database.engine import Purged, Row, Sealer, Tx, Value
 from session_plugin.database.memory import Memory, watch
 from session_plugin.database.queries import load_queries
 from session_plugin.database.remembering import Remembering
@@ -135,6 +135,12 @@ class SqliteEngine(ThreadedEngine):
             )
         self._start(self._writing, readers=readers)
         self._count_open(1)
+
+    def seal_with(self, sealer: Sealer, /) -> None:
+        """Wrap each transaction from now on, the writer's too."""
+        super().seal_with(sealer)
+        if self._writing is not None:
+            self._writing.seal_with(sealer)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish running reads, carry out queued writes, and close the connections."""
@@ -252,7 +258,7 @@ class SqliteEngine(ThreadedEngine):
         connection.execute("BEGIN")
 
         try:
-            return operation(_SqliteTx(connection))
+            return operation(self._wrapped(_SqliteTx(connection)))
         finally:
             # An error, of the disk for example, may have ended the transaction. A failing ROLLBACK
             # would hide that error from the caller.
@@ -384,8 +390,14 @@ class _WriteConnection:
 
         self._memory = Memory()
         self._data_version = 0
-        self.tx: Tx = _SqliteTx(connection, self._memory)
-        watch(connection, self.tx.run, self._memory)
+        self._plain = _SqliteTx(connection, self._memory)
+        self._sealer: Sealer | None = None
+        self.tx: Tx = self._plain
+        watch(connection, self._plain.run, self._memory)
+
+    def seal_with(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self.tx = sealer.wrap(self._plain)
 
     def begin(self, *, is_alone: bool) -> None:
         """Take the write lock, which excludes all other writers, whatever `is_alone` says.
@@ -410,7 +422,7 @@ class _WriteConnection:
 
     def _forget_if_others_wrote(self) -> None:
         """Empty the memory if another connection has committed, now that none can."""
-        version = self.tx.one("data_version")["data_version"]
+        version = self._plain.one("data_version")["data_version"]
         if version != self._data_version:
             self._data_version = version
             self._memory.forget()
@@ -433,7 +445,7 @@ class _WriteConnection:
         return False
 
     def rollback(self) -> None:
-        self._memory.forget()
+        self._forget()
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):  # the error before it may have ended the transaction
                 self._connection.execute("ROLLBACK")
@@ -461,7 +473,7 @@ class _WriteConnection:
 
     def _undo(self, *, is_whole: bool) -> None:
         """Undo a failed operation, so that the transaction can go on without it."""
-        self._memory.forget()
+        self._forget()
         if not self._connection.in_transaction:
             return
 
@@ -471,6 +483,12 @@ class _WriteConnection:
         else:
             self._connection.execute("ROLLBACK TO operation")
             self._connection.execute("RELEASE operation")
+
+    def _forget(self) -> None:
+        """Forget what was looked up and may be undone."""
+        self._memory.forget()
+        if self._sealer is not None:
+            self._sealer.rolled_back()
 
     def has_lost_its_log(self) -> bool:
         """Check whether the log was deleted or replaced; then another connection would mix two."""

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from session_plugin.counters import DatabaseCounters
-from session_plugin.database.engine import Task, Tx
+from session_plugin.database.engine import Sealer, Task, Tx
 from session_plugin.database.readers import Readers
 from session_plugin.database.remembering import Remembering
 from session_plugin.database.writer import FutureTask, WriteConnection, Writer
@@ -55,6 +55,7 @@ class ThreadedEngine(ABC):
         self._is_read_only = is_read_only
         self._counters = counters or DatabaseCounters()
         self._remembering = remembering
+        self._sealer: Sealer | None = None
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._pid = 0
@@ -116,6 +117,13 @@ class ThreadedEngine(ABC):
             self._check_process()
             readers.enqueue(task)
 
+    def seal_with(self, sealer: Sealer, /) -> None:
+        """Wrap each transaction from now on."""
+        self._sealer = sealer
+
+    def _wrapped(self, tx: Tx) -> Tx:
+        return tx if self._sealer is None else self._sealer.wrap(tx)
+
     def close(self, timeout: float = 10.0) -> None:
         """Finish running reads, carry out queued writes, and close the connections.
 
@@ -130,6 +138,9 @@ class ThreadedEngine(ABC):
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close(max(LEAST_TO_WRITE, give_up_at - time.monotonic()))
+
+        if self._sealer is not None:
+            self._sealer.close()
 
     def _start(self, writing: WriteConnection | None, *, readers: int) -> None:
         self._pid = os.getpid()

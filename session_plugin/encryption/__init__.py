@@ -1,4 +1,5 @@
 """A key for each person: what is stored is sealed, and forgetting destroys the key.
 
-Knows databases as files and servers with keys in them; knows no hub, no platform and no hooks.
+`sealing` is the one place where values are sealed and opened; operations in records/ know nothing
+of it. Knows no hub, no platform and no hooks.
 """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from session_plugin.encryption.master import (
     ENVIRONMENT,
     FILE_ENVIRONMENT,
     FORM,
+    PREVIOUS_ENVIRONMENT,
     Master,
     MasterKeys,
     check_master,
@@ -30,6 +32,7 @@ from session_plugin.logs import FieldLogger
 if TYPE_CHECKING:
     from session_plugin.encryption.postgresql_store import PostgresqlKeyStore
 
+STORE_ENVIRONMENT = "SESSION_KEY_STORE"
 SUFFIX = ".keys"
 """The end of the name of the key store's file, which lies next to its database by default."""
 METHODS = ("create", "unwrap", "destroy", "rewrap")
@@ -54,11 +57,13 @@ class Keys:
             None: what the environment's SESSION_KEY says, or the file that SESSION_KEY_FILE names.
             To make one, run `python -c "import secrets; print(secrets.token_hex(32))"`.
         previous: Earlier master keys, in the same forms. Keys that are wrapped with one of them are
-            wrapped with `master` when the store is opened.
+            wrapped with `master` when the store is opened. If `master` comes from the environment,
+            SESSION_KEY_PREVIOUS is one of them.
         store: Where the keys are: the path of an SQLite file; a `postgresql://` URL with `?schema=`
             that names a schema of their own; or an object with the methods of `KeyStore`, which
-            takes no master key. None: for an SQLite database, a file next to it whose name ends in
-            `.keys`; PostgreSQL needs one.
+            takes no master key. None: what the environment's SESSION_KEY_STORE says; without it,
+            for an SQLite database, a file next to it whose name ends in `.keys`. PostgreSQL needs
+            one.
         is_on: False opens again what is sealed, piece by piece, and seals nothing any more.
 
     Raises:
@@ -107,15 +112,15 @@ class Keys:
             may_create: Create the store if it is missing; False where something is sealed already.
 
         Raises:
-            WrongMasterKey: the keys in the store are wrapped with another master key.
-            DatabaseRefused: there is no master key, or it or the store cannot be used.
+            DatabaseRefused: there is no master key, or the keys are wrapped with another one, or
+                the store cannot be used.
             DatabaseUnavailable: the master key or the store cannot be reached at the moment.
         """
         store = self._store
         if store is not None and not isinstance(store, str | Path):
             opened = OpenKeys(store, type(store).__name__, is_on=self.is_on)
         else:
-            where = _place(store, database)
+            where = _place(store or os.environ.get(STORE_ENVIRONMENT), database)
             masters = self._masters(database)
             made = _open_store(where, masters, may_create=may_create)
             opened = OpenKeys(made, made.name, is_on=self.is_on, close=made.close)
@@ -133,7 +138,7 @@ class Keys:
                 store=opened.name,
             )
 
-        return opened
+        return replace(opened, rewrapped=count)
 
     def _masters(self, database: str) -> MasterKeys:
         given = in_environment() if self._master is None else self._master
@@ -145,7 +150,11 @@ class Keys:
                 f"its file, or give Keys(master); {FORM}"
             )
 
-        previous = [read_master(earlier, database=database) for earlier in self._previous]
+        earlier = list(self._previous)
+        if self._master is None and (replaced := os.environ.get(PREVIOUS_ENVIRONMENT)):
+            earlier.append(replaced)
+
+        previous = [read_master(each, database=database) for each in earlier]
         return MasterKeys(read_master(given, database=database), previous)
 
 
@@ -160,6 +169,13 @@ class OpenKeys:
     """Whether what is stored is sealed, or opened again."""
     close: Callable[[], None] = lambda: None
     """Close what was opened; a store of the author's own stays as it is."""
+    rewrapped: int = 0
+    """Keys that were wrapped with another master key until now."""
+
+
+def from_environment() -> Keys | None:
+    """Return the keys that the environment names, for tools; None if it names none."""
+    return None if in_environment() is None else Keys()
 
 
 def _check_store(store: object) -> None:
@@ -182,7 +198,8 @@ def _place(store: str | Path | None, database: str) -> str:
             raise DatabaseRefused(
                 "on PostgreSQL a key store has to be named, because copies of the database must "
                 'not have the keys: Keys(store="postgresql://...?schema=its_name") for another '
-                'schema or database, or Keys(store="/path/of/bot.keys") for a file'
+                'schema or database, or Keys(store="/path/of/bot.keys") for a file; or set '
+                "SESSION_KEY_STORE to one of them"
             )
         return MEMORY if database == MEMORY else f"{database}{SUFFIX}"
 

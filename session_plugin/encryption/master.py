@@ -11,6 +11,7 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ Master = str | bytes | Path | Callable[[], str | bytes]
 """How a master key is given: 64 hex digits, base64 or bytes of it, its file, or what returns it."""
 
 ENVIRONMENT, FILE_ENVIRONMENT = "SESSION_KEY", "SESSION_KEY_FILE"
+PREVIOUS_ENVIRONMENT = "SESSION_KEY_PREVIOUS"
+"""The master key that the one in the environment replaces, while keys are still wrapped with it."""
 NONCE_BYTES = 12
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + 16
 """A wrapped key: nonce, key and tag."""
@@ -114,7 +117,7 @@ class MasterKeys:
                 f"the keys in {store} are wrapped with another master key than the one that is "
                 f"given here; nothing was changed. Give the one that was used, by {ENVIRONMENT} or "
                 "Keys(master); to replace it by a new one, also give the old one: "
-                "Keys(new, previous=[old])"
+                "Keys(new, previous=[old]), or SESSION_KEY_PREVIOUS"
             )
 
         return found
@@ -140,6 +143,12 @@ def cipher(key: bytes) -> AESGCM:
     Raises:
         SessionError: cryptography is not installed.
     """
+    return _aesgcm()(key)
+
+
+@cache
+def _aesgcm() -> type[AESGCM]:
+    """Return what makes ciphers, imported once: they are made while messages are read."""
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - optional
     except ImportError as error:
@@ -148,7 +157,7 @@ def cipher(key: bytes) -> AESGCM:
             "'session-plugin[encryption]'"
         ) from error
 
-    return AESGCM(key)
+    return AESGCM
 
 
 def check_master(name: str, given: object) -> None:

@@ -86,13 +86,16 @@ class SqliteKeyStore:
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
 
-        with self._guard, self._our_errors():
-            self._connection = self._open(may_create=may_create)
+        with self._guard:
+            try:
+                self._connection = self._open(may_create=may_create)
+            except sqlite3.Error as error:
+                raise self._ours(error) from error
 
     def create(self, key_ids: Sequence[bytes], /) -> dict[bytes, bytes]:
         """Make keys; those that exist are returned as they are."""
         with self._transaction() as connection:
-            found = dict(self._unwrapped(connection, key_ids, is_strict=True))
+            found = self._unwrapped(connection, key_ids, is_strict=True)
             new = dict.fromkeys(one for one in key_ids if one not in found)
             if not new:
                 return found
@@ -100,19 +103,25 @@ class SqliteKeyStore:
             row = connection.execute(self._queries["key_master"]).fetchone()
             master = self._masters.in_use(row["master_id"], self.name)
 
-            for key_id in new:
-                found[key_id] = key = secrets.token_bytes(KEY_BYTES)
-                wrapped = master.wrap(key_id, key)
-                connection.execute(
-                    self._queries["add_wrapped_key"], {"key_id": key_id, "wrapped": wrapped}
-                )
+            made = {key_id: secrets.token_bytes(KEY_BYTES) for key_id in new}
+            connection.executemany(
+                self._queries["add_wrapped_key"],
+                [
+                    {"key_id": key_id, "wrapped": master.wrap(key_id, key)}
+                    for key_id, key in made.items()
+                ],
+            )
 
-        return found
+        return found | made
 
     def unwrap(self, key_ids: Sequence[bytes], /) -> dict[bytes, bytes]:
         """Return the keys that exist. One that is damaged is left out, and logged."""
-        with self._used() as connection:
-            return dict(self._unwrapped(connection, key_ids))
+        if len(key_ids) == 1:  # as of most conversations
+            with self._used() as connection:
+                return self._unwrapped(connection, key_ids)
+
+        with self._transaction("BEGIN") as connection:  # the file is locked once for all
+            return self._unwrapped(connection, key_ids)
 
     def destroy(self, key_ids: Sequence[bytes], /) -> int:
         """Write zeros over keys."""
@@ -173,15 +182,17 @@ class SqliteKeyStore:
 
     def _unwrapped(
         self, connection: sqlite3.Connection, key_ids: Sequence[bytes], *, is_strict: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
+    ) -> dict[bytes, bytes]:
+        found = {}
         for key_id in key_ids:
             row = connection.execute(self._queries["wrapped_key"], {"key_id": key_id}).fetchone()
             if row is None:
                 continue
 
-            key = self._masters.in_use(row["master_id"], self.name).unwrap(key_id, row["wrapped"])
+            wrapped, master_id = row
+            key = self._masters.in_use(master_id, self.name).unwrap(key_id, wrapped)
             if key is not None:
-                yield key_id, key
+                found[key_id] = key
             elif is_strict:
                 raise DatabaseRefused(f"{self.name} is damaged: key {key_id.hex()} does not open")
             else:
@@ -191,22 +202,27 @@ class SqliteKeyStore:
                     key=key_id.hex(),
                 )
 
+        return found
+
     # The connection
 
     @contextmanager
     def _used(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection to the file that is there now."""
-        with self._guard, self._our_errors():
-            self._check_file()
-            if self._connection is None:
-                self._connection = self._open_again()
+        with self._guard:
+            try:
+                self._check_file()
+                if self._connection is None:
+                    self._connection = self._open_again()
 
-            yield self._connection
+                yield self._connection
+            except sqlite3.Error as error:
+                raise self._ours(error) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
         with self._used() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -301,18 +317,13 @@ class SqliteKeyStore:
         if finding != "ok":
             raise _damaged(self.name, finding)
 
-    @contextmanager
-    def _our_errors(self) -> Iterator[None]:
-        """Raise errors of the driver as errors of this package."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0)
-            if code == getattr(sqlite3, "SQLITE_READONLY_DBMOVED", -1):
-                self._disconnect()
-            raise _translated(error, code & 0xFF, self.name, is_open=self._file is not None) from (
-                error
-            )
+    def _ours(self, error: sqlite3.Error) -> SessionError:
+        """Return an error of the driver as one of this package."""
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code == getattr(sqlite3, "SQLITE_READONLY_DBMOVED", -1):
+            self._disconnect()
+
+        return _translated(error, code & 0xFF, self.name, is_open=self._file is not None)
 
 
 def _translated(error: sqlite3.Error, code: int, name: str, *, is_open: bool) -> SessionError:

@@ -42,7 +42,8 @@ def to_name(text: str) -> str:
     shown, never compared.
     """
     if is_storable(text):
-        return text
+        # What is sealed begins so, and nobody is to be taken for that by their name.
+        return text if text[:1] != "\x01" else f"\ufffd{text[1:]}"
 
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
 

@@ -184,7 +184,7 @@ def _remove(tx: Tx, quoting: Iterable[Row], *, reason: WithdrawReason) -> None:
         if is_forward(metadata):
             tx.run(
                 "blank_forward",
-                segment_no=segment_no,
+                chat_no=row["chat_no"],
                 seq=seq,
                 content=to_bytes(""),
                 metadata=to_json({"forwarded": True}),

@@ -75,6 +75,14 @@ ON CONFLICT (key_id) DO NOTHING
 -- The rows go; their bytes stay in the table's file until it is rewritten.
 DELETE FROM session_plugin_keys WHERE key_id = ANY(CAST(:key_ids AS BYTEA[]))
 
+-- name: size_of_wrapped_keys [postgresql]
+-- The bytes of the table's file.
+SELECT pg_relation_size(CAST('session_plugin_keys' AS REGCLASS))
+
+-- name: wait_for_no_reader [postgresql]
+-- A tenth of a second: whoever comes meanwhile waits, too.
+SET LOCAL lock_timeout = 100
+
 -- name: rewrite_wrapped_keys [postgresql]
 -- A new file for the table, with the rows that there are: unlike VACUUM FULL, it leaves out rows
 -- that an older snapshot could still see, and it can share a transaction.

@@ -7,10 +7,15 @@
 -- adds to what is remembered.
 
 -- name: watch_accounts [sqlite]
--- Somebody has another name, or other accounts, or wants nothing stored, or is forgotten.
+-- Somebody has other accounts, or wants nothing stored, or is forgotten.
 CREATE TEMP TRIGGER watch_accounts
-AFTER UPDATE OF channel, channel_user_id, user_id, display_name, private, forgotten_until
-ON main.accounts BEGIN SELECT forget_places(); END
+AFTER UPDATE OF channel, channel_user_id, user_id, private, forgotten_until ON main.accounts
+BEGIN SELECT forget_places(); END
+
+-- name: watch_names [sqlite]
+-- Somebody has another name. Under none, nobody had a place that rests on it.
+CREATE TEMP TRIGGER watch_names AFTER UPDATE OF display_name ON main.accounts
+WHEN old.display_name <> '' BEGIN SELECT forget_places(); END
 
 -- name: watch_new_accounts [sqlite]
 -- Somebody who wants nothing stored has another account.
@@ -23,10 +28,15 @@ CREATE TEMP TRIGGER watch_gone_accounts AFTER DELETE ON main.accounts
 BEGIN SELECT forget_places(); END
 
 -- name: watch_chats [sqlite]
--- A chat has another title, has become another one, or may have been imported.
+-- A chat has become another one, or may have been imported.
 CREATE TEMP TRIGGER watch_chats
-AFTER UPDATE OF bot, channel, bot_id, chat_id, kind, title, became, imported_until ON main.chats
+AFTER UPDATE OF bot, channel, bot_id, chat_id, kind, became, imported_until ON main.chats
 BEGIN SELECT forget_places(); END
+
+-- name: watch_titles [sqlite]
+-- A chat has another title. Under none, it had no place that rests on it.
+CREATE TEMP TRIGGER watch_titles AFTER UPDATE OF title ON main.chats
+WHEN old.title <> '' BEGIN SELECT forget_places(); END
 
 -- name: watch_peers [sqlite]
 -- A chat has another owner. Before it had one, nobody had a place there.

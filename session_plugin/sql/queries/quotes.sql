@@ -28,7 +28,7 @@ UPDATE messages SET metadata = :metadata WHERE chat_no = :chat_no AND seq = :seq
 -- A forward is nothing but a quote.
 UPDATE messages SET content = :content, metadata = :metadata, attachments = NULL,
   parts = NULL
-WHERE segment_no = :segment_no AND seq = :seq
+WHERE chat_no = :chat_no AND seq = :seq
 
 -- name: quotes_of_message
 -- The messages that quote this one.
