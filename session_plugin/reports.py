@@ -157,6 +157,36 @@ class CodeAlarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionStatus:
+    """How far the encryption of a database is, of all its bots.
+
+    Args:
+        state: `"sealing"` or `"opening"` while what was stored before encryption was turned on, or
+            off, is gone through; `"sealed"` when all is sealed.
+        sealed_messages: How many messages are sealed. While they are gone through, those that were
+            stored meanwhile are not told apart, so it is less than there are when sealing, and more
+            when opening.
+        messages: How many messages there are.
+        keys: Keys of people, groups and sessions.
+        keys_to_destroy: Keys of what was forgotten that the key store may still have, because it
+            could not be reached; the hub tries again.
+        destroying_since: Since when the oldest of them waits; None if none does.
+
+    Example:
+        found = (await hub.status()).encryption
+        if found is not None:
+            print(f"{found.state}: {found.sealed_messages} of {found.messages} messages")
+    """
+
+    state: str
+    sealed_messages: int
+    messages: int
+    keys: int
+    keys_to_destroy: int
+    destroying_since: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HubStatus:
     """The state of a hub. Users and wrong codes are counted over the whole database, all else for
     this bot only.
@@ -177,6 +207,7 @@ class HubStatus:
         failed_consolidations: Sessions whose summariser fails; most failures first, at most 100.
         code_alarms: Channels on which so many wrong link codes are typed that somebody may be
             guessing.
+        encryption: How much is sealed; None if nothing is.
 
     Example:
         status = await hub.status()
@@ -203,6 +234,7 @@ class HubStatus:
     failed_consolidations: tuple[FailedConsolidation, ...]
     code_alarms: tuple[CodeAlarm, ...]
     plugins: tuple[PluginStatus, ...]
+    encryption: EncryptionStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,9 @@ from session_plugin.records.conversation import asides, editing, model_runs, rem
 from session_plugin.records.conversation.bulk import RECORD
 from session_plugin.records.conversation.sessions import CLAIM_ANNOUNCEMENTS, start_new
 from session_plugin.records.message_rows import Columns, to_columns
+from session_plugin.records.people import data_keys
 from session_plugin.records.results import Announcement, IdentityChanged
-from session_plugin.records.upkeep import summaries, vectors, work_leases
+from session_plugin.records.upkeep import resealing, summaries, vectors, work_leases
 
 
 class Added(NamedTuple):
@@ -46,6 +47,15 @@ class Changed:
 UNCHANGED: frozenset[object] = frozenset(
     {
         CLAIM_ANNOUNCEMENTS,
+        data_keys.note_destroyed,
+        data_keys.renew_all,
+        data_keys.sweep,
+        resealing.begin_again,
+        resealing.end,
+        resealing.finish_sealing,
+        resealing.reseal_messages,
+        resealing.reseal_table,
+        resealing.reseal_vectors,
         states.put,
         summaries.PUT,
         summaries.clear,

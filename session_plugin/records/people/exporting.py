@@ -176,4 +176,12 @@ def read_page(tx: Tx, page: Page) -> tuple[list[ExportLine], Page | None]:
     if page.kind == "message":
         return [to_export(row) for row in rows], following
 
-    return [_line(page.kind, row, _MANY[page.kind][1]) for row in rows], following
+    columns = _MANY[page.kind][1]
+    lines = [_line(page.kind, row, columns) for row in rows if not _is_unreadable(page, row)]
+
+    return lines, following
+
+
+def _is_unreadable(page: Page, row: Row) -> bool:
+    """Check whether it is a summary that reads as none, as its key is gone."""
+    return page.kind == "summary" and row["text"] is None

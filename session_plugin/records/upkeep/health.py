@@ -13,15 +13,18 @@ NEWEST = 10_000
 def examine(tx: Tx, bot: str, *, now: float) -> Health:
     """Check the database; the check of the file reads all of it."""
     erasures = tx.one("waiting_erasures")
-    lately = tx.one("lately_incomplete", bot=bot, since=now - DAY, newest=NEWEST)
+    withheld = tx.one("lately_withheld", bot=bot, since=now - DAY, newest=NEWEST)
+    in_guilds = tx.all("lately_in_guilds", bot=bot, since=now - DAY, newest=NEWEST)
 
     return Health(
         damage=tuple(row["finding"] for row in tx.all("damage")),
         orphans=tuple(f"{row['name']}: {row['number']}" for row in tx.all("orphans")),
         pending_erasures=erasures["number"],
         oldest_erasure_at=erasures["oldest_at"],
-        withheld=lately["withheld"],
-        group_messages=lately["group_messages"],
-        without_text=lately["without_text"],
+        withheld=withheld["number"],
+        group_messages=len(in_guilds),
+        without_text=sum(
+            not (row["content"] or row["attachments"] or row["withheld"]) for row in in_guilds
+        ),
         server_time=tx.one("server_time")["now"],
     )

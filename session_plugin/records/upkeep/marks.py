@@ -10,6 +10,8 @@ from session_plugin.database.engine import Tx
 
 REWRITTEN = "rewritten"
 """The database's file was rewritten to erase what was deleted."""
+SWEPT = "keys_swept"
+"""Keys were looked through for those that seal nothing which is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

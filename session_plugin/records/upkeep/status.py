@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from session_plugin.database.engine import Tx
 from session_plugin.records.people.attempts import WRONG
-from session_plugin.records.upkeep import clocks
-from session_plugin.reports import CodeAlarm, FailedConsolidation
+from session_plugin.records.upkeep import clocks, encryption_state
+from session_plugin.reports import CodeAlarm, EncryptionStatus, FailedConsolidation
 from session_plugin.rules.codes import ALARM_ON_CHANNEL
 
 MOST_FAILED = 100
@@ -26,6 +26,7 @@ class PeopleCounts:
     tombstones: int
     clock_doubted_since: float | None
     code_alarms: tuple[CodeAlarm, ...]
+    encryption: EncryptionStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ def count_people(tx: Tx, bot: str, *, now: float) -> PeopleCounts:
         tombstones=tx.one("count_tombstones", bot=bot)["count"],
         clock_doubted_since=clocks.find(tx).doubted_since,
         code_alarms=_code_alarms(tx, now),
+        encryption=encryption_status(tx),
     )
 
 
@@ -83,6 +85,33 @@ def count_messages(tx: Tx, bot: str, *, threshold: int) -> MessageCounts:
             )
             for row in tx.all("failed_consolidations", bot=bot, limit=MOST_FAILED)
         ),
+    )
+
+
+def encryption_status(tx: Tx) -> EncryptionStatus | None:
+    """Count what is sealed, and keys; None where nothing is. It looks at no message but those of
+    one segment.
+    """
+    known = encryption_state.find(tx)
+    if known is None:
+        return None
+
+    row = tx.one("count_passed_messages", segment_no=known.done_segment)
+    within = tx.one("count_passed_in_segment", segment_no=known.done_segment, seq=known.done_seq)
+    passed = row["passed"] + within["passed"]
+    keys = tx.one("count_data_keys")
+
+    return EncryptionStatus(
+        state=known.state,
+        sealed_messages={
+            "sealed": row["messages"],
+            "sealing": passed,
+            "opening": row["messages"] - passed,
+        }[known.state],
+        messages=row["messages"],
+        keys=keys["keys"],
+        keys_to_destroy=keys["waiting"],
+        destroying_since=keys["waiting_since"],
     )
 
 

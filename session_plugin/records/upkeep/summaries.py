@@ -225,7 +225,10 @@ def _outline(tx: Tx, request: PlanRequest, segments: Sequence[Row]) -> Plan | No
     return Plan(
         session_no=request.session_no,
         messages=(),
-        previous="\n".join(to_text(row["content"]) for row in built_on) or None,
+        previous="\n".join(
+            to_text(row["content"]) for row in built_on if row["content"] is not None
+        )
+        or None,
         ranges=tuple(ranges),
         supersedes=tuple(row["summary_no"] for row in current),
     )

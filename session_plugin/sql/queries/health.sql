@@ -18,24 +18,22 @@ ORDER BY "table"
 SELECT CAST(NULL AS TEXT) AS name, 0 AS number WHERE FALSE
 
 -- name: waiting_erasures
--- Deletions whose bytes may still be in the file.
-SELECT COUNT(*) AS number, MIN(at) AS oldest_at FROM erasures
+-- Deletions whose bytes may still be in the file, without those that can wait.
+SELECT COUNT(*) AS number, MIN(at) AS oldest_at FROM erasures WHERE may_wait = 0
 
--- name: lately_incomplete
--- Among the newest messages, those of a bot that were withheld, and those of people in Discord's
--- guilds with and without content.
-SELECT CAST(COALESCE(SUM(withheld), 0) AS BIGINT) AS withheld,
-  CAST(COALESCE(SUM(in_group), 0) AS BIGINT) AS group_messages,
-  CAST(COALESCE(SUM(in_group * is_empty), 0) AS BIGINT) AS without_text
-FROM (
-  SELECT m.withheld,
-    CASE WHEN c.channel = 'discord' AND c.kind = 'group' AND m.role = 'user' THEN 1 ELSE 0 END
-      AS in_group,
-    CASE WHEN LENGTH(m.content) = 0 AND m.attachments IS NULL AND m.withheld = 0 THEN 1 ELSE 0 END
-      AS is_empty
-  FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
-  WHERE c.bot = :bot AND m.received_at > :since AND m.seq > (
-    SELECT COALESCE(MAX(seq), 0) - :newest FROM messages)) AS lately
+-- name: lately_withheld
+-- How many of a bot's newest messages were withheld.
+SELECT COUNT(*) AS number FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
+WHERE c.bot = :bot AND m.received_at > :since AND m.withheld = 1 AND m.seq > (
+  SELECT COALESCE(MAX(seq), 0) - :newest FROM messages)
+
+-- name: lately_in_guilds
+-- What people said in Discord's guilds, among a bot's newest messages.
+SELECT m.seq, m.content, m.attachments, m.withheld
+FROM messages AS m JOIN chats AS c ON c.chat_no = m.chat_no
+WHERE c.bot = :bot AND c.channel = 'discord' AND c.kind = 'group' AND m.role = 'user'
+  AND m.received_at > :since AND m.seq > (
+    SELECT COALESCE(MAX(seq), 0) - :newest FROM messages)
 
 -- name: server_time
 -- A file has no clock.
