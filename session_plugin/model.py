@@ -466,6 +466,11 @@ class Receipt:
     rewritten only lately, and is rewritten again in `pending_seconds`; or another process is
     reading it. The hub goes on until they are gone.
 
+    With encryption, `keys` counts their keys. Once these are destroyed, nobody can read what they
+    sealed, in the file or in copies of it, so the file is rewritten later, at a quiet time.
+    `is_pending` means then that the key store cannot be reached: the hub destroys the keys as soon
+    as it can.
+
     Example:
         await hub.record(event)
         receipt = await hub.forget(ann)
@@ -484,3 +489,4 @@ class Receipt:
     is_pending: bool = False
     is_dry_run: bool = False
     pending_seconds: float = 0.0
+    keys: int = 0

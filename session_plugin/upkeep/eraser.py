@@ -4,6 +4,10 @@ can.
 On SQLite that rewrites the file, and nobody can write meanwhile. So all who were forgotten since
 the last rewrite share the next one, and there is at most one in so many minutes.
 
+What was sealed with keys of its own is unreadable as soon as these are destroyed, which comes first
+and takes milliseconds. Then the file is rewritten for the ids, times and counts that are left of
+it, at a quiet time: when nothing was stored for a while, or after a week.
+
 What is still to be seen to lies in the database, and so does when the file was last rewritten. So
 another process, or the next start, goes on with it.
 """
@@ -11,41 +15,82 @@ another process, or the next start, goes on with it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
-from session_plugin.checks import MINUTE
+from session_plugin.checks import DAY, MINUTE
 from session_plugin.database.database import Database
 from session_plugin.database.engine import Engine, Purged, Tx
 from session_plugin.errors import SessionError
 from session_plugin.logs import FieldLogger
 from session_plugin.records.upkeep import marks
+from session_plugin.upkeep.key_destroyer import KeyDestroyer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Seconds between tries, each pause twice as long as the one before it."""
+QUIET_SECONDS = 120.0
+"""Seconds without anything stored, as far as this process knows, after which the file is rewritten
+for what is unreadable already.
+"""
+LONGEST_WAIT = 7 * DAY
+"""Seconds after which it is rewritten for that even if it was never quiet."""
 TRIED_AGAIN = "what was forgotten is still in the database's file, and is tried again: %(error)s"
 
 logger = FieldLogger("session_plugin.hub")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What is to be erased.
+
+    Args:
+        newest: The number of the newest erasure; None if there is none.
+        urgent: How many of them can be read until the file is rewritten.
+        oldest_at: When the first of all was noted.
+    """
+
+    newest: int | None
+    urgent: int
+    oldest_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What came of a try. `seconds` is when the next rewrite of the file is due; 0 where none is,
-    or where it waits for others to leave the file.
+    """What came of a try.
+
+    Args:
+        is_done: Nothing is left to be done.
+        seconds: When the next rewrite of the file is due; 0 where none is, or where it waits for
+            others to leave the file.
+        is_unreadable: What is left in the file was sealed with keys that are destroyed.
     """
 
     is_done: bool
     seconds: float = 0.0
+    is_unreadable: bool = False
 
 
 class Eraser:
     """One hub's erasing."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float], minutes: float) -> None:
-        """Erase in `database` what is marked there, in one rewrite in so many minutes at most."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        keys: KeyDestroyer,
+        clock: Callable[[], float],
+        minutes: float,
+    ) -> None:
+        """Erase in `database` what is marked there, in one rewrite in so many minutes at most, and
+        destroy `keys` before.
+        """
         self._database = database
+        self.keys = keys
+        """Keys that are to be destroyed."""
+        self._made_at = time.monotonic()
         self._clock = clock
         self._apart = minutes * MINUTE
         self._rewritten: tuple[Engine, int] | None = None
@@ -76,13 +121,13 @@ class Eraser:
 
     async def go_on(self) -> None:
         """Take up what an earlier process did not come to, or what is due by now."""
-        if await self._newest() is not None:
+        if (await self._look()).newest is not None or not await self.keys.destroy():
             self._keep_trying()
 
-    async def _newest(self) -> int | None:
-        """Return the number of the newest erasure; None if all have been seen to."""
-        newest, self.pending = await self._database.read(pending_erasures)
-        return newest
+    async def _look(self) -> Pending:
+        pending = await self._database.read(pending_erasures)
+        self.pending = pending.urgent
+        return pending
 
     async def stop(self) -> None:
         """Try no more, on whatever event loop; what is still to be done stays in the database."""
@@ -95,23 +140,48 @@ class Eraser:
                 loop.call_soon_threadsafe(task.cancel)
 
     async def _try(self, *, at_once: bool = False) -> Erasure:
-        """Erase, if it is time; who waits for the lock finds it done, or shares what is next.
+        """Destroy keys, then erase, if it is time."""
+        is_destroyed = await self.keys.destroy()
+        seconds = 0.0 if at_once else await self._seconds_to_wait()
+        if seconds and is_destroyed:
+            return Erasure(is_done=False, seconds=seconds, is_unreadable=True)
+
+        erasure = Erasure(is_done=True) if seconds else await self._erase_in_turn(at_once=at_once)
+        return erasure if is_destroyed else replace(erasure, is_done=False, is_unreadable=False)
+
+    async def _seconds_to_wait(self) -> float:
+        """Return how long the file is left alone because nothing in it can be read that was
+        forgotten.
+        """
+        pending = await self._look()
+        engine = await self._database.open()
+        is_late = self._clock() >= pending.oldest_at + LONGEST_WAIT
+        if pending.newest is None or pending.urgent or is_late or not engine.must_rewrite:
+            return 0.0
+
+        quiet = time.monotonic() - max(engine.committed_at, self._made_at)
+        return max(0.0, QUIET_SECONDS - quiet)
+
+    async def _erase_in_turn(self, *, at_once: bool) -> Erasure:
+        """Erase; who waits for the lock finds it done, or shares what is next.
 
         What has begun is finished even if the caller is cancelled, as the engine does when it
         closes: what is noted in the database has to be true.
         """
         async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            newest = await self._newest()
-            if newest is None:
+            pending = await self._look()
+            if pending.newest is None:
                 return Erasure(is_done=True)
 
             apart = 0.0 if at_once else self._apart
-            erasing = asyncio.ensure_future(self._erase(newest, apart=apart))
+            erasing = asyncio.ensure_future(self._erase(pending.newest, apart=apart))
             try:
-                return await asyncio.shield(erasing)
+                erasure = await asyncio.shield(erasing)
             except asyncio.CancelledError:
                 await asyncio.wait({erasing})
                 raise
+
+            return replace(erasure, is_unreadable=not pending.urgent)
 
     async def _erase(self, newest: int, *, apart: float) -> Erasure:
         engine = await self._database.open()
@@ -186,10 +256,12 @@ class Eraser:
             pause = FIRST_PAUSE if seconds else min(2 * pause, LONGEST_PAUSE)
 
 
-def pending_erasures(tx: Tx) -> tuple[int | None, int]:
-    """Return the number of the newest erasure that has not been seen to, and how many there are."""
+def pending_erasures(tx: Tx) -> Pending:
+    """Return what has not been seen to."""
     row = tx.one("pending_erasures")
-    return row["erasure_no"], row["pending"]
+    return Pending(
+        newest=row["erasure_no"], urgent=row["pending"], oldest_at=row["oldest_at"] or 0.0
+    )
 
 
 def drop_erasures(tx: Tx, erasure_no: int) -> None:

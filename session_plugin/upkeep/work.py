@@ -72,6 +72,8 @@ class UpkeepWork:
     async def run(self, *, confirm_clock: bool = False) -> None:
         """Do everything a round does."""
         report = await self.decay(confirm_clock=confirm_clock)
+        await self._eraser.keys.drop()
+        await self._eraser.keys.sweep()
         await self._eraser.go_on()
         context = self._context()
         if not report.is_held:
@@ -94,6 +96,8 @@ class UpkeepWork:
         )
         if await self._database.write(work_leases.take, lease):
             await self.run()
+        else:
+            await self._eraser.keys.drop()
 
     async def end_silent(self) -> int:
         """End the sessions whose time is over although nobody writes to them; return how many."""

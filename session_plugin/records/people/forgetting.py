@@ -18,10 +18,11 @@ from session_plugin.records.conversation import quotes
 from session_plugin.records.conversation.removing import ALL_OF_IT, remove_messages
 from session_plugin.records.conversation.sessions import to_chat
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import attempts, audit, forgotten
+from session_plugin.records.people import attempts, audit, data_keys, forgotten
 from session_plugin.records.people.accounts import current_user_id, find_account, to_account
 from session_plugin.records.people.joining import refuse_newly_linked
 from session_plugin.records.results import Announcement, IdentityChanged, MessagesDeleted, Result
+from session_plugin.records.upkeep import encryption_state
 
 KINDS = (
     "messages",
@@ -67,8 +68,9 @@ def count(tx: Tx, who: Account | str) -> Receipt:
         return Receipt(is_dry_run=True)
 
     row = tx.one("count_of_person", user_id=user_id)
+    keys = data_keys.count_of_person(tx, user_id)
 
-    return Receipt(**{kind: row[kind] for kind in KINDS}, is_dry_run=True)
+    return Receipt(**{kind: row[kind] for kind in KINDS}, is_dry_run=True, keys=keys)
 
 
 def ask(tx: Tx, context: OperationContext, account: Account) -> None:
@@ -104,7 +106,7 @@ def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forg
     if user_id is None:
         tried = attempts.hide(tx, context, who) if isinstance(who, Account) else 0
         if tried:
-            tx.run("add_erasure", at=context.now)
+            _add_erasure(tx, context)
         return Result(Forgotten(receipt=Receipt(attempts=tried)))
 
     rows = tx.all("accounts_of_user", user_id=user_id)
@@ -114,10 +116,11 @@ def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forg
 
     messages, deleted = 0, tuple[Announcement, ...]()
     for row in rows:
-        number, announcements = _forget_in_groups(tx, context.bot, row)
+        number, announcements = _forget_in_groups(tx, context, row)
         messages, deleted = messages + number, deleted + announcements
 
     messages += _remove_direct_messages(tx, user_id)
+    keys = data_keys.destroy_of_person(tx, user_id, now=context.now)
     summaries = _drop_summaries(tx, user_id)
     sessions = _drop_sessions(tx, user_id)
     receipt = Receipt(
@@ -130,9 +133,10 @@ def forget(tx: Tx, context: OperationContext, who: Account | str) -> Result[Forg
         attempts=sum(attempts.hide(tx, context, to_account(row)) for row in rows),
         audit_details=tx.run("blank_audit_of_user", user_id=user_id),
         accounts=_drop_accounts(tx, user_id),
+        keys=keys,
     )
     audit.note(tx, context, "forgotten")
-    tx.run("add_erasure", at=context.now)
+    _add_erasure(tx, context)
     session_nos = tuple(one.session_no for one in deleted if isinstance(one, MessagesDeleted))
 
     return Result(
@@ -148,7 +152,20 @@ def _notified(rows: list[Row], user_id: str) -> tuple[Announcement, ...]:
     return tuple(map(IdentityChanged, events))
 
 
-def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announcement, ...]]:
+def _add_erasure(tx: Tx, context: OperationContext) -> None:
+    """Note that what was deleted is to leave the file; where all of it was sealed with keys that
+    are destroyed, that may wait.
+    """
+    state = encryption_state.find(tx)
+    if state is not None and state.state == "sealed":
+        tx.run("add_late_erasure", at=context.now)
+    else:
+        tx.run("add_erasure", at=context.now)
+
+
+def _forget_in_groups(
+    tx: Tx, context: OperationContext, account: Row
+) -> tuple[int, tuple[Announcement, ...]]:
     """Remove what an account said in groups and was answered there; the summaries made with it lose
     their text.
 
@@ -165,7 +182,7 @@ def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announ
     for (session_no, segment_no), gone in by_segment.items():
         seqs = [(row["seq"], row["seq"]) for row in gone]
         remove_messages(tx, segment_no, seqs, reason="forgotten")
-        if gone[0]["bot"] == bot:
+        if gone[0]["bot"] == context.bot:
             ids = tuple(row["message_id"] for row in gone if row["message_id"] is not None)
             chat = to_chat(gone[0], gone[0]["thread_id"])
             announcements.append(MessagesDeleted(chat, ids, session_no))
@@ -173,6 +190,7 @@ def _forget_in_groups(tx: Tx, bot: str, account: Row) -> tuple[int, tuple[Announ
     named = {row["chat_no"] for row in rows if row["title"] == account["display_name"] != ""}
     for chat_no in named:
         tx.run("unname_chat", chat_no=chat_no)
+        data_keys.destroy_of_title(tx, chat_no, now=context.now)
 
     return len(rows), tuple(announcements)
 

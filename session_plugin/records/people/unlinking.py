@@ -10,7 +10,7 @@ from session_plugin.errors import LinkRefused
 from session_plugin.model import STORE_CHANNEL, Account, IdentityEvent
 from session_plugin.records.conversation.sessions import end_expired_of_user
 from session_plugin.records.operation_context import OperationContext
-from session_plugin.records.people import attempts, audit, notices
+from session_plugin.records.people import attempts, audit, data_keys, notices
 from session_plugin.records.people.accounts import (
     find_account,
     identity_of,
@@ -198,6 +198,7 @@ def _divide(
         tx.run("rejoin_session", session_no=home, joined_into=target)
 
     _divide_summaries(tx, session_no, target, frozenset(returned.segments))
+    data_keys.renew_summaries(tx, [session_no], now=context.now)
     for row in segments:
         set_archive_edges(tx, [row["segment_no"]])
 
