@@ -15,6 +15,8 @@ from session_plugin.counters import HubCounters
 from session_plugin.database import opening
 from session_plugin.database.database import Database
 from session_plugin.database.existing import open_existing
+from session_plugin.encryption.keys import Keys
+from session_plugin.encryption.unlocking import Encryption
 from session_plugin.hub.looking import LastSearches
 from session_plugin.hub.media import MediaFetcher
 from session_plugin.hub.secret_check import secret_check
@@ -38,7 +40,9 @@ from session_plugin.tracing import Tracing
 from session_plugin.upkeep.consolidator import Consolidator
 from session_plugin.upkeep.embedder import Embedder
 from session_plugin.upkeep.eraser import Eraser
+from session_plugin.upkeep.key_destroyer import KeyDestroyer
 from session_plugin.upkeep.making import Limits
+from session_plugin.upkeep.resealer import Resealer
 from session_plugin.upkeep.rounds import Rounds
 from session_plugin.upkeep.work import UpkeepWork
 
@@ -55,6 +59,7 @@ class HubParts:
     tracing: Tracing
     database: Database
     secret: Secret
+    encryption: Encryption
     plugins: Plugins
     background: BackgroundTasks
     announcer: Announcer
@@ -70,6 +75,7 @@ class HubParts:
     notices: Notices
     media: MediaFetcher
     eraser: Eraser
+    resealer: Resealer
     upkeep: UpkeepWork
     rounds: Rounds
     searches: LastSearches
@@ -91,7 +97,13 @@ class KnownClock:
         self.trusted_at = NEVER if found.trusted_at is None else found.trusted_at
 
 
-def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | None) -> HubParts:
+def assemble(
+    database: str | Path,
+    settings: Settings,
+    *,
+    secret: str | bytes | None,
+    encryption: Keys | None,
+) -> HubParts:
     """Put a hub together; the database is not touched yet."""
     counters, tracing, plugins, background = HubCounters(), Tracing(), Plugins(), BackgroundTasks()
     tails = Tails(
@@ -107,8 +119,9 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         ),
     )
     hub_secret = Secret(secret, database=handle.path)
-    times, clock = PlatformTimes(), KnownClock()
-    handle.check_by(secret_check(hub_secret, clock=settings.clock))
+    times, clock, leases = PlatformTimes(), KnownClock(), Leases()
+    encrypted = Encryption(encryption, database=handle.path, may_begin=not settings.is_operator)
+    handle.check_by(encrypted.unlock, secret_check(hub_secret, clock=settings.clock))
 
     def context_at(now: float) -> OperationContext:
         return OperationContext(
@@ -127,7 +140,6 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     announcer = Announcer(
         plugins, database=handle, background=background, is_silent=settings.is_operator
     )
-    leases = Leases()
     notices = Notices(leases, database=handle, context=context, background=background)
 
     tokens = TokenCounter(plugins)
@@ -204,7 +216,15 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         on_change=consolidator.renew,
     )
 
-    eraser = Eraser(handle, clock=settings.clock, minutes=settings.erasure_minutes)
+    eraser = Eraser(
+        handle,
+        keys=KeyDestroyer(handle, ring=encrypted.ring, clock=settings.clock),
+        clock=settings.clock,
+        minutes=settings.erasure_minutes,
+    )
+    resealer = Resealer(
+        handle, sealing=lambda: encrypted.sealing, eraser=eraser, clock=settings.clock
+    )
     upkeep = UpkeepWork(
         database=handle,
         plugins=plugins,
@@ -218,11 +238,9 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
     )
     minutes = settings.upkeep_minutes
 
-    async def work() -> None:
-        tails.drop_outdated()
-        await upkeep.run_unless_done(minutes=minutes or 0.0)
-
-    rounds = Rounds(work, minutes=minutes)
+    rounds = Rounds(
+        partial(_go_round, tails, resealer, upkeep, minutes=minutes or 0.0), minutes=minutes
+    )
 
     handle.on_use(rounds.start)
     handle.on_open(
@@ -233,6 +251,8 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
             announcer=announcer,
             clock=clock,
             erase=lambda: background.start(eraser.go_on()),
+            check_keys=lambda: background.start(eraser.keys.check()),
+            reseal=resealer.begin,
         )
     )
 
@@ -242,6 +262,7 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         tracing=tracing,
         database=handle,
         secret=hub_secret,
+        encryption=encrypted,
         plugins=plugins,
         background=background,
         announcer=announcer,
@@ -257,12 +278,22 @@ def assemble(database: str | Path, settings: Settings, *, secret: str | bytes | 
         notices=notices,
         media=MediaFetcher(plugins, leases),
         eraser=eraser,
+        resealer=resealer,
         upkeep=upkeep,
         rounds=rounds,
         searches=LastSearches(),
         tails=tails,
         context=context,
     )
+
+
+async def _go_round(
+    tails: Tails, resealer: Resealer, upkeep: UpkeepWork, *, minutes: float
+) -> None:
+    """Do what every process does from time to time, and what one of them does for all."""
+    tails.drop_outdated()
+    resealer.start()
+    await upkeep.run_unless_done(minutes=minutes)
 
 
 async def _go_on(
@@ -272,6 +303,8 @@ async def _go_on(
     announcer: Announcer,
     clock: KnownClock,
     erase: Callable[[], object],
+    check_keys: Callable[[], object],
+    reseal: Callable[[], object],
 ) -> None:
     """Take up what an earlier process left, once the database is open; an operator's hub leaves it
     to the bot's.
@@ -285,3 +318,6 @@ async def _go_on(
     )
     announcer.announce(None, unannounced)
     erase()
+    check_keys()
+    if settings.upkeep_minutes is not None:
+        reseal()

@@ -14,6 +14,7 @@ from typing import Any
 
 from session_plugin.checks import check_list
 from session_plugin.database.server_url import Pooler, with_settings
+from session_plugin.encryption.keys import Keys
 from session_plugin.hub.assembly import assemble
 from session_plugin.hub.finding import Finding
 from session_plugin.hub.importing import Importing
@@ -40,7 +41,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
     `search`, `embed_stored`, `status`, `consolidate`, `undo_consolidation`, `pin`, `decay`,
     `upkeep`, `backup`, `import_history` and the imports of files (see docs/importing.md),
     `import_original` and `store`; tools also use `people`, `find_people`, `sessions`, `timeline`,
-    `note_texts_shown`, `count_to_forget`, `link_known`, `erase` and `health`.
+    `note_texts_shown`, `count_to_forget`, `link_known`, `renew_keys`, `erase` and `health`.
 
     For authors of adapters: `attach` gives a lease; `edit`, `delete`, `delete_chat`, `move_chat`
     and `move_account` follow what happens on the platform; `find_message` and `burn_codes` look
@@ -90,6 +91,8 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
             Without it the environment's SESSION_SECRET; without that, on SQLite, a file beside the
             database, made when it is needed. On other databases linking is off until there is one.
             Another one than the one that hashes rest on is refused; see `accept_lost_secret`.
+        encryption: Keys with which what is private is sealed in the database, and forgotten by
+            destroying one; None: nothing is sealed, and a database that is encrypted is refused.
         record_when: Tells of a chat whether what is said in it is kept; None keeps everything.
         direct_sees_groups: In their direct chats, people are also shown what they themselves said
             in groups and were answered there. Otherwise what is said in a group is seen there only.
@@ -133,6 +136,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         store_patience: float = 2.0,
         cache_bytes: int = 16 * 2**20,
         secret: str | bytes | None = None,
+        encryption: Keys | None = None,
         record_when: Callable[[Chat], bool] | None = None,
         direct_sees_groups: bool = False,
         privacy_text: str | None = None,
@@ -161,7 +165,7 @@ class SessionHub(Recording, Finding, People, Linking, Memory, Importing, Operati
         )
         check_list("plugins", plugins, of="plugins")
         where = with_settings(database, pooler=pooler, schema=schema, direct_url=direct_url)
-        self._parts = assemble(where, settings, secret=secret)
+        self._parts = assemble(where, settings, secret=secret, encryption=encryption)
         self._parts.plugins.introduce(self)
 
         for plugin in plugins:

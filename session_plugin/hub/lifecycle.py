@@ -98,6 +98,7 @@ class Lifecycle:
 
     async def _close(self) -> None:
         await self._parts.rounds.stop()
+        await self._parts.resealer.stop()
         await self._parts.eraser.stop()
 
         if self._parts.database.is_open or self._parts.intake.is_opening:
@@ -108,6 +109,7 @@ class Lifecycle:
             await self.settle()
             await self._parts.postponed.finish()
             await self._parts.rounds.stop()  # storing what waited may have started it again
+            await self._parts.resealer.stop()
             await self._parts.eraser.stop()  # and so may have a forgetting
 
         self._parts.intake.stop_opening()

@@ -160,9 +160,11 @@ class Memory:
         """Do now what the open hub does every `upkeep_minutes`: end silent sessions, decay, make
         summaries again.
 
-        What another process that has ended did not come to erase is erased, too.
+        What another process that has ended did not come to erase is erased, too. What is stored
+        plain in a database that is encrypted is sealed, or opened again if that was turned off.
 
         Args:
             confirm_clock: As for `decay`.
         """
         await self._parts.upkeep.run(confirm_clock=confirm_clock)
+        await self._parts.resealer.run()

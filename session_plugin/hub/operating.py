@@ -7,7 +7,7 @@ from session_plugin.errors import UnknownSession
 from session_plugin.hub.assembly import HubParts
 from session_plugin.model import Account, Receipt, Session, SessionIdentity
 from session_plugin.records.conversation import timeline
-from session_plugin.records.people import forgetting, linking, overview
+from session_plugin.records.people import data_keys, forgetting, linking, overview
 from session_plugin.records.upkeep import health, traffic
 from session_plugin.rules.overview import Health, KnownPerson, Timeline
 
@@ -91,6 +91,19 @@ class Operating:
     async def count_to_forget(self, who: Account | str) -> Receipt:
         """Return what `forget` would erase, and change nothing."""
         return await self._parts.database.read(forgetting.count, who)
+
+    async def renew_keys(self) -> int:
+        """Seal what is written from now on with new data keys, in a database that is encrypted;
+        return how many are replaced.
+
+        What is stored stays sealed with the old ones, which are destroyed with the person or with
+        what they seal. Other processes follow within ten seconds.
+        """
+        renewed = await self._parts.database.write(data_keys.renew_all)
+        if self._parts.encryption.sealing is not None:
+            self._parts.encryption.sealing.ask_again()
+
+        return renewed
 
     async def link_known(self, one: Account, other: Account) -> SessionIdentity:
         """Link two accounts by the operator's word, without codes; both have to be known.

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from session_plugin.encryption.keys import Keys
 from session_plugin.hub.assembly import assemble
 from session_plugin.hub.hub import SessionHub
 from session_plugin.hub.settings import Settings
@@ -30,6 +31,7 @@ class OperatorHub(SessionHub):
         consolidation_threshold: For `consolidate`: the bot's own setting.
         max_age_hours: For imports, which silence cuts into sessions: the bot's own setting.
         secret: The same as the bot's hub has.
+        encryption: The keys that the bot's hub has, if its database is encrypted.
         clock: Returns seconds since 1970.
 
     Example:
@@ -47,6 +49,7 @@ class OperatorHub(SessionHub):
         consolidation_threshold: int = 100,
         max_age_hours: float = NO_AGE_HOURS,
         secret: str | bytes | None = None,
+        encryption: Keys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Check the settings; the database is not touched yet."""
@@ -70,4 +73,4 @@ class OperatorHub(SessionHub):
             new_id=lambda: uuid.uuid4().hex,
             is_operator=True,
         )
-        self._parts = assemble(database, settings, secret=secret)
+        self._parts = assemble(database, settings, secret=secret, encryption=encryption)

@@ -193,8 +193,8 @@ class People:
 
             return replace(
                 forgotten.receipt,
-                is_pending=not erasure.is_done,
-                pending_seconds=erasure.seconds,
+                is_pending=not (erasure.is_done or erasure.is_unreadable),
+                pending_seconds=0.0 if erasure.is_unreadable else erasure.seconds,
             )
 
         return await asyncio.shield(self._parts.background.keep(carry_out()))

@@ -27,6 +27,8 @@ from session_plugin.checks import (
 from session_plugin.context.digest import DIGEST_NAME, digest
 from session_plugin.database.engine import Engine, Tx
 from session_plugin.database.opening import located, open_engine
+from session_plugin.encryption.keys import Keys
+from session_plugin.encryption.unlocking import Encryption
 from session_plugin.errors import SessionError
 from session_plugin.logs import FieldLogger
 from session_plugin.model import Account, Session, SessionMessage, check_role
@@ -61,6 +63,7 @@ class SessionStore:
         max_age_hours: Hours of silence after which `get_or_create` starts a new session; exactly as
             many do not.
         consolidation_threshold: Messages beyond which the oldest half gives way to a summary.
+        encryption: Keys with which what is private is sealed in the database; see `SessionHub`.
 
     Raises:
         DatabaseRefused: the database may not be used; it is left as it is.
@@ -81,6 +84,7 @@ class SessionStore:
         *,
         max_age_hours: float = 24.0,
         consolidation_threshold: int = 100,
+        encryption: Keys | None = None,
     ) -> None:
         """Open the database."""
         check_number("max_age_hours", max_age_hours)
@@ -111,6 +115,11 @@ class SessionStore:
             )
 
         engine = open_engine(path)
+        try:
+            Encryption(encryption, database=where, may_begin=True).unlock(engine)
+        except BaseException:
+            engine.close()
+            raise
         self._set_up(lambda: engine, context, consolidation_threshold)
         self._owned = engine
 
