@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from session_plugin.cli import checking, files, importing, looking, memory, people, starting
+from session_plugin.cli import checking, files, importing, keys, looking, memory, people, starting
 from session_plugin.cli.setup import OneLine, Setup
 
 COMMANDS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
@@ -44,9 +44,15 @@ COMMANDS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
         ("distribute", files.distribute),
         ("accept-lost-secret", files.accept_secret),
     ),
+    "Keys": (
+        ("keys new", keys.new),
+        ("keys rotate", keys.rotate),
+        ("keys renew", keys.renew),
+        ("keys status", keys.status),
+    ),
     "Start": (("init", starting.init),),
 }
-"""Commands by group, in the order of the help."""
+"""Commands by group, in the order of the help; `keys new` is a command of the group `keys`."""
 
 app = typer.Typer(
     cls=OneLine,
@@ -88,13 +94,22 @@ def options(
 
     Commands may run next to the bot. Give them the same SESSION_SECRET as the bot has. What a
     command would delete or join is shown first and done with --yes. Texts of messages are shown
-    with --show-text only, which is written to the audit.
+    with --show-text only, which is written to the audit. For an encrypted database set SESSION_KEY
+    or SESSION_KEY_FILE, and SESSION_KEY_STORE if its key store is not next to it.
 
     Exit status: 0 if all is well, 1 if something was refused or needs a hand, 2 for wrong usage.
     """
     ctx.obj = Setup(database=database, bot=bot)
 
 
+of_keys = typer.Typer(
+    help="Make a master key, replace it, and see what is sealed.",
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(of_keys, name="keys", no_args_is_help=True)
+
 for _commands in COMMANDS.values():
     for _name, _command in _commands:
-        app.command(_name)(_command)
+        _group, _, _of_group = _name.rpartition(" ")
+        (of_keys if _group else app).command(_of_group)(_command)

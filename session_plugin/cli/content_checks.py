@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from session_plugin.cli.encryption_checks import check_encryption
 from session_plugin.cli.findings import Finding, command, note, ok, trouble
 from session_plugin.cli.output import when
 from session_plugin.database.existing import open_existing
 from session_plugin.database.server_facts import ServerFacts, server_facts
 from session_plugin.database.server_url import ServerUrl, read_url
+from session_plugin.encryption.keys import from_environment
 from session_plugin.errors import SessionError
 from session_plugin.hub.operator import OperatorHub
 from session_plugin.hub.secret_check import secret_check
@@ -62,7 +64,7 @@ def check_secret(where: str) -> Iterator[Finding]:
 
 async def check_content(where: str, bot: str) -> list[Finding]:
     """Return what status and health show."""
-    async with OperatorHub(where, bot=bot) as hub:
+    async with OperatorHub(where, bot=bot, encryption=from_environment()) as hub:
         status, health = await hub.status(), await hub.health()
 
     return [
@@ -72,6 +74,7 @@ async def check_content(where: str, bot: str) -> list[Finding]:
         *_summaries(where, status),
         *_plugins(health),
         *_people(status),
+        *check_encryption(where, status.encryption),
     ]
 
 

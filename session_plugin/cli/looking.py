@@ -27,6 +27,7 @@ from session_plugin.cli.setup import (
 )
 from session_plugin.hub.operator import OperatorHub
 from session_plugin.model import Chat, Session, SessionMessage
+from session_plugin.reports import EncryptionStatus
 from session_plugin.rules.found import Found
 from session_plugin.rules.overview import KnownPerson, Timeline
 
@@ -49,6 +50,7 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
 
     for name in ("oldest_message_at", "clock_doubted_since"):
         shown[name] = when(shown[name])
+    shown["encryption"] = _encryption_text(found.encryption)
 
     print_values(
         {
@@ -56,6 +58,14 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
             for name, value in shown.items()
         }
     )
+
+
+def _encryption_text(found: EncryptionStatus | None) -> str:
+    if found is None:
+        return "none"
+
+    text = f"{found.state}, {found.sealed_messages} of {found.messages} messages, {found.keys} keys"
+    return f"{text}, {found.keys_to_destroy} to destroy" if found.keys_to_destroy else text
 
 
 def _of(found: Any) -> dict[str, Any]:

@@ -146,6 +146,11 @@ def forget(
                 "erased from the tables; the last bytes leave the file when the bot rewrites it, "
                 "or now with: session-plugin erase"
             )
+        elif receipt.keys:
+            print_lines(
+                "erased: the keys are destroyed, and nobody can read what they sealed; ids and "
+                "times leave the file at a quiet time, or now with: session-plugin erase"
+            )
         else:
             print_lines("erased, to the last byte")
 

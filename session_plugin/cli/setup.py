@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from session_plugin.cli.output import one_line
+from session_plugin.encryption.keys import from_environment
 from session_plugin.errors import SessionError, UnknownSession
 from session_plugin.hub.operator import OperatorHub
 from session_plugin.model import Account, Session
@@ -82,7 +83,8 @@ def run(
     setup: Setup = ctx.obj
 
     async def carry_out() -> T:
-        async with OperatorHub(setup.where, bot=setup.bot, **settings) as hub:
+        keys = from_environment()
+        async with OperatorHub(setup.where, bot=setup.bot, encryption=keys, **settings) as hub:
             if not is_new_bot_fine:
                 check_bot(setup.bot, await hub.bots())
             return await action(hub)

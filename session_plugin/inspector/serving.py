@@ -22,6 +22,8 @@ from typing import Any
 from session_plugin.checks import HOUR
 from session_plugin.database.database import Database
 from session_plugin.database.opening import open_engine
+from session_plugin.encryption.keys import from_environment
+from session_plugin.encryption.unlocking import Encryption
 from session_plugin.records.operation_context import OperationContext
 from session_plugin.records.people import audit
 from session_plugin.rules.policies import Policies
@@ -54,7 +56,9 @@ def serve(
     """Serve the pages on 127.0.0.1 until Ctrl+C or SIGTERM.
 
     Args:
-        database: A path or a `postgresql://` URL; it has to be there already.
+        database: A path or a `postgresql://` URL; it has to be there already. If it is encrypted,
+            its master key is in the environment's SESSION_KEY or the file of SESSION_KEY_FILE, and
+            SESSION_KEY_STORE says where its key store is, if not next to it.
         port: 0 takes a free one.
         show_text: Show what people wrote; otherwise only how long it is. Each start with it is
             written to the audit, the only thing that is ever written.
@@ -107,6 +111,8 @@ async def serving(
         raise ValueError(f"port is a number from 0 to 65535, not {port}")
 
     opened = Database(database, open_engine=partial(open_engine, is_read_only=True))
+    keys = from_environment()
+    opened.check_by(Encryption(keys, database=opened.path, may_begin=False).unlock)
     try:
         await opened.open()
         with _listen(port) as listening:

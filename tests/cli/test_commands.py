@@ -115,10 +115,11 @@ def test_every_command_works_next_to_a_bot_that_writes(
 
 
 def test_every_command_has_a_schema_and_prints_json(run: Any) -> None:
-    names = {name for group in COMMANDS.values() for name, _ in group}
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == names - {"inspect"}
-    for name in names - {"inspect"}:
-        assert "--json" in run(None, name, "--help").out
+    names = {name for group in COMMANDS.values() for name, _ in group} - {"inspect"}
+    schemas = {path.stem for path in SCHEMAS.glob("*.json")}
+    assert schemas == {name.replace(" ", "-") for name in names}
+    for name in names:
+        assert "--json" in run(None, *name.split(), "--help").out
 
 
 def test_a_persons_newest_session_is_not_one_that_a_link_emptied(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from session_plugin import DatabaseRefused, Keys, SessionHub
 from session_plugin.inspector.serving import serving
 
 ON_SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -288,3 +290,31 @@ async def test_the_command_prints_the_link_and_ends_by_a_signal(stored: Any) -> 
         process.wait()
 
     assert (process.returncode, errors) == (0, "")
+
+
+async def test_an_encrypted_database_is_shown_with_its_keys(
+    stored: Any, visit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All pages, as before it was sealed; without the keys it is refused."""
+    for name in ("SESSION_KEY_FILE", "SESSION_KEY_PREVIOUS", "SESSION_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    async with visit(show_text=True) as visitor:
+        before = [await visitor.get(path, **given) for path, given in all_pages(stored)]
+
+    master, store = secrets.token_hex(32), str(tmp_path / "elsewhere.keys")
+    settings = {"secret": "what only this test knows", "upkeep_minutes": None}
+    async with SessionHub(stored.database, encryption=Keys(master, store=store), **settings) as hub:
+        await hub.upkeep()
+    with pytest.raises(DatabaseRefused, match="SESSION_KEY"):
+        async with visit(show_text=True):
+            pass
+
+    monkeypatch.setenv("SESSION_KEY", master)
+    monkeypatch.setenv("SESSION_KEY_STORE", store)
+    async with visit(show_text=True) as visitor:
+        after = [await visitor.get(path, **given) for path, given in all_pages(stored)]
+    assert [one for one in after if "My first words" in one]
+    of_health = [path for path, _ in all_pages(stored)].index("/health")
+    for number, (one, other) in enumerate(zip(before, after, strict=True)):
+        if number not in (of_health, of_health - 1):  # sizes, and how often texts were shown
+            assert one == other
