@@ -4,14 +4,17 @@ locks they hold.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,8 +22,11 @@ from uuid import uuid4
 
 import pytest
 
+from session_plugin.database import opening
 from session_plugin.database.distributing import distribute_database
+from session_plugin.database.engine import Engine
 from session_plugin.database.opening import open_engine
+from session_plugin.encryption.unlocking import Encryption
 from session_plugin.testing import Clock
 
 # discord.py reads JSON with orjson where that is installed, and some frameworks of agents bring it along.
@@ -29,6 +35,35 @@ sys.modules["orjson"] = None  # type: ignore[assignment]
 import discord.utils  # noqa: E402, F401 - reads JSON with what it finds now
 
 del sys.modules["orjson"]
+
+ENCRYPTED = bool(os.environ.get("SESSION_TEST_ENCRYPTION"))
+"""Whether all databases are encrypted, but those of tests that give keys themselves."""
+if ENCRYPTED:
+    _keys = tempfile.mkdtemp(prefix="session_plugin_keys_")
+    atexit.register(shutil.rmtree, _keys, ignore_errors=True)
+    os.environ["SESSION_TEST_KEY_STORE"] = f"{_keys}/all.keys"
+
+    _by_default = str(Path(__file__).parent / "encrypted_by_default")
+    _path = [_by_default, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(_path)))  # subprocesses
+
+    _file = spec_from_file_location("encrypted_by_default", f"{_by_default}/sitecustomize.py")
+    assert _file is not None
+    assert _file.loader is not None
+    _module = module_from_spec(_file)
+    _file.loader.exec_module(_module)
+    _module.give_keys(Encryption)
+
+    _open_engine = open_engine
+
+    def open_engine(database: str | Path, **settings: Any) -> Engine:
+        """Open a database as tests do that look into it without a hub."""
+        engine = _open_engine(database, **settings)
+        if settings.get("is_read_only"):
+            Encryption(None, database=str(database), may_begin=False).unlock(engine)
+        return engine
+
+    opening.open_engine = open_engine  # before any test imports it
 
 pytest_plugins = ["session_plugin_discord.testing", "session_plugin_telegram.testing"]
 
@@ -361,6 +396,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _is_quick(item.path, config) and "postgresql" not in item.name:
             item.add_marker(pytest.mark.quick)
+        plain = item.get_closest_marker("plain")
+        if ENCRYPTED and plain is not None:
+            item.add_marker(pytest.mark.skip(reason=plain.args[0]))
 
 
 def _is_quick(path: Path, config: pytest.Config) -> bool:

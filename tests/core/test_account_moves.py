@@ -106,6 +106,7 @@ async def test_what_was_forgotten_under_either_id_is_not_stored_again(
     assert await texts(hub, NEW) == ["afterwards"]
 
 
+@pytest.mark.plain("finds the words in the database before, and not after")
 async def test_forgetting_finds_what_others_quote_of_it(
     new_hub: Callable[..., SessionHub], talk: Talk, raw: Any
 ) -> None:

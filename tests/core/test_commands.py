@@ -279,6 +279,7 @@ async def test_a_yes_to_being_forgotten_without_the_question_does_nothing(say, h
     assert await texts(hub, ann) == ["of ann"]
 
 
+@pytest.mark.plain("sealed, nobody has to wait for the file")
 async def test_who_must_wait_for_the_last_bytes_is_told_how_long(say, ann, talk, hub, database):
     bob = talk.account("bob")
     await hub.record(talk.said(bob, "of bob"))

@@ -16,6 +16,8 @@ from session_plugin import Account, Chat, MessageEvent
 from session_plugin.database import sqlite
 from session_plugin.upkeep import eraser
 
+pytestmark = pytest.mark.plain("the file is rewritten later, at a quiet time")
+
 
 @pytest.fixture(autouse=True)
 def careless_sqlite(monkeypatch):
@@ -60,6 +62,7 @@ async def until(is_true):
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.plain("finds the words in the file before it is rewritten")
 async def test_no_word_and_no_name_is_left(hub, talk, bytes_of, ann):
     bob = talk.account("bob")
     for number in range(50):
@@ -306,6 +309,7 @@ def rewrites(caplog):
     return lambda: sum("was rewritten" in record.message for record in caplog.records)
 
 
+@pytest.mark.plain("finds the words in the file before it is rewritten")
 async def test_all_who_are_forgotten_within_the_hour_share_one_rewrite(
     new_hub, talk, bytes_of, database, clock, rewrites
 ):

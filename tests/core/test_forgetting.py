@@ -150,13 +150,14 @@ async def test_codes_links_notices_and_attempts_go_with_them(hub, talk, ann, ann
     assert (await hub.unread_notices(ann), await hub.pending_link(ann)) == ((), None)
 
 
+@pytest.mark.plain("finds no id in the file, which is rewritten later where words are sealed")
 async def test_being_forgotten_lifts_no_lock(hub, talk, ann, ann_too, bob, clock, raw):
     for account in (ann, bob):
         await hub.record(talk.said(account, "hi"))
     for _ in range(5):
         with pytest.raises(LinkRefused):
             await hub.redeem_link(ann, "ABCD-2345")
-    await hub.forget(ann)
+    await hub.forget(ann, at_once=True)
     assert b"ann-on-discord" not in raw.contents()
     with pytest.raises(LinkRefused):
         await hub.redeem_link(ann, (await hub.request_link(bob)).code)
@@ -209,10 +210,11 @@ async def test_a_yes_is_good_for_one_question(hub, talk, texts, ann):
     assert await texts(hub, ann) == ["new"]
 
 
+@pytest.mark.plain("finds no id in the file, which is rewritten later where words are sealed")
 async def test_who_only_ever_typed_codes_can_be_forgotten(hub, ann, raw):
     with pytest.raises(LinkRefused):
         await hub.redeem_link(ann, "ABCD-2345")
-    assert (await hub.forget(ann)).attempts == 1
+    assert (await hub.forget(ann, at_once=True)).attempts == 1
     assert b"ann-on-discord" not in raw.contents()
 
 
@@ -242,6 +244,7 @@ async def test_a_direct_chat_that_nobody_owns_leaves_nothing(hub, talk, texts, a
     assert raw.rows("SELECT COUNT(*) FROM chats") == [(0,)]
 
 
+@pytest.mark.plain("finds no id in the file, which is rewritten later where words are sealed")
 async def test_a_group_that_is_named_after_them_is_so_no_longer(
     new_hub, talk, event_log, ann, bob, raw
 ):
@@ -250,7 +253,7 @@ async def test_a_group_that_is_named_after_them_is_so_no_longer(
     chat = talk.group("with ann-on-discord", title="Ann Secretname")
     said = talk.said(chat, "old", author=ann, author_name="Ann Secretname", sent_at=5.0)
     await hub.record(said)
-    await hub.forget(ann)
+    await hub.forget(ann, at_once=True)
     await hub.settle()
     assert not {name for name in (b"ann-on-discord", b"Secretname") if name in raw.contents()}
     assert [told["message_ids"] for told in event_log.of("delete")] == [(said.message_id,)]

@@ -372,7 +372,7 @@ async def test_however_many_are_dropped_few_are_kept_in_memory(
     monkeypatch.setattr(pending_writes, "MOST_TIMED_OUT", 100)
     monkeypatch.setattr(writer, "CROWDED", 200)
     hub, ann = new_hub(store_patience=0.01), talk.account("ann")
-    await hub.record(talk.said(ann, "before"))
+    await store(hub, talk.said(ann, "before"))
     with hold(database):
         for _ in range(20):
             await asyncio.gather(

@@ -89,6 +89,7 @@ async def test_messages_of_one_turn_share_a_reading_of_the_clock_and_turns_do_no
     assert times[0] < times[1] < times[11]
 
 
+@pytest.mark.plain("reads contents in the database")
 async def test_a_platforms_time_that_one_message_tells_counts_for_the_next_of_its_turn(
     new_hub, talk, clock, raw
 ):

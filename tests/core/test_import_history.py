@@ -540,6 +540,7 @@ ROWS = """
 """
 
 
+@pytest.mark.plain("compares cells of two databases")
 async def test_an_import_that_is_killed_twice_and_run_again_leaves_the_same_rows(
     spawn, backend, new_databases
 ):

@@ -196,6 +196,7 @@ async def test_what_was_forgotten_leaves_no_vector(hub, talk, ann, vectors):
 
 
 @pytest.mark.parametrize("way", ["forget", "delete", "edit", "decay"])
+@pytest.mark.plain("finds the vector in the database before, and not after")
 async def test_no_byte_of_a_vector_is_left_of_what_is_gone(
     new_hub, talk, ann, clock, backend, database, way
 ):

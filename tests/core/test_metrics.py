@@ -216,6 +216,7 @@ async def test_links_and_forgettings_are_counted(new_hub, talk, link):
     assert scrape.value("pending_erasures") == 0
 
 
+@pytest.mark.plain("sealed, nobody has to wait for the file")
 async def test_erasures_that_wait_are_shown(new_hub, talk, database):
     hub = new_hub(erasure_minutes=60)
     for name in ("ann", "bob"):

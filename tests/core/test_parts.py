@@ -101,6 +101,7 @@ async def test_a_message_that_is_delivered_again_has_its_parts(hub, talk):
     assert (known.parts, known.turn) == ((CALL,), "run-1")
 
 
+@pytest.mark.plain("reads or changes parts in the database")
 async def test_the_words_of_a_message_are_on_disk_once(view, backend, database):
     await view.add("assistant", parts=ALL_KINDS)
     ((row,),) = backend.rows(database, "SELECT parts FROM messages WHERE parts IS NOT NULL")
@@ -113,6 +114,7 @@ async def test_a_message_without_parts_or_turn_has_empty_cells(view, backend, da
     assert rows == [(None, None, 0)] * 2
 
 
+@pytest.mark.plain("reads or changes parts in the database")
 async def test_a_broken_cell_of_parts_reads_as_none(view, backend, database, caplog):
     await view.add("assistant", "Hello", parts=[CALL])
     for broken in ("{", "[{}]", '[{"type": "odd"}]', '[{"type": "tool_call", "id": 7}]', "7"):
@@ -395,6 +397,7 @@ async def test_a_person_edits_a_message_into_an_aside_and_back(hub, talk):
     assert not (await view.history())[0].is_aside
 
 
+@pytest.mark.plain("reads or changes parts in the database")
 async def test_a_message_of_a_tool_can_be_deleted_by_what_add_returned(view, parts_in):
     kept = await view.add("assistant", parts=[CALL])
     added = await view.add("tool", parts=[RESULT])

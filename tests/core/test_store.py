@@ -38,11 +38,13 @@ def words(session: Session) -> list[str]:
 
 
 def test_the_constructor_has_the_originals_signature() -> None:
+    """What is ours comes after it, by name."""
     parameters = inspect.signature(SessionStore).parameters.values()
     assert [(p.name, p.kind.name, p.default) for p in parameters] == [
         ("db_path", "POSITIONAL_OR_KEYWORD", None),
         ("max_age_hours", "KEYWORD_ONLY", 24.0),
         ("consolidation_threshold", "KEYWORD_ONLY", 100),
+        ("encryption", "KEYWORD_ONLY", None),
     ]
 
 

@@ -141,6 +141,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.plain("finds rows by their contents, and breaks cells")
 def test_a_broken_metadata_cell_costs_that_cell(database: str, raw: Any, broken: bytes) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
@@ -179,6 +180,7 @@ def test_a_broken_cell_breaks_no_listing(database: str, raw: Any, cell: str, bro
     ["7", "'{'", "CAST(x'7b22ff22' AS TEXT)"],
     ids=["a number", "text", "text that is none"],
 )
+@pytest.mark.plain("finds rows by their contents, and breaks cells")
 def test_a_cell_of_another_kind_which_sqlite_takes_costs_that_cell(
     database_file: Path, broken: str
 ) -> None:
@@ -194,6 +196,7 @@ def test_a_cell_of_another_kind_which_sqlite_takes_costs_that_cell(
         ]
 
 
+@pytest.mark.plain("finds rows by their contents, and breaks cells")
 def test_content_that_is_no_utf8_costs_only_its_broken_bytes(database: str, raw: Any) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
@@ -204,6 +207,7 @@ def test_content_that_is_no_utf8_costs_only_its_broken_bytes(database: str, raw:
         assert [m.content for m in store.get_or_create("ann").messages] == ["whole", "b\ufffdk"]
 
 
+@pytest.mark.plain("a shell shows nothing that is sealed")
 def test_people_can_read_the_messages_in_a_shell(database: str, raw: Any, clock: Any) -> None:
     with SessionStore(database) as store:
         session_id = store.get_or_create("ann").session_id
@@ -214,6 +218,7 @@ def test_people_can_read_the_messages_in_a_shell(database: str, raw: Any, clock:
     assert rows[1][0] == "assistant"
 
 
+@pytest.mark.plain("a shell shows nothing that is sealed")
 def test_people_can_read_sessions_and_summaries_in_a_shell(database: str, raw: Any) -> None:
     with SessionStore(database, consolidation_threshold=2) as store:
         session_id = store.get_or_create("ann").session_id

@@ -65,6 +65,7 @@ async def test_a_hundred_edits_in_two_seconds_are_stored_three_times_at_most(
     assert await texts(hub, ann) == [f"word {EDITS}"]
 
 
+@pytest.mark.plain("reads contents in the database")
 async def test_the_last_edit_is_stored_by_itself_within_a_second(
     hub, answer, grown, backend, database
 ):
@@ -176,6 +177,7 @@ async def test_closing_stores_what_is_held(hub, answer, grown, new_hub, texts):
     assert await texts(new_hub(), answer.answers) == ["go", "word 3"]
 
 
+@pytest.mark.plain("reads contents in the database")
 async def test_an_adapter_that_stops_stores_what_it_handed_in(
     hub, answer, grown, backend, database
 ):

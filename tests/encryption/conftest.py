@@ -1,17 +1,22 @@
-"""Fixtures for key stores: where one is to be on each backend, master keys, and ids."""
+"""Fixtures for key stores: where one is to be on each backend, master keys, and ids; and for hubs
+whose database is sealed.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from session_plugin import Keys
+from session_plugin import Keys, SessionHub
 from session_plugin.encryption.keys import OpenKeys
+from session_plugin.testing import Talk
+
+SECRET = "what only the tests' hubs know"
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +62,62 @@ def open_keys(bot_file: str) -> Iterator[Callable[..., OpenKeys]]:
 @pytest.fixture
 def new_ids() -> Callable[[int], list[bytes]]:
     return lambda count: [os.urandom(8) for _ in range(count)]
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def store_file(tmp_path: Path) -> Path:
+    """The key store's file."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return folder / "bot.keys"
+
+
+@pytest.fixture
+def keys(master: str, store_file: Path) -> Callable[[], Keys]:
+    return lambda: Keys(master, store=store_file)
+
+
+@pytest.fixture
+async def new_hub(
+    database: str, clock: Any, keys: Callable[[], Keys]
+) -> AsyncIterator[Callable[..., SessionHub]]:
+    made: list[SessionHub] = []
+
+    def make(*plugins: object, path: str | Path = database, **settings: Any) -> SessionHub:
+        hub = SessionHub(
+            path,
+            **{
+                "plugins": plugins,
+                "load_entry_points": False,
+                "clock": clock,
+                "secret": SECRET,
+                "encryption": keys(),
+                "upkeep_minutes": None,
+                **settings,
+            },
+        )
+        made.append(hub)
+        return hub
+
+    yield make
+    for hub in made:
+        await hub.close()
+
+
+@pytest.fixture
+def held(keys: Callable[[], Keys], database: str) -> Callable[[list[bytes]], int]:
+    """Count how many of some keys the key store has."""
+
+    def count(key_ids: list[bytes]) -> int:
+        opened = keys().open(database, may_create=False)
+        try:
+            return len(opened.store.unwrap(key_ids))
+        finally:
+            opened.close()
+
+    return count
