@@ -19,6 +19,7 @@ TEXT = "It was a bright cold day, and all the clocks in the house were still at 
 
 _PLACES = {
     "session_plugin": "contenders.ours:SessionPlugin",
+    "session_plugin, encrypted": "contenders.ours:Encrypted",
     "sqlite3": "contenders.raw:RawSqlite",
     "aiosqlite": "contenders.aiosqlite_table:AiosqliteTable",
     "aiosqlite, unlocked": "contenders.aiosqlite_table:UnlockedAiosqliteTable",
@@ -30,6 +31,7 @@ _PLACES = {
 }
 
 OURS = "session_plugin"
+ENCRYPTED = "session_plugin, encrypted"
 LIMIT = "sqlite3"
 LIBRARIES = ("aiosqlite", "openai-agents", "google-adk", "langchain", "langgraph")
 SLOW = ("google-adk", "langchain")

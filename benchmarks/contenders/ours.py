@@ -4,7 +4,7 @@ import time
 
 from contenders import USERS
 from contenders.names import chat_id, message_ids, person_id
-from session_plugin import Account, Chat, MessageEvent, SessionHub, SessionView
+from session_plugin import Account, Chat, Keys, MessageEvent, SessionHub, SessionView
 
 
 class SessionPlugin:
@@ -17,9 +17,11 @@ class SessionPlugin:
         "SessionHub(path), nothing set: WAL, synchronous=FULL, identity and dedupe on, summaries on"
     )
 
+    encryption: Keys | None = None
+
     async def open(self, where: str, users: int) -> None:
         """Create a hub; the database opens with the first message."""
-        self._hub = SessionHub(where)
+        self._hub = SessionHub(where, encryption=self.encryption)
         self._ids = message_ids()
         self._sessions: dict[int, SessionView] = {}
 
@@ -65,3 +67,10 @@ class SessionPlugin:
     async def close(self) -> None:
         """Close the hub, which first stores pending writes."""
         await self._hub.close()
+
+
+class Encrypted(SessionPlugin):
+    """The same with `encryption`; the keys are in a file next to the database."""
+
+    settings = "SessionHub(path, encryption=Keys(master)), nothing else set"
+    encryption = Keys("0123456789abcdef" * 4)

@@ -11,6 +11,7 @@ status      the hub's status next to 100,000 users
 growth      appending at 10,000 and 1,000,000
 processes   four on one file
 postgres    rate and processor time of client and server, compared with an asyncpg pool
+encryption  processor time and bytes with encryption, compared with without
 upkeep      waits while a session is summarised, and while many decay
 """
 
@@ -20,6 +21,7 @@ from rows import Row
 
 from measurements import (
     disk,
+    encryption,
     growth,
     memory,
     newcomers,
@@ -43,6 +45,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "growth": growth.measure,
     "processes": processes.measure,
     "postgres": postgres.measure,
+    "encryption": encryption.measure,
     "upkeep": upkeep.measure,
 }
 
