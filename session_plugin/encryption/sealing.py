@@ -104,12 +104,12 @@ class Sealing:
             )
 
         self._seals = row is not None and row["state"] in SEALS
-        self._asks_at = self._clock() + STATE_SECONDS
         self.owners.forget()
         if row is not None and not self.ring.look(self._check_id):
             raise DatabaseUnavailable(
                 "the key store has lost its keys, or another one was put in its place"
             )
+        self._asks_at = self._clock() + STATE_SECONDS  # until then it is asked each time
 
         return self._seals
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from session_plugin import DatabaseUnavailable
+from session_plugin import DatabaseUnavailable, Keys, SessionHub
 from session_plugin.encryption.keys import OpenKeys
 from session_plugin.encryption.ring import KeyRing
+from session_plugin.encryption.sealing import STATE_SECONDS
+from session_plugin.testing import Talk
 
 
 class Shelf:
@@ -87,3 +91,34 @@ def test_who_drops_keys_does_not_wait_for_the_store(ring: KeyRing, shelf: Shelf)
     assert making.is_alive()
     shelf.may_make.set()
     making.join()
+
+
+async def test_whom_a_process_knows_waits_for_the_store_too(
+    new_hub: Callable[..., SessionHub], talk: Talk, shelf: Shelf
+) -> None:
+    """Keys in memory are no reason to store what nobody could read after a restart."""
+    ann = talk.account("ann")
+    hub = new_hub(encryption=Keys(store=shelf), store_patience=1.0)
+    await hub.record(talk.said(ann, "one"))
+    sealing = hub._parts.encryption.sealing
+    assert sealing is not None
+    now = sealing._clock()
+    sealing._clock = lambda: now + 2 * STATE_SECONDS
+    shelf.fails = ConnectionError("no route")
+    for text in ("two", "three"):
+        recorded = await hub.record(talk.said(ann, text))
+        assert not recorded.is_stored
+        assert recorded.session is not None
+        with pytest.raises(DatabaseUnavailable):
+            await recorded.session.history()
+
+    shelf.fails = None
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                said = [message.content for message in await recorded.session.history()]
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                break
+    assert said == ["one", "two", "three"]
