@@ -18,7 +18,8 @@ class KeyStore(Protocol):
 
     An id is 8 random bytes, a key 32. Methods are called on threads that may block, several at a
     time. They raise `DatabaseUnavailable` while the keys cannot be reached: messages wait then, and
-    are stored later. An id that was destroyed is never used again.
+    are stored later. Give up after some seconds, as the two that are built in do: the writer, and
+    who is being forgotten, wait for you. An id that was destroyed is never used again.
 
     Example:
         class Shelf:
