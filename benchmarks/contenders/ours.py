@@ -17,11 +17,12 @@ class SessionPlugin:
         "SessionHub(path), nothing set: WAL, synchronous=FULL, identity and dedupe on, summaries on"
     )
 
-    encryption: Keys | None = None
+    def _keys(self) -> Keys | None:
+        return None
 
     async def open(self, where: str, users: int) -> None:
         """Create a hub; the database opens with the first message."""
-        self._hub = SessionHub(where, encryption=self.encryption)
+        self._hub = SessionHub(where, encryption=self._keys())
         self._ids = message_ids()
         self._sessions: dict[int, SessionView] = {}
 
@@ -73,4 +74,6 @@ class Encrypted(SessionPlugin):
     """The same with `encryption`; the keys are in a file next to the database."""
 
     settings = "SessionHub(path, encryption=Keys(master)), nothing else set"
-    encryption = Keys("0123456789abcdef" * 4)
+
+    def _keys(self) -> Keys:
+        return Keys("0123456789abcdef" * 4)
