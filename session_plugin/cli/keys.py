@@ -19,7 +19,7 @@ def new(as_json: Json = False) -> None:
     """Make a master key.
 
     It is printed and stored nowhere. Keep it where your secrets are, and give it to the bot as
-    SESSION_KEY. Whoever loses it loses what is sealed.
+    SESSION_KEY. If it is lost, what is sealed is lost.
     """
     key = secrets.token_hex(32)
     if as_json:

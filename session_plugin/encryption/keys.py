@@ -43,9 +43,9 @@ logger = FieldLogger("session_plugin.encryption")
 class Keys:
     """Seal what people say, with a key for each person, in what a hub or store keeps.
 
-    The keys live in a key store, wrapped with a master key. Whoever has the database, and neither
-    the key store nor the master key, reads ids, times and counts, and no words. To forget a person
-    destroys their keys, so that old backups of the database do not tell their words either.
+    The keys live in a key store, wrapped with a master key. Somebody who has the database, but not
+    both of these, reads ids, times and counts, and no words. To forget a person destroys their
+    keys, so that old backups of the database do not tell their words either.
 
     Back the key store up apart from the database, and keep those backups for days only: one that
     has a destroyed key opens the words again, in a backup of the database of that time.

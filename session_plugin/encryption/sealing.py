@@ -46,7 +46,7 @@ from session_plugin.logs import FieldLogger
 logger = FieldLogger("session_plugin.encryption")
 
 STATE_SECONDS = 10.0
-"""For so long, at most, a process goes on sealing after another one has turned encryption off."""
+"""After so long, at most, a process follows another one that has turned encryption on or off."""
 SEALS = ("sealing", "sealed")
 """States in which what is written is sealed."""
 
@@ -243,9 +243,11 @@ class SealedTx:
         quoting = self._owners_quoted(rows)
         keys = self._keys_of([*owners, *quoting.values()])
         return [
-            self._sealed_message(row, keys[owner], quoted_by=keys.get(quoting.get(position, owner)))
-            if position in quoting
-            else self._sealed_message(row, keys[owner])
+            self._sealed_message(
+                row,
+                keys[owner],
+                quoted_by=keys[quoting[position]] if position in quoting else None,
+            )
             for position, (row, owner) in enumerate(zip(rows, owners, strict=True))
         ]
 

@@ -49,7 +49,7 @@ def find(tx: Tx) -> EncryptionState | None:
 
 
 def begin(tx: Tx, *, check_id: bytes, check_cell: bytes) -> EncryptionState:
-    """Note that what is written from now on is sealed; return what whoever came first has noted."""
+    """Note that what is written from now on is sealed; return what the first process has noted."""
     is_empty = tx.first("anything_private") is None
     tx.run(
         "begin_encryption",

@@ -80,7 +80,7 @@ DELETE FROM session_plugin_keys WHERE key_id = ANY(CAST(:key_ids AS BYTEA[]))
 SELECT pg_relation_size(CAST('session_plugin_keys' AS REGCLASS))
 
 -- name: wait_for_no_reader [postgresql]
--- A tenth of a second: whoever comes meanwhile waits, too.
+-- A tenth of a second at most: those who come meanwhile wait behind it.
 SET LOCAL lock_timeout = 100
 
 -- name: rewrite_wrapped_keys [postgresql]
