@@ -99,7 +99,7 @@ async def _run(
 async def _long_session(hub: SessionHub, clock: _Clock) -> Work:
     """Fill one session; half of it is summarised."""
     ann = Account("discord", "long")
-    await _say(hub, [ann] * _MESSAGES)
+    await _say(hub, [ann] * _MESSAGES, clock)
     session = await hub.session_of(_chat(ann), ann).info()
     assert session is not None
 
@@ -116,7 +116,7 @@ async def _old_sessions(hub: SessionHub, clock: _Clock) -> Work:
     people = [Account("discord", f"old-{number}") for number in range(_SESSIONS)]
 
     for _ in range(_MESSAGES_EACH):
-        await _say(hub, people)
+        await _say(hub, people, clock)
 
     clock.days_ago = 0
 
@@ -127,10 +127,13 @@ async def _old_sessions(hub: SessionHub, clock: _Clock) -> Work:
     return decay
 
 
-async def _say(hub: SessionHub, accounts: list[Account]) -> None:
+async def _say(hub: SessionHub, accounts: list[Account], clock: _Clock) -> None:
     for start in range(0, len(accounts), 1_000):
         await asyncio.gather(
-            *(hub.record(_event(account)) for account in accounts[start : start + 1_000])
+            *(
+                hub.record(_event(account, sent_at=clock()))
+                for account in accounts[start : start + 1_000]
+            )
         )
 
 
@@ -143,7 +146,7 @@ async def _waits(hub: SessionHub, work: Work) -> Wait:
         account = Account("discord", f"task-{task}")
         while not is_done:
             begun = time.perf_counter()
-            await hub.record(_event(account))
+            await hub.record(_event(account, sent_at=time.time()))
             waits.append(time.perf_counter() - begun)
 
     writing = [asyncio.create_task(write(task)) for task in range(_TASKS)]
@@ -156,7 +159,7 @@ async def _waits(hub: SessionHub, work: Work) -> Wait:
     return waits
 
 
-def _event(account: Account) -> MessageEvent:
+def _event(account: Account, *, sent_at: float) -> MessageEvent:
     number = next(_numbers)
     text = f"This is message {number}, which is about as long as what people write to a bot."
     return MessageEvent(
@@ -164,7 +167,7 @@ def _event(account: Account) -> MessageEvent:
         message_id=str(number),
         role="user",
         text=text,
-        sent_at=time.time(),
+        sent_at=sent_at,
         author=account,
     )
 
