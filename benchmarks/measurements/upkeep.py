@@ -1,4 +1,4 @@
-"""Waits of 100 writing tasks during consolidation and during decay.
+"""Waits of 100 writing tasks during consolidation, during decay and while older rows are sealed.
 
 Both run in the process of the bot that writes, as in production.
 """
@@ -6,14 +6,14 @@ Both run in the process of the bot that writes, as in production.
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from process import Failed
 from rows import Row, Target, quantity
 
 from measurements.bench import Bench
-from session_plugin import Account, Chat, MessageEvent, SessionHub
+from session_plugin import Account, Chat, Keys, MessageEvent, SessionHub
 
 _TASKS = 100
 _MESSAGES = 10_000
@@ -25,6 +25,8 @@ _DAY = 86_400.0
 
 _numbers = itertools.count(1)
 Wait = list[float]
+Waits = tuple[Wait, Wait, float]
+"""Those without work, those during it, and how long it took."""
 Work = Callable[[], Awaitable[object]]
 
 
@@ -40,23 +42,28 @@ class _Clock:
 
 def measure(bench: Bench) -> list[Row]:
     """Measure each in a fresh database. Decay is slow on purpose."""
-    rows, rounds = [], 1 if bench.is_quick else 3
-    for what, prepare in (("consolidating", _long_session), ("removing", _old_sessions)):
-        runs = [
-            asyncio.run(_run(bench.fresh(), prepare, seconds=bench.seconds)) for _ in range(rounds)
-        ]
-        rows.append(
-            _row(
-                f"{what} {_MESSAGES if prepare is _long_session else _SESSIONS:,} while 100 "
-                "tasks write",
-                runs,
-            )
-        )
+    rounds = 1 if bench.is_quick else 3
 
-    return rows
+    def row(what: str, run: Callable[[], Coroutine[None, None, Waits]]) -> Row:
+        return _row(f"{what} while 100 tasks write", [asyncio.run(run()) for _ in range(rounds)])
+
+    return [
+        row(
+            f"consolidating {_MESSAGES:,}",
+            lambda: _run(bench.fresh(), _long_session, seconds=bench.seconds),
+        ),
+        row(
+            f"removing {_SESSIONS:,}",
+            lambda: _run(bench.fresh(), _old_sessions, seconds=bench.seconds),
+        ),
+        row(
+            f"sealing {_MESSAGES_EACH * _SESSIONS:,}",
+            lambda: _run_sealing(bench.fresh(), seconds=bench.seconds),
+        ),
+    ]
 
 
-def _row(what: str, runs: list[tuple[Wait, Wait, float]]) -> Row:
+def _row(what: str, runs: list[Waits]) -> Row:
     more = sorted(_at(during, 0.99) - _at(alone, 0.99) for alone, during, _ in runs)
     middle = len(more) // 2
     alone, during, took = sorted(runs, key=lambda run: _at(run[1], 0.99) - _at(run[0], 0.99))[
@@ -79,7 +86,7 @@ def _row(what: str, runs: list[tuple[Wait, Wait, float]]) -> Row:
 
 async def _run(
     path: Path, prepare: Callable[[SessionHub, _Clock], Awaitable[Work]], *, seconds: float
-) -> tuple[Wait, Wait, float]:
+) -> Waits:
     clock = _Clock()
     hub = SessionHub(
         path,
@@ -94,6 +101,32 @@ async def _run(
         begun = time.perf_counter()
         during = await _waits(hub, work)
         return alone, during, time.perf_counter() - begun
+
+
+async def _run_sealing(path: Path, *, seconds: float) -> Waits:
+    """Open what was written plain with keys, and wait until all of it is sealed."""
+    people = [Account("discord", f"old-{number}") for number in range(_SESSIONS)]
+    async with SessionHub(path, upkeep_minutes=None, load_entry_points=False) as hub:
+        for _ in range(_MESSAGES_EACH):
+            await _say(hub, people, _Clock())
+
+    keys = Keys("0123456789abcdef" * 4)
+    hub = SessionHub(path, encryption=keys, load_entry_points=False)
+
+    async def seal() -> None:
+        for _ in range(600):
+            encryption = (await hub.status()).encryption
+            assert encryption is not None
+            if encryption.sealed_messages >= len(people) * _MESSAGES_EACH:
+                return
+            await asyncio.sleep(0.1)
+        raise Failed("not everything was sealed")
+
+    async with hub:
+        begun = time.perf_counter()
+        during = await _waits(hub, seal)
+        took = time.perf_counter() - begun
+        return await _waits(hub, lambda: asyncio.sleep(seconds)), during, took
 
 
 async def _long_session(hub: SessionHub, clock: _Clock) -> Work:
