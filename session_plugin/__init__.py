@@ -198,12 +198,12 @@ _MODULES = (
     "running",
     "announcing.leases",
     "database.copying",
-    "database.restoring",
     "store.store",
     "hub.view.view",
     "hub",
     "hub.operator",
     "hub.secret_check",
+    "database.restoring",
     "encryption.stores",
     "encryption.keys",
 )

@@ -4,9 +4,7 @@ is created next to it.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +24,9 @@ def copy_opened(path: str | Path) -> Iterator[sqlite3.Connection]:
         OSError: the file cannot be read, or not be copied.
         sqlite3.Error: the copy cannot be opened.
     """
+    import shutil  # noqa: PLC0415 - takes half a megabyte with tempfile
+    import tempfile  # noqa: PLC0415
+
     with tempfile.TemporaryDirectory(prefix="session_plugin-") as folder:
         copy = Path(folder) / "copy.db"
         shutil.copyfile(path, copy)

@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 LAYERS: Mapping[str, tuple[str | None, ...]] = {"citus": (None, "postgresql", "citus")}
 """The variants that a backend takes, the later ones first, where they are not just its own."""
 
+_FOLDER = Path(__file__).parents[1] / "sql"
 _HEAD = re.compile(r"^-- name:(?P<text>.*)$", re.MULTILINE)
 _NAME = re.compile(r" (?P<name>[a-z_]+)(?: \[(?P<backend>[a-z]+)\])?")
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
@@ -28,7 +28,7 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 @cache
 def load_queries(backend: str) -> Mapping[str, str]:
     """Return the statements for one backend by name, with parameters as its driver takes them."""
-    named = read_queries(files("session_plugin") / "sql" / "queries", backend)
+    named = read_queries(_FOLDER / "queries", backend)
     if backend != "sqlite":
         return {
             name: _PARAMETER.sub(r"%(\1)s", statement.replace("%", "%%"))
@@ -38,7 +38,7 @@ def load_queries(backend: str) -> Mapping[str, str]:
     return named
 
 
-def read_queries(folder: Traversable, backend: str) -> dict[str, str]:
+def read_queries(folder: Path, backend: str) -> dict[str, str]:
     """Return the statements for one backend by name, from all .sql files in a folder.
 
     Raises:
@@ -60,7 +60,7 @@ def read_queries(folder: Traversable, backend: str) -> dict[str, str]:
     return named
 
 
-def _named_statements(file: Traversable) -> Iterator[tuple[tuple[str, str | None], str]]:
+def _named_statements(file: Path) -> Iterator[tuple[tuple[str, str | None], str]]:
     source = file.read_text(encoding="utf-8")
     heads = list(_HEAD.finditer(source))
     ends = [head.start() for head in heads[1:]] + [len(source)]
@@ -75,7 +75,7 @@ def _named_statements(file: Traversable) -> Iterator[tuple[tuple[str, str | None
 
 def load_migrations(backend: str) -> list[str]:
     """Return the migrations of one backend in order, from number 1. They are append-only."""
-    folder = files("session_plugin") / "sql" / "migrations" / backend
+    folder = _FOLDER / "migrations" / backend
     return [file.read_text(encoding="utf-8") for file in _sql_files(folder)]
 
 
@@ -89,6 +89,5 @@ def statements(script: str, *, is_complete: Callable[[str], bool]) -> Iterator[s
             pending = ""
 
 
-def _sql_files(folder: Traversable) -> list[Traversable]:
-    found = [file for file in folder.iterdir() if file.name.endswith(".sql")]
-    return sorted(found, key=lambda file: file.name)
+def _sql_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.sql"))

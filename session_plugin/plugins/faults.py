@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from dataclasses import replace
 from typing import Any
@@ -34,6 +33,8 @@ def fault_of(manager: pluggy.PluginManager, plugin: object) -> str | None:
 
     for caller in callers:
         if not caller.has_spec():
+            import difflib  # noqa: PLC0415 - only for a mistake
+
             close = difflib.get_close_matches(caller.name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
             return f"there is no hook {caller.name}; {hint}"

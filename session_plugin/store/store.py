@@ -14,8 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-import platformdirs
-
 from session_plugin.checks import (
     HOUR,
     check_id,
@@ -91,6 +89,8 @@ class SessionStore:
         check_number("consolidation_threshold", consolidation_threshold, at_least=2)
         path = db_path
         if path is None:
+            import platformdirs  # noqa: PLC0415 - only needed here
+
             path = platformdirs.user_data_path("session_plugin") / "sessions.db"
 
         where = located(path)
