@@ -21,6 +21,7 @@ from session_plugin.records.upkeep import encryption_state, resealing, work_leas
 from session_plugin.records.upkeep.encryption_state import BEFORE_ALL
 from session_plugin.records.upkeep.resealing import TABLES, Piece, Table, Wanted
 from session_plugin.upkeep.eraser import Eraser
+from session_plugin.upkeep.lone_task import LoneTask
 
 LEASE, LEASE_SECONDS = "encryption", 10.0
 """If its holder dies, others wait no longer than that; nothing goes wrong if two are at it."""
@@ -52,7 +53,7 @@ class Resealer:
         self._eraser = eraser
         self._clock = clock
         self._holder = uuid.uuid4().hex
-        self._task: asyncio.Task[None] | None = None
+        self._task = LoneTask()
         self._leased_at = 0.0
         self._left = 0
         """Cells that could not be opened, when that was last counted."""
@@ -64,30 +65,16 @@ class Resealer:
 
     def start(self) -> None:
         """Go on in the background, on the running event loop, unless that is under way."""
-        task = self._task
-        is_running = task is not None and not task.done() and not task.get_loop().is_closed()
-        if not is_running:
-            self._task = asyncio.get_running_loop().create_task(self._attempt())
+        if not self._task.is_running:
+            self._task.start(self._attempt())
 
     async def stop(self) -> None:
         """Go on no more; the next process does, or the next start."""
-        task, self._task = self._task, None
-        if task is None or task.done() or task is asyncio.current_task():
-            return
-
-        loop = task.get_loop()
-        if loop is asyncio.get_running_loop():
-            task.cancel()
-            await asyncio.wait({task})
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        await self._task.stop()
 
     async def run(self) -> None:
         """Go on until all is sealed, or opened; return at once where another process is at it."""
-        task = self._task
-        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({task})
-
+        await self._task.wait()
         await self._run()
 
     async def _attempt(self) -> None:

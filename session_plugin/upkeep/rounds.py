@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from session_plugin.checks import MINUTE
 from session_plugin.errors import SessionError
 from session_plugin.logs import FieldLogger
+from session_plugin.upkeep.lone_task import LoneTask
 
 JITTER = 0.2
 """Each pause is up to so much of it shorter or longer, so that processes started together do not
@@ -36,33 +37,20 @@ class Rounds:
         self._work = work
         self._minutes = minutes
         self._spread = spread
-        self._task: asyncio.Task[None] | None = None
+        self._task = LoneTask()
 
     def start(self) -> None:
         """See to it that rounds are made on the running event loop, or on the one that makes them
         already.
         """
-        task = self._task
-        is_running = task is not None and not task.done() and not task.get_loop().is_closed()
-        if self._minutes is not None and not is_running:
-            self._task = asyncio.get_running_loop().create_task(
-                self._rounds(self._minutes * MINUTE)
-            )
+        if self._minutes is not None and not self._task.is_running:
+            self._task.start(self._rounds(self._minutes * MINUTE))
 
     async def stop(self) -> None:
         """Make no more rounds; one that is under way is given up, and the next one goes on
         with it.
         """
-        task, self._task = self._task, None
-        if task is None or task.done() or task is asyncio.current_task():
-            return
-
-        loop = task.get_loop()
-        if loop is asyncio.get_running_loop():
-            task.cancel()
-            await asyncio.wait({task})
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        await self._task.stop()
 
     async def _rounds(self, seconds: float) -> None:
         while True:
