@@ -91,6 +91,14 @@ class Sealer(Protocol):
     def wrap(self, tx: Tx, /) -> Tx:
         """Return a transaction that does the same with other values in the database."""
 
+    def wrap_reading(self, tx: Tx, /) -> Tx:
+        """Return what `wrap` does, of a transaction that only reads."""
+
+    def begun(self, tx: Tx, sign: int | None, /) -> None:
+        """Note that a transaction has begun that writes. Its `sign` is another one than the last if
+        somebody else may have destroyed keys since.
+        """
+
     def rolled_back(self) -> None:
         """Note that something was undone which the writer had done or looked up."""
 

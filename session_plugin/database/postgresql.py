@@ -32,6 +32,7 @@ from session_plugin.database.postgresql_sessions import (
     Connection,
     Sessions,
     in_pipeline,
+    newest_destroyed,
     sessions_of,
 )
 from session_plugin.database.queries import load_queries
@@ -346,16 +347,24 @@ class _WriteConnection:
         self._tx.is_alone = is_alone
         if is_alone or not self._sessions.can_send_ahead:
             lock = "lock_alone" if is_alone else "lock_shared"
-            self._sessions.begin_locked(lock, connection, **self._mark())
+            newest = self._sessions.begin_locked(lock, connection, **self._mark())
             self._is_begun = True
+            self._note_begun(newest)
 
     def _begin_with(self, operation: Callable[[Tx], T]) -> T:
         """Begin a transaction under the shared lock, and run its first operation."""
         connection = self._connect()
         self._tx.is_alone = False
         with self._pipeline(connection):
-            self._sessions.send_locked("lock_shared", connection, **self._mark())
-            return operation(self.tx)
+            locked = self._sessions.send_locked("lock_shared", connection, **self._mark())
+            result = operation(self.tx)
+
+        self._note_begun(newest_destroyed(locked))
+        return result
+
+    def _note_begun(self, newest: int | None) -> None:
+        if self._sealer is not None:
+            self._sealer.begun(self._tx, newest)
 
     def _mark(self) -> dict[str, str | int]:
         return {"writer_id": self._writer_id, "group_no": self._group_no}

@@ -26,6 +26,8 @@ from session_plugin.database.server_url import ServerUrl
 
 Connection = psycopg.Connection[DictRow]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+Lock = psycopg.Cursor[DictRow]
+"""What a statement returns that takes a lock."""
 
 LONGEST_BLOCK_MS = 500
 """Milliseconds of one wait for a lock. The writer retries; in between it can be closed."""
@@ -87,15 +89,19 @@ class Sessions(Protocol):
     def begin_writing(self, connection: Connection) -> None:
         """Begin a transaction that writes, without a lock."""
 
-    def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
-        """Begin a transaction that writes, and run the statement named `lock`."""
+    def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> int | None:
+        """Begin a transaction that writes, run the statement named `lock`, and return the number of
+        the newest key that was destroyed.
+        """
 
     @property
     def can_send_ahead(self) -> bool:
         """Whether what follows the lock can be sent before the lock is granted."""
 
-    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
-        """Do what `begin_locked` does in a pipeline that is open, without waiting for it."""
+    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> Lock:
+        """Do what `begin_locked` does in a pipeline that is open, without waiting for it; when that
+        ends, `newest_destroyed` is in what this returns.
+        """
 
     def go_on(self, connection: Connection) -> None:
         """Go on in a transaction of which a part was rolled back."""
@@ -164,22 +170,24 @@ class OwnSessions:
         """Begin a transaction that writes, without a lock."""
         connection.execute(WRITE)
 
-    def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+    def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> int | None:
         """Begin a transaction that writes, and run the statement named `lock` in the same round
         trip.
         """
         with in_pipeline(connection):
-            self.send_locked(lock, connection, **values)
+            locked = self.send_locked(lock, connection, **values)
+
+        return newest_destroyed(locked)
 
     @property
     def can_send_ahead(self) -> bool:
         """Return True, unless libpq is too old."""
         return psycopg.Pipeline.is_supported()
 
-    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> Lock:
         """Do what `begin_locked` does in a pipeline that is open, without waiting for it."""
         connection.execute(WRITE)
-        connection.execute(self._queries[lock], values)
+        return connection.execute(self._queries[lock], values)
 
     def go_on(self, connection: Connection) -> None:
         """Do nothing: what was made here is still there."""
@@ -244,17 +252,21 @@ class SharedSessions:
         """Begin a transaction that writes, with all its settings in one message."""
         self._begin(connection, f"{self._write}; {self._at_hand}".encode())
 
-    def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+    def begin_locked(self, lock: str, connection: Connection, **values: str | int) -> int | None:
         """Begin a transaction that writes, with its settings and the lock in one message."""
         taken = _spelled_out(lock, **values)
-        self._begin(connection, f"{self._write}; {taken}; {self._at_hand}".encode())
+        message = f"{self._write}; {taken}; {self._at_hand}".encode()
+        *_, locked, _ = self._begin(connection, message)
+        newest: int | None = locked["newest_destroyed"]
+
+        return newest
 
     @property
     def can_send_ahead(self) -> bool:
         """Return False: which names the session has is known with the lock."""
         return False
 
-    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> None:
+    def send_locked(self, lock: str, connection: Connection, **values: str | int) -> Lock:
         """Raise NotImplementedError: `can_send_ahead` is False."""
         raise NotImplementedError("through a pooler nothing is sent ahead of the lock")
 
@@ -262,18 +274,31 @@ class SharedSessions:
         """Ask again which names the session has: what failed may have kept some from it."""
         self._begin(connection, self._at_hand.encode())
 
-    def _begin(self, connection: Connection, message: bytes) -> None:
+    def _begin(self, connection: Connection, message: bytes) -> list[DictRow]:
+        """Run the statements of a message, and return all rows of their results."""
         cursor = connection.execute(message, prepare=False)
+        rows = cursor.fetchall() if cursor.description else []
         while cursor.nextset():
-            pass
+            rows += cursor.fetchall() if cursor.description else []
 
-        (at_hand,) = cursor
+        at_hand = rows[-1]
         if at_hand["is_standby"] and not self._is_read_only:
             connection.close()
             raise psycopg.errors.ReadOnlySqlTransaction("the pooler leads to a standby")
 
         if isinstance(connection._prepared, SharedNames):
             connection._prepared.note(at_hand["names"])
+
+        return rows
+
+
+def newest_destroyed(locked: Lock) -> int | None:
+    """Return the number of the newest key that was destroyed, as the statement says it which took
+    the lock; None if none was.
+    """
+    (row,) = locked
+    newest: int | None = row["newest_destroyed"]
+    return newest
 
 
 @contextmanager

@@ -414,18 +414,20 @@ class _WriteConnection:
 
         with as_our_errors(self._url):
             self._connection.execute("BEGIN IMMEDIATE")
-            self._forget_if_others_wrote()
+            self._look_whether_others_wrote()
 
         if self._log is not None and self._log.is_gone():  # looked at under the lock
             self.rollback()
             raise DatabaseUnavailable(self._log.save())
 
-    def _forget_if_others_wrote(self) -> None:
+    def _look_whether_others_wrote(self) -> None:
         """Empty the memory if another connection has committed, now that none can."""
         version = self._plain.one("data_version")["data_version"]
         if version != self._data_version:
             self._data_version = version
             self._memory.forget()
+        if self._sealer is not None:
+            self._sealer.begun(self._plain, version)
 
     def commit(self) -> None:
         with as_our_errors(self._url):

@@ -122,7 +122,7 @@ class ThreadedEngine(ABC):
         self._sealer = sealer
 
     def _wrapped(self, tx: Tx) -> Tx:
-        return tx if self._sealer is None else self._sealer.wrap(tx)
+        return tx if self._sealer is None else self._sealer.wrap_reading(tx)
 
     def close(self, timeout: float = 10.0) -> None:
         """Finish running reads, carry out queued writes, and close the connections.

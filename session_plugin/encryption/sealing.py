@@ -42,11 +42,14 @@ from session_plugin.encryption.owners import Owner, Owners, owner_of_cell, owner
 from session_plugin.encryption.ring import KeyRing
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 from session_plugin.logs import FieldLogger
+from session_plugin.records.people import data_keys
 
 logger = FieldLogger("session_plugin.encryption")
 
 STATE_SECONDS = 10.0
-"""After so long, at most, a process follows another one that has turned encryption on or off."""
+"""After so long, at most, a process follows another one that has turned encryption on or off, and a
+transaction drops keys that another one has destroyed.
+"""
 SEALS = ("sealing", "sealed")
 """States in which what is written is sealed."""
 
@@ -61,6 +64,7 @@ class Sealing:
         ring: The data keys.
         state: How far encryption is in the database.
         check_id: The key by which the store of the ring is known there.
+        destroyed: The number of the newest key that was destroyed, before the ring had any.
         clock: Returns seconds.
     """
 
@@ -70,6 +74,7 @@ class Sealing:
         *,
         state: str,
         check_id: bytes,
+        destroyed: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Remember nothing yet."""
@@ -78,12 +83,41 @@ class Sealing:
         self._clock = clock
         self._seals = state in SEALS
         self._asks_at = clock() + STATE_SECONDS
+        self._destroyed = destroyed
+        self._sign: int | None = None
+        self._drops_at = clock() + STATE_SECONDS
         self.owners = Owners(ring)
         self.opener = Opener(ring)
 
     def wrap(self, tx: Tx) -> Tx:
         """Return a transaction that seals and opens."""
         return SealedTx(tx, self)
+
+    def wrap_reading(self, tx: Tx) -> Tx:
+        """Return a transaction that opens; keys that were destroyed are dropped before, unless that
+        was looked at a while ago, as each transaction does that writes.
+        """
+        if self._clock() >= self._drops_at:
+            self.drop_destroyed(tx)
+
+        return SealedTx(tx, self)
+
+    def begun(self, tx: Tx, sign: int | None) -> None:
+        """Drop keys that were destroyed since the last transaction that wrote, if any may be."""
+        if sign != self._sign:
+            self.owners.forget()
+            self.drop_destroyed(tx)
+            self._sign = sign
+
+        self._drops_at = self._clock() + STATE_SECONDS
+
+    def drop_destroyed(self, tx: Tx) -> None:
+        """Drop keys, here in memory, that another process has destroyed."""
+        while (piece := data_keys.destroyed_after(tx, self._destroyed)).last is not None:
+            self.ring.drop(piece.key_ids)
+            self._destroyed = piece.last
+
+        self._drops_at = self._clock() + STATE_SECONDS
 
     def seals(self, tx: Tx) -> bool:
         """Return whether what is written is sealed; asked of the database from time to time, with

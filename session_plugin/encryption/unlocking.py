@@ -8,6 +8,7 @@ from session_plugin.encryption.keys import Keys
 from session_plugin.encryption.ring import KeyRing
 from session_plugin.encryption.sealing import Sealing
 from session_plugin.errors import DatabaseRefused
+from session_plugin.records.people import data_keys
 from session_plugin.records.upkeep import encryption_state
 from session_plugin.records.upkeep.encryption_state import EncryptionState, State
 
@@ -32,10 +33,6 @@ class Encryption:
         self.sealing: Sealing | None = None
         """What seals and opens while the database is open; None without encryption."""
 
-    def ring(self) -> KeyRing | None:
-        """Return the keys of the database while it is open; None without encryption."""
-        return None if self.sealing is None else self.sealing.ring
-
     def unlock(self, engine: Engine) -> None:
         """Let an engine that nobody uses yet seal and open, if its database is or shall be
         encrypted.
@@ -53,6 +50,7 @@ class Encryption:
         if known is None and not (self._may_begin and self._keys.is_on):
             return
 
+        destroyed = engine.read(data_keys.newest_destroyed).result()
         ring = KeyRing(self._keys.open(self._database, may_create=known is None))
         try:
             known = known or _begin(engine, ring)
@@ -64,7 +62,7 @@ class Encryption:
             ring.close()
             raise
 
-        self.sealing = Sealing(ring, state=state, check_id=known.check_id)
+        self.sealing = Sealing(ring, state=state, check_id=known.check_id, destroyed=destroyed)
         engine.seal_with(self.sealing)
 
 

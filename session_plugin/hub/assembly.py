@@ -218,7 +218,7 @@ def assemble(
 
     eraser = Eraser(
         handle,
-        keys=KeyDestroyer(handle, ring=encrypted.ring, clock=settings.clock),
+        keys=KeyDestroyer(handle, sealing=lambda: encrypted.sealing, clock=settings.clock),
         clock=settings.clock,
         minutes=settings.erasure_minutes,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from session_plugin.checks import DAY
 from session_plugin.database.database import Database
-from session_plugin.encryption.ring import KeyRing
+from session_plugin.encryption.sealing import Sealing
 from session_plugin.errors import SessionError
 from session_plugin.logs import FieldLogger
 from session_plugin.records.people import data_keys
@@ -28,14 +28,13 @@ class KeyDestroyer:
         self,
         database: Database,
         *,
-        ring: Callable[[], KeyRing | None],
+        sealing: Callable[[], Sealing | None],
         clock: Callable[[], float],
     ) -> None:
-        """Destroy what `database` says; `ring` returns its keys once it is open."""
+        """Destroy what `database` says; `sealing` has its keys once it is open."""
         self._database = database
-        self._ring = ring
+        self._sealing = sealing
         self._clock = clock
-        self._dropped = 0
         self._checked = 0
 
     async def destroy(self) -> bool:
@@ -59,23 +58,19 @@ class KeyDestroyer:
         return True
 
     async def _destroy(self) -> None:
-        ring = await self._opened()
-        if ring is None:
+        sealing = await self._opened()
+        if sealing is None:
             return
 
         while key_ids := await self._database.read(data_keys.to_destroy):
-            await asyncio.to_thread(ring.destroy, key_ids)
+            await asyncio.to_thread(sealing.ring.destroy, key_ids)
             await self._database.write(data_keys.note_destroyed, key_ids)
 
     async def drop(self) -> None:
         """Forget keys, here in memory, that another process has destroyed."""
-        ring = await self._opened()
-        if ring is None:
-            return
-
-        while (piece := await self._read_after(self._dropped)).last is not None:
-            ring.drop(piece.key_ids)
-            self._dropped = piece.last
+        sealing = await self._opened()
+        if sealing is not None:
+            await self._database.read(sealing.drop_destroyed)
 
     async def check(self) -> None:
         """Destroy again what was destroyed before, where the key store has it: one does that was
@@ -100,13 +95,13 @@ class KeyDestroyer:
                 )
 
     async def _check(self) -> int:
-        ring, found = await self._opened(), 0
-        if ring is None:
+        sealing, found = await self._opened(), 0
+        if sealing is None:
             return 0
 
-        while (piece := await self._read_after(self._checked)).last is not None:
+        while (piece := await self._database.read(data_keys.destroyed_after, self._checked)).last:
             if piece.done:
-                found += await asyncio.to_thread(ring.destroy_again, piece.done)
+                found += await asyncio.to_thread(sealing.ring.destroy_again, piece.done)
             self._checked = piece.last
 
         return found
@@ -137,10 +132,7 @@ class KeyDestroyer:
             logger.info("keys that seal nothing any more are destroyed: %(keys)d", keys=count)
             await self.destroy()
 
-    async def _read_after(self, number: int) -> data_keys.Destroyed:
-        return await self._database.read(data_keys.destroyed_after, number)
-
-    async def _opened(self) -> KeyRing | None:
-        """Return the keys of the database, which is opened if need be."""
+    async def _opened(self) -> Sealing | None:
+        """Return what has the keys of the database, which is opened if need be."""
         await self._database.open()
-        return self._ring()
+        return self._sealing()

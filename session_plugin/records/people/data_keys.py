@@ -121,6 +121,11 @@ def note_destroyed(tx: Tx, key_ids: Sequence[bytes]) -> None:
     tx.run_many("keys_are_destroyed", [{"key_id": key_id} for key_id in key_ids])
 
 
+def newest_destroyed(tx: Tx) -> int:
+    """Return the number of the key that was destroyed last; 0 if none was."""
+    return tx.one("newest_destroyed")["destroyed_no"] or 0
+
+
 def destroyed_after(tx: Tx, number: int) -> Destroyed:
     """Return a piece of the keys that were destroyed after the one with a number."""
     rows = tx.all("keys_destroyed_after", after=number, limit=PIECE)

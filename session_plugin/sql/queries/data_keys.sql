@@ -80,6 +80,10 @@ UPDATE destroyed_keys SET is_done = 1 WHERE key_id = :key_id
 -- Takes its rows as arrays.
 UPDATE destroyed_keys SET is_done = 1 WHERE key_id = ANY (CAST(:key_id AS BYTEA[]))
 
+-- name: newest_destroyed
+-- The key that was destroyed last.
+SELECT MAX(destroyed_no) AS destroyed_no FROM destroyed_keys
+
 -- name: keys_destroyed_after
 -- Some keys that were destroyed after another one.
 SELECT destroyed_no, key_id, is_done FROM destroyed_keys

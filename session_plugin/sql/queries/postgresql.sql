@@ -18,12 +18,14 @@ SELECT pg_is_in_recovery() AS is_standby, ARRAY(
   SELECT name FROM pg_prepared_statements WHERE starts_with(name, :prefix)) AS names
 
 -- name: lock_shared [postgresql]
--- This transaction writes only messages, next to others that do the same.
+-- This transaction writes only messages, next to others that do the same; and which key was
+-- destroyed last.
 WITH marked AS (
   INSERT INTO session_plugin_writers (writer_id, group_no)
   VALUES (:writer_id, :group_no)
   ON CONFLICT (writer_id) DO UPDATE SET group_no = excluded.group_no)
-SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema()))
+SELECT pg_advisory_xact_lock_shared(1397771335, hashtext(current_schema())),
+  (SELECT MAX(destroyed_no) FROM destroyed_keys) AS newest_destroyed
 
 -- name: lock_alone [postgresql]
 -- This transaction is the only one that writes, as each one is on SQLite.
@@ -31,7 +33,8 @@ WITH marked AS (
   INSERT INTO session_plugin_writers (writer_id, group_no)
   VALUES (:writer_id, :group_no)
   ON CONFLICT (writer_id) DO UPDATE SET group_no = excluded.group_no)
-SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema()))
+SELECT pg_advisory_xact_lock(1397771335, hashtext(current_schema())),
+  (SELECT MAX(destroyed_no) FROM destroyed_keys) AS newest_destroyed
 
 -- name: last_group [postgresql]
 -- The writer's last committed group; waits for a transaction that is not over.
