@@ -24,6 +24,7 @@ from session_plugin.encryption.master import (
     in_environment,
     read_master,
 )
+from session_plugin.encryption.patience import PatientStore, patient_function
 from session_plugin.encryption.sqlite_store import SqliteKeyStore
 from session_plugin.encryption.stores import KEY_BYTES, KeyStore
 from session_plugin.errors import DatabaseRefused
@@ -53,7 +54,8 @@ class Keys:
     Args:
         master: The master key, 32 random bytes: as 64 hex digits or base64, as bytes, as the
             `pathlib.Path` of a file that holds it, or as a function without arguments that returns
-            it, for a key management service; it is called at opening, on a thread that may block.
+            it, for a key management service; it is called at opening, on a thread that may block,
+            and given up after ten seconds.
             None: what the environment's SESSION_KEY says, or the file that SESSION_KEY_FILE names.
             To make one, run `python -c "import secrets; print(secrets.token_hex(32))"`.
         previous: Earlier master keys, in the same forms. Keys that are wrapped with one of them are
@@ -85,7 +87,7 @@ class Keys:
     ) -> None:
         """Check what can be checked; nothing is read or opened yet."""
         self._master, self._previous = master, tuple(previous)
-        self._store = store
+        self._store: str | Path | PatientStore | None
         self.is_on = is_on
         """Whether what is stored is sealed, or opened again."""
 
@@ -94,8 +96,14 @@ class Keys:
         for number, earlier in enumerate(self._previous):
             check_master(f"previous[{number}]", earlier)
 
-        if store is not None and not isinstance(store, str | Path):
+        self._master = None if master is None else _patient(master)
+        self._previous = tuple(map(_patient, self._previous))
+
+        if store is None or isinstance(store, str | Path):
+            self._store, self._name = store, ""
+        else:
             _check_store(store)
+            self._store, self._name = PatientStore(store), type(store).__name__
             if master is not None or self._previous:
                 raise ValueError(
                     "a key store of your own protects its keys itself: leave out master and "
@@ -117,8 +125,8 @@ class Keys:
             DatabaseUnavailable: the master key or the store cannot be reached at the moment.
         """
         store = self._store
-        if store is not None and not isinstance(store, str | Path):
-            opened = OpenKeys(store, type(store).__name__, is_on=self.is_on)
+        if isinstance(store, PatientStore):
+            opened = OpenKeys(store, self._name, is_on=self.is_on)
         else:
             where = _place(store or os.environ.get(STORE_ENVIRONMENT), database)
             masters = self._masters(database)
@@ -176,6 +184,11 @@ class OpenKeys:
 def from_environment() -> Keys | None:
     """Return the keys that the environment names, for tools; None if it names none."""
     return None if in_environment() is None else Keys()
+
+
+def _patient(master: Master) -> Master:
+    """Return a master key that is not waited for without end."""
+    return master if isinstance(master, str | bytes | Path) else patient_function(master)
 
 
 def _check_store(store: object) -> None:

@@ -241,6 +241,8 @@ def _in_text(given: object) -> bytes | None:
 def _asked(function: Callable[[], str | bytes]) -> str | bytes:
     try:
         return function()
+    except SessionError:  # it has not answered in time
+        raise
     except Exception as error:
         raise DatabaseUnavailable(
             f"the master key cannot be had: the function that returns it raised "

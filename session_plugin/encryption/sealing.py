@@ -105,7 +105,6 @@ class Sealing:
     def begun(self, tx: Tx, sign: int | None) -> None:
         """Drop keys that were destroyed since the last transaction that wrote, if any may be."""
         if sign != self._sign:
-            self.owners.forget()
             self.drop_destroyed(tx)
             self._sign = sign
 

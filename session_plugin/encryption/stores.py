@@ -16,10 +16,18 @@ class KeyStore(Protocol):
     one to have the keys in a vault or a key management service: any object with these four methods
     is one. It protects the keys itself, so it takes no master key.
 
-    An id is 8 random bytes, a key 32. Methods are called on threads that may block, several at a
-    time. They raise `DatabaseUnavailable` while the keys cannot be reached: messages wait then, and
-    are stored later. Give up after some seconds, as the two that are built in do: the writer, and
-    who is being forgotten, wait for you. An id that was destroyed is never used again.
+    An id is 8 random bytes, a key 32. Each call is on a thread of its own, several at a time. They
+    raise `DatabaseUnavailable` while the keys cannot be reached: messages wait then, and are stored
+    later. Give up after some seconds, as the two that are built in do: the writer, and who is being
+    forgotten, wait for you.
+
+    A call that has not returned after ten seconds, and a tenth of a second for each key, counts as
+    failed: `forget` returns, with the keys noted as still to be destroyed, and the program can end.
+    The call goes on by itself, as nothing can stop it; what it answers later is not used. Until one
+    returns, others fail at once, and one is tried now and then, but when 32 hang. `rewrap` has a
+    minute, and is not called anew before it has returned.
+
+    An id that was destroyed is never used again.
 
     Example:
         class Shelf:
