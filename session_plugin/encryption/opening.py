@@ -179,25 +179,6 @@ class Opener:
 
         return "" if is_text else None
 
-    def vectors(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """Return vectors; an empty one, which is close to nothing, where one does not open."""
-        self._ring.fetch({cells.key_id_of(row[1]) for row in rows if is_sealed_vector(row[1])})
-        return [
-            (row[0], self._open_vector(row[0], row[1]), *row[2:])
-            if is_sealed_vector(row[1])
-            else row
-            for row in rows
-        ]
-
-    def _open_vector(self, seq: int, cell: bytes) -> bytes:
-        cipher = self._ring.get(cells.key_id_of(cell))
-        if cipher is None:
-            return b""
-        try:
-            return cells.unseal(cipher, cell, bound_to=vector_place(seq))
-        except Exception:  # whatever the library raises
-            return b""
-
 
 def as_dict(row: Row) -> dict[str, Any]:
     """Return a row as what can be changed; the rows of both drivers are mappings."""
@@ -212,13 +193,3 @@ def message_place(seq: Any) -> bytes:
 def quote_place(seq: Any) -> bytes:
     """Return what the cell of a message's quote is bound to."""
     return b"messages.quote:%d" % seq
-
-
-def vector_place(seq: Any) -> bytes:
-    """Return what a vector is bound to."""
-    return cells.place("vectors.vector", seq)
-
-
-def is_sealed_vector(cell: bytes) -> bool:
-    """Check whether a vector is sealed: one that is not has an even number of bytes."""
-    return len(cell) % 2 == 1 and cells.is_sealed(cell)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any
 
 from session_plugin.database.engine import Row, Tx, Value
 from session_plugin.database.memory import Memory
-from session_plugin.encryption import cells, names, quoted
+from session_plugin.encryption import cells, names, quoted, vectors
 from session_plugin.encryption.columns import (
     CELLS,
     LABELS,
@@ -36,7 +36,6 @@ from session_plugin.encryption.opening import (
     as_dict,
     message_place,
     quote_place,
-    vector_place,
 )
 from session_plugin.encryption.owners import Owner, Owners, owner_of_cell, owner_of_message
 from session_plugin.encryption.ring import KeyRing
@@ -207,7 +206,7 @@ class SealedTx:
         """Run a statement, and give all rows as tuples, opened."""
         rows = self._tx.tuples(query, **values)
         if query in VECTORS:
-            return self._opener.vectors(rows)
+            return vectors.opened(self._ring, rows)
 
         at = TUPLES.get(query)
         return rows if at is None else self._opener.tuples(rows, at)
@@ -246,13 +245,13 @@ class SealedTx:
     def run_many(self, query: str, rows: Sequence[Mapping[str, Value]], /) -> int:
         """Run a statement for each of `rows`, with their private values sealed."""
         if query == "add_vectors":
-            rows = self._sealed_vectors(rows)
+            rows = vectors.sealed(self._tx, self._opener, self._ring, rows)
         elif query in ("add_messages", "reseal_messages") and self._sealing.seals(self._tx):
             rows = self._sealed_messages(rows)
         elif query == "set_summaries" and self._sealing.seals(self._tx):
             rows = self._only(SUMMARY, self._sealed_rows(SUMMARY, rows))
         elif query == "reseal_vectors" and self._sealing.seals(self._tx):
-            rows = self._resealed_vectors(rows)
+            rows = vectors.resealed(self._tx, self._ring, rows)
 
         return self._tx.run_many(query, rows)
 
@@ -477,70 +476,6 @@ class SealedTx:
         """Seal the summaries of a session with its key of now; one that does not open stays."""
         rows = self.all("contents_of_summaries", session_no=session_no)
         self._set_summaries([row for row in map(as_dict, rows) if row["content"]])
-
-    def _sealed_vectors(self, rows: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
-        """Return vectors sealed with the keys of their messages, which still say what these were
-        made of; without those whose message says something else.
-
-        The statement compares contents, so it is given each as it is stored.
-        """
-        stored = {
-            (row["segment_no"], row["seq"]): row["content"]
-            for row in self._tx.all_many(
-                "contents_of_segments",
-                [{name: row[name] for name in ("segment_no", "seq")} for row in rows],
-            )
-        }
-        self._ring.fetch(cells.key_ids_of(list(stored.values())))
-
-        sealed = []
-        for row in rows:
-            content = stored.get((row["segment_no"], row["seq"]))
-            if content is None or not cells.is_sealed(content):
-                sealed.append(row)
-                continue
-
-            opened = self._opener.columns_of(content, cast("int", row["seq"]))
-            if opened is None or opened["content"] != row["content"]:
-                continue
-            vector = self._sealed_vector(row, content)
-            assert vector is not None, "the key has just opened the message"
-            sealed.append({**row, "content": content, "vector": vector})
-
-        return sealed
-
-    def _resealed_vectors(self, rows: Sequence[Mapping[str, Value]]) -> list[Mapping[str, Value]]:
-        """Return vectors sealed with the keys of their messages; without those of messages that are
-        not sealed, or whose key is gone.
-        """
-        stored = {
-            (row["segment_no"], row["seq"]): row["content"]
-            for row in self._tx.all_many("contents_of_segments", rows)
-        }
-        contents = [stored.get((row["segment_no"], row["seq"])) for row in rows]
-        self._ring.fetch(cells.key_ids_of(contents))
-        vectors = [
-            None
-            if content is None or not cells.is_sealed(content)
-            else self._sealed_vector(row, content)
-            for row, content in zip(rows, contents, strict=True)
-        ]
-
-        return [
-            {**row, "vector": vector}
-            for row, vector in zip(rows, vectors, strict=True)
-            if vector is not None
-        ]
-
-    def _sealed_vector(self, row: Mapping[str, Any], content: bytes) -> bytes | None:
-        """Return a vector sealed with the key of its message; None if that is gone."""
-        key_id = cells.key_id_of(content)
-        cipher = self._ring.get(key_id)
-        if cipher is None:
-            return None
-
-        place = vector_place(row["seq"])
-        return cells.seal(cipher, key_id, row["vector"], bound_to=place)
 
 
 _NOTHING_BESIDES: Mapping[str, None] = dict.fromkeys(cells.PACKED)
