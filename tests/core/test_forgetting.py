@@ -432,6 +432,20 @@ async def test_what_is_new_in_the_very_second_of_the_newest_old_message_is_taken
     assert await texts(hub, ann) == ["new"]
 
 
+async def test_a_message_of_the_future_makes_nothing_old_and_stays_forgotten(
+    hub, talk, texts, ann, clock
+):
+    future = talk.said(ann, "by a wrong clock", sent_at=clock() + 5 * 365 * 86400.0)
+    await hub.record(talk.said(ann, "old", sent_at=clock()))
+    await hub.import_history([future])
+    await hub.forget(ann)
+
+    await hub.record(talk.said(ann, "new", sent_at=clock() + 1.0))
+    assert (await hub.import_history([future])).messages == 0
+    assert not (await hub.record(future)).is_stored
+    assert await texts(hub, ann, include_previous=True) == ["new"]
+
+
 async def test_what_no_platform_delivered_makes_nothing_old(hub, talk, texts, ann, clock):
     await hub.record(talk.said(ann, "old", sent_at=clock() - 1.0))
     await hub.session_of(talk.direct(ann), ann).add(

@@ -3,9 +3,11 @@ when they come again.
 
 What was sent before the newest message that was kept is old. Of that very instant, which may be a
 whole second, and of what was deleted about then, each message has a hash of its own: whatever else
-was sent then is new. The time of forgetting itself decides nothing about when something was sent,
-for a platform's clock is not ours, and what somebody writes right afterwards begins anew; but what
-was handed in before it, and is stored only now, is old.
+was sent then is new. So has each message of a time that has not come yet, such as one imported from
+a phone whose clock was wrong: otherwise everything until then would be old. The time of forgetting
+itself decides nothing about when something was sent, for a platform's clock is not ours, and what
+somebody writes right afterwards begins anew; but what was handed in before it, and is stored only
+now, is old.
 
 So has each message that went of a group: what the bot answered there comes again, when the bot
 edits it, without telling whom it answers. And so has what was not kept of somebody who asked for
@@ -42,7 +44,8 @@ def leave(tx: Tx, context: OperationContext, row: Row) -> None:
         return
 
     account_no = row["account_no"]
-    newest = tx.one("newest_of_account", account_no=account_no)["at"]
+    latest = context.known_now + SKEW
+    newest = tx.one("newest_of_account", account_no=account_no, latest=latest)["at"]
     known = [at for at in (newest, row["forgotten_until"]) if at is not None]
     sent_until = max(known, default=NEVER)
     hashed = account_hash(context, Account(row["channel"], row["channel_user_id"]))

@@ -17,16 +17,17 @@ ON CONFLICT (account_hash) DO UPDATE SET at = excluded.at, left_at = excluded.le
     ELSE forgotten.sent_until END
 
 -- name: newest_of_account
--- When the newest platform message from or to an account, or in its direct chats, was sent.
+-- When the newest platform message from or to an account, or in its direct chats, was sent, but for
+-- those of a time that has not come yet.
 SELECT MAX(at) AS at
 FROM (
   SELECT MAX(m.sent_at) AS at FROM messages AS m
-  WHERE m.account_no = :account_no AND m.message_id IS NOT NULL
+  WHERE m.account_no = :account_no AND m.sent_at <= :latest AND m.message_id IS NOT NULL
   UNION ALL
   SELECT MAX(m.sent_at) FROM chats AS c
   JOIN segments AS g ON g.chat_no = c.chat_no
   JOIN messages AS m ON m.segment_no = g.segment_no
-  WHERE c.peer_no = :account_no AND m.message_id IS NOT NULL) AS known
+  WHERE c.peer_no = :account_no AND m.sent_at <= :latest AND m.message_id IS NOT NULL) AS known
 
 -- name: raise_forgotten_until
 -- Earlier messages are ignored; later ones are checked one by one.
