@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from session_plugin.database.copying import copy_file
 from session_plugin.database.opening import located_file
 from session_plugin.database.sqlite import is_open_here
 from session_plugin.database.sqlite_errors import as_our_errors
-from session_plugin.database.sqlite_file import BESIDE, SECRET, protect
+from session_plugin.database.sqlite_file import (
+    APPLICATION_ID,
+    BESIDE,
+    SECRET,
+    UNTOUCHED,
+    connect,
+    protect,
+)
 from session_plugin.errors import DatabaseRefused
 
 SHARED_LOCK = (0x40000002, 510)
@@ -44,7 +52,8 @@ def restore_database(backup: str | Path, path: str | Path) -> tuple[Path, ...]:
         The files that were moved aside.
 
     Raises:
-        DatabaseRefused: the backup cannot be used, or the database is open.
+        DatabaseRefused: the backup cannot be used, the database is open, or something else than a
+            database of ours is at `path`.
 
     Example:
         SessionStore("bot.db").close()
@@ -72,15 +81,41 @@ def check_restore(backup: str | Path, path: str | Path) -> tuple[Path, Path]:
     """Return where the backup and the database are, if the one can be put in the other's place.
 
     Raises:
-        DatabaseRefused: they are the same file, or the database is open.
+        DatabaseRefused: they are the same file, or the database is open, or is none of ours.
     """
     source, target = located_file(backup), located_file(path)
     if source == target or (target.exists() and source.exists() and source.samefile(target)):
         raise DatabaseRefused(f"{target} is the backup itself; give the path of the database")
 
+    if target.exists():
+        _refuse_foreign(target)
     _refuse_open(target)
 
     return source, target
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Check that a path is that of a database of ours, or of a damaged file.
+
+    Raises:
+        DatabaseRefused: it is a folder or a device, or another program's database or a key store.
+    """
+    if not path.is_file():
+        raise DatabaseRefused(f"{path} is not a file; give the path of the database")
+    if is_open_here(str(path)):
+        return  # and refused for that: closing the file here would drop its locks
+
+    with (
+        suppress(sqlite3.DatabaseError),  # damaged, as what a backup is put in place of may be
+        closing(connect(str(path), busy_timeout=0.0, access=UNTOUCHED)) as file,
+    ):
+        number = file.execute("PRAGMA application_id").fetchone()[0]
+        is_empty = file.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+        if number != APPLICATION_ID and (number or not is_empty):
+            raise DatabaseRefused(
+                f"{path} is another program's database; it was left as it is. Give the path of the "
+                "bot's database."
+            )
 
 
 def _refuse_open(path: Path) -> None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,30 @@ def test_what_is_no_backup_changes_nothing(path: Path, backup: Path, what: str) 
     assert type(caught.value).__name__ in ("DatabaseRefused", "DatabaseUnavailable")
     assert "hunter2" not in str(caught.value)
     assert {one.name: one.read_bytes() for one in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("what", ["folder", "another program's", "pipe"])
+def test_what_is_no_database_is_not_restored_over(path: Path, backup: Path, what: str) -> None:
+    target = path.parent
+    if what == "another program's":
+        target = path.with_name("other.db")
+        with closing(sqlite3.connect(target)) as other:
+            other.execute("CREATE TABLE notes (note TEXT)")
+    elif what == "pipe":
+        target = path.with_name("pipe.db")
+        os.mkfifo(target)
+
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(DatabaseRefused, match=r"is not a file|is another program's database"):
+        restore_database(backup, target)
+    assert sorted(path.parent.iterdir()) == before
+
+
+def test_a_file_that_lost_its_beginning_is_restored_over(path: Path, backup: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(200))
+    restore_database(backup, path)
+    assert said_in(path) == ["early"]
 
 
 CUT_OFF = """
