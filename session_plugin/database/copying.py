@@ -106,10 +106,15 @@ def _rows_in(partial: str) -> dict[str, int]:
         return {table: file.execute(count).fetchone()[0] for table, count in counts.items()}
 
 
-def _check_file(where: str) -> None:
+def _check_is_file(where: str) -> None:
     if not Path(where).exists():
         raise DatabaseUnavailable(f"{where} does not exist; check the path")
+    if not Path(where).is_file():  # opening a pipe would wait for somebody who writes to it
+        raise DatabaseRefused(f"{where} is not a file; give the path of the database")
 
+
+def _check_file(where: str) -> None:
+    _check_is_file(where)
     with as_our_file_errors(where):
         if not is_ours(where, BUSY_SECONDS):
             raise DatabaseRefused(f"{where} is empty, so there is nothing to copy; check the path")
@@ -166,6 +171,7 @@ def copy_file(where: str, to: str) -> None:
         DatabaseRefused: it is not ours, newer than this version or damaged, or the log next to it
             belongs to another file.
     """
+    _check_is_file(where)
     refuse_log_of_another(where, BUSY_SECONDS)
     _check_file(where)
 

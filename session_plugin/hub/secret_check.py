@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from session_plugin.database.engine import Engine
+from session_plugin.database.existing import schema_version
 from session_plugin.database.opening import open_engine
 from session_plugin.errors import DatabaseRefused, SessionError
 from session_plugin.logs import FieldLogger
@@ -110,11 +111,13 @@ def accept_lost_secret(database: str | Path) -> None:
 
     Raises:
         DatabaseRefused: the database may not be used.
-        DatabaseUnavailable: it cannot be written at the moment.
+        DatabaseUnavailable: it does not exist, or cannot be written at the moment.
 
     Example:
         accept_lost_secret("bot.db")
     """
+    schema_version(database)  # refuses what opening would create
+
     engine = open_engine(database)
     try:
         lost = engine.write(secret_use.drop_hashes).result()

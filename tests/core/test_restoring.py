@@ -17,6 +17,7 @@ import pytest
 
 from session_plugin import (
     DatabaseRefused,
+    DatabaseUnavailable,
     SessionHub,
     SessionStore,
     accept_lost_secret,
@@ -137,7 +138,7 @@ def test_a_database_that_is_open_is_not_restored_over(
     assert said_in(path) == ["early"]
 
 
-@pytest.mark.parametrize("what", ["text", "damaged", "missing", "itself", "url"])
+@pytest.mark.parametrize("what", ["text", "damaged", "missing", "folder", "pipe", "itself", "url"])
 def test_what_is_no_backup_changes_nothing(path: Path, backup: Path, what: str) -> None:
     source: Any = backup
     if what == "text":
@@ -148,12 +149,18 @@ def test_what_is_no_backup_changes_nothing(path: Path, backup: Path, what: str) 
             file.write(b"\xa5" * 8192)
     elif what == "missing":
         backup.unlink()
+    elif what == "folder":
+        source = backup.parent
+    elif what == "pipe":
+        source = backup.with_name("pipe.db")
+        os.mkfifo(source)
     elif what == "itself":
         source = path.parent / "." / path.name
     else:
         source = "postgresql://bot:hunter2@127.0.0.1:1/bot"
     before = {one.name: one.read_bytes() for one in path.parent.iterdir()}
-    with pytest.raises(Exception, match=r"damaged|does not exist|itself|not a URL") as caught:
+    reasons = r"damaged|does not exist|is not a file|itself|not a URL"
+    with pytest.raises(Exception, match=reasons) as caught:
         restore_database(source, path)
     assert type(caught.value).__name__ in ("DatabaseRefused", "DatabaseUnavailable")
     assert "hunter2" not in str(caught.value)
@@ -307,6 +314,12 @@ async def test_what_forgotten_people_wrote_stays_out_until_the_loss_is_accepted(
     accept_lost_secret(database)
     assert await is_stored(other, old)
     assert await is_stored(new_hub(secret="quite another secret"), old)
+
+
+def test_a_secret_is_given_up_of_a_database_that_exists_only(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"bto\.db does not exist; check the path"):
+        accept_lost_secret(tmp_path / "bto.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_server_that_was_used_with_a_secret_is_not_used_without(
