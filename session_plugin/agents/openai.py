@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from session_plugin.agents.runs import FrameworkRun
@@ -133,6 +134,9 @@ class AgentsSession:
 def _shape(item: object) -> dict[str, Any]:
     """Return an item as `add_turn` takes it: as output of a response, whatever its type is."""
     shape = cast("dict[str, Any]", plain(item))
+    if not isinstance(shape, Mapping):
+        raise TypeError(f"an item is a mapping, not {type(item).__name__}")
+
     is_message = shape.get("type", "message") == "message"
 
     return shape if is_message else {"object": "response", "output": [shape]}

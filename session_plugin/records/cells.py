@@ -110,4 +110,7 @@ def parts_from_json(cell: object, words: str) -> tuple[Part, ...]:
 
 
 def _dump(values: Any) -> bytes:
-    return to_bytes(json.dumps(values, ensure_ascii=False))
+    try:
+        return to_bytes(json.dumps(values, ensure_ascii=False))
+    except (ValueError, RecursionError) as error:  # it contains itself, or a number is too long
+        raise TypeError(f"this cannot be stored as JSON: {error}") from error

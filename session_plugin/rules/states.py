@@ -36,7 +36,7 @@ def changed(
     }
     try:
         text = json.dumps(merged, ensure_ascii=False, allow_nan=False)
-    except ValueError as error:  # it contains itself, NaN or an infinity
+    except (ValueError, RecursionError) as error:  # it contains itself, NaN or an infinity
         raise TypeError(f"this state cannot be stored as JSON: {error}") from error
 
     if len(text) > LARGEST:

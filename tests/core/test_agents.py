@@ -275,6 +275,14 @@ async def test_the_items_of_this_run_are_given_back_as_they_were(session):
     assert await memory.get_items() == [WORDS]
 
 
+@pytest.mark.parametrize("items", [[5], "text"])
+async def test_items_that_are_none_are_refused_and_change_nothing(session, items):
+    memory = AgentsSession(session)
+    with pytest.raises(TypeError, match="an item is a mapping"):
+        await memory.add_items(items)
+    assert await memory.get_items() == []
+
+
 async def test_a_limit_leaves_nothing_where_a_run_has_only_thought_so_far(session):
     memory = AgentsSession(session)
     thoughts = [{"type": "reasoning", "id": f"rs_{n}", "summary": []} for n in range(2)]

@@ -3,6 +3,7 @@ with.
 """
 
 import asyncio
+from functools import reduce
 
 import pytest
 
@@ -121,6 +122,7 @@ async def test_where_nobody_said_anything_there_is_nothing_to_keep_it_with(hub, 
         (TypeError, None, {"when": object()}),
         (TypeError, None, {"average": float("nan")}),
         (TypeError, None, {"most": [float("inf")]}),
+        (TypeError, None, {"deep": reduce(lambda inner, _: [inner], range(5000), [0])}),
         (TypeError, lambda state: [1], {}),
         (TypeError, lambda state: {1: 2}, {}),
         (ValueError, None, {"text": "x" * 65_536}),

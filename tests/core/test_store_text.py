@@ -7,6 +7,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,21 @@ def test_an_id_that_is_no_text_is_refused(store: SessionStore) -> None:
         store.get_or_create(7)  # type: ignore[arg-type]
 
 
+ENDLESS: dict[str, Any] = {}
+ENDLESS["self"] = ENDLESS
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"what": object()}, ENDLESS, {"deep": reduce(lambda inner, _: [inner], range(5000), [0])}],
+    ids=["object", "endless", "deep"],
+)
 def test_metadata_that_json_has_no_word_for_is_refused_and_stores_nothing(
-    store: SessionStore,
+    store: SessionStore, metadata: dict[str, Any]
 ) -> None:
     session = store.get_or_create("ann")
     with pytest.raises(TypeError, match="JSON"):
-        store.save_message(session.session_id, "user", "hi", metadata={"what": object()})
+        store.save_message(session.session_id, "user", "hi", metadata=metadata)
     assert store.get_or_create("ann").messages == []
 
 
