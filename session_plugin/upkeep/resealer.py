@@ -144,45 +144,54 @@ class Resealer:
 
     async def _seal(self) -> None:
         logger.info("what was stored before encryption is being sealed")
-        others_follow_at = time.monotonic() + OTHERS_FOLLOW
-        if not await self._go_through("sealing"):
-            return
+        for is_first in (True, False):
+            if not await self._go_through_until_others_follow("sealing"):
+                return
 
-        await asyncio.sleep(others_follow_at - time.monotonic())
-        if left := await self._database.read(resealing.count_plain):
-            logger.warning(
-                "%(cells)d cells were written plain meanwhile: another process uses the database "
-                "without keys. Restart it with them; what it wrote is sealed, too.",
-                cells=left,
-            )
+            left = await self._database.read(resealing.count_plain)
+            if not left:
+                if await self._database.write(resealing.finish_sealing, now=self._clock()):
+                    logger.info("all that is stored is sealed; the file is rewritten once")
+                    await self._eraser.erase()
+                return
+
+            if not is_first:  # by then, every process that has keys seals
+                logger.warning(
+                    "%(cells)d cells were written plain meanwhile: another process uses the "
+                    "database without keys. Restart it with them; what it wrote is sealed, too.",
+                    cells=left,
+                )
             await self._database.write(resealing.begin_again, "sealing")
-            return
-
-        if await self._database.write(resealing.finish_sealing, now=self._clock()):
-            logger.info("all that is stored is sealed; the file is rewritten once")
-            await self._eraser.erase()
 
     async def _open(self) -> None:
         logger.info("what is sealed is being opened: encryption is turned off")
+        while await self._go_through_until_others_follow("opening"):
+            left = await self._database.read(resealing.count_sealed)
+            if not left:
+                if await self._eraser.keys.destroy() and await self._database.write(resealing.end):
+                    logger.info("nothing is sealed any more; copies of before need the key store")
+                return
+
+            if left == self._left:  # they were not written meanwhile, by a process that followed
+                logger.warning(
+                    "%(cells)d sealed cells cannot be opened, since their keys are missing; they "
+                    "are left as they are, and encryption does not end. Give the store of keys "
+                    "that has them.",
+                    cells=left,
+                )
+                return
+
+            self._left = left
+            await self._database.write(resealing.begin_again, "opening")
+
+    async def _go_through_until_others_follow(self, wanted: Wanted) -> bool:
+        """Do what `_go_through` does, and wait for what others write meanwhile."""
         others_follow_at = time.monotonic() + OTHERS_FOLLOW
-        if not await self._go_through("opening"):
-            return
+        if not await self._go_through(wanted):
+            return False
 
         await asyncio.sleep(others_follow_at - time.monotonic())
-        if left := await self._database.read(resealing.count_sealed):
-            logger.warning(
-                "%(cells)d sealed cells cannot be opened, since their keys are missing; they are "
-                "left as they are, and encryption does not end. Give the store of keys that has "
-                "them.",
-                cells=left,
-            )
-            if left != self._left:  # some may be of another process, or of before a restart
-                self._left = left
-                await self._database.write(resealing.begin_again, "opening")
-            return
-
-        if await self._eraser.keys.destroy() and await self._database.write(resealing.end):
-            logger.info("nothing is sealed any more; copies of before need the key store")
+        return True
 
     async def _go_through(self, wanted: Wanted) -> bool:
         """Go through all tables; return False where it is not wanted any more, or another process

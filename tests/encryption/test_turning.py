@@ -249,12 +249,11 @@ async def test_a_store_without_the_keys_ends_nothing(
     opened.close()
     assert kept
 
-    for _ in range(2):
-        async with hub_on(database, encryption=keys(is_on=False)) as hub:
-            await hub.upkeep()
-            found = (await hub.status()).encryption
-            assert found is not None
-            assert found.state == "opening"
+    async with hub_on(database, encryption=keys(is_on=False)) as hub:
+        await hub.upkeep()
+        found = (await hub.status()).encryption
+        assert found is not None
+        assert found.state == "opening"
     assert "sealed cells cannot be opened" in caplog.text
     assert sealed_contents(raw)
     assert raw.rows("SELECT COUNT(*) FROM data_keys")[0][0] > 0
@@ -277,22 +276,76 @@ async def test_a_process_without_keys_gives_up_once_another_one_seals(
                 await plain.record(event(20))
 
 
-async def test_what_a_process_without_keys_writes_meanwhile_is_found(
+async def test_what_others_wrote_plain_before_they_followed_is_sealed(
     database: str, raw: Raw, keys: GetKeys, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with hub_on(database) as plain, hub_on(database) as other:
+    async with hub_on(database) as plain:
         await fill(plain, 20)
         async with hub_on(database, encryption=keys()) as hub:
             await hub.status()
             raw.rows("UPDATE encryption SET done_segment = 1000000")  # as if it had been there
             await hub.upkeep()
+            found = (await hub.status()).encryption
+            assert found is not None
+            assert found.state == "sealed"
+        await plain.close()
+    assert "another process" not in caplog.text
+    assert len(sealed_contents(raw)) == 20
+
+
+async def test_a_process_that_goes_on_writing_without_keys_is_found(
+    database: str,
+    raw: Raw,
+    keys: GetKeys,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resealer, "OTHERS_FOLLOW", 0.3)
+
+    async def write(hub: SessionHub) -> None:
+        for number in itertools.count(20):
+            await hub.record(event(number))
+            await asyncio.sleep(0.01)
+
+    async with hub_on(database) as plain:
+        await fill(plain, 20)
+        async with hub_on(database, encryption=keys()) as hub:
+            await hub.status()
+            writing = asyncio.create_task(write(plain))
+            await hub.upkeep()
             assert "another process uses the database" in caplog.text
+            writing.cancel()
+            await asyncio.wait([writing])
+            await plain.settle()
+
             await hub.upkeep()
             found = (await hub.status()).encryption
             assert found is not None
             assert found.state == "sealed"
-        await other.close()
-    assert sealed_contents(raw)
+        await plain.close()
+    assert len(sealed_contents(raw)) == raw.rows("SELECT COUNT(*) FROM messages")[0][0]
+
+
+async def test_what_others_sealed_before_they_followed_is_opened(
+    database: str,
+    raw: Raw,
+    keys: GetKeys,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not said that keys are missing of what is sealed while all is opened."""
+    monkeypatch.setattr(resealer, "OTHERS_FOLLOW", 0.3)
+    monkeypatch.setattr("session_plugin.encryption.sealing.STATE_SECONDS", 0.5)
+    async with hub_on(database, encryption=keys()) as first:
+        await fill(first, 20)
+        async with hub_on(database, encryption=keys(is_on=False)) as second:
+            opening = asyncio.create_task(second.upkeep())
+            await asyncio.sleep(0.15)
+            await first.record(event(20))
+            await opening
+            assert (await second.status()).encryption is None
+    assert "cannot be opened" not in caplog.text
+    assert sealed_contents(raw) == []
 
 
 async def test_a_running_process_follows_when_another_one_turns_it_off(
