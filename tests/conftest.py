@@ -285,7 +285,7 @@ class Postgresql:
         cells = (
             cell
             for table in self._tables(database)
-            for row in self.rows(database, f"TABLE {table}")
+            for row in sorted(self.rows(database, f"TABLE {table}"), key=repr)  # in no order
             for cell in row
         )
         return b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in cells)

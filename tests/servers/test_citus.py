@@ -4,16 +4,20 @@ backends run on it as well then, and these are about what is where.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from session_plugin import DatabaseRefused, SessionStore, copy_database
+from session_plugin import DatabaseRefused, SessionHub, SessionStore, copy_database
 from session_plugin.database.distributing import DISTRIBUTED, distribute_database
 from session_plugin.database.opening import open_engine
+from session_plugin.database.queries import load_queries
+from session_plugin.testing import Talk
 
 psycopg = pytest.importorskip("psycopg")
 needs_citus = pytest.mark.skipif(
@@ -27,9 +31,18 @@ ONE_CHAT = (
     "add_tombstone",
     "edit_message",
     "segment_tail",
+    "private_columns",
+    "set_private_columns",
 )
 """What recording, editing, deleting and reading in one chat ask of the servers."""
-
+ONLY_ONE_SERVER = {"tail_at_once"}
+"""What is asked where tables are on one server, and by nobody where they are spread."""
+PLACE = re.compile(r"%\((\w+)\)s")
+PLANNED = re.compile("SELECT|WITH|INSERT|UPDATE|DELETE")
+ELSEWHERE = re.compile("sqlite_|pragma_|session_plugin_key")
+"""Of statements for SQLite, or for a store of keys."""
+TYPES = """SELECT CAST(parameter_types AS TEXT[]) AS types FROM pg_prepared_statements
+    WHERE name = 'planned'"""
 
 BYTES = {"content", "metadata", "attachments", "parts"}
 TEXTS = {"message_id", "role", "author_name", "channel", "reply_to", "turn"}
@@ -61,6 +74,48 @@ def test_what_names_the_chat_asks_one_shard(spread, query):
 
 
 @needs_citus
+def test_citus_can_plan_every_statement(spread):
+    """It refuses some, as joins of its tables with the coordinator's, before it runs them."""
+
+    def plan(execute: Any, statement: str) -> None:
+        names = list(dict.fromkeys(PLACE.findall(statement)))
+        numbered = PLACE.sub(lambda place: f"${names.index(place[1]) + 1}", statement)
+        execute(f"PREPARE planned AS {numbered.replace('%%', '%')}")
+        (types,) = (row["types"] for row in execute(TYPES))
+        given = ", ".join(map(value_of, types))
+        execute(f"EXPLAIN EXECUTE planned{given and f'({given})'}")
+
+    def refused(tx: Any) -> dict[str, str]:
+        execute = partial(tx._connection.execute, prepare=False)
+        found = {}
+        for query, statement in tx._queries.items():
+            if query.startswith("original_") or ELSEWHERE.search(statement):
+                continue
+            if not PLANNED.match(statement):
+                continue
+            execute("SAVEPOINT before")
+            try:
+                plan(execute, statement)
+            except psycopg.Error as error:
+                found[query] = str(error)
+            execute("ROLLBACK TO SAVEPOINT before")
+            execute("DEALLOCATE ALL")
+        return found
+
+    engine = open_engine(spread)
+    found = engine.write(refused).result(60)
+    engine.close()
+    assert found.keys() == ONLY_ONE_SERVER, found
+
+
+def value_of(kind: str) -> str:
+    """Return a constant of a type, or an array of one."""
+    element = kind.removesuffix("[]")
+    value = {"text": "x", "bytea": "ab"}.get(element, "1")
+    return f"'{value}'" if kind == element else f"'{{{value}}}'"
+
+
+@needs_citus
 def test_a_filled_database_is_spread_with_its_rows_and_only_once(citus, tmp_path):
     with SessionStore(tmp_path / "bot.db") as store:
         store.save_message(store.get_or_create("ann").session_id, "user", "hi")
@@ -81,3 +136,58 @@ def test_a_server_without_citus_is_refused_with_what_to_do(postgresql):
         SessionStore(database).close()
         with pytest.raises(DatabaseRefused, match="CREATE EXTENSION citus"):
             distribute_database(database)
+
+
+async def test_statements_in_another_form_for_citus_read_the_same(postgresql):
+    """On one server, which takes both forms."""
+    talk = Talk()
+    ann, bob = talk.account("ann"), talk.account("bob")
+    lobby = talk.group()
+
+    def compare(tx: Any, query: str, **columns: list[Any]) -> list[tuple[Any, ...]]:
+        asked = list(zip(*itertools.product(*columns.values()), strict=True))
+        values = {name: list(column) for name, column in zip(columns, asked, strict=True)}
+        values["position"] = list(range(len(asked[0])))
+        one, other = (
+            sorted(row for row in map(tuple, map(dict.values, rows)) if None not in row[-1:])
+            for rows in (
+                tx._connection.execute(load_queries(kind)[query], values)
+                for kind in ("postgresql", "citus")
+            )
+        )
+        assert one == other
+        return one
+
+    def compare_all(tx: Any) -> None:
+        chats = [row["chat_no"] for row in tx._connection.execute("SELECT chat_no FROM chats")]
+        segments = tx._connection.execute("SELECT segment_no FROM segments").fetchall()
+        quoted = compare(
+            tx,
+            "accounts_quoted",
+            chat_no=chats,
+            person=[ann.channel_user_id, "nobody", None],
+            chat_id=[talk.direct(ann).chat_id, lobby.chat_id, "nowhere", None],
+            message_id=["m1", "m2", "m3", "m4", "m9", None],
+        )
+        assert len({account_no for *_, account_no in quoted}) == 2
+        spoken = compare(
+            tx,
+            "first_words",
+            account_no=[1, 2, 3],
+            segment_no=[row["segment_no"] for row in segments],
+            from_seq=[0, 3, 5],
+        )
+        assert len({seq for _, seq in spoken}) > 3
+
+    with postgresql.empty() as database:
+        async with SessionHub(database, load_entry_points=False, secret="s" * 16) as hub:
+            for event in (
+                talk.said(ann, "hi"),
+                talk.answered(ann, "hello"),
+                *(talk.said(lobby, "hi all", author=account) for account in (bob, ann, bob, ann)),
+                talk.said(bob, "hi"),
+            ):
+                await hub.record(event)
+        engine = open_engine(database)
+        engine.write(compare_all).result(30)
+        engine.close()

@@ -159,3 +159,32 @@ WITH found AS (
     AS asked (position, chat_no, person, chat_id, message_id)
   JOIN chats AS c ON c.chat_no = asked.chat_no)
 SELECT position, chat_no, peer_no, account_no FROM found WHERE account_no IS NOT NULL
+
+-- name: accounts_quoted [citus]
+-- The chats and the people first, each by its key, then what is stored of the quoted messages.
+WITH asked AS MATERIALIZED (
+  SELECT q.position, q.message_id, c.chat_no, c.peer_no, a.account_no, o.chat_no AS quoted_chat,
+    o.peer_no AS quoted_peer
+  FROM unnest(CAST(:position AS BIGINT[]), CAST(:chat_no AS BIGINT[]), CAST(:person AS TEXT[]),
+    CAST(:chat_id AS TEXT[]), CAST(:message_id AS TEXT[]))
+    AS q (position, chat_no, person, chat_id, message_id)
+  JOIN chats AS c ON c.chat_no = q.chat_no
+  LEFT JOIN LATERAL (
+    SELECT account_no FROM accounts
+    WHERE channel = c.channel AND channel_user_id = q.person
+    OFFSET 0) AS a ON TRUE
+  LEFT JOIN LATERAL (
+    SELECT chat_no, peer_no FROM chats
+    WHERE bot = c.bot AND channel = c.channel AND bot_id = c.bot_id
+      AND chat_id = COALESCE(q.chat_id, c.chat_id)
+    OFFSET 0) AS o ON TRUE),
+said AS MATERIALIZED (
+  SELECT asked.position, COALESCE(m.account_no, asked.quoted_peer) AS account_no
+  FROM messages AS m
+  JOIN asked ON m.chat_no = asked.quoted_chat AND m.message_id = asked.message_id
+  WHERE asked.account_no IS NULL),
+found AS (
+  SELECT asked.position, asked.chat_no, asked.peer_no,
+    COALESCE(asked.account_no, said.account_no) AS account_no
+  FROM asked LEFT JOIN said ON said.position = asked.position)
+SELECT position, chat_no, peer_no, account_no FROM found WHERE account_no IS NOT NULL

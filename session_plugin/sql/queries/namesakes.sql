@@ -58,3 +58,18 @@ SELECT asked.account_no, COALESCE((
     WHERE w.role = 'user' AND w.of_peer = 1)) AS seq
 FROM unnest(CAST(:account_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
   CAST(:from_seq AS BIGINT[])) AS asked (account_no, segment_no, from_seq)
+
+-- name: first_words [citus]
+-- By groups, and however many messages come before: Citus takes no limit for each row.
+WITH asked AS MATERIALIZED (
+  SELECT r.account_no, r.segment_no, r.from_seq, c.chat_no, c.peer_no
+  FROM unnest(CAST(:account_no AS BIGINT[]), CAST(:segment_no AS BIGINT[]),
+    CAST(:from_seq AS BIGINT[])) AS r (account_no, segment_no, from_seq)
+  JOIN segments AS g ON g.segment_no = r.segment_no
+  JOIN chats AS c ON c.chat_no = g.chat_no)
+SELECT asked.account_no, MIN(m.seq) AS seq FROM messages AS m
+JOIN asked ON asked.chat_no = m.chat_no AND asked.segment_no = m.segment_no
+  AND m.seq >= asked.from_seq
+WHERE m.role = 'user' AND (
+  m.account_no = asked.account_no OR (m.of_peer = 1 AND asked.peer_no = asked.account_no))
+GROUP BY asked.account_no, asked.segment_no, asked.from_seq
