@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import conninfo, sql
 
-from session_plugin.database.queries import load_migrations, load_queries
+from session_plugin.database.queries import load_migrations, load_queries, statements
 from session_plugin.database.server_url import ServerUrl, read_url
 from session_plugin.errors import DatabaseRefused, DatabaseUnavailable
 
@@ -112,7 +112,7 @@ def prepare(server: ServerUrl, shown: str, *, on_new: Callable[[], None] = lambd
             on_new()
 
         with transaction(connection, server):
-            return _statements(connection)
+            return _variant(connection)
 
 
 def version_of(server: ServerUrl, shown: str) -> int | None:
@@ -138,7 +138,7 @@ def check_readable(server: ServerUrl, shown: str) -> str:
     """
     with connect(server, shown) as connection, transaction(connection, server):
         version, known = _version(connection, shown), len(load_migrations("postgresql"))
-        statements = _statements(connection)
+        variant = _variant(connection)
 
     if not version:
         raise DatabaseRefused(
@@ -151,7 +151,7 @@ def check_readable(server: ServerUrl, shown: str) -> str:
             "the bot with this version once, which brings it up to date"
         )
 
-    return statements
+    return variant
 
 
 @contextmanager
@@ -301,12 +301,21 @@ def _migrate(connection: Connection, server: ServerUrl, shown: str) -> bool:
                 break
 
             is_new |= version == 0
-            connection.execute(migrations[version].encode())
+            # one by one: of several, Citus sends all to its other servers, which refuse that
+            for statement in statements(migrations[version], is_complete=_is_complete):
+                connection.execute(statement.encode())
             version += 1
             queries = load_queries("postgresql")
             connection.execute(queries["set_schema_version"].encode(), {"version": version})
 
     return is_new
+
+
+def _is_complete(script: str) -> bool:
+    """Check whether the lines of a migration so far end with a statement: one on its own line, and
+    no body of a function.
+    """
+    return script.rstrip().endswith(";") and script.count("$$") % 2 == 0
 
 
 def _version(connection: Connection, shown: str) -> int:
@@ -325,7 +334,7 @@ def _version(connection: Connection, shown: str) -> int:
     return version
 
 
-def _statements(connection: Connection) -> str:
+def _variant(connection: Connection) -> str:
     """Return `citus` if tables are spread over several servers, else `postgresql`."""
     if _only(connection, "citus_version") is None:
         return "postgresql"

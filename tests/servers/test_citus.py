@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from session_plugin import DatabaseRefused, SessionHub, SessionStore, copy_database
+from session_plugin.database import postgresql_schema
 from session_plugin.database.distributing import DISTRIBUTED, distribute_database
 from session_plugin.database.opening import open_engine
-from session_plugin.database.queries import load_queries
+from session_plugin.database.queries import load_migrations, load_queries
 from session_plugin.testing import Talk
 
 psycopg = pytest.importorskip("psycopg")
@@ -113,6 +114,24 @@ def value_of(kind: str) -> str:
     element = kind.removesuffix("[]")
     value = {"text": "x", "bytea": "ab"}.get(element, "1")
     return f"'{value}'" if kind == element else f"'{{{value}}}'"
+
+
+@needs_citus
+@pytest.mark.parametrize("version", range(1, len(load_migrations("postgresql"))))
+def test_a_database_that_is_spread_already_is_migrated(citus, monkeypatch, version):
+    with citus.new() as database:
+        with monkeypatch.context() as patch:
+            known = load_migrations("postgresql")[:version]
+            patch.setattr(postgresql_schema, "load_migrations", lambda _: known)
+            open_engine(database).close()
+            assert distribute_database(database, shards=4).distributed == DISTRIBUTED
+        with SessionStore(database) as store:
+            store.save_message(store.get_or_create("ann").session_id, "user", "hi")
+            found = [message.content for message in store.get_or_create("ann").messages]
+        migrated = citus.schema(database)
+    with citus.empty() as fresh:
+        assert migrated == citus.schema(fresh)
+    assert found == ["hi"]
 
 
 @needs_citus
