@@ -130,7 +130,7 @@ class PostgresqlKeyStore:
                 self._queries["destroy_wrapped_keys"], {"key_ids": list(key_ids)}
             )
 
-        if gone.rowcount:
+        if key_ids:  # also if none is left: who deleted them may have been killed before this
             self._rewrite()
 
         return gone.rowcount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -174,6 +175,23 @@ def test_a_connection_that_the_server_ends_is_made_anew(
         assert opened.store.unwrap(ids) == made
 
 
+def bytes_on_server(postgresql: Any, place: str) -> bytes:
+    """Return what is in the files of a key store's tables."""
+    names = "'session_plugin_keys', 'session_plugin_keys_pkey', 'session_plugin_key_store'"
+    postgresql.rows(place, "CHECKPOINT")
+    rows = postgresql.rows(
+        place,
+        f"SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class WHERE relname IN ({names}) "
+        "AND relnamespace = CAST(current_schema() AS regnamespace)",
+    )
+    return b"".join(bytes(cell) for (cell,) in rows)
+
+
+def wrapped_on_server(postgresql: Any, place: str) -> dict[bytes, bytes]:
+    rows = postgresql.rows(place, "SELECT key_id, wrapped FROM session_plugin_keys")
+    return {bytes(key_id): bytes(wrapped) for key_id, wrapped in rows}
+
+
 def test_a_server_holds_no_byte_of_a_destroyed_key(
     open_keys: OpenIt, master: str, postgresql: Any, new_ids: NewIds
 ) -> None:
@@ -181,29 +199,47 @@ def test_a_server_holds_no_byte_of_a_destroyed_key(
         opened = open_keys(master, store=place)
         ids = new_ids(300)
         opened.store.create(ids)
-        found = postgresql.rows(place, "SELECT key_id, wrapped FROM session_plugin_keys")
-        wrapped = {bytes(key_id): bytes(cell) for key_id, cell in found}
+        wrapped = wrapped_on_server(postgresql, place)
 
-        def in_files() -> bytes:
-            postgresql.rows(place, "CHECKPOINT")
-            names = "'session_plugin_keys', 'session_plugin_keys_pkey', 'session_plugin_key_store'"
-            rows = postgresql.rows(
-                place,
-                f"SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class WHERE relname IN ({names}) "
-                "AND relnamespace = CAST(current_schema() AS regnamespace)",
-            )
-            return b"".join(bytes(cell) for (cell,) in rows)
-
-        assert all(cell in in_files() for cell in [*wrapped.values()][:5])
+        stored = bytes_on_server(postgresql, place)
+        assert all(cell in stored for cell in [*wrapped.values()][:5])
         assert opened.store.destroy(ids[::2]) == 150
-        stored = in_files()
+        stored = bytes_on_server(postgresql, place)
         assert [one for one in ids[::2] if wrapped[one] in stored] == []
         assert [one for one in ids[1::2] if wrapped[one] not in stored] == []
 
         newer = NEWER
         open_keys(newer, previous=[master], store=place)
-        stored = in_files()
+        stored = bytes_on_server(postgresql, place)
         assert [one for one in ids if wrapped[one] in stored] == []
+
+
+def test_a_kill_before_the_table_is_rewritten_leaves_no_byte_once_it_is_repeated(
+    open_keys: OpenIt, master: str, postgresql: Any, new_ids: NewIds, spawn: Any
+) -> None:
+    script = """
+        import os, signal, sys
+        from session_plugin import Keys
+        from session_plugin.encryption.postgresql_store import PostgresqlKeyStore
+
+        PostgresqlKeyStore._rewrite = lambda store: os.kill(os.getpid(), signal.SIGKILL)
+        keys = Keys(sys.argv[1], store=sys.argv[2]).open("/nowhere/bot.db")
+        keys.store.destroy([bytes.fromhex(one) for one in sys.argv[3:]])
+    """
+    with postgresql.new() as place:
+        opened = open_keys(master, store=place)
+        ids = new_ids(4)
+        made = opened.store.create(ids)
+        wrapped, gone = wrapped_on_server(postgresql, place), ids[:2]
+        process = spawn(script, master, place, *(one.hex() for one in gone))
+        assert process.wait(timeout=60) == -signal.SIGKILL
+        assert opened.store.unwrap(ids) == {one: made[one] for one in ids[2:]}
+        stored = bytes_on_server(postgresql, place)
+        assert all(wrapped[one] in stored for one in gone)
+
+        assert opened.store.destroy(gone) == 0
+        stored = bytes_on_server(postgresql, place)
+        assert [one for one in ids if wrapped[one] in stored] == ids[2:]
 
 
 def test_a_schema_with_a_bots_database_is_refused(
