@@ -4,89 +4,16 @@ and its master key: nothing of whom was forgotten, and all of everybody else.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import random
-import signal
-import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from session_plugin import Account, Attachment, Chat, Keys, SessionHub, hookimpl
-from session_plugin.encryption import cells, quoted
-from session_plugin.encryption.columns import PRIVATE
-from session_plugin.encryption.master import cipher
 from session_plugin.testing import Talk
-
-IDENTITY = {
-    "messages": "seq",
-    "accounts": "account_no",
-    "chats": "chat_no",
-    "sessions": "session_no",
-    "users": "user_id",
-    "summaries": "summary_no",
-    "vectors": "seq",
-}
-
-
-class Reading:
-    """What was read of a copy."""
-
-    def __init__(self) -> None:
-        self.text = b""
-        self.opened: dict[str, int] = dict.fromkeys(PRIVATE, 0)
-        self.locked: dict[str, int] = dict.fromkeys(PRIVATE, 0)
-
-    def __contains__(self, word: str) -> bool:
-        return word.encode() in self.text
-
-
-def read_all(copy: str, store: Any) -> Reading:
-    """Open every cell of an SQLite file that can be opened, and read every one that is plain."""
-    reading = Reading()
-    with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        tables = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-        )
-        for (table,) in tables.fetchall():
-            for row in connection.execute(f"SELECT * FROM {table}"):
-                _read_row(reading, store, table, row)
-
-    return reading
-
-
-def _read_row(reading: Reading, store: Any, table: str, row: Mapping[str, Any]) -> None:
-    for column in row.keys():  # noqa: SIM118 - to go through a row gives its values
-        value = row[column]
-        if table not in PRIVATE or column not in PRIVATE[table] or not cells.is_sealed(value):
-            reading.text += value if isinstance(value, bytes) else str(value).encode()
-            continue
-
-        raw = value if isinstance(value, bytes) else cells.from_column_of_text(value)
-        if table == "vectors" and len(raw) % 2 == 0:
-            continue
-        key = store.unwrap([cells.key_id_of(raw)]).get(cells.key_id_of(raw))
-        if key is None:
-            reading.locked[table] += 1
-            continue
-
-        identity = row[IDENTITY[table]]
-        place = cells.place(f"{table}.{column}", identity)
-        value = cells.unseal(cipher(key), raw, bound_to=place)
-        reading.opened[table] += 1
-        if table == "messages":
-            quote, value = quoted.part(value)
-            key = store.unwrap([cells.key_id_of(quote)]).get(cells.key_id_of(quote))
-            if quote and key is not None:
-                place = b"messages.quote:%d" % identity
-                value += cells.unseal(cipher(key), quote, bound_to=place)
-        reading.text += value
+from tests.encryption.conftest import Reading, read_all
 
 
 class Embed:
@@ -337,83 +264,3 @@ async def link(hub: SessionHub, asker: Account, redeemer: Account) -> None:
     preview = await hub.redeem_link(redeemer, code.code)
     assert await hub.confirm_link(redeemer, shown=preview) is None
     await hub.confirm_link(asker, shown=preview)
-
-
-KILLS = int(os.environ.get("SESSION_TEST_KILLS", "3"))
-FORGETS = """
-    import asyncio, random, sys
-    from session_plugin import Keys, SessionHub
-    from session_plugin.testing import Talk
-
-    database, master, store, first = sys.argv[1:]
-    talk = Talk()
-    lobby = talk.group(title="The lobby")
-
-    async def main():
-        async with SessionHub(
-            database,
-            load_entry_points=False,
-            secret="what only the tests' hubs know",
-            encryption=Keys(master, store=store),
-            consolidation_threshold=6,
-        ) as hub:
-            for number in range(int(first), int(first) + 1000):
-                who, other = (talk.account(f"{name} {number}") for name in ("gone", "here"))
-                for one in (who, other):
-                    details = {"author_name": f"name of {one.channel_user_id}"}
-                    for _ in range(3):
-                        word = f"word of {one.channel_user_id}"
-                        await hub.record(talk.said(one, word, message_id=None, **details))
-                        await hub.record(
-                            talk.said(lobby, word, author=one, message_id=None, **details)
-                        )
-                print("forgetting", who.channel_user_id, flush=True)
-                await hub.forget(who)
-                print("forgot", who.channel_user_id, flush=True)
-
-    asyncio.run(main())
-"""
-
-
-async def test_no_key_is_lost_that_a_row_needs_and_none_stays_though_it_is_killed(
-    new_hub: Callable[..., SessionHub],
-    spawn: Callable[..., Any],
-    backend: Any,
-    database: str,
-    master: str,
-    store_file: Path,
-    tmp_path: Path,
-    attack: Callable[..., Reading],
-    held: Callable[[list[bytes]], int],
-) -> None:
-    chance = random.Random()
-    forgotten: set[str] = set()
-    for turn in range(KILLS):
-        process = spawn(FORGETS, database, master, store_file, turn * 1000)
-        lines = [process.stdout.readline()]
-        while len(lines) < chance.choice((1, 3, 9)):
-            lines.append(process.stdout.readline())
-        await asyncio.sleep(chance.uniform(0, 0.05))
-        process.send_signal(signal.SIGKILL)
-        lines += process.communicate(timeout=30)[0].splitlines()
-        assert process.returncode == -signal.SIGKILL
-        forgotten |= {
-            line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("forgot ")
-        }
-
-        hub = new_hub()
-        await hub.status()
-        await hub.settle()
-        async with asyncio.timeout(30):
-            while backend.rows(database, "SELECT 1 FROM destroyed_keys WHERE is_done = 0"):
-                await asyncio.sleep(0.05)
-        copy = tmp_path / f"copy {turn}.db"
-        await hub.backup(copy)
-        await hub.close()
-
-        reading = attack(copy)
-        assert not any(reading.locked.values())
-        assert f"word of here {turn * 1000}-on-discord" in reading
-        assert not [who for who in forgotten if who in reading]
-        rows = backend.rows(database, "SELECT key_id FROM destroyed_keys")
-        assert held([bytes(key_id) for (key_id,) in rows]) == 0

@@ -17,10 +17,10 @@ import pytest
 
 from session_plugin import DatabaseRefused, DatabaseUnavailable, SessionStore, copy_database
 from session_plugin.encryption.keys import OpenKeys
+from tests.encryption.conftest import KILLS
 
 OpenIt = Callable[..., OpenKeys]
 NewIds = Callable[[int], list[bytes]]
-ROUNDS = int(os.environ.get("SESSION_TEST_KILLS", "4"))
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ WORK = """
 """
 
 
-@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize("round_", range(KILLS))
 def test_a_kill_loses_no_key_that_was_made_and_leaves_no_byte_of_one_that_was_destroyed(
     round_: int, open_keys: OpenIt, master: str, place: Path, spawn: Any
 ) -> None:
@@ -132,43 +132,6 @@ def test_a_kill_loses_no_key_that_was_made_and_leaves_no_byte_of_one_that_was_de
     assert [one for one in going if wrapped[one][:16] in left] == []
     left, alive = place.read_bytes(), opened.store.unwrap([*wrapped]).keys()
     assert [one for one in alive if left.count(wrapped[one][:16]) != 1] == []
-
-
-ROTATE = """
-    import sys
-    from session_plugin import Keys
-    keys = Keys(sys.argv[1], previous=[sys.argv[2]], store=sys.argv[3])
-    print("begins", flush=True)
-    keys.open("/nowhere/bot.db")
-    print("done", flush=True)
-    sys.stdin.readline()
-"""
-
-
-def test_a_kill_while_the_master_key_changes_loses_no_key(
-    open_keys: OpenIt, master: str, place: Path, new_ids: NewIds, spawn: Any
-) -> None:
-    ids = new_ids(20_000)
-    first = open_keys(master, store=place)
-    made = first.store.create(ids)
-    first.close()
-    chance, interrupted = random.Random(1), 0
-
-    for _ in range(ROUNDS):
-        newer = secrets.token_hex(32)
-        process = spawn(ROTATE, newer, master, place)
-        assert process.stdout.readline() == "begins\n"
-        time.sleep(chance.uniform(0.02, 0.4))
-        process.kill()
-        interrupted += "done" not in process.communicate()[0]
-
-        again = open_keys(newer, previous=[master], store=place, may_create=False)
-        assert again.store.unwrap(ids) == made
-        again.close()
-        master = newer
-
-    assert interrupted
-    assert open_keys(master, store=place, may_create=False).store.unwrap(ids) == made
 
 
 # Files that may not be used

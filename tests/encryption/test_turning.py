@@ -6,10 +6,9 @@ import asyncio
 import itertools
 import json
 import logging
-import os
 import random
-import signal
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
@@ -31,41 +30,48 @@ from session_plugin import (
 )
 from session_plugin.upkeep import resealer
 from tests.conftest import Raw, Spawn
+from tests.encryption.conftest import KILLS, at_rest, killed, points, undisturbed
 
 MARK = b"quokka"
 """In every value that is private, and in no other."""
-KILLS = int(os.environ.get("SESSION_TEST_KILLS", "3"))
 PEOPLE = 7
 LOBBY = Chat("telegram", "lobby", "group", title="quokka lobby")
 
 GetKeys = Callable[..., Keys]
 
-SEAL_UNTIL_KILLED = """
-    import asyncio, sys
+TURNS = """
+    import asyncio, functools, sys
+    import psycopg
     from session_plugin import Keys, SessionHub
+    from session_plugin.records.upkeep import resealing
     from session_plugin.upkeep import resealer
 
+    database, place, master, how = sys.argv[1:]
     resealer.OTHERS_FOLLOW = 0.0
     resealer.LEASE_SECONDS = 0.2
-    resealer.MOST_ROWS = 20
+    resealer.FIRST_ROWS = resealer.MOST_ROWS = 10
+
+    def telling(operation):
+        @functools.wraps(operation)
+        def told(*arguments, **settings):
+            print(operation.__name__, flush=True)
+            return operation(*arguments, **settings)
+        return told
+
+    for name in ("reseal_table", "reseal_messages", "reseal_vectors", "finish_sealing", "end"):
+        setattr(resealing, name, telling(getattr(resealing, name)))
 
     async def main():
-        keys = Keys(sys.argv[2], store=sys.argv[3], is_on=sys.argv[4] == "on")
-        async with SessionHub(sys.argv[1], encryption=keys, load_entry_points=False) as hub:
-            print("open", flush=True)
+        keys = Keys(master, store=place, is_on=how == "on")
+        async with SessionHub(database, encryption=keys, load_entry_points=False) as hub:
             while (found := (await hub.status()).encryption) and found.state != "sealed":
-                await asyncio.sleep(0.05)
-            print("done", flush=True)
-            await asyncio.sleep(60)
+                await asyncio.sleep(0.02)
 
+    print("begins", flush=True)
     asyncio.run(main())
+    print("done", flush=True)
+    sys.stdin.readline()
 """
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test has a process that goes on sealing for some seconds."""
-    monkeypatch.setattr(resealer, "OTHERS_FOLLOW", 0.0)
 
 
 @pytest.fixture
@@ -368,9 +374,31 @@ async def test_a_running_process_follows_when_another_one_turns_it_off(
         assert found.content == "quokka edited"
 
 
-async def use(
-    hub: SessionHub, begin: int, said: dict[str, str], gone: set[str], *, until: asyncio.Event
+async def use_beside(
+    database: str,
+    raw: Raw,
+    keys: Keys,
+    begin: int,
+    said: dict[str, str],
+    *,
+    until: asyncio.Event,
 ) -> int:
+    """Use a hub as soon as another process has turned encryption on or off, and leave older rows to
+    that one.
+    """
+    before = raw.rows("SELECT state FROM encryption")
+    while raw.rows("SELECT state FROM encryption") == before:
+        await asyncio.sleep(0.02)
+        if until.is_set():
+            return begin
+
+    async with hub_on(database, encryption=keys) as hub:
+        await hub.status()
+        await hub._parts.resealer.stop()
+        return await use(hub, begin, said, until=until)
+
+
+async def use(hub: SessionHub, begin: int, said: dict[str, str], *, until: asyncio.Event) -> int:
     """Record, edit, delete, while older rows are sealed; return where to go on."""
     for number in itertools.count(begin):
         if until.is_set():
@@ -384,76 +412,78 @@ async def use(
         elif str(old) in said and number % 5 == 0:
             await hub.delete(event(old).chat, [str(old)])
             del said[str(old)]
-            gone.add(str(old))
         await asyncio.sleep(0.001)
 
     raise AssertionError
 
 
-async def check(hub: SessionHub, said: dict[str, str], gone: set[str]) -> None:
-    for message_id, text in said.items():
-        found = await hub.find_message(event(int(message_id)).chat, message_id)
-        assert found is not None, message_id
-        assert found.content == text
-        assert not found.is_withheld
-    for message_id in gone:
-        assert await hub.find_message(event(int(message_id)).chat, message_id) is None
+async def check(hub: SessionHub, said: dict[str, str]) -> None:
+    """Check that this is what everybody can read, and nothing else."""
+    directs = [
+        hub.session_of(Chat("telegram", f"p{who}"), Account("telegram", f"p{who}"))
+        for who in range(PEOPLE)
+    ]
+    found = {
+        message.message_id: message.content
+        for session in (*directs, hub.session_of(LOBBY, None))
+        for message in await session.history(limit=None, include_previous=True)
+    }
+    assert found == said
 
 
 @pytest.mark.timeout(120 + 30 * KILLS)
 async def test_killed_while_in_use_it_goes_on_and_loses_nothing(
-    database: str, raw: Raw, keys: GetKeys, master: str, key_file: Path, spawn: Spawn
+    backend: Any,
+    database: str,
+    raw: Raw,
+    master: str,
+    spawn: Spawn,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One process seals and is killed, again and again; this one records, edits and deletes."""
+    """One process seals, or opens, and is killed; this one records, edits and deletes, and goes on
+    with it then.
+    """
+    monkeypatch.setattr(resealer, "LEASE_SECONDS", 0.2)
     async with hub_on(database) as hub:
-        await fill(hub, 3000)
-    said = {str(number): f"quokka says {number}" for number in range(3000)}
-    gone: set[str] = set()
-    number = 3000
+        await fill(hub, 300)
+    said = {str(number): f"quokka says {number}" for number in range(300)}
+    times: dict[str, list[float]] = {}
+    stages = Counter[str]()
+    number = 300
 
-    def run(how: str) -> Any:
-        return spawn(SEAL_UNTIL_KILLED, database, master, key_file, how)
+    with backend.new() as schema:
+        place = schema if "://" in database else f"{database}.keys"
+        for point, how in itertools.product((None, *points()), ("on", "off")):
+            wanted = "sealed" if how == "on" else None
+            keys = Keys(master, store=place, is_on=how == "on")
+            process = spawn(TURNS, database, place, master, how)
+            is_over = asyncio.Event()
+            using = asyncio.create_task(
+                use_beside(database, raw, keys, number, said, until=is_over)
+            )
+            if point is None:
+                times[how] = await undisturbed(process)
+            else:
+                lines = await killed(process, at=point, times=times[how])
+                await at_rest(backend, database, place)
+                stages[f"{how}: {lines[-1].strip()}"] += 1
+            is_over.set()
+            number = await using
 
-    for how in ("on", "off"):
-        async with hub_on(database, encryption=keys(is_on=how == "on")) as hub:
-            for _ in range(KILLS):
-                is_over = asyncio.Event()
-                using = asyncio.create_task(use(hub, number, said, gone, until=is_over))
-                process = run(how)
-                assert await asyncio.to_thread(process.stdout.readline) == "open\n"
-                await asyncio.sleep(random.uniform(0.0, 0.4))
-                process.send_signal(signal.SIGKILL)
-                await asyncio.to_thread(process.communicate)
-                is_over.set()
-                number = await using
+            async with hub_on(database, encryption=keys) as hub, asyncio.timeout(60):
+                await hub.upkeep()
+                while (found := (await hub.status()).encryption) and found.state != wanted:
+                    await asyncio.sleep(0.1)
+                    await hub.upkeep()
+                await check(hub, said)
+            if how == "on":
+                assert MARK not in raw.contents()
+            else:
+                assert sealed_contents(raw) == []
 
-        if how == "on":
-            forgotten = Account("telegram", "p6")
-            async with hub_on(database, encryption=keys()) as hub:
-                await hub.forget(forgotten)
-            for message_id in list(said):
-                if int(message_id) % PEOPLE == 6:
-                    gone.add(message_id)
-                    del said[message_id]
-
-        process = run(how)
-        assert await asyncio.to_thread(process.stdout.readline) == "open\n"
-        assert await asyncio.to_thread(process.stdout.readline) == "done\n"
-        process.kill()
-        process.communicate()
-
-        if how == "on":
-            async with hub_on(database, encryption=keys()) as hub:
-                await check(hub, said, gone)
-                await hub.erase()
-                found = (await hub.status()).encryption
-                assert found is not None
-                assert found.state == "sealed"
-            assert MARK not in raw.contents()
-
-    async with hub_on(database) as hub:
-        await check(hub, said, gone)
-    assert sealed_contents(raw) == []
+    print(stages)
+    assert stages["on: reseal_messages"]
+    assert stages["off: reseal_messages"]
 
 
 async def test_copies_of_a_sealed_database_are_sealed(
