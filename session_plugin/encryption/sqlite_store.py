@@ -382,6 +382,9 @@ def _is_key_store(path: str) -> bool:
     """Return whether a file is a key store; False for an empty file, which may become one."""
     try:
         with closing(connect(path, busy_timeout=0.0, access=UNTOUCHED)) as connection:
+            # Whoever was killed in a COMMIT leaves a header that counts pages which are not there
+            # yet. Opened for writing, the journal mends it; here it is read all the same.
+            connection.execute("PRAGMA writable_schema = ON")
             if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
                 return True
 

@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -132,6 +133,40 @@ def test_a_kill_loses_no_key_that_was_made_and_leaves_no_byte_of_one_that_was_de
     assert [one for one in going if wrapped[one][:16] in left] == []
     left, alive = place.read_bytes(), opened.store.unwrap([*wrapped]).keys()
     assert [one for one in alive if left.count(wrapped[one][:16]) != 1] == []
+
+
+GROW = """
+    import resource, signal, sys
+    from session_plugin import Keys
+
+    master, place, most, *ids = sys.argv[1:]
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # kills whoever writes beyond this
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), int(most)))
+    keys = Keys(master, store=place).open("/nowhere/bot.db")
+    keys.store.create([bytes.fromhex(one) for one in ids])
+"""
+
+
+@pytest.mark.parametrize("pages", range(1, 4))
+def test_a_kill_while_the_file_gets_longer_is_mended_by_its_journal(
+    pages: int, open_keys: OpenIt, master: str, place: Path, new_ids: NewIds, spawn: Any
+) -> None:
+    """Its first page counts pages then that are not there yet."""
+    place.parent.mkdir()
+    process = spawn(GROW, master, place, pages * 4096)
+    assert process.wait(timeout=60) == -signal.SIGXFSZ
+    assert place.stat().st_size == pages * 4096
+    ids, more = new_ids(20), new_ids(100)
+    first = open_keys(master, store=place)
+    made = first.store.create(ids)
+    first.close()
+
+    most = place.stat().st_size + (pages - 1) * 4096
+    process = spawn(GROW, master, place, most, *(one.hex() for one in more))
+    assert process.wait(timeout=60) == -signal.SIGXFSZ
+    again = open_keys(master, store=place, may_create=False)
+    assert again.store.unwrap([*ids, *more]) == made
+    assert again.store.create(more).keys() == set(more)
 
 
 # Files that may not be used
