@@ -118,7 +118,8 @@ def _cookies_in(log: Path) -> Iterator[int]:
                 return
             if int.from_bytes(frame[:4], "big") == 1:
                 page = file.read(page_bytes)
-                yield int.from_bytes(page[COOKIE], "big")
+                if len(page) == page_bytes:  # else whoever wrote it was killed
+                    yield int.from_bytes(page[COOKIE], "big")
             else:
                 file.seek(page_bytes, 1)
 

@@ -25,6 +25,7 @@ from session_plugin import (
 )
 from session_plugin.database.engine import Tx
 from session_plugin.database.opening import open_engine
+from session_plugin.database.sqlite_log import FRAME_HEADER_BYTES, HEADER_BYTES
 
 KILLED = """
     import os, signal, sys
@@ -139,6 +140,15 @@ def test_the_log_of_another_bot_is_not_this_ones(
         Path(f"{other}{suffix}").replace(f"{path}{suffix}")
     with pytest.raises(DatabaseRefused, match=r"bot\.db-wal is not the log of"):
         SessionStore(path)
+
+
+@pytest.mark.parametrize("left", [HEADER_BYTES + FRAME_HEADER_BYTES, 1000])
+def test_a_log_whose_first_page_was_not_written_to_its_end_is_no_other_files(
+    killed: Callable[..., Path], left: int
+) -> None:
+    path = killed()
+    os.truncate(f"{path}-wal", left)
+    assert messages_in(path) == 0  # as a kill leaves it before the first COMMIT
 
 
 def test_the_log_of_a_killed_bot_is_its_own_however_often_it_was_killed_and_erased(
