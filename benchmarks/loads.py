@@ -51,16 +51,17 @@ async def write(
     count: float = float("inf"),
     first: int = 0,
     users: int = 100,
+    apart: int = 1,
 ) -> Figures:
     """Record from that many tasks at once, for a time or up to a count.
 
-    Each task writes for people of its own among `users`, starting with number `first`. A failing
-    call is counted as failed, not as a message. With a count it raises, because the count must be
+    Each task writes for people of its own among `users`, starting with number `first`; the numbers
+    of two who follow each other are `apart`. A failing call is counted as failed, not as a message. With a count it raises, because the count must be
     complete.
     """
 
     async def record_one(user: int, number: int) -> None:
-        await contender.record(user, text_of(number))
+        await contender.record(first + (user - first) * apart, text_of(number))
 
     return await _drive(
         record_one, tasks=tasks, seconds=seconds, count=count, first=first, users=users

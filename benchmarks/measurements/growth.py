@@ -1,7 +1,9 @@
-"""Appending to files with 10,000 and with 1,000,000 messages, recorded through the hub."""
+"""Appending to files with 10,000 and with 1,000,000 messages, recorded through the hub.
 
-import os
-import shutil
+A hundred people write on who have said a hundred things each. In the small file nobody else has; in
+the large one they are spread evenly among 10,000 people who have said as much.
+"""
+
 from pathlib import Path
 
 from contenders import OURS
@@ -13,18 +15,20 @@ from measurements.bench import Bench
 _SMALL = 10_000
 _LARGE = 1_000_000
 _LARGE_QUICK = 100_000
+_WRITERS, _EACH = 100, 100
+"""How many people write on, and how much everybody has said."""
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Fill both files, then append to the one and to a fresh copy of the other in turn."""
+    """Fill both files, then append to them in turn."""
     small, _ = _filled(bench, _SMALL, seconds=60)
     wanted, patience = (_LARGE_QUICK, 18) if bench.is_quick else (_LARGE, 130)
     large, reached = _filled(bench, wanted, seconds=patience)
     appended: dict[str, list[Figures]] = {"small": [], "large": []}
 
     for _ in range(bench.rounds):
-        appended["small"].append(_append(bench, _copy(small, bench.fresh())))
-        appended["large"].append(_append(bench, large))
+        appended["small"].append(_append(bench, small, people=_SMALL // _EACH))
+        appended["large"].append(_append(bench, large, people=wanted // _EACH))
 
     note = (
         ""
@@ -54,21 +58,13 @@ def measure(bench: Bench) -> list[Row]:
 
 def _filled(bench: Bench, count: int, *, seconds: float) -> tuple[Path, int]:
     bench.say(f"recording {count:,} messages")
-    path = bench.fresh()
-    with bench.process(OURS).opened(path) as process:
-        return path, int(process.do("fill", count=count - 100, seconds=seconds)["messages"]) + 100
+    path, people = bench.fresh(), count // _EACH
+    with bench.process(OURS).opened(path, users=people, is_silent=True) as process:
+        filled = process.do("fill", users=people, count=count, seconds=seconds)
+        return path, int(filled["messages"])
 
 
-def _append(bench: Bench, path: Path) -> Figures:
-    with bench.process(OURS).opened(path) as process:
-        return process.do("write", tasks=100, count=2_000 if bench.is_quick else 5_000)
-
-
-def _copy(source: Path, target: Path) -> Path:
-    """Copy a closed database and sync it before anything is timed."""
-    for file in source.parent.iterdir():
-        copy = target.parent / file.name
-        shutil.copyfile(file, copy)
-        with copy.open("rb+") as written:
-            os.fsync(written.fileno())
-    return target
+def _append(bench: Bench, path: Path, *, people: int) -> Figures:
+    count = 2_000 if bench.is_quick else 5_000
+    with bench.process(OURS).opened(path, users=people, is_silent=True) as process:
+        return process.do("write", tasks=_WRITERS, count=count, apart=people // _WRITERS)
