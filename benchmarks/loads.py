@@ -56,8 +56,8 @@ async def write(
     """Record from that many tasks at once, for a time or up to a count.
 
     Each task writes for people of its own among `users`, starting with number `first`; the numbers
-    of two who follow each other are `apart`. A failing call is counted as failed, not as a message. With a count it raises, because the count must be
-    complete.
+    of two who follow each other are `apart`. A failing call is counted as failed, not as a message.
+    With a count it raises, because the count must be complete.
     """
 
     async def record_one(user: int, number: int) -> None:
