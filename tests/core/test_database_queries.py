@@ -245,9 +245,9 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Given:
 
     send_locked = postgresql_sessions.OwnSessions.send_locked
 
-    def begin_noted(self: Any, lock: str, connection: Any, **values: Any) -> None:
+    def begin_noted(self: Any, lock: str, connection: Any, **values: Any) -> Any:
         noted.add((lock, frozenset(values)))
-        send_locked(self, lock, connection, **values)
+        return send_locked(self, lock, connection, **values)
 
     monkeypatch.setattr(postgresql_sessions.OwnSessions, "send_locked", begin_noted)
     for tx in (sqlite._SqliteTx, postgresql._PostgresqlTx, postgresql._ReadingTx):

@@ -147,6 +147,7 @@ def test_each_public_names_example_runs(
     if code.co_flags & inspect.CO_COROUTINE:
         asyncio.run(run(code, module))
     else:
+        session_plugin.SessionStore("bot.db").close()  # as the bot has made it
         exec(code, stage(module, session_plugin.SessionHub("example.db", load_entry_points=False)))
 
 
