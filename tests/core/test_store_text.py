@@ -125,7 +125,7 @@ ENDLESS["self"] = ENDLESS
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"what": object()}, ENDLESS, {"deep": reduce(lambda inner, _: [inner], range(5000), [0])}],
+    [{"what": object()}, ENDLESS, {"deep": reduce(lambda inner, _: [inner], range(200_000), [0])}],
     ids=["object", "endless", "deep"],
 )
 def test_metadata_that_json_has_no_word_for_is_refused_and_stores_nothing(
