@@ -69,8 +69,8 @@ class FrameworkRun:
         if self._store_words:
             await self._add_persons([one for one in said if one.role == "user"])
 
-        self.items += items
         stored = await self.view.add_turn(shapes, turn=self.turn, store_words=self._store_words)
+        self.items += items
         self._stored += stored
         self._first = next(iter(stored), None) if self._first is None else self._first
 

@@ -275,10 +275,14 @@ async def test_the_items_of_this_run_are_given_back_as_they_were(session):
     assert await memory.get_items() == [WORDS]
 
 
-@pytest.mark.parametrize("items", [[5], "text"])
-async def test_items_that_are_none_are_refused_and_change_nothing(session, items):
+@pytest.mark.parametrize(
+    ("error", "items"),
+    [(TypeError, [5]), (TypeError, "text"), (ValueError, [QUESTION, {**CALL, "name": ""}])],
+    ids=["number", "text", "nameless"],
+)
+async def test_items_that_are_refused_change_nothing(session, error, items):
     memory = AgentsSession(session)
-    with pytest.raises(TypeError, match="an item is a mapping"):
+    with pytest.raises(error):
         await memory.add_items(items)
     assert await memory.get_items() == []
 
