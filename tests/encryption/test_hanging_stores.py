@@ -285,10 +285,11 @@ PROGRAM = """
         shelf = Shelf()
         hub = SessionHub(
             sys.argv[1], load_entry_points=False, secret="a secret of this test",
-            encryption=Keys(store=shelf), store_patience=0.2,
+            encryption=Keys(store=shelf), store_patience=5.0,
         )
+        await hub.status()  # it is open
         for who in (ann, bob):
-            await hub.record(talk.said(who, "hello"))
+            assert (await hub.record(talk.said(who, "hello"))).is_stored
         shelf.hangs = True
         receipt = await hub.forget(ann)
         for number in range(40):
